@@ -1,0 +1,278 @@
+"""A model bundle, opened and checked, and the network in it.
+
+Opening a bundle runs no code from it: it is JSON and a LiteRT flat buffer whose hash, size and shapes
+are checked before the interpreter sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.errors import BundleError
+from live.front_end import Frames, FrontEndSpec, dct_matrix, mfcc
+
+BUNDLE_FORMAT = 1
+DESCRIPTION_FILE = "bundle.json"
+NETWORK_FILE = "network.tflite"
+LARGEST_DESCRIPTION = 1_000_000  # bytes
+LARGEST_NETWORK = 64_000_000  # bytes
+LONGEST_WINDOW_S = 60.0
+MOST_LABELS = 1_000
+LABEL_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+
+Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BundleDescription:
+    """What ``bundle.json`` says.
+
+    Attributes
+    ----------
+    name : str
+        The bundle's name.
+    labels : tuple of str
+        In the order of the network's output; ``no_music`` is not a genre.
+    front_end : FrontEndSpec
+        The MFCCs that the network was fitted on.
+    window_frames : int
+        Frames of one window.
+    temperature : float
+        The network's log-probabilities are divided by this, then normalised anew.
+    vote : mapping
+        Parameters of the vote that were tuned with the model; may be empty.
+    training : mapping
+        Dataset, split, recipe, seed and metrics; for people, nothing here depends on it.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    front_end: FrontEndSpec
+    window_frames: int
+    temperature: float
+    sha256: Mapping[str, str]
+    vote: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window, in seconds."""
+        return self.front_end.window_samples(self.window_frames) / self.front_end.sample_rate
+
+
+def shipped_models() -> list[str]:
+    """Names of the bundles that ship with the program."""
+    root = importlib.resources.files("models")
+    return sorted(entry.name for entry in root.iterdir() if (entry / DESCRIPTION_FILE).is_file())
+
+
+def find_bundle(model: str) -> Path:
+    """Folder of the bundle that ``--model`` names: a folder, or the name of a shipped one.
+
+    Raises
+    ------
+    BundleError
+        When there is neither.
+    """
+    names = shipped_models()
+    if model in names:
+        return Path(str(importlib.resources.files("models") / model))
+    folder = Path(model)
+    if folder.is_dir():
+        return folder
+    known = ", ".join(names) or "none"
+    raise BundleError(
+        f"There is no model {model!r}: give a folder that genre-train made, or a shipped model ({known})."
+    )
+
+
+def _read_bounded(folder: Path, name: str, largest: int) -> bytes:
+    """Read a file that must lie in the bundle itself and be of bearable size."""
+    path = folder / name
+    try:
+        if path.resolve(strict=True).parent != folder.resolve(strict=True):
+            raise BundleError(f"The bundle {folder} is not safe to open: its {name} is a link to elsewhere.")
+        if not path.is_file():
+            raise BundleError(f"The bundle {folder} is broken: its {name} is not a file.")
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is not a model bundle: it holds no {name}.") from None
+    except (OSError, RuntimeError) as error:
+        raise BundleError(f"The bundle {folder} cannot be read: {error}.") from None
+    if len(content) > largest:
+        raise BundleError(f"The bundle {folder} is broken: its {name} is larger than {largest} bytes.")
+    return content
+
+
+def _describe(values: Any) -> BundleDescription:
+    """Check every field of ``bundle.json``; raises ValueError, KeyError or TypeError."""
+    if not isinstance(values, dict):
+        raise TypeError("it is not a JSON object")
+    if values["format"] != BUNDLE_FORMAT:
+        raise ValueError(f"its format is {values['format']!r}, and this program reads {BUNDLE_FORMAT}")
+    if values.get("mode", "window") != "window":
+        raise ValueError(f"its mode {values['mode']!r} is not known to this program")
+    name, labels = values["name"], values["labels"]
+    if not isinstance(name, str) or not LABEL_PATTERN.fullmatch(name):
+        raise ValueError("its name must be a short text")
+    if not isinstance(labels, list) or not 2 <= len(labels) <= MOST_LABELS:
+        raise ValueError("it must have at least two labels")
+    if not all(isinstance(label, str) and LABEL_PATTERN.fullmatch(label) for label in labels):
+        raise ValueError("its labels must be short texts")
+    if len(set(labels)) != len(labels):
+        raise ValueError("its labels must differ")
+    front_end = FrontEndSpec.from_dict(values["front_end"])
+    window_frames = values["window_frames"]
+    if not isinstance(window_frames, int) or isinstance(window_frames, bool) or window_frames < 1:
+        raise ValueError("window_frames must be a whole number above 0")
+    if front_end.window_samples(window_frames) > LONGEST_WINDOW_S * front_end.sample_rate:
+        raise ValueError(f"its window is longer than {LONGEST_WINDOW_S:.0f} s")
+    temperature = values["temperature"]
+    if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
+        raise TypeError("temperature must be a number")
+    if not (math.isfinite(temperature) and 0.01 <= temperature <= 100):
+        raise ValueError("temperature must lie in 0.01 to 100")
+    sha256 = values["sha256"]
+    if not isinstance(sha256, dict) or not isinstance(sha256.get(NETWORK_FILE), str):
+        raise ValueError(f"it gives no sha256 of {NETWORK_FILE}")
+    vote = values.get("vote", {})
+    if not isinstance(vote, dict) or not all(
+        isinstance(value, (int, float)) and math.isfinite(value) for value in vote.values()
+    ):
+        raise ValueError("vote must hold numbers alone")
+    training = values.get("training", {})
+    if not isinstance(training, dict):
+        raise TypeError("training must be an object")
+    return BundleDescription(
+        name, tuple(labels), front_end, window_frames, float(temperature), sha256, vote, training
+    )
+
+
+def read_description(folder: Path) -> BundleDescription:
+    """Read and check ``bundle.json``.
+
+    Raises
+    ------
+    BundleError
+        When it is missing, no JSON, of another format, or a field is out of range.
+    """
+    content = _read_bounded(folder, DESCRIPTION_FILE, LARGEST_DESCRIPTION)
+    try:
+        return _describe(json.loads(content))
+    except KeyError as error:
+        raise BundleError(
+            f"The bundle {folder} is broken: its {DESCRIPTION_FILE} has no {error}."
+        ) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {error}.") from None
+
+
+class Classifier:
+    """A bundle's network, ready to run: a window of mel levels in, a probability for each label out.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+
+    Raises
+    ------
+    BundleError
+        When the bundle is missing, broken, foreign or does not match its hashes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.description = read_description(folder)
+        content = _read_bounded(folder, NETWORK_FILE, LARGEST_NETWORK)
+        if hashlib.sha256(content).hexdigest() != self.description.sha256[NETWORK_FILE]:
+            raise BundleError(
+                f"The bundle {folder} was changed after it was made: its {NETWORK_FILE} does not match "
+                "its sha256; train it anew or fetch it again."
+            )
+        spec = self.description.front_end
+        self._dct = dct_matrix(spec.n_mfcc, spec.n_mels)
+        self._open_network(folder, content)
+        self(np.full((self.description.window_frames, spec.n_mels), -100.0))  # the first call is slow
+
+    def _open_network(self, folder: Path, content: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        shape = [1, self.description.window_frames, self.description.front_end.n_mfcc]
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            raise BundleError(
+                f"The bundle {folder} is broken: LiteRT cannot open its network ({reason})."
+            ) from None
+        for side, tensors, wanted in (
+            ("input", inputs, shape),
+            ("output", outputs, [1, len(self.description.labels)]),
+        ):
+            if len(tensors) != 1 or list(tensors[0]["shape"]) != wanted or tensors[0]["dtype"] != np.float32:
+                found = ", ".join(f"{list(tensor['shape'])}" for tensor in tensors)
+                raise BundleError(
+                    f"The bundle {folder} is broken: its network's {side} is {found}, "
+                    f"and its {DESCRIPTION_FILE} asks for {wanted} of float32."
+                )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+
+    def __call__(self, mel_db: Frames) -> Probabilities:
+        """Classify one window.
+
+        Parameters
+        ----------
+        mel_db : ndarray [shape=(window_frames, n_mels)]
+            Mel levels in dB, as ``MelFrames`` gives them.
+
+        Returns
+        -------
+        ndarray [shape=(labels,)]
+            Calibrated probabilities; they sum to 1.
+
+        Raises
+        ------
+        RuntimeError
+            When the network fails or gives something that is no probability.
+        """
+        coefficients = mfcc(mel_db, self.description.front_end, self._dct)
+        self._interpreter.set_tensor(self._input, coefficients.astype(np.float32)[None])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output)[0]
+        if not np.isfinite(raw).all() or raw.min() < 0 or not raw.any():
+            raise RuntimeError("The network gave something that is no probability.")
+        return calibrated(raw, self.description.temperature)
+
+
+def calibrated(probabilities: npt.NDArray[np.floating[Any]], temperature: float) -> Probabilities:
+    """Temperature-scale probabilities (Guo et al., 2017): softmax(log p / temperature).
+
+    Parameters
+    ----------
+    probabilities : ndarray [shape=(..., labels)]
+        As the network gives them.
+    temperature : float
+        Above 1 softens, below 1 sharpens.
+
+    Returns
+    -------
+    ndarray [shape=(..., labels)]
+        They sum to 1 along the last axis.
+    """
+    scaled = np.log(np.maximum(probabilities, 1e-9)) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,189 @@
+"""Audio files and WAV streams, decoded block by block in bounded memory.
+
+libsndfile (through soundfile) reads WAV, FLAC, OGG, Opus, MP3 and their kin; ffmpeg, where it is
+installed, every other format, as a WAV stream through a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Protocol
+
+from live.errors import InputError, RunningError
+from live.front_end import Samples
+from live.wav_stream import WavStream
+
+LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz
+MOST_CHANNELS = 64
+CUT_SHORT_TOLERANCE_S = 0.1
+
+# Containers that hold sound themselves. Playlists and scripts (hls, concat, ...) stay out: a stranger's
+# file must not make ffmpeg open others.
+FFMPEG_FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,loas,"
+    "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegtsraw,nut,ogg,rm,shn,"
+    "spdif,swf,tak,tta,truehd,voc,w64,wav,wv,wtv"
+)
+
+
+class Decoder(Protocol):
+    """Sound in some encoding, read forwards as float32 frames.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz.
+    channels : int
+    length_s : float or None
+        Length in seconds, where the container says it.
+    """
+
+    sample_rate: int
+    channels: int
+    length_s: float | None
+
+    def read(self, frames: int) -> Samples:
+        """Read up to ``frames`` frames [shape=(n, channels)]; none are left when n is 0.
+
+        Raises
+        ------
+        RunningError
+            When the sound cannot be decoded further.
+        """
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class _SoundFileDecoder:
+    """What libsndfile can read."""
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self._error = soundfile.LibsndfileError
+        self._name = path.name
+        self._file = soundfile.SoundFile(str(path))
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        frames: int = self._file.frames
+        self._promised = frames if self._file.format in {"WAV", "WAVEX", "FLAC", "AIFF", "W64", "RF64"} else 0
+        self._read = 0
+        self.length_s: float | None = frames / self.sample_rate if 0 < frames < 2**40 else None
+
+    def read(self, frames: int) -> Samples:
+        try:
+            block: Samples = self._file.read(frames, dtype="float32", always_2d=True)
+        except (self._error, RuntimeError) as error:
+            raise RunningError(
+                f"{self._name} cannot be decoded past {self._read / self.sample_rate:.1f} s: the file is damaged."
+            ) from error
+        self._read += len(block)
+        return block
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _FfmpegDecoder:
+    """What ffmpeg can read: a child process whose WAV output is read through a pipe."""
+
+    def __init__(self, path: Path, program: str) -> None:
+        self._name = path.name
+        self.length_s: float | None = None
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        command = [program, "-nostdin", "-hide_banner", "-loglevel", "error"]
+        command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
+        command += ["-i", f"file:{path}", "-map", "0:a:0", "-vn", "-sn", "-dn"]
+        command += ["-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
+        self._process = subprocess.Popen(  # noqa: S603 (no shell; the path is one argument)
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._complaints
+        )
+        assert self._process.stdout is not None
+        try:
+            self._stream = WavStream(self._process.stdout, self._name)
+        except BaseException:
+            self.close()
+            raise
+        self.sample_rate, self.channels = self._stream.sample_rate, self._stream.channels
+        self._read = 0
+
+    def read(self, frames: int) -> Samples:
+        block = self._stream.read(frames)
+        self._read += len(block)
+        if len(block) == 0 and self._process.wait() != 0:
+            raise RunningError(
+                f"{self._name} cannot be decoded past {self._read / self.sample_rate:.1f} s: the file is damaged."
+            )
+        return block
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process.wait()
+        self._complaints.close()
+
+
+def _check_path(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: give the path of one audio file.")
+        if not path.exists():
+            raise InputError(f"There is no file {path}: check the path.")
+        if not path.is_file():
+            raise InputError(f"{path} is no ordinary file: give an audio file, or - for a WAV stream on stdin.")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path} is empty: there is nothing to listen to.")
+    except PermissionError:
+        raise InputError(f"{path} may not be read: check its permissions.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(path)!r} cannot be opened: {error}.") from None
+
+
+def _open_file(path: Path) -> Decoder:
+    """Open with libsndfile, else with ffmpeg."""
+    import soundfile
+
+    try:
+        return _SoundFileDecoder(path)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError):
+        program = shutil.which("ffmpeg")
+    if program is None:
+        raise InputError(
+            f"{path} is no WAV, FLAC, OGG, Opus or MP3 file that can be read: install ffmpeg for other formats."
+        )
+    try:
+        return _FfmpegDecoder(path.absolute(), program)
+    except InputError:
+        raise InputError(f"{path} cannot be read as audio: the file is damaged or holds no sound.") from None
+
+
+def open_decoder(path: str) -> Decoder:
+    """Open an audio file, or with ``-`` a WAV stream on standard input.
+
+    Raises
+    ------
+    InputError
+        When it is missing, empty, no audio, or of a rate or channel count that cannot be.
+    """
+    decoder: Decoder
+    if path == "-":
+        decoder = WavStream(sys.stdin.buffer, "standard input")
+    else:
+        _check_path(Path(path))
+        decoder = _open_file(Path(path))
+    if not LOWEST_SAMPLE_RATE <= decoder.sample_rate <= HIGHEST_SAMPLE_RATE:
+        decoder.close()
+        raise InputError(f"{path} has a sample rate of {decoder.sample_rate} Hz, which cannot be listened to.")
+    if not 1 <= decoder.channels <= MOST_CHANNELS:
+        decoder.close()
+        raise InputError(f"{path} has {decoder.channels} channels; up to {MOST_CHANNELS} can be mixed down.")
+    return decoder

@@ -1,0 +1,30 @@
+"""The errors a user can cause or meet, each one a sentence that says what to do."""
+
+from __future__ import annotations
+
+
+class GenreLiveError(Exception):
+    """An error whose text is one plain sentence for the user.
+
+    Attributes
+    ----------
+    exit_status : int
+        What the command exits with: 2 for bad arguments or unreadable input, 1 when
+        the source or the model failed while running.
+    """
+
+    exit_status = 2
+
+
+class InputError(GenreLiveError):
+    """A file, device or argument that cannot be used."""
+
+
+class BundleError(GenreLiveError):
+    """A model bundle that is missing, broken, foreign or tampered with."""
+
+
+class RunningError(GenreLiveError):
+    """A source, model or output that failed after listening had begun."""
+
+    exit_status = 1

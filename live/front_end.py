@@ -1,0 +1,233 @@
+"""Samples to mel frames to MFCC, by librosa's definitions, frame by frame as the samples arrive.
+
+The formulas are those of librosa 0.11: a power spectrogram of frames that are not centred
+(``center=False``), so that a frame depends only on sound already heard; Slaney's mel filters with
+area normalisation; ``power_to_db`` whose floor is ``top_db`` below the loudest value of the window;
+the orthonormal DCT-II. NumPy alone computes them, in float64: each frame comes out the same however
+the samples were cut into blocks, and nothing needs compiling at the first call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+Frames = npt.NDArray[np.float64]
+
+SMALLEST_POWER = 1e-10  # librosa.power_to_db's ``amin``
+FRAMES_AT_ONCE = 64  # bounds the memory of one call on a long signal
+
+
+@dataclass(frozen=True)
+class FrontEndSpec:
+    """What a model wants to hear: the parameters of its MFCCs.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz.
+    n_fft : int
+        Samples of one frame, and of its Hann window.
+    hop_length : int
+        Samples from one frame to the next.
+    n_mels : int
+        Slaney mel bands, area-normalised.
+    fmin, fmax : float
+        The bands' lower and upper edge, in Hz.
+    top_db : float
+        The floor of a window's mel levels, in dB below its loudest value.
+    n_mfcc : int
+        Coefficients kept, from the 0th on.
+    """
+
+    sample_rate: int = 22_050
+    n_fft: int = 2_048
+    hop_length: int = 1_920
+    n_mels: int = 96
+    fmin: float = 0.0
+    fmax: float = 11_025.0
+    top_db: float = 80.0
+    n_mfcc: int = 96
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "sample_rate": (4_000, 96_000),
+            "n_fft": (64, 16_384),
+            "hop_length": (16, 16_384),
+            "n_mels": (4, 512),
+            "top_db": (10.0, 200.0),
+        }
+        for field in fields(self):
+            value = getattr(self, field.name)
+            wanted = (int,) if field.type == "int" else (int, float)
+            if not isinstance(value, wanted) or isinstance(value, bool) or not math.isfinite(value):
+                raise ValueError(f"front_end.{field.name} must be a number, not {value!r}")
+        for name, (lowest, highest) in bounds.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"front_end.{name} must lie in {lowest} to {highest}")
+        if not 1 <= self.n_mfcc <= self.n_mels:
+            raise ValueError("front_end.n_mfcc must lie in 1 to n_mels")
+        if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ValueError("front_end.fmin and fmax must satisfy 0 ≤ fmin < fmax ≤ sample_rate / 2")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FrontEndSpec:
+        """Make a spec from a bundle's or store's JSON object.
+
+        Raises
+        ------
+        ValueError
+            When a field is missing, unknown or out of range.
+        """
+        known = {field.name for field in fields(cls)}
+        if set(values) != known:
+            wrong = ", ".join(sorted(set(values) ^ known))
+            raise ValueError(f"front_end must have exactly its known fields; check {wrong}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields as a JSON object."""
+        return asdict(self)
+
+    def window_samples(self, window_frames: int) -> int:
+        """Samples that a window of ``window_frames`` frames covers."""
+        return (window_frames - 1) * self.hop_length + self.n_fft
+
+
+def _hz_to_mel(frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Slaney's mel scale: linear to 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    linear = frequency / (200.0 / 3)
+    step = math.log(6.4) / 27.0
+    return np.where(frequency < 1_000.0, linear, 15.0 + np.log(np.maximum(frequency, 1e-9) / 1_000.0) / step)
+
+
+def _mel_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    step = math.log(6.4) / 27.0
+    return np.where(mel < 15.0, mel * (200.0 / 3), 1_000.0 * np.exp(step * (mel - 15.0)))
+
+
+def mel_filter_bank(spec: FrontEndSpec) -> Frames:
+    """Triangular mel filters of unit area.
+
+    Returns
+    -------
+    ndarray [shape=(n_mels, 1 + n_fft // 2)]
+        As ``librosa.filters.mel(..., htk=False, norm="slaney")``.
+    """
+    bins = np.linspace(0.0, spec.sample_rate / 2, 1 + spec.n_fft // 2)
+    limits = _hz_to_mel(np.array([spec.fmin, spec.fmax], dtype=np.float64))
+    edges = _mel_to_hz(np.linspace(limits[0], limits[1], spec.n_mels + 2))
+    widths = np.diff(edges)
+    slopes = edges[:, None] - bins[None, :]
+    rising = -slopes[:-2] / widths[:-1, None]
+    falling = slopes[2:] / widths[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    filters: Frames = triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    return filters
+
+
+def dct_matrix(n_mfcc: int, n_mels: int) -> Frames:
+    """Orthonormal DCT-II, as ``scipy.fft.dct(type=2, norm="ortho")``.
+
+    Returns
+    -------
+    ndarray [shape=(n_mels, n_mfcc)]
+        ``mel_db @ dct_matrix`` gives the coefficients.
+    """
+    band = np.arange(n_mels, dtype=np.float64)[:, None]
+    order = np.arange(n_mfcc, dtype=np.float64)[None, :]
+    matrix: Frames = np.cos(np.pi * order * (2 * band + 1) / (2 * n_mels)) * math.sqrt(2.0 / n_mels)
+    matrix[:, 0] /= math.sqrt(2.0)
+    return matrix
+
+
+def power_to_db(power: Frames) -> Frames:
+    """10·log10 of power, not below −100 dB and without ``top_db``."""
+    decibels: Frames = 10.0 * np.log10(np.maximum(power, SMALLEST_POWER))
+    return decibels
+
+
+def mfcc(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec, dct: Frames | None = None) -> Frames:
+    """MFCCs of one window.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(frames, n_mels)]
+        Mel levels of the window, in dB.
+    spec : FrontEndSpec
+        Gives ``top_db`` and ``n_mfcc``.
+    dct : ndarray [shape=(n_mels, n_mfcc)], optional
+        ``dct_matrix(spec.n_mfcc, spec.n_mels)``, to save making it anew.
+
+    Returns
+    -------
+    ndarray [shape=(frames, n_mfcc)]
+        The transpose of ``librosa.feature.mfcc`` on the same frames.
+    """
+    matrix = dct_matrix(spec.n_mfcc, spec.n_mels) if dct is None else dct
+    coefficients: Frames = np.maximum(mel_db, mel_db.max() - spec.top_db) @ matrix
+    return coefficients
+
+
+class MelFrames:
+    """Turns samples, in blocks of any size, into mel frames; each frame is computed once.
+
+    Frame ``t`` covers samples ``t * hop_length`` to ``t * hop_length + n_fft`` since the last reset.
+    """
+
+    def __init__(self, spec: FrontEndSpec) -> None:
+        self.spec = spec
+        # The periodic Hann window that librosa takes from scipy.signal.get_window("hann", n_fft).
+        self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.n_fft) / spec.n_fft)
+        self._filters = np.ascontiguousarray(mel_filter_bank(spec).T)
+        self._waiting = np.empty(0, dtype=np.float32)
+        self._skip = 0
+
+    def reset(self) -> None:
+        """Forget the samples that wait for their frame to be complete."""
+        self._waiting = np.empty(0, dtype=np.float32)
+        self._skip = 0
+
+    def feed(self, samples: Samples) -> Frames:
+        """Take the next samples of the stream and give the frames they complete.
+
+        Parameters
+        ----------
+        samples : ndarray [shape=(n,)]
+            Mono, at ``spec.sample_rate``, full scale = 1.
+
+        Returns
+        -------
+        ndarray [shape=(frames, n_mels)]
+            10·log10 of mel power, unclipped but for the floor of −100 dB; ``frames`` may be 0.
+        """
+        n_fft, hop_length = self.spec.n_fft, self.spec.hop_length
+        if self._skip:  # a hop longer than a frame leaves samples between frames
+            skipped = min(self._skip, len(samples))
+            self._skip -= skipped
+            samples = samples[skipped:]
+        signal = np.concatenate((self._waiting, samples)) if len(self._waiting) else samples
+        count = 0 if len(signal) < n_fft else 1 + (len(signal) - n_fft) // hop_length
+        used = count * hop_length
+        self._skip += max(0, used - len(signal))
+        self._waiting = np.array(signal[used:], dtype=np.float32)
+        if count == 0:
+            return np.empty((0, self.spec.n_mels))
+        framed = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::hop_length][:count]
+        parts = [
+            power_to_db(self._mel_power(framed[start : start + FRAMES_AT_ONCE]))
+            for start in range(0, count, FRAMES_AT_ONCE)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _mel_power(self, framed: Samples) -> Frames:
+        spectrum = np.fft.rfft(framed * self._window, axis=1)
+        power: Frames = spectrum.real**2 + spectrum.imag**2
+        mel_power: Frames = power @ self._filters
+        return mel_power

@@ -1,0 +1,1 @@
+"""Everything that makes a model: dataset → feature store → network → bundle."""
