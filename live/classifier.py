@@ -172,9 +172,7 @@ def read_description(folder: Path) -> BundleDescription:
     try:
         return _describe(json.loads(content))
     except KeyError as error:
-        raise BundleError(
-            f"The bundle {folder} is broken: its {DESCRIPTION_FILE} has no {error}."
-        ) from None
+        raise BundleError(f"The bundle {folder} is broken: its {DESCRIPTION_FILE} has no {error}.") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {error}.") from None
 
@@ -275,4 +273,5 @@ def calibrated(probabilities: npt.NDArray[np.floating[Any]], temperature: float)
     """
     scaled = np.log(np.maximum(probabilities, 1e-9)) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
+    shares: Probabilities = (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return shares

@@ -10,9 +10,8 @@ import contextlib
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from live.errors import InputError, RunningError
 from live.front_end import Samples
@@ -81,7 +80,7 @@ class _SoundFileDecoder:
             block: Samples = self._file.read(frames, dtype="float32", always_2d=True)
         except (self._error, RuntimeError) as error:
             raise RunningError(
-                f"{self._name} cannot be decoded past {self._read / self.sample_rate:.1f} s: the file is damaged."
+                f"{self._name} is damaged: it cannot be decoded past {self._read / self.sample_rate:.1f} s."
             ) from error
         self._read += len(block)
         return block
@@ -96,17 +95,15 @@ class _FfmpegDecoder:
     def __init__(self, path: Path, program: str) -> None:
         self._name = path.name
         self.length_s: float | None = None
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         command = [program, "-nostdin", "-hide_banner", "-loglevel", "error"]
         command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
         command += ["-i", f"file:{path}", "-map", "0:a:0", "-vn", "-sn", "-dn"]
         command += ["-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the path is one argument)
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._complaints
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        assert self._process.stdout is not None
         try:
-            self._stream = WavStream(self._process.stdout, self._name)
+            self._stream = WavStream(cast(BinaryIO, self._process.stdout), self._name)
         except BaseException:
             self.close()
             raise
@@ -118,17 +115,15 @@ class _FfmpegDecoder:
         self._read += len(block)
         if len(block) == 0 and self._process.wait() != 0:
             raise RunningError(
-                f"{self._name} cannot be decoded past {self._read / self.sample_rate:.1f} s: the file is damaged."
+                f"{self._name} is damaged: it cannot be decoded past {self._read / self.sample_rate:.1f} s."
             )
         return block
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._process.kill()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        cast(BinaryIO, self._process.stdout).close()
         self._process.wait()
-        self._complaints.close()
 
 
 def _check_path(path: Path) -> None:
@@ -138,7 +133,9 @@ def _check_path(path: Path) -> None:
         if not path.exists():
             raise InputError(f"There is no file {path}: check the path.")
         if not path.is_file():
-            raise InputError(f"{path} is no ordinary file: give an audio file, or - for a WAV stream on stdin.")
+            raise InputError(
+                f"{path} is no ordinary file: give an audio file, or - for a WAV stream on stdin."
+            )
         with path.open("rb") as file:
             if not file.read(1):
                 raise InputError(f"{path} is empty: there is nothing to listen to.")
@@ -158,7 +155,7 @@ def _open_file(path: Path) -> Decoder:
         program = shutil.which("ffmpeg")
     if program is None:
         raise InputError(
-            f"{path} is no WAV, FLAC, OGG, Opus or MP3 file that can be read: install ffmpeg for other formats."
+            f"{path} is no WAV, FLAC, OGG, Opus or MP3 that can be read: install ffmpeg for other formats."
         )
     try:
         return _FfmpegDecoder(path.absolute(), program)
@@ -182,7 +179,9 @@ def open_decoder(path: str) -> Decoder:
         decoder = _open_file(Path(path))
     if not LOWEST_SAMPLE_RATE <= decoder.sample_rate <= HIGHEST_SAMPLE_RATE:
         decoder.close()
-        raise InputError(f"{path} has a sample rate of {decoder.sample_rate} Hz, which cannot be listened to.")
+        raise InputError(
+            f"{path} has a sample rate of {decoder.sample_rate} Hz, which cannot be listened to."
+        )
     if not 1 <= decoder.channels <= MOST_CHANNELS:
         decoder.close()
         raise InputError(f"{path} has {decoder.channels} channels; up to {MOST_CHANNELS} can be mixed down.")

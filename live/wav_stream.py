@@ -88,7 +88,14 @@ class WavStream:
         code, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
         if code == EXTENSIBLE and len(chunk) >= 26:
             code = struct.unpack("<H", chunk[24:26])[0]
-        if (code, bits) not in {(PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (IEEE_FLOAT, 32), (IEEE_FLOAT, 64)}:
+        if (code, bits) not in {
+            (PCM, 8),
+            (PCM, 16),
+            (PCM, 24),
+            (PCM, 32),
+            (IEEE_FLOAT, 32),
+            (IEEE_FLOAT, 64),
+        }:
             raise InputError(
                 f"{self._name} holds a WAV encoding that cannot be streamed (code {code}, {bits} bits): "
                 "convert it, for example with ffmpeg's -c:a pcm_s16le."
@@ -119,14 +126,15 @@ class WavStream:
             kind = "<f4" if self._sample_bytes == 4 else "<f8"
             with np.errstate(over="ignore", invalid="ignore"):
                 return np.frombuffer(content, dtype=kind).astype(np.float32)
-        if self._sample_bytes == 1:
-            return (np.frombuffer(content, dtype=np.uint8).astype(np.float32) - 128) / 128
+        if self._sample_bytes == 1:  # unsigned, unlike the wider ones
+            return np.frombuffer(content, dtype=np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
         if self._sample_bytes == 3:
             widened = np.zeros((len(content) // 3, 4), dtype=np.uint8)
             widened[:, 1:] = np.frombuffer(content, dtype=np.uint8).reshape(-1, 3)
-            return widened.reshape(-1).view("<i4").astype(np.float32) / 2**31
+            content = widened.tobytes()
         kind = "<i2" if self._sample_bytes == 2 else "<i4"
-        return np.frombuffer(content, dtype=kind).astype(np.float32) / 2 ** (8 * self._sample_bytes - 1)
+        full_scale = np.float32(2**15 if self._sample_bytes == 2 else 2**31)
+        return np.frombuffer(content, dtype=kind).astype(np.float32) / full_scale
 
     def close(self) -> None:
         """Close the stream."""

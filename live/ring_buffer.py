@@ -1,0 +1,217 @@
+"""The ring buffer between whoever delivers sound and the worker that hears it.
+
+One writer, one reader. The writer copies blocks in and never waits for long, so that an audio callback
+may be the writer; what finds no room is not stored but counted, and the reader learns of it at exactly
+the place in the stream where it happened. Positions are absolute: frames since the start of the stream,
+lost ones counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from live.events import GapReason, SourceStatus
+from live.front_end import Samples
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Sound without a gap: ``samples`` [shape=(n, channels)] from ``position`` on."""
+
+    position: int
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Gap:
+    """``frames`` frames from ``position`` on that were lost."""
+
+    position: int
+    frames: int
+    reason: GapReason
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """What became of the source at ``position``."""
+
+    position: int
+    status: SourceStatus
+
+
+@dataclass(frozen=True)
+class End:
+    """The stream ended at ``position``; the reader gets this from then on."""
+
+    position: int
+
+
+Item = Chunk | Gap | StatusChange | End
+
+
+class RingBuffer:
+    """A preallocated buffer of ``capacity`` frames.
+
+    Parameters
+    ----------
+    capacity : int
+        In frames.
+    channels : int
+
+    Notes
+    -----
+    The samples are copied outside the lock: the writer writes only where the reader may not yet read,
+    the reader reads only where the writer may not yet write, and the lock guards the counts alone.
+    """
+
+    def __init__(self, capacity: int, channels: int) -> None:
+        if capacity < 1 or channels < 1:
+            raise ValueError("capacity and channels must be at least 1")
+        self.capacity, self.channels = capacity, channels
+        self._samples = np.zeros((capacity, channels), dtype=np.float32)
+        self._changed = threading.Condition()
+        self._written = 0  # frames stored since the start, lost ones not counted
+        self._read = 0
+        self._lost = 0  # frames lost before the read position
+        self._wanted = 1  # frames the waiting reader wants at least
+        self._marks: deque[tuple[int, Gap | StatusChange]] = deque()  # with the stored count they stand at
+        self._closed = False
+
+    def write(self, block: Samples) -> int:
+        """Store a block without waiting; what finds no room is lost, with reason ``behind``.
+
+        Parameters
+        ----------
+        block : ndarray [shape=(n, channels)]
+
+        Returns
+        -------
+        int
+            Frames stored.
+        """
+        with self._changed:
+            room = 0 if self._closed else self.capacity - (self._written - self._read)
+        stored = min(len(block), room)
+        self._copy_in(block[:stored])
+        if stored < len(block) and not self._closed:
+            self.lose(len(block) - stored, "behind")
+        return stored
+
+    def write_all(self, block: Samples) -> bool:
+        """Store a block, waiting for room as long as it takes.
+
+        Returns
+        -------
+        bool
+            False when the buffer was closed before all was stored.
+        """
+        while len(block):
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._written - self._read < self.capacity)
+                if self._closed:
+                    return False
+                room = self.capacity - (self._written - self._read)
+            self._copy_in(block[:room])
+            block = block[room:]
+        return True
+
+    def _copy_in(self, block: Samples) -> None:
+        if len(block) == 0:
+            return
+        start = self._written % self.capacity
+        until_end = self.capacity - start
+        self._samples[start : start + len(block)] = block[:until_end]
+        if len(block) > until_end:
+            self._samples[: len(block) - until_end] = block[until_end:]
+        with self._changed:
+            self._written += len(block)
+            if self._written - self._read >= self._wanted:
+                self._changed.notify_all()
+
+    def lose(self, frames: int, reason: GapReason) -> None:
+        """Record that ``frames`` frames were lost after the last one stored."""
+        if frames <= 0:
+            return
+        with self._changed:
+            if self._closed:
+                return
+            if self._marks:
+                at, last = self._marks[-1]
+                if at == self._written and isinstance(last, Gap) and last.reason == reason:
+                    self._marks[-1] = (at, Gap(0, last.frames + frames, reason))
+                    return
+            self._marks.append((self._written, Gap(0, frames, reason)))
+            self._changed.notify_all()
+
+    def change_status(self, status: SourceStatus) -> None:
+        """Record what became of the source after the last frame stored."""
+        with self._changed:
+            self._marks.append((self._written, StatusChange(0, status)))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End the stream: what is stored can still be read, nothing more is stored."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Frames stored and not yet read."""
+        with self._changed:
+            return self._written - self._read
+
+    def read(self, minimum: int = 1, timeout: float | None = None) -> Item | None:
+        """Wait for sound and take it.
+
+        Parameters
+        ----------
+        minimum : int
+            Frames to wait for; fewer come before a gap, a change of status or the end.
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        Chunk, Gap, StatusChange, End or None
+            The next item in the stream's order; None when the time ran out. A chunk is a copy.
+        """
+        minimum = max(1, min(minimum, self.capacity))
+        with self._changed:
+            self._wanted = minimum
+            ready = self._changed.wait_for(
+                lambda: self._closed or bool(self._marks) or self._written - self._read >= minimum, timeout
+            )
+            self._wanted = self.capacity + 1  # nobody waits: spare the writer the notification
+            if not ready:
+                return None
+            position = self._read + self._lost
+            until = self._written
+            if self._marks:
+                at, mark = self._marks[0]
+                if at == self._read:
+                    self._marks.popleft()
+                    if isinstance(mark, Gap):
+                        self._lost += mark.frames
+                        return Gap(position, mark.frames, mark.reason)
+                    return StatusChange(position, mark.status)
+                until = at
+            first = self._read
+        if until == first:
+            return End(position)
+        samples = self._copy_out(first, until)
+        with self._changed:
+            self._read = until
+            self._changed.notify_all()
+        return Chunk(position, samples)
+
+    def _copy_out(self, first: int, until: int) -> Samples:
+        start, count = first % self.capacity, until - first
+        until_end = self.capacity - start
+        if count <= until_end:
+            return self._samples[start : start + count].copy()
+        return np.concatenate((self._samples[start:], self._samples[: count - until_end]))

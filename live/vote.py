@@ -1,0 +1,166 @@
+"""Probabilities over time to one verdict: genre, unsure, silence, no music, or waiting.
+
+Evidence is remembered with an exponential decay of ``smooth_s`` seconds and divided by its own weight,
+so that the first windows count fully (a running mean) and old ones fade (an exponential one). Every
+threshold has a second, lower one for leaving, so that a verdict at the edge does not flicker.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.events import NO_MUSIC, Verdict, VoteState
+
+
+@dataclass(frozen=True)
+class VoteParameters:
+    """The vote's thresholds; a bundle may bring its own.
+
+    Attributes
+    ----------
+    unsure_below : float
+        Confidence under which no genre is named.
+    no_music_above : float
+        Smoothed probability of no music over which that is the verdict.
+    hysteresis : float
+        How far beyond a threshold it takes to go back.
+    switch_margin : float
+        How much likelier another genre must be to take over.
+    silence_dbfs : float
+        RMS level, in dBFS, under which there is nothing to hear.
+    silence_s : float
+        Seconds of that until the verdict is silence.
+    """
+
+    unsure_below: float = 0.35
+    no_music_above: float = 0.5
+    hysteresis: float = 0.05
+    switch_margin: float = 0.02
+    silence_dbfs: float = -60.0
+    silence_s: float = 1.0
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, float]) -> VoteParameters:
+        """Take the parameters that ``values`` holds; others keep their defaults."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: float(value) for name, value in values.items() if name in known})
+
+
+class Vote:
+    """The running verdict of one stream.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        In the order of the probabilities; ``no_music`` is not a genre.
+    smooth_s : float
+        The vote's memory: seconds in which evidence fades to 1/e.
+    parameters : mapping, optional
+        See ``VoteParameters``.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], *, smooth_s: float = 10.0, parameters: Mapping[str, float] | None = None
+    ) -> None:
+        if smooth_s <= 0:
+            raise ValueError("smooth_s must be above 0")
+        self.labels = tuple(labels)
+        self.smooth_s = smooth_s
+        self.parameters = VoteParameters.from_mapping(parameters or {})
+        self._genres = [index for index, label in enumerate(self.labels) if label != NO_MUSIC]
+        self._no_music = self.labels.index(NO_MUSIC) if NO_MUSIC in self.labels else None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self._evidence = np.zeros(len(self.labels))
+        self._weight = 0.0
+        self._silent_s = 0.0
+        self._state: VoteState = "waiting"
+        self._genre: int | None = None
+
+    def gap(self, lost_s: float) -> None:
+        """Let the evidence fade across sound that was lost."""
+        self._fade(lost_s)
+
+    def _fade(self, elapsed_s: float) -> None:
+        decay = math.exp(-elapsed_s / self.smooth_s)
+        self._evidence *= decay
+        self._weight *= decay
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the vote says now."""
+        shares = self._distribution()
+        distribution = {label: float(share) for label, share in zip(self.labels, shares, strict=True)}
+        genre, confidence = None, 0.0
+        if self._state == "genre" and self._genre is not None:
+            genre, confidence = self.labels[self._genre], float(shares[self._genre])
+        elif self._state == "unsure":
+            confidence = float(max(shares[index] for index in self._genres))
+        elif self._state == "no_music" and self._no_music is not None:
+            confidence = float(shares[self._no_music])
+        return Verdict(self._state, genre, confidence, distribution)
+
+    def _distribution(self) -> npt.NDArray[np.float64]:
+        if self._weight < 1e-9:
+            return np.full(len(self.labels), 1 / len(self.labels))
+        shares: npt.NDArray[np.float64] = self._evidence / self._evidence.sum()
+        return shares
+
+    def update(
+        self, probabilities: npt.NDArray[np.floating[Any]], *, level_dbfs: float, elapsed_s: float
+    ) -> Verdict:
+        """Hear one window.
+
+        Parameters
+        ----------
+        probabilities : ndarray [shape=(labels,)]
+            Of this window; they sum to 1.
+        level_dbfs : float
+            RMS level of what is new in it.
+        elapsed_s : float
+            Stream time since the window before, in seconds.
+
+        Returns
+        -------
+        Verdict
+        """
+        threshold = self.parameters.silence_dbfs
+        if self._state == "silence":
+            threshold += 3.0
+        self._fade(elapsed_s)
+        if level_dbfs < threshold:
+            self._silent_s += elapsed_s
+        else:
+            self._silent_s = 0.0
+            self._evidence += np.asarray(probabilities, dtype=np.float64) * elapsed_s
+            self._weight += elapsed_s
+        self._decide()
+        return self.verdict
+
+    def _decide(self) -> None:
+        if self._silent_s >= self.parameters.silence_s:
+            self._state, self._genre = "silence", None
+            return
+        if self._weight < 1e-9:
+            return
+        shares, parameters = self._distribution(), self.parameters
+        slack = parameters.hysteresis if self._state == "no_music" else 0.0
+        if self._no_music is not None and shares[self._no_music] > parameters.no_music_above - slack:
+            self._state, self._genre = "no_music", None
+            return
+        best = max(self._genres, key=lambda index: shares[index])
+        if self._genre is not None and shares[best] < shares[self._genre] + parameters.switch_margin:
+            best = self._genre
+        slack = parameters.hysteresis if best == self._genre else 0.0
+        if shares[best] >= parameters.unsure_below - slack:
+            self._state, self._genre = "genre", best
+        else:
+            self._state, self._genre = "unsure", None
