@@ -40,11 +40,14 @@ class Decoder(Protocol):
     channels : int
     length_s : float or None
         Length in seconds, where the container says it.
+    is_length_exact : bool
+        Whether that is a promise: a file that ends before is cut short.
     """
 
     sample_rate: int
     channels: int
     length_s: float | None
+    is_length_exact: bool
 
     def read(self, frames: int) -> Samples:
         """Read up to ``frames`` frames [shape=(n, channels)]; none are left when n is 0.
@@ -71,7 +74,7 @@ class _SoundFileDecoder:
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         frames: int = self._file.frames
-        self._promised = frames if self._file.format in {"WAV", "WAVEX", "FLAC", "AIFF", "W64", "RF64"} else 0
+        self.is_length_exact: bool = self._file.format in {"WAV", "WAVEX", "FLAC", "AIFF", "W64", "RF64"}
         self._read = 0
         self.length_s: float | None = frames / self.sample_rate if 0 < frames < 2**40 else None
 
@@ -92,9 +95,11 @@ class _SoundFileDecoder:
 class _FfmpegDecoder:
     """What ffmpeg can read: a child process whose WAV output is read through a pipe."""
 
+    length_s: float | None = None
+    is_length_exact = False
+
     def __init__(self, path: Path, program: str) -> None:
         self._name = path.name
-        self.length_s: float | None = None
         command = [program, "-nostdin", "-hide_banner", "-loglevel", "error"]
         command += ["-protocol_whitelist", "file,pipe", "-format_whitelist", FFMPEG_FORMATS]
         command += ["-i", f"file:{path}", "-map", "0:a:0", "-vn", "-sn", "-dn"]

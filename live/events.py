@@ -172,5 +172,5 @@ Event = StartEvent | WindowEvent | GapEvent | SourceEvent | SummaryEvent
 
 
 def to_json_line(event: Event) -> str:
-    """Give the event as one line of JSON, without the line's end."""
-    return json.dumps(event.to_dict(), ensure_ascii=False, allow_nan=False)
+    """Give the event as one line of JSON, in ASCII, without the line's end."""
+    return json.dumps(event.to_dict(), allow_nan=False)

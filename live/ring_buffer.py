@@ -79,6 +79,7 @@ class RingBuffer:
         self._lost = 0  # frames lost before the read position
         self._wanted = 1  # frames the waiting reader wants at least
         self._marks: deque[tuple[int, Gap | StatusChange]] = deque()  # with the stored count they stand at
+        self._held_from: int | None = None  # the reader may not yet go past this stored count
         self._closed = False
 
     def write(self, block: Samples) -> int:
@@ -129,8 +130,18 @@ class RingBuffer:
             self._samples[: len(block) - until_end] = block[until_end:]
         with self._changed:
             self._written += len(block)
-            if self._written - self._read >= self._wanted:
+            if self._readable >= self._wanted:
                 self._changed.notify_all()
+
+    @property
+    def _readable(self) -> int:
+        """Frames the reader may take; call it with the lock held."""
+        return (self._written if self._held_from is None else self._held_from) - self._read
+
+    @property
+    def _marked(self) -> bool:
+        """Whether a gap or change of status stands where the reader may go; lock held."""
+        return bool(self._marks) and self._marks[0][0] <= self._read + self._readable
 
     def lose(self, frames: int, reason: GapReason) -> None:
         """Record that ``frames`` frames were lost after the last one stored."""
@@ -147,6 +158,27 @@ class RingBuffer:
             self._marks.append((self._written, Gap(0, frames, reason)))
             self._changed.notify_all()
 
+    def hold(self) -> None:
+        """Keep what is written from here on from the reader, until ``release``.
+
+        A writer who suspects a loss, and will know its size in a moment, holds what comes after it.
+        """
+        with self._changed:
+            if self._held_from is None:
+                self._held_from = self._written
+
+    def release(self, lost_frames: int, reason: GapReason) -> None:
+        """Let the reader go on, past ``lost_frames`` frames that were lost where the hold began."""
+        with self._changed:
+            if self._held_from is None:
+                return
+            if lost_frames > 0:
+                later = [mark for mark in self._marks if mark[0] > self._held_from]
+                earlier = [mark for mark in self._marks if mark[0] <= self._held_from]
+                self._marks = deque([*earlier, (self._held_from, Gap(0, lost_frames, reason)), *later])
+            self._held_from = None
+            self._changed.notify_all()
+
     def change_status(self, status: SourceStatus) -> None:
         """Record what became of the source after the last frame stored."""
         with self._changed:
@@ -157,6 +189,7 @@ class RingBuffer:
         """End the stream: what is stored can still be read, nothing more is stored."""
         with self._changed:
             self._closed = True
+            self._held_from = None
             self._changed.notify_all()
 
     @property
@@ -184,14 +217,14 @@ class RingBuffer:
         with self._changed:
             self._wanted = minimum
             ready = self._changed.wait_for(
-                lambda: self._closed or bool(self._marks) or self._written - self._read >= minimum, timeout
+                lambda: self._closed or self._marked or self._readable >= minimum, timeout
             )
             self._wanted = self.capacity + 1  # nobody waits: spare the writer the notification
             if not ready:
                 return None
             position = self._read + self._lost
-            until = self._written
-            if self._marks:
+            until = self._read + self._readable
+            if self._marked:
                 at, mark = self._marks[0]
                 if at == self._read:
                     self._marks.popleft()

@@ -55,6 +55,7 @@ class WavStream:
     """
 
     length_s: float | None = None
+    is_length_exact = False
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name

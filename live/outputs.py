@@ -1,0 +1,174 @@
+"""Where events go besides the screen: JSON lines, plain lines, a session log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TextIO
+
+from live.errors import InputError, RunningError
+from live.events import (
+    Event,
+    GapEvent,
+    SourceEvent,
+    StartEvent,
+    SummaryEvent,
+    Verdict,
+    WindowEvent,
+    to_json_line,
+)
+
+GAP_REASONS = {
+    "overflow": "the device overflowed",
+    "stall": "the device stalled",
+    "behind": "the computer was too busy",
+}
+SOURCE_STATUS = {
+    "lost": "the microphone is gone; waiting for it",
+    "back": "the microphone is back",
+    "muted": "nothing but digital silence: is the microphone muted or unplugged?",
+}
+
+
+def clock(seconds: float) -> str:
+    """Write a time as minutes and seconds, with hours where there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def say_verdict(verdict: Verdict) -> str:
+    """Put a verdict in words."""
+    if verdict.genre is not None:
+        return f"{verdict.genre} {verdict.confidence:.0%}"
+    return {"no_music": "no music", "waiting": "listening"}.get(verdict.state, verdict.state)
+
+
+def say_summary(summary: SummaryEvent) -> str:
+    """Put a session's end in words: time listened, share of each genre, what was lost."""
+    heard = ", ".join(f"{genre} {share:.0%}" for genre, share in summary.share.items() if share >= 0.005)
+    parts = [f"Listened for {clock(summary.duration_s)}", heard or "no genre heard"]
+    if summary.lost_s > 0:
+        parts.append(f"{summary.lost_s:.1f} s of sound lost")
+    if summary.skipped_windows:
+        parts.append(f"{summary.skipped_windows} windows skipped")
+    return "; ".join(parts) + "."
+
+
+def write_line(stream: TextIO, line: str) -> None:
+    """Write a line to standard output, at once.
+
+    Raises
+    ------
+    BrokenPipeError
+        When nobody reads it any more.
+    RunningError
+        When it cannot be written for another reason.
+    """
+    try:
+        stream.write(line + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunningError(f"The output cannot be written ({error.strerror}): see where it leads.") from error
+
+
+class JsonLines:
+    """Writes each event as a line of JSON, at once.
+
+    Parameters
+    ----------
+    stream : text stream
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        write_line(self._stream, to_json_line(event))
+
+
+class PlainLines:
+    """Writes a line whenever the verdict changes, and for whatever is lost.
+
+    Parameters
+    ----------
+    stream : text stream
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said: tuple[str, str | None] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, if it is worth a line."""
+        line = self._line(event)
+        if line is not None:
+            write_line(self._stream, line)
+
+    def _line(self, event: Event) -> str | None:
+        match event:
+            case StartEvent():
+                return f"Listening to {event.source_name} with the model {event.model_name}."
+            case WindowEvent():
+                now = (event.vote.state, event.vote.genre)
+                if now == self._said:
+                    return None
+                self._said = now
+                return f"{clock(event.time_s):>7}  {say_verdict(event.vote)}"
+            case GapEvent():
+                return f"{clock(event.time_s):>7}  {event.lost_s:.1f} s lost: {GAP_REASONS[event.reason]}"
+            case SourceEvent():
+                return f"{clock(event.time_s):>7}  {SOURCE_STATUS[event.status]}"
+            case SummaryEvent():
+                return say_summary(event)
+
+
+class SessionLog:
+    """Appends each event to a file as a line of JSON; a line is on its way to the disk when written.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"The log {path} cannot be written ({reason}): choose another --log.") from None
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, whole.
+
+        Raises
+        ------
+        RunningError
+            When the disk is full or the file is gone bad.
+        """
+        line = (to_json_line(event) + "\n").encode()
+        try:
+            before = os.fstat(self._file).st_size
+            if os.write(self._file, line) < len(line):
+                os.ftruncate(self._file, before)  # the log is whole lines
+                raise OSError(28, os.strerror(28))
+        except OSError as error:
+            raise RunningError(
+                f"The log {self._path} cannot be written further ({error.strerror}): "
+                "make room or choose another --log."
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(OSError):
+            os.close(self._file)

@@ -1,0 +1,224 @@
+"""The whole machine on one page: source → ring buffer → analyser → events → sinks and snapshots."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from live.analyser import FLOOR_DBFS, Analyser, level_dbfs
+from live.classifier import Classifier
+from live.errors import InputError
+from live.events import NO_MUSIC, Event, SourceEvent, StartEvent, SummaryEvent
+from live.front_end import Samples
+from live.history import History
+from live.resampling import to_mono
+from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
+from live.snapshot import Snapshot, SourceCondition
+from live.sources import SHORTEST_FILE_S, AudioSource, too_short
+
+MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
+FULL_SCALE = 0.999
+
+Sink = Callable[[Event], None]
+
+
+class Session:
+    """Listens to one source until it ends or is told to stop.
+
+    Parameters
+    ----------
+    source : AudioSource
+        Opened, not started.
+    classifier : Classifier
+    hop_s, smooth_s : float
+        Seconds from window to window, and the vote's memory.
+    duration_s : float, optional
+        Stream time after which to stop.
+    sinks : sequence of callables
+        Each gets every event, in order, on the worker's thread.
+
+    Attributes
+    ----------
+    ended : threading.Event
+        Set when the summary has been given to the sinks.
+    failure : BaseException or None
+        Why the session ended before its time.
+    summary : SummaryEvent or None
+        The session's sum, once it has ended.
+    """
+
+    def __init__(
+        self,
+        source: AudioSource,
+        classifier: Classifier,
+        *,
+        hop_s: float = 0.5,
+        smooth_s: float = 10.0,
+        duration_s: float | None = None,
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        self._source, self._sinks = source, tuple(sinks)
+        description = classifier.description
+        self._labels = description.labels
+        self._model_name = description.name
+        self._start_event = StartEvent(
+            source_kind=source.kind,
+            source_name=source.name,
+            sample_rate=source.sample_rate,
+            model_name=description.name,
+            labels=description.labels,
+            window_s=description.window_s,
+            hop_s=hop_s,
+        )
+        self._analyser = Analyser(classifier, source.sample_rate, hop_s=hop_s, smooth_s=smooth_s)
+        self._last_frame = None if duration_s is None else round(duration_s * source.sample_rate)
+        self._ring = RingBuffer(max(1, round(source.buffer_s * source.sample_rate)), source.channels)
+        self._history = History()
+        self._condition: SourceCondition = "opening"
+        self._zero_frames = 0
+        self._levels = (FLOOR_DBFS, FLOOR_DBFS, False)
+        self._vote_reset = False
+        self._stopped = False
+        self._not_finite = 0
+        self.summary: SummaryEvent | None = None
+        self.failure: BaseException | None = None
+        self.ended = threading.Event()
+        self.snapshot = self._take_snapshot()
+        self._worker = threading.Thread(target=self._work, name="listening", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """End the session; ``ended`` is set when it has."""
+        self._stopped = True
+        self._ring.close()
+
+    def reset_vote(self) -> None:
+        """Forget what was heard so far, from the next sound on."""
+        self._vote_reset = True
+
+    def warnings(self) -> list[str]:
+        """Sentences about what the user should know of a session that ended well all the same."""
+        sentences = [self._source.warning] if self._source.warning else []
+        if self._not_finite:
+            sentences.append(
+                f"{self._source.name} held {self._not_finite} samples that are no numbers: heard as silence."
+            )
+        return sentences
+
+    def _work(self) -> None:
+        try:
+            self._emit(self._start_event)
+            self._source.start(self._ring)
+            self._listen()
+            if self._source.failure is not None:
+                raise self._source.failure
+        except BaseException as error:
+            self.failure = error
+        finally:
+            self._finish()
+
+    def _listen(self) -> None:
+        """Take item by item from the ring buffer until the stream's end."""
+        minimum = max(1, round(self._source.block_s * self._source.sample_rate))
+        position = 0
+        while self._last_frame is None or position < self._last_frame:
+            item = self._ring.read(minimum)
+            if isinstance(item, End):
+                break
+            if isinstance(item, Chunk):
+                samples = item.samples
+                if self._last_frame is not None:
+                    samples = samples[: self._last_frame - item.position]
+                position = item.position + len(samples)
+                self._hear(samples)
+            elif isinstance(item, Gap):
+                position = item.position + item.frames
+                self._emit(self._analyser.gap(item.frames, item.reason))
+            elif isinstance(item, StatusChange):
+                self._condition = "lost" if item.status == "lost" else "listening"
+                self._zero_frames = 0
+                self._emit(SourceEvent(self._analyser.time_s, item.status))
+            self.snapshot = self._take_snapshot()
+        self._end_stream()
+
+    def _hear(self, samples: Samples) -> None:
+        if self._condition == "opening":
+            self._condition = "listening"
+        if self._vote_reset:
+            self._vote_reset = False
+            self._analyser.vote.reset()
+        self._measure(samples)
+        for window in self._analyser.feed(samples, newest_only=self._source.is_live):
+            self._emit(window)
+
+    def _measure(self, samples: Samples) -> None:
+        """Note the levels, what is no number, and whether there is any signal at all."""
+        self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
+        magnitudes = np.abs(samples)
+        loudest = float(np.nan_to_num(magnitudes.max(), nan=0.0, posinf=1.0)) if samples.size else 0.0
+        peak = max(FLOOR_DBFS, 20 * float(np.log10(loudest))) if loudest > 0 else FLOOR_DBFS
+        self._levels = (level_dbfs(to_mono(samples)), peak, loudest >= FULL_SCALE)
+        if not self._source.is_live:
+            return
+        self._zero_frames = 0 if loudest > 0 else self._zero_frames + len(samples)
+        if self._condition == "muted" and loudest > 0:
+            self._condition = "listening"
+            self._emit(SourceEvent(self._analyser.time_s, "back"))
+        elif self._condition == "listening" and self._zero_frames > MUTED_AFTER_S * self._source.sample_rate:
+            self._condition = "muted"
+            self._emit(SourceEvent(self._analyser.time_s, "muted"))
+
+    def _end_stream(self) -> None:
+        for window in self._analyser.finish():
+            self._emit(window)
+        heard_s = self._analyser.time_s
+        cut_off = self._stopped or self._last_frame is not None or self._source.failure is not None
+        if self._source.kind == "file" and heard_s < SHORTEST_FILE_S and not cut_off:
+            raise InputError(too_short(self._source.name, heard_s))
+
+    def _finish(self) -> None:
+        """Stop the source, sum up, and say that it is over."""
+        try:
+            self._ring.close()
+            self._source.stop()
+            self._condition = "ended"
+            self.summary = self._history.summary(self._analyser.time_s, self._analyser.skipped_windows)
+            self._emit(self.summary)
+        except BaseException as error:
+            self.failure = self.failure or error
+        finally:
+            self.snapshot = self._take_snapshot()
+            self.ended.set()
+
+    def _emit(self, event: Event) -> None:
+        self._history.add(event)
+        for sink in self._sinks:
+            sink(event)
+
+    def _take_snapshot(self) -> Snapshot:
+        level, peak, clipped = self._levels
+        return Snapshot(
+            source_kind=self._source.kind,
+            source_name=self._source.name,
+            sample_rate=self._source.sample_rate,
+            source_condition=self._condition,
+            model_name=self._model_name,
+            genres=tuple(label for label in self._labels if label != NO_MUSIC),
+            time_s=self._analyser.time_s,
+            length_s=self._source.length_s,
+            level_dbfs=level,
+            peak_dbfs=peak,
+            clipped=clipped,
+            verdict=self._analyser.vote.verdict,
+            timeline=self._history.timeline,
+            share=self._history.share,
+            windows=self._history.windows,
+            skipped_windows=self._analyser.skipped_windows,
+            lost_s=self._history.lost_s,
+            compute_ms=self._history.compute_ms,
+        )

@@ -1,0 +1,153 @@
+"""Where sound comes from. A source opens, then pushes blocks into a ring buffer until it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+from live.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
+from live.errors import GenreLiveError, InputError, RunningError
+from live.events import SourceKind
+from live.ring_buffer import RingBuffer
+
+PACED_BLOCK_S = 0.05
+UNPACED_BLOCK_S = 0.5
+SHORTEST_FILE_S = 0.5
+
+
+class AudioSource(Protocol):
+    """What a session can listen to.
+
+    Attributes
+    ----------
+    kind : str
+        ``file`` or ``microphone``.
+    name : str
+    sample_rate : int
+        In Hz.
+    channels : int
+    length_s : float or None
+        Seconds of sound to come, where known.
+    is_live : bool
+        Whether the sound passes by and does not wait for who hears it.
+    buffer_s : float
+        Seconds of sound that the ring buffer should hold.
+    block_s : float
+        Seconds of sound worth waking up for.
+    failure : GenreLiveError or None
+        Why the source ended before its time.
+    warning : str or None
+        What the user should know of a source that ended well all the same.
+    """
+
+    kind: SourceKind
+    name: str
+    sample_rate: int
+    channels: int
+    length_s: float | None
+    is_live: bool
+    buffer_s: float
+    block_s: float
+    failure: GenreLiveError | None
+    warning: str | None
+
+    def start(self, ring: RingBuffer) -> None:
+        """Begin to push sound into ``ring``; close it at the end."""
+
+    def stop(self) -> None:
+        """Push no more and let go of the device or file; may be called twice."""
+
+
+class AudioFile:
+    """A file, or a WAV stream on standard input, streamed as if it came through the air.
+
+    Parameters
+    ----------
+    path : str
+        ``-`` for standard input.
+    speed : float or None
+        Pace, as a multiple of real time; None is as fast as it is heard.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read as audio or is shorter than half a second.
+    """
+
+    kind: SourceKind = "file"
+    is_live = False
+
+    def __init__(self, path: str, *, speed: float | None = 1.0) -> None:
+        self.name = "standard input" if path == "-" else Path(path).name
+        self.speed = speed
+        self._decoder = open_decoder(path)
+        self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
+        self.length_s = self._decoder.length_s
+        if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
+            self._decoder.close()
+            raise InputError(too_short(self.name, self.length_s))
+        self.block_s = UNPACED_BLOCK_S if speed is None else max(PACED_BLOCK_S, PACED_BLOCK_S * speed)
+        self.buffer_s = 4 * self.block_s
+        self.failure: GenreLiveError | None = None
+        self.warning: str | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._from_pipe = path == "-"
+
+    def start(self, ring: RingBuffer) -> None:
+        """Begin to push sound into ``ring``."""
+        self._thread = threading.Thread(target=self._push, args=(ring,), name="audio file", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Push no more and close the file."""
+        self._stopped.set()
+        if self._thread is None:
+            self._decoder.close()
+        elif not self._from_pipe and self._thread is not threading.current_thread():
+            self._thread.join()  # a pipe's reader may wait for ever, and ends with the process
+
+    def _push(self, ring: RingBuffer) -> None:
+        block_frames = max(1, round(self.block_s * self.sample_rate))
+        pushed = 0
+        began = time.monotonic()
+        try:
+            while not self._stopped.is_set():
+                block = self._decoder.read(block_frames)
+                if len(block) == 0:
+                    self._note_if_cut_short(pushed)
+                    break
+                if not ring.write_all(block):
+                    break
+                pushed += len(block)
+                if self.speed is not None:
+                    ahead_s = began + pushed / (self.sample_rate * self.speed) - time.monotonic()
+                    if ahead_s < -1.0:  # the process was stopped, or a pipe paused: the pace begins anew
+                        began -= ahead_s
+                    elif ahead_s > 0:
+                        self._stopped.wait(ahead_s)
+        except GenreLiveError as error:
+            self.failure = error
+        except Exception as error:  # a thread's error must reach the session
+            self.failure = RunningError(f"{self.name} cannot be read further: {error}.")
+            self.failure.__cause__ = error
+        finally:
+            ring.close()
+            self._decoder.close()
+
+    def _note_if_cut_short(self, pushed: int) -> None:
+        heard_s = pushed / self.sample_rate
+        if not self._decoder.is_length_exact or self.length_s is None:
+            return
+        if heard_s < self.length_s - CUT_SHORT_TOLERANCE_S:
+            self.warning = (
+                f"{self.name} is cut short: it held {heard_s:.1f} s of the "
+                f"{self.length_s:.1f} s that its header promises."
+            )
+
+
+def too_short(name: str, length_s: float) -> str:
+    """Say that a sound is too short to be heard."""
+    return f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_FILE_S} s are needed."
