@@ -17,10 +17,12 @@ from live.ring_buffer import RingBuffer
 
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
 BLOCK_WITHIN_S = 1.5  # a stream that is silent for longer is lost
+OVERSLEPT_S = 0.3  # a wait that lasts this much too long was no wait: the process was stopped
 OPENED_WITHIN_S = 3.0  # the same, for one that is opened again: then another try is made
 CLOSE_WITHIN_S = 2.0
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 USUAL_CHANNELS = 2
+RETRY_GROWTH = 1.5
 OTHER_RATES = (48_000, 44_100)
 
 
@@ -95,7 +97,7 @@ class Microphone:
                     raise RunningError(str(error)) from None
             with self._woken:
                 self._woken.wait(retry_s)
-            retry_s = min(LONGEST_RETRY_S, retry_s * 2)
+            retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
     def _open_any_way(self) -> None:
         """Open the device at its own rate, or with whatever else it takes; the stream starts later."""
@@ -207,15 +209,19 @@ class Microphone:
     def _wait_for_loss(self) -> bool:
         """Wait until the stream is lost or no longer wanted; True when no longer wanted."""
         with self._woken:
+            awake_until_s = time.monotonic()
             while not self._stopping:
-                delivered_s = self._delivered_s
+                now_s, delivered_s = time.monotonic(), self._delivered_s
                 if delivered_s is None:
-                    patience_s = self._started_s + FIRST_BLOCK_WITHIN_S - time.monotonic()
+                    deadline_s = self._started_s + FIRST_BLOCK_WITHIN_S
                 else:
-                    patience_s = delivered_s + BLOCK_WITHIN_S - time.monotonic()
-                if self._finished or patience_s <= 0:
+                    deadline_s = delivered_s + BLOCK_WITHIN_S
+                if now_s > awake_until_s + OVERSLEPT_S:  # the whole process stood still, not the device
+                    deadline_s = now_s + BLOCK_WITHIN_S
+                if self._finished or deadline_s <= now_s:
                     return False
-                self._woken.wait(patience_s)
+                awake_until_s = deadline_s
+                self._woken.wait(deadline_s - now_s)
             return True
 
     def _recover(self) -> bool:
@@ -229,7 +235,7 @@ class Microphone:
             with self._woken:
                 if self._woken.wait_for(lambda: self._stopping, retry_s):
                     return False
-            retry_s = min(LONGEST_RETRY_S, retry_s * 2)
+            retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
             gone_s = time.monotonic() - since_s
             if self._give_up_s is not None and gone_s > self._give_up_s:
                 self.failure = RunningError(
