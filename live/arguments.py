@@ -1,0 +1,118 @@
+"""The options of genre-live."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from live import __version__
+from live.errors import InputError
+
+DEFAULT_MODEL = "genre-lstm"
+DESCRIPTION = "Listens to a microphone or a file and says what kind of music is playing."
+EXAMPLES = """\
+examples:
+  genre-live                                 listen to the default microphone
+  genre-live --list-devices                  see which microphones there are
+  genre-live --device 1                      listen to number 1 of them
+  genre-live --file song.mp3                 stream a file as if it were played
+  genre-live --file song.mp3 --speed max     the same as fast as can be
+  ffmpeg -i URL -f wav - | genre-live --file -        follow a radio station
+  genre-live --json | jq .vote.genre         feed the verdict to another program
+
+exit status: 0 done (Ctrl-C included), 1 the source or model failed while
+running, 2 bad arguments or unreadable input.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments in one sentence."""
+        raise InputError(f"{message[:1].upper()}{message[1:]}: see genre-live --help.")
+
+
+def _number(lowest: float, highest: float, unit: str) -> type[float]:
+    """Make an argument type: a number from ``lowest`` to ``highest``."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a number of {unit} from {lowest:g} to {highest:g}"
+            )
+        return value
+
+    return convert  # type: ignore[return-value]
+
+
+def _speed(text: str) -> float | None:
+    """Read --speed: a factor, or ``max``, which is None."""
+    return None if text == "max" else _number(0.01, 10_000, "times real time")(text)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of genre-live's arguments."""
+    parser = _Parser(
+        prog="genre-live",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    source = parser.add_argument_group("what to listen to").add_mutually_exclusive_group()
+    source.add_argument(
+        "--device",
+        metavar="ID|NAME",
+        help="a microphone, by number or part of its name (default: the system's)",
+    )
+    source.add_argument(
+        "--file", metavar="PATH", help="an audio file, or - for a WAV stream on standard input"
+    )
+    source.add_argument("--list-devices", action="store_true", help="list the microphones and end")
+    hearing = parser.add_argument_group("how to listen")
+    hearing.add_argument(
+        "--model",
+        metavar="NAME|DIR",
+        default=DEFAULT_MODEL,
+        help="a shipped model or a folder made by genre-train",
+    )
+    hearing.add_argument(
+        "--speed",
+        metavar="X|max",
+        type=_speed,
+        default=1.0,
+        help="pace of a file, in times real time (default 1)",
+    )
+    hearing.add_argument(
+        "--hop", metavar="SECONDS", type=_number(0.05, 60, "seconds"), default=0.5,
+        help="time from one verdict to the next (default 0.5)",
+    )  # fmt: skip
+    hearing.add_argument(
+        "--smooth", metavar="SECONDS", type=_number(0.1, 3600, "seconds"), default=10.0,
+        help="the vote's memory (default 10)",
+    )  # fmt: skip
+    hearing.add_argument(
+        "--duration", metavar="SECONDS", type=_number(0.5, 1e9, "seconds"), help="end after this much sound"
+    )
+    microphone = parser.add_argument_group("microphones")
+    microphone.add_argument(
+        "--channel", metavar="N", type=int, help="hear this channel alone, counted from 1"
+    )
+    microphone.add_argument(
+        "--gain", metavar="DB", type=_number(-60, 60, "decibels"), default=0.0, help="amplify the sound"
+    )
+    microphone.add_argument("--wait", action="store_true", help="wait for a microphone that is not there yet")
+    microphone.add_argument(
+        "--give-up", metavar="SECONDS", type=_number(0, 1e9, "seconds"),
+        help="fail when a lost microphone is not back in time (default: wait for ever)",
+    )  # fmt: skip
+    output = parser.add_argument_group("what to say")
+    output.add_argument("--json", action="store_true", help="write each event as a line of JSON")
+    output.add_argument("--log", metavar="FILE", type=Path, help="append each event to a file, as JSON lines")
+    output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
+    output.add_argument("--version", action="version", version=f"genre-live {__version__}")
+    return parser
