@@ -131,6 +131,14 @@ class _FfmpegDecoder:
         self._process.wait()
 
 
+def _is_pipe(path: Path) -> bool:
+    """Whether ``path`` is a named pipe, or a shell's ``<(command)``."""
+    try:
+        return path.is_fifo()
+    except (OSError, ValueError):
+        return False
+
+
 def _check_path(path: Path) -> None:
     try:
         if path.is_dir():
@@ -169,7 +177,7 @@ def _open_file(path: Path) -> Decoder:
 
 
 def open_decoder(path: str) -> Decoder:
-    """Open an audio file, or with ``-`` a WAV stream on standard input.
+    """Open an audio file, or a WAV stream: a named pipe, or with ``-`` standard input.
 
     Raises
     ------
@@ -179,6 +187,8 @@ def open_decoder(path: str) -> Decoder:
     decoder: Decoder
     if path == "-":
         decoder = WavStream(sys.stdin.buffer, "standard input")
+    elif _is_pipe(Path(path)):
+        decoder = WavStream(Path(path).open("rb"), path)  # noqa: SIM115 (the decoder closes it)
     else:
         _check_path(Path(path))
         decoder = _open_file(Path(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.snapshot import Snapshot, SourceCondition
 from live.sources import SHORTEST_FILE_S, AudioSource, too_short
 
+HEARTBEAT_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 FULL_SCALE = 0.999
 
@@ -47,6 +49,8 @@ class Session:
         Why the session ended before its time.
     summary : SummaryEvent or None
         The session's sum, once it has ended.
+    alive_s : float
+        When the worker last took sound or saw that there was none (``time.monotonic``).
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Session:
         self._not_finite = 0
         self.summary: SummaryEvent | None = None
         self.failure: BaseException | None = None
+        self.alive_s = time.monotonic()
         self.ended = threading.Event()
         self.snapshot = self._take_snapshot()
         self._worker = threading.Thread(target=self._work, name="listening", daemon=True)
@@ -127,7 +132,8 @@ class Session:
         minimum = max(1, round(self._source.block_s * self._source.sample_rate))
         position = 0
         while self._last_frame is None or position < self._last_frame:
-            item = self._ring.read(minimum)
+            item = self._ring.read(minimum, HEARTBEAT_S)
+            self.alive_s = time.monotonic()
             if isinstance(item, End):
                 break
             if isinstance(item, Chunk):

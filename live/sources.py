@@ -14,6 +14,9 @@ from live.ring_buffer import RingBuffer
 
 PACED_BLOCK_S = 0.05
 UNPACED_BLOCK_S = 0.5
+MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
+BUFFERED_BLOCKS = 4
+CLOSE_WITHIN_S = 1.0
 SHORTEST_FILE_S = 0.5
 
 
@@ -88,13 +91,14 @@ class AudioFile:
         if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
             self._decoder.close()
             raise InputError(too_short(self.name, self.length_s))
-        self.block_s = UNPACED_BLOCK_S if speed is None else max(PACED_BLOCK_S, PACED_BLOCK_S * speed)
-        self.buffer_s = 4 * self.block_s
+        block_s = UNPACED_BLOCK_S if speed is None else PACED_BLOCK_S * max(1.0, speed)
+        bearable_s = MOST_BLOCK_SAMPLES / (self.sample_rate * self.channels)
+        self.block_s = min(block_s, UNPACED_BLOCK_S, bearable_s)
+        self.buffer_s = BUFFERED_BLOCKS * self.block_s
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._from_pipe = path == "-"
 
     def start(self, ring: RingBuffer) -> None:
         """Begin to push sound into ``ring``."""
@@ -106,8 +110,9 @@ class AudioFile:
         self._stopped.set()
         if self._thread is None:
             self._decoder.close()
-        elif not self._from_pipe and self._thread is not threading.current_thread():
-            self._thread.join()  # a pipe's reader may wait for ever, and ends with the process
+        elif self._thread is not threading.current_thread():
+            # Whoever reads a pipe or a dead network drive may wait for ever; it ends with the process.
+            self._thread.join(CLOSE_WITHIN_S)
 
     def _push(self, ring: RingBuffer) -> None:
         block_frames = max(1, round(self.block_s * self.sample_rate))
