@@ -112,7 +112,12 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     output = parser.add_argument_group("what to say")
     output.add_argument("--json", action="store_true", help="write each event as a line of JSON")
-    output.add_argument("--log", metavar="FILE", type=Path, help="append each event to a file, as JSON lines")
+    output.add_argument(
+        "--log",
+        metavar="FILE",
+        type=Path,
+        help="append the session to a file: JSON lines, or a table where it ends in .csv",
+    )
     output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
     output.add_argument("--version", action="version", version=f"genre-live {__version__}")
     return parser

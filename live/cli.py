@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,8 +19,12 @@ from live.errors import GenreLiveError, InputError
 from live.quiet import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
+    from live.service import ServiceManager
     from live.session import Session, Sink
     from live.sources import AudioSource
+
+
+WORKER_DEAD_AFTER_S = 5.0
 
 
 class _Stop(BaseException):
@@ -91,16 +96,21 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
 def _listen(arguments: argparse.Namespace) -> None:
     """Run one session from the arguments, to its end."""
     from live.classifier import Classifier, find_bundle
-    from live.outputs import JsonLines, PlainLines, SessionLog, say_summary
+    from live.outputs import JsonLines, PlainLines, say_summary
+    from live.service import ServiceManager
     from live.session import Session
+    from live.session_log import open_log
 
     on_screen = sys.stdout.isatty() and not arguments.json
     classifier = Classifier(find_bundle(arguments.model))
     source = _open_source(arguments)
-    log = SessionLog(arguments.log) if arguments.log else None
+    log = open_log(arguments.log, classifier.description.labels) if arguments.log else None
     sinks: list[Sink] = [log] if log else []
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))
+    service = ServiceManager()
+    if service.is_there:
+        sinks.append(service)
     session = Session(
         source,
         classifier,
@@ -114,7 +124,7 @@ def _listen(arguments: argparse.Namespace) -> None:
         if on_screen:
             _show(session)
         else:
-            session.ended.wait()
+            _wait(session, service)
     session.stop()
     session.ended.wait()
     if log is not None:
@@ -125,6 +135,13 @@ def _listen(arguments: argparse.Namespace) -> None:
         raise session.failure
     for warning in session.warnings():
         print(f"genre-live: {warning}", file=sys.stderr)
+
+
+def _wait(session: Session, service: ServiceManager) -> None:
+    """Wait for the session's end; meanwhile tell a service manager's watchdog that all is well."""
+    while not session.ended.wait(service.interval_s):
+        if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
+            service.alive()
 
 
 def _show(session: Session) -> None:

@@ -1,13 +1,10 @@
-"""Where events go besides the screen: JSON lines, plain lines, a session log."""
+"""Where events go besides the screen and files: JSON lines and plain lines, and a session in words."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from pathlib import Path
 from typing import TextIO
 
-from live.errors import InputError, RunningError
+from live.errors import RunningError
 from live.events import (
     Event,
     GapEvent,
@@ -125,50 +122,3 @@ class PlainLines:
                 return f"{clock(event.time_s):>7}  {SOURCE_STATUS[event.status]}"
             case SummaryEvent():
                 return say_summary(event)
-
-
-class SessionLog:
-    """Appends each event to a file as a line of JSON; a line is on its way to the disk when written.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    InputError
-        When the file cannot be opened for writing.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise InputError(f"The log {path} cannot be written ({reason}): choose another --log.") from None
-
-    def __call__(self, event: Event) -> None:
-        """Write one event, whole.
-
-        Raises
-        ------
-        RunningError
-            When the disk is full or the file is gone bad.
-        """
-        line = (to_json_line(event) + "\n").encode()
-        try:
-            before = os.fstat(self._file).st_size
-            if os.write(self._file, line) < len(line):
-                os.ftruncate(self._file, before)  # the log is whole lines
-                raise OSError(28, os.strerror(28))
-        except OSError as error:
-            raise RunningError(
-                f"The log {self._path} cannot be written further ({error.strerror}): "
-                "make room or choose another --log."
-            ) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        with contextlib.suppress(OSError):
-            os.close(self._file)

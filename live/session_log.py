@@ -1,0 +1,202 @@
+"""``--log``: a session written to a file as it happens, as JSON lines or as a table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import io
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from live.errors import InputError, RunningError
+from live.events import Event, GapEvent, StartEvent, WindowEvent, to_json_line
+
+CSV_COLUMNS = (
+    "written_at",
+    "time_s",
+    "state",
+    "genre",
+    "confidence",
+    "level_dbfs",
+    "lost_s",
+    "compute_ms",
+    "partial",
+)
+"""What stands before the distribution, which has a column for each of the model's labels."""
+
+
+class AppendedFile:
+    """A file that whole texts are appended to, each on its way to the disk when written.
+
+    Before each text the path is looked at: when the file was moved away, deleted or replaced, as log
+    rotation does, the next text begins a new file there.
+
+    Parameters
+    ----------
+    path : Path
+    header : str
+        Written first whenever the file is empty.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path, header: str = "") -> None:
+        self._path = path
+        self._header = header
+        try:
+            self._file = self._open()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"The log {path} cannot be written ({reason}): choose another --log.") from None
+
+    def _open(self) -> int:
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._wants_header = os.fstat(file).st_size == 0
+        return file
+
+    def write(self, text: str) -> None:
+        """Append a text, whole or not at all.
+
+        Raises
+        ------
+        RunningError
+            When the disk is full or the file is gone bad.
+        """
+        try:
+            self._follow_rotation()
+            before = os.fstat(self._file).st_size
+            content = (self._header + text if self._wants_header else text).encode()
+            if os.write(self._file, content) < len(content):
+                os.ftruncate(self._file, before)  # the log is whole lines
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._wants_header = False
+        except OSError as error:
+            raise RunningError(
+                f"The log {self._path} cannot be written further ({error.strerror}): "
+                "make room or choose another --log."
+            ) from error
+
+    def _follow_rotation(self) -> None:
+        """Open the path anew when it no longer leads to the file that is open."""
+        try:
+            is_same = os.path.samestat(self._path.stat(), os.fstat(self._file))
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            replacement = self._open()
+            os.close(self._file)
+            self._file = replacement
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(OSError):
+            os.close(self._file)
+
+
+class JsonLog:
+    """Appends each event to a file as a line of JSON.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = AppendedFile(path)
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        self._file.write(to_json_line(event) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class CsvLog:
+    """Appends each window to a file as a row of comma-separated values.
+
+    Parameters
+    ----------
+    path : Path
+        An empty or missing file gets a header; one that holds other columns is refused.
+    labels : sequence of str
+        The model's; each has a column with its share of the vote's distribution.
+    """
+
+    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+        self._labels = tuple(labels)
+        header = _csv_row([*CSV_COLUMNS, *self._labels])
+        _check_header(path, header)
+        self._file = AppendedFile(path, header)
+        self._lost_s = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, if it is a window; what was lost is told with the next window."""
+        match event:
+            case StartEvent():
+                self._lost_s = 0.0
+            case GapEvent():
+                self._lost_s += event.lost_s
+            case WindowEvent():
+                self._file.write(self._row(event))
+                self._lost_s = 0.0
+
+    def _row(self, window: WindowEvent) -> str:
+        values = window.to_dict()
+        vote = values["vote"]
+        cells = {
+            "written_at": datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            **values,
+            **vote,
+            "lost_s": round(self._lost_s, 6),
+            "partial": "yes" if window.partial else "",
+        }
+        distribution = [vote["distribution"][label] for label in self._labels]
+        return _csv_row([*(cells[column] for column in CSV_COLUMNS), *distribution])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _csv_row(cells: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _check_header(path: Path, header: str) -> None:
+    """Refuse a table with other columns: rows of two kinds in one file can be read by nothing."""
+    try:
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            first = file.read(len(header.encode()))
+    except (OSError, ValueError):
+        return  # opening it for writing says what is wrong
+    if first and first != header.encode():
+        raise InputError(f"The log {path} has other columns than this session's: choose another --log.")
+
+
+def open_log(path: Path, labels: Sequence[str]) -> JsonLog | CsvLog:
+    """Open the file that ``--log`` names: a table where its name ends in ``.csv``, else JSON lines.
+
+    Parameters
+    ----------
+    path : Path
+    labels : sequence of str
+        The model's.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written, or holds a table with other columns.
+    """
+    return CsvLog(path, labels) if path.suffix.lower() == ".csv" else JsonLog(path)

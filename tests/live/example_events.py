@@ -1,0 +1,47 @@
+"""Events as a session would give them, for tests of what takes events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from live.events import StartEvent, SummaryEvent, Verdict, VoteState, WindowEvent
+
+LABELS = ("blues", "metal", "rock", "no_music")
+
+
+def start(labels: Sequence[str] = LABELS, *, name: str = "song.wav") -> StartEvent:
+    """Begin a session of a file."""
+    return StartEvent("file", name, 44_100, "genre-lstm", tuple(labels), 3.0, 0.5)
+
+
+def verdict(
+    genre: str | None = None,
+    confidence: float = 0.7,
+    *,
+    state: VoteState | None = None,
+    labels: Sequence[str] = LABELS,
+) -> Verdict:
+    """Say a genre, or with none of them a state."""
+    likely = genre if genre is not None else labels[0]
+    rest = (1 - confidence) / (len(labels) - 1)
+    distribution = {label: confidence if label == likely else rest for label in labels}
+    return Verdict(state or ("genre" if genre is not None else "unsure"), genre, confidence, distribution)
+
+
+def window(
+    time_s: float,
+    genre: str | None = None,
+    confidence: float = 0.7,
+    *,
+    state: VoteState | None = None,
+    labels: Sequence[str] = LABELS,
+    partial: bool = False,
+) -> WindowEvent:
+    """Hear one window."""
+    said = verdict(genre, confidence, state=state, labels=labels)
+    return WindowEvent(time_s, said.distribution, -18.3, 1.4, said, partial)
+
+
+def summary(duration_s: float = 30.0, windows: int = 52) -> SummaryEvent:
+    """End a session."""
+    return SummaryEvent(duration_s, windows, 0, 0.0, "rock", {"rock": 0.8, "metal": 0.1})
