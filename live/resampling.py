@@ -6,9 +6,11 @@ import numpy as np
 
 from live.front_end import Samples
 
+LOUDEST = 1e6  # times full scale; no sound, and near the largest float it would overflow what follows
+
 
 def to_mono(samples: Samples) -> Samples:
-    """Mean of the channels, with samples that are not finite numbers heard as silence.
+    """Mean of the channels, with what is no finite number, or absurdly large, heard as silence.
 
     Parameters
     ----------
@@ -18,10 +20,11 @@ def to_mono(samples: Samples) -> Samples:
     -------
     ndarray [shape=(n,)]
     """
-    mono: Samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    finite = np.isfinite(mono)
-    if not finite.all():
-        mono = np.where(finite, mono, np.float32(0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono: Samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+        usable = np.abs(mono) <= LOUDEST
+    if not usable.all():
+        mono = np.where(usable, mono, np.float32(0))
     return mono
 
 
