@@ -1,0 +1,18 @@
+"""Where a checkout with shared data beside it keeps them; tests that need them are skipped without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT / "../shared"
+GTZAN_AUDIO = SHARED / "data/gtzan/audio"
+
+
+def gtzan_recording(genre: str, number: int = 0) -> Path:
+    """Give a recording of the GTZAN collection; skips the test where the collection is absent."""
+    if not GTZAN_AUDIO.is_dir():
+        pytest.skip("The GTZAN recordings are not here: ../shared/data/gtzan/audio.")
+    return sorted((GTZAN_AUDIO / genre).iterdir())[number]
