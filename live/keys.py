@@ -1,0 +1,166 @@
+"""Single keys from the terminal, without waiting for the end of a line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self, TextIO
+
+_ESCAPE_SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|O.|.|$)", re.DOTALL)
+_READ_SIZE = 1024
+
+
+class KeyReader:
+    """Gives each key pressed to a callback, from a thread of its own.
+
+    Where there is no terminal to read from, or this process is not the one in front, nothing happens and
+    ``working`` is False. The terminal is as it was when the ``with`` block ends, whatever ended it.
+
+    Parameters
+    ----------
+    on_key
+        Called with one character, for instance ``"q"`` or ``" "``. Arrow and function keys are left out.
+    stream
+        What the keys come from, standard input by default.
+    """
+
+    def __init__(self, on_key: Callable[[str], None], stream: TextIO | None = None) -> None:
+        self._on_key = on_key
+        self._stream = sys.stdin if stream is None else stream
+        self._stack = contextlib.ExitStack()
+        self.working = False
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            if _is_terminal(self._stream):
+                if sys.platform == "win32":
+                    self._start_on_windows(stack)
+                else:
+                    self._start_on_unix(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.working = False
+        self._stack.close()
+
+    def _start_on_unix(self, stack: contextlib.ExitStack) -> None:
+        if sys.platform == "win32":  # for the type checker
+            return
+        import termios
+
+        descriptor = self._stream.fileno()
+        try:
+            if os.tcgetpgrp(descriptor) != os.getpgrp():
+                return
+            stack.enter_context(_single_keys(descriptor))
+        except (OSError, termios.error):
+            return
+        reading_end, writing_end = os.pipe()
+        stack.callback(os.close, reading_end)
+        stack.callback(os.close, writing_end)
+        thread = threading.Thread(
+            target=self._read_on_unix, args=(descriptor, reading_end), name="keys", daemon=True
+        )
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(os.write, writing_end, b"\0")
+        self.working = True
+
+    def _read_on_unix(self, descriptor: int, wake: int) -> None:
+        import select
+
+        while True:
+            try:
+                ready, _, _ = select.select([descriptor, wake], [], [])
+                if wake in ready:
+                    return
+                pressed = os.read(descriptor, _READ_SIZE)
+            except OSError:
+                pressed = b""
+            if not pressed:  # the terminal is gone
+                self.working = False
+                return
+            for key in keys_in(pressed):
+                self._on_key(key)
+
+    def _start_on_windows(self, stack: contextlib.ExitStack) -> None:
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._read_on_windows, args=(stopped,), name="keys", daemon=True)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stopped.set)
+        self.working = True
+
+    def _read_on_windows(self, stopped: threading.Event) -> None:
+        if sys.platform != "win32":  # for the type checker
+            return
+        import msvcrt
+
+        # A console cannot be waited for together with an event, so it is asked now and then.
+        while not stopped.wait(0.05):
+            while msvcrt.kbhit():
+                key = msvcrt.getwch()
+                if key in "\0\xe0":  # the first half of an arrow or function key
+                    msvcrt.getwch()
+                elif key.isprintable():
+                    self._on_key(key)
+
+
+def keys_in(pressed: bytes) -> list[str]:
+    """Give the printable characters among the bytes a terminal sent, escape sequences left out."""
+    text = _ESCAPE_SEQUENCE.sub(b"", pressed).decode("utf-8", "ignore")
+    return [character for character in text if character.isprintable()]
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+@contextlib.contextmanager
+def _single_keys(descriptor: int) -> Iterator[None]:
+    """Let the terminal deliver each key at once and unseen; Ctrl-C still interrupts."""
+    if sys.platform == "win32":  # for the type checker
+        yield
+        return
+    import termios
+
+    before = termios.tcgetattr(descriptor)
+    changed = [*before[:6], list(before[6])]
+    changed[3] &= ~(termios.ECHO | termios.ICANON)
+    changed[6][termios.VMIN] = 1
+    changed[6][termios.VTIME] = 0
+    _set(descriptor, changed)
+    try:
+        yield
+    finally:
+        # A terminal that is gone need not be restored.
+        with contextlib.suppress(OSError, termios.error):
+            _set(descriptor, before)
+
+
+def _set(descriptor: int, attributes: list[int | list[bytes | int]]) -> None:
+    """Set the terminal's attributes, also when another process has moved to the front meanwhile."""
+    if sys.platform == "win32":  # for the type checker
+        return
+    import signal
+    import termios
+
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

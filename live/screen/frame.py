@@ -1,0 +1,715 @@
+"""One picture of the screen: a pure function from a snapshot and a size to lines of text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from live.palette import DARK, Theme, ink
+from live.screen import timeline
+from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
+from live.screen.lettering import FONTS, Font
+from live.screen.motion import Pose, at_rest
+from live.snapshot import Snapshot
+
+Line = list[Segment]
+
+_STATE_NAMES = {"waiting": "", "silence": "silence", "no_music": "no music", "unsure": "unsure"}
+
+_METER_FLOOR_DBFS = -60.0
+_LOUD_DBFS = -12.0
+_TOO_LOUD_DBFS = -3.0
+_LONGEST_NAME = 14
+_VALUE_COLUMNS = 6
+_SHARE_COLUMNS = 9
+_WIDE = 110
+_PIECES = re.compile(" +|█+|[^ █]+")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What the screen shows beside the snapshot.
+
+    Attributes
+    ----------
+    keys : tuple of (key, what it does)
+        The keys that work, for the line of hints.
+    paused : bool
+        Whether listening is paused.
+    message : str
+        Something to be read now, in place of the line of health.
+    """
+
+    keys: tuple[tuple[str, str], ...] = ()
+    paused: bool = False
+    message: str = ""
+
+
+NO_EXTRAS = Extras()
+
+
+def render(
+    snapshot: Snapshot, *, pose: Pose | None = None, theme: Theme = DARK, extras: Extras = NO_EXTRAS
+) -> Frame:
+    """Give a renderable that shows ``snapshot`` and fills the console to its last cell.
+
+    Parameters
+    ----------
+    snapshot
+        The session at one moment.
+    pose
+        Where the moving parts stand; without one, they stand where the snapshot wants them.
+    theme
+        Colours for the terminal's background.
+    extras
+        Hints, messages and the like.
+    """
+    return Frame(snapshot, pose or at_rest(snapshot), theme, extras)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of the screen that takes the size of the console it is printed on."""
+
+    snapshot: Snapshot
+    pose: Pose
+    theme: Theme
+    extras: Extras
+
+    def lines(self, width: int, height: int, *, colored: bool = True, ascii_only: bool = False) -> list[Line]:
+        """Give exactly ``height`` lines of exactly ``width`` cells."""
+        painter = _Painter(self, width, height, colored, ASCII if ascii_only else UNICODE)
+        lines = [row.line for row in painter.rows()][:height]
+        lines += [[] for _ in range(height - len(lines))]
+        return [Segment.adjust_line_length(line, width) for line in lines]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        height = options.height or console.size.height
+        colored = console.color_system is not None and not console.no_color
+        lines = self.lines(options.max_width, height, colored=colored, ascii_only=options.ascii_only)
+        for number, line in enumerate(lines):
+            if number:
+                yield Segment.line()
+            yield from line
+
+
+@lru_cache(maxsize=1024)
+def _style(color: str | None, background: str | None = None, bold: bool = False) -> Style:
+    return Style(color=color, bgcolor=background, bold=bold or None)
+
+
+class _Row:
+    """A line under construction that knows how wide it is."""
+
+    __slots__ = ("line", "width")
+
+    def __init__(self) -> None:
+        self.line: Line = []
+        self.width = 0
+
+    def add(self, text: str, style: Style | None = None) -> None:
+        if text:
+            bare = text.lstrip(" ")
+            if bare and len(bare) < len(text):
+                # Some viewers of saved pictures drop the spaces that begin a text.
+                self.line.append(Segment(text[: len(text) - len(bare)]))
+                self.line.append(Segment(bare, style))
+            else:
+                self.line.append(Segment(text, style))
+            self.width += len(text) if text.isascii() else cell_len(text)
+
+    def draw(self, text: str, style: Style | None, solid: Style | None) -> None:
+        """Add block letters; whole blocks in ``solid``, which leaves no seam between rows."""
+        for piece in _PIECES.findall(text):
+            self.add(piece, None if piece[0] == " " else solid if piece[0] == "█" else style)
+
+    def to(self, column: int) -> None:
+        self.add(" " * (column - self.width))
+
+
+@dataclass(frozen=True)
+class _Headline:
+    """The words of the verdict: one to be read from afar, a number with it, and a line below."""
+
+    word: str
+    color: str
+    confidence: float | None
+    details: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How many rows each part of the screen gets; 0 leaves it out."""
+
+    letters: int = 1
+    bar_columns: int = 1
+    bars: int = 0
+    header: int = 0
+    details: int = 0
+    heading: int = 0
+    strip: int = 0
+    ticks: int = 0
+    session: int = 0
+    level: int = 0
+    footer: int = 0
+    between_bars: int = 0
+    after_header: int = 0
+    before_details: int = 0
+    before_bars: int = 0
+    before_strip: int = 0
+    before_session: int = 0
+    before_level: int = 0
+    before_footer: int = 0
+
+    @property
+    def rows(self) -> int:
+        gaps = self.after_header + self.before_details + self.before_bars + self.before_strip
+        gaps += self.before_session + self.before_level + self.before_footer
+        parts = self.header + self.letters + self.details + self.heading + self.bars
+        parts += self.between_bars * max(0, self.bars - 1)
+        parts += self.strip + self.ticks + (self.session + self.ticks if self.session else 0)
+        return gaps + parts + self.level + self.footer
+
+
+@lru_cache(maxsize=64)
+def _plan(width: int, height: int, genres: tuple[str, ...], two_strips: bool) -> _Plan:
+    """Share the rows out.
+
+    Depends on nothing that changes from one verdict to the next, so that the screen never jumps.
+    """
+    inner = width - 2 * _margin(width)
+    small = _Plan(
+        level=int(height >= 2),
+        strip=int(height >= 3),
+        header=int(height >= 4),
+        details=int(height >= 5),
+        footer=int(height >= 6),
+    )
+    fonts = [
+        font.rows
+        for font in FONTS
+        if max((font.width(genre) or width for genre in genres), default=0) <= inner
+    ]
+    columns = (1, 2) if inner >= 52 else (1,)
+    # A little air matters more than one long column of bars, the letters more than both.
+    for air in (3, 0):
+        for letters in (*fonts, 1):
+            for bar_columns in columns:
+                bars = math.ceil(len(genres) / bar_columns)
+                plan = replace(small, letters=letters, bar_columns=bar_columns, bars=bars)
+                if height >= 8 and plan.rows + air <= height:
+                    return _with_air(plan, height, two_strips)
+    rest = height - small.rows
+    if rest >= 2 and 3 in fonts:
+        small = replace(small, letters=3)
+        rest -= 2
+    return replace(small, bars=rest if rest >= 2 else 0) if rest >= 2 else _with_air(small, height, False)
+
+
+def _with_air(plan: _Plan, height: int, two_strips: bool) -> _Plan:
+    """Spend the rows left over, the most useful first."""
+    wishes: list[dict[str, int]] = [
+        {"ticks": 1},
+        {"heading": 1},
+        {"before_strip": 1},
+        {"after_header": 1},
+        {"before_level": 1},
+        {"before_details": 1},
+        {"session": 1, "before_session": 1} if two_strips else {},
+        {"before_bars": 1},
+        {"strip": 2},
+        {"session": 2} if two_strips else {},
+        {"before_footer": 1},
+        {"between_bars": 1},
+        {"strip": 3},
+        {"session": 3} if two_strips else {},
+    ]
+    for wish in wishes:
+        richer = replace(plan, **wish)
+        if richer.rows <= height:
+            plan = richer
+    gaps = ("after_header", "before_bars", "before_strip", "before_level", "before_footer")
+    for number in range(height - plan.rows):
+        gap = gaps[number % len(gaps)]
+        plan = replace(plan, **{gap: getattr(plan, gap) + 1})
+    return plan
+
+
+def _margin(width: int) -> int:
+    return 2 if width >= 50 else 1 if width >= 36 else 0
+
+
+class _Painter:
+    """Draws one frame, part by part."""
+
+    def __init__(self, frame: Frame, width: int, height: int, colored: bool, glyphs: Glyphs) -> None:
+        self.snapshot = frame.snapshot
+        self.pose = frame.pose
+        self.theme = frame.theme
+        self.extras = frame.extras
+        self.glyphs = glyphs
+        self.colored = colored
+        self.width = width
+        self.margin = _margin(width)
+        self.right = width - self.margin
+        snapshot = self.snapshot
+        self.colors = frame.theme.colors(snapshot.genres)
+        self.names = {genre: glyphs.write(printable(genre.replace("_", " "))) for genre in snapshot.genres}
+        longest = max((cell_len(name) for name in self.names.values()), default=0)
+        # The labels of all parts share one column, so that bars, strips and meter begin below each other.
+        self.label_columns = min(max(longest, len("last 20 min")), _LONGEST_NAME, max(4, width // 4))
+        self.name_columns = min(longest, self.label_columns)
+        self.left = self.margin + 2 + self.label_columns + 1
+        self.strip_cells = max(1, self.right - self.left)
+        self.recent = timeline.recent_scale(snapshot.time_s, snapshot.length_s, self.strip_cells)
+        two_strips = self.recent.label not in ("file", "session")
+        self.plan = _plan(width, height, snapshot.genres, two_strips)
+
+    def style(self, color: str | None, background: str | None = None, *, bold: bool = False) -> Style:
+        return _style(color, background, bold)
+
+    def solid(self, color: str) -> Style:
+        """Give the style of a whole block, painted behind as well so that rows join without a seam."""
+        return _style(color, color if self.colored else None)
+
+    def rows(self) -> list[_Row]:
+        plan = self.plan
+        rows: list[_Row] = []
+        if plan.header:
+            rows.append(self.header())
+        rows += self.blank(plan.after_header)
+        headline = self.headline()
+        rows += self.verdict(headline)
+        rows += self.blank(plan.before_details)
+        if plan.details:
+            rows.append(self.details(headline))
+        rows += self.blank(plan.before_bars)
+        if plan.heading:
+            rows.append(self.heading())
+        if plan.bars:
+            rows += self.bars()
+        rows += self.blank(plan.before_strip)
+        if plan.strip:
+            rows += self.strip(self.recent, plan.strip)
+        if plan.session:
+            rows += self.blank(plan.before_session)
+            whole = timeline.whole_scale(self.snapshot.time_s, self.snapshot.length_s, self.strip_cells)
+            rows += self.strip(whole, plan.session)
+        rows += self.blank(plan.before_level)
+        rows += [self.level()] if plan.level else []
+        rows += self.blank(plan.before_footer)
+        if plan.footer:
+            rows.append(self.footer())
+        return rows
+
+    def blank(self, count: int) -> list[_Row]:
+        return [_Row() for _ in range(count)]
+
+    def begin(self) -> _Row:
+        row = _Row()
+        row.to(self.margin)
+        return row
+
+    def add(self, row: _Row, text: str, style: Style | None = None, *, until: int | None = None) -> None:
+        """Add ``text`` in this terminal's signs, cut short before column ``until``."""
+        room = (self.right if until is None else until) - row.width
+        text = self.glyphs.write(text)
+        if room <= 0:
+            return
+        row.add(text if len(text) <= room and cell_len(text) <= room else self.cut(text, room), style)
+
+    def cut(self, text: str, room: int) -> str:
+        if cell_len(text) <= room:
+            return text
+        return (
+            set_cell_size(text, room - 1) + self.glyphs.write("…") if room > 1 else set_cell_size(text, room)
+        )
+
+    def condition(self) -> tuple[str, str, str]:
+        """Give a sign, a word and a colour for how the source is."""
+        theme, glyphs = self.theme, self.glyphs
+        if self.extras.paused:
+            return glyphs.halted, "paused", theme.warning
+        return {
+            "opening": (glyphs.at_rest, "opening", theme.quiet),
+            "listening": (glyphs.alive if self.pose.pulse else glyphs.at_rest, "listening", theme.accent),
+            "lost": (glyphs.halted, "source lost", theme.alarm),
+            "muted": (glyphs.halted, "muted", theme.warning),
+            "ended": (glyphs.halted, "ended", theme.quiet),
+        }[self.snapshot.source_condition]
+
+    def header(self) -> _Row:
+        snapshot, theme = self.snapshot, self.theme
+        time = timeline.clock(snapshot.time_s)
+        if snapshot.length_s is not None:
+            time += f" of {timeline.clock(snapshot.length_s)}"
+        sign, word, color = self.condition()
+        row = self.begin()
+        self.add(row, f"{sign} {word}", self.style(color, bold=True))
+        time_column = self.right - cell_len(time)
+        kind = snapshot.source_kind
+        name = printable(snapshot.source_name)
+        if time_column - row.width > 8:
+            row.add("   ")
+            self.add(row, name, self.style(theme.text), until=time_column - 2)
+            if time_column - row.width > len(kind) + 5:
+                self.add(row, f" · {kind}", self.style(theme.faint))
+        row.to(time_column)
+        self.add(row, time, self.style(theme.text, bold=True))
+        return row
+
+    def footer(self) -> _Row:
+        snapshot, theme = self.snapshot, self.theme
+        row = self.begin()
+        quiet, faint = self.style(theme.quiet), self.style(theme.faint)
+        hints = "   ".join(f"{key} {action}" for key, action in self.extras.keys)
+        hint_column = self.right - len(hints)
+        if hint_column - row.width < 24 and self.width < 50:
+            hints, hint_column = "", self.right + 2
+        if self.extras.message:
+            self.add(row, self.extras.message, self.style(theme.accent, bold=True))
+            return row
+        until = hint_column - 2
+        troubles = []
+        if snapshot.lost_s > 0:
+            troubles.append(f"{snapshot.lost_s:.1f} s lost")
+        if snapshot.skipped_windows:
+            troubles.append(f"{snapshot.skipped_windows} skipped")
+        if troubles:
+            self.add(row, " · ".join(troubles), self.style(theme.warning), until=until)
+        else:
+            self.add(row, "nothing lost", faint, until=until)
+        if snapshot.windows and row.width + 14 < until:
+            self.add(row, f" · {snapshot.compute_ms:.1f} ms", faint, until=until)
+        if row.width + 6 < until:
+            self.add(row, f" · {printable(snapshot.model_name)}", faint, until=until)
+        if hints:
+            row.to(hint_column)
+            for number, (key, action) in enumerate(self.extras.keys):
+                row.add("   " if number else "")
+                self.add(row, key, self.style(theme.text, bold=True))
+                row.add(" ")
+                self.add(row, action, quiet)
+        return row
+
+    def headline(self) -> _Headline:
+        """Put the verdict, or what keeps it from being given, into words."""
+        snapshot, theme = self.snapshot, self.theme
+        verdict = snapshot.verdict
+        plain = theme.text
+        match snapshot.source_condition:
+            case "lost" if snapshot.source_kind == "microphone":
+                advice = "check the cable or plug it in again; listening goes on by itself"
+                return _Headline("no source", theme.alarm, None, ((advice, plain, False),))
+            case "lost":
+                return _Headline("no source", theme.alarm, None, (("the stream has stopped", plain, False),))
+            case "muted":
+                advice = "only digital silence arrives: is the input muted, or access to it refused?"
+                return _Headline("muted", theme.warning, None, ((advice, plain, False),))
+            case _:
+                pass
+        likeliest = sorted(snapshot.genres, key=lambda genre: -verdict.distribution.get(genre, 0.0))[:2]
+        match verdict.state:
+            case "genre" if verdict.genre is not None:
+                details = [(f"{_percent(verdict.confidence)} sure", plain, True)]
+                since = self.since()
+                if since:
+                    details.append((f" · since {since}", theme.quiet, False))
+                others = [genre for genre in likeliest if genre != verdict.genre][:1]
+                for genre in others:
+                    value = verdict.distribution.get(genre, 0.0)
+                    details.append((f" · then {self.name(genre)} {_percent(value)}", theme.quiet, False))
+                color = self.colors.get(verdict.genre, plain)
+                return _Headline(self.name(verdict.genre), color, verdict.confidence, tuple(details))
+            case "unsure":
+                details = []
+                for genre in likeliest:
+                    details.append((" or " if details else "", theme.quiet, False))
+                    value = verdict.distribution.get(genre, 0.0)
+                    details.append((f"{self.name(genre)} {_percent(value)}", self.colors[genre], True))
+                return _Headline("unsure", theme.text, None, tuple(details))
+            case "silence":
+                words = "nothing to hear"
+                return _Headline("silence", theme.quiet, None, ((words, plain, False), *self.since_detail()))
+            case "no_music":
+                words = f"sound without music · {_percent(verdict.confidence)} sure"
+                return _Headline("no music", theme.quiet, None, ((words, plain, False), *self.since_detail()))
+            case _:
+                opening = snapshot.source_condition == "opening"
+                words = "opening the source" if opening else "the first verdict needs a few seconds of sound"
+                return _Headline("listening…", theme.accent, None, ((words, theme.quiet, False),))
+
+    def name(self, genre: str) -> str:
+        return self.names.get(genre) or printable(genre.replace("_", " "))
+
+    def since(self) -> str:
+        """Give the time since which the verdict has been the same, lost sound left aside."""
+        verdict = self.snapshot.verdict
+        since: float | None = None
+        for stretch in reversed(self.snapshot.timeline):
+            if stretch.state == "gap":
+                continue
+            if (stretch.state, stretch.genre) != (verdict.state, verdict.genre):
+                break
+            since = stretch.start_s
+        return "" if since is None else timeline.clock(since)
+
+    def since_detail(self) -> tuple[tuple[str, str, bool], ...]:
+        since = self.since()
+        return ((f" · since {since}", self.theme.quiet, False),) if since else ()
+
+    def verdict(self, headline: _Headline) -> list[_Row]:
+        rows = self.plan.letters
+        number = "" if headline.confidence is None else f"{round(100 * headline.confidence)}%"
+        room = self.right - self.margin
+        for font in FONTS:
+            width = font.width(headline.word)
+            if font.rows <= rows and width is not None and width <= room:
+                return self.letters(headline, number, font, width)
+        above = (rows - 1) // 2
+        row = self.begin()
+        value = f"  {_percent(headline.confidence)}" if headline.confidence is not None else ""
+        self.add(row, headline.word.upper() + value, self.style(headline.color, bold=True))
+        return [*self.blank(above), row, *self.blank(rows - 1 - above)]
+
+    def letters(self, headline: _Headline, number: str, font: Font, width: int) -> list[_Row]:
+        theme = self.theme
+        color = self.style(headline.color)
+        drawn = font.draw(headline.word) or ()
+        number_width = font.width(number) or 0
+        drawn_number: Sequence[str] = font.draw(number) or ()
+        if not number or self.margin + width + 4 + number_width > self.right:
+            drawn_number = [""] * font.rows
+        above = (self.plan.letters - font.rows) // 2
+        rows = self.blank(above)
+        for letters, digits in zip(drawn, drawn_number, strict=True):
+            row = self.begin()
+            row.draw(self.glyphs.write(letters.rstrip()), color, self.solid(headline.color))
+            if digits.strip():
+                row.to(self.right - number_width)
+                row.draw(self.glyphs.write(digits), self.style(theme.text), self.solid(theme.text))
+            rows.append(row)
+        return rows + self.blank(self.plan.letters - above - font.rows)
+
+    def details(self, headline: _Headline) -> _Row:
+        row = self.begin()
+        for text, color, bold in headline.details:
+            self.add(row, text, self.style(color, bold=bold))
+        return row
+
+    @property
+    def shows_share(self) -> bool:
+        return self.plan.bar_columns == 1 and self.right - self.margin >= 48
+
+    @property
+    def share_columns(self) -> int:
+        if not self.shows_share:
+            return 0
+        return self.strip_cells // 3 if self.width >= _WIDE else _SHARE_COLUMNS
+
+    def heading(self) -> _Row:
+        row = self.begin()
+        faint = self.style(self.theme.faint)
+        if self.plan.bar_columns == 2:
+            return row
+        share = self.share_columns
+        row.to(self.right - share - 3)
+        row.add("now", faint)
+        if share:
+            if self.width >= _WIDE:
+                row.to(self.right - share + 4)
+                row.add("share of the session", faint)
+            else:
+                row.to(self.right - len("session"))
+                row.add("session", faint)
+        return row
+
+    def bars(self) -> list[_Row]:
+        plan = self.plan
+        genres = self.snapshot.genres
+        values = dict(zip(genres, self.pose.bars, strict=True))
+        if plan.bars * plan.bar_columns < len(genres):
+            keep = set(sorted(genres, key=lambda genre: -values[genre])[: plan.bars])
+            genres = tuple(genre for genre in genres if genre in keep)
+        rows: list[_Row] = []
+        for number in range(plan.bars):
+            row = self.begin()
+            if plan.bar_columns == 1:
+                if number < len(genres):
+                    self.bar(row, genres[number], values[genres[number]], self.right)
+            else:
+                middle = self.margin + (self.right - self.margin) // 2
+                self.bar(row, genres[number], values[genres[number]], middle - 1)
+                second = number + plan.bars
+                if second < len(genres):
+                    row.to(middle + 1)
+                    self.bar(row, genres[second], values[genres[second]], self.right)
+            if rows:
+                rows += self.blank(plan.between_bars)
+            rows.append(row)
+        return rows
+
+    def bar(self, row: _Row, genre: str, value: float, right: int) -> None:
+        theme = self.theme
+        verdict = self.snapshot.verdict
+        chosen = verdict.state == "genre" and verdict.genre == genre
+        color = self.colors[genre]
+        row.add(f"{self.glyphs.chosen} " if chosen else "  ", self.style(color, bold=True))
+        start = row.width
+        columns = self.label_columns if self.plan.bar_columns == 1 else self.name_columns
+        name_style = self.style(theme.text, bold=True) if chosen else self.style(theme.quiet)
+        self.add(row, self.names[genre], name_style, until=start + columns)
+        row.to(start + columns + 1)
+        share_columns = self.share_columns
+        cells = right - share_columns - _VALUE_COLUMNS - row.width
+        if cells > 0:
+            self.fill(row, value, cells, color)
+        words = _percent(value)
+        row.to(right - share_columns - len(words))
+        value_style = self.style(theme.text, bold=True) if chosen else self.style(theme.quiet)
+        row.add(words, value_style)
+        if share_columns:
+            self.share(row, genre, share_columns, right)
+
+    def share(self, row: _Row, genre: str, columns: int, right: int) -> None:
+        theme = self.theme
+        share = self.snapshot.share.get(genre, 0.0)
+        faint = self.style(theme.quiet if share else theme.faint)
+        if self.width >= _WIDE:
+            row.to(right - columns + 4)
+            self.fill(row, share, right - row.width - _VALUE_COLUMNS, self.colors[genre])
+        words = _percent(share) if share else self.glyphs.write("–")
+        row.to(right - len(words))
+        row.add(words, faint)
+
+    def fill(self, row: _Row, value: float, cells: int, color: str) -> None:
+        """Draw a bar, to a part of a cell exactly."""
+        parts = self.glyphs.parts
+        steps = round(min(1.0, max(0.0, value)) * cells * len(parts))
+        full, part = divmod(steps, len(parts))
+        row.add(parts[-1] * full, self.solid(color))
+        if part:
+            row.add(parts[part - 1], self.style(color))
+        row.add(self.glyphs.track * (cells - full - (part > 0)), self.style(self.theme.track))
+
+    def label(self, row: _Row, text: str) -> None:
+        row.to(self.margin + 2)
+        self.add(row, text, self.style(self.theme.faint), until=self.left - 1)
+        row.to(self.left)
+
+    def strip(self, scale: timeline.Scale, height: int) -> list[_Row]:
+        runs = timeline.runs(self.snapshot.timeline, scale, self.snapshot.time_s)
+        rows: list[_Row] = []
+        for number in range(height):
+            row = self.begin()
+            # The words stand in the middle of the strip's height.
+            middle = number == (height - 1) // 2
+            if middle:
+                self.label(row, scale.label)
+            row.to(self.left)
+            for run in runs:
+                self.run(row, run, words=middle)
+            rows.append(row)
+        if self.plan.ticks:
+            rows.append(self.tick_row(scale))
+        return rows
+
+    def run(self, row: _Row, run: timeline.Run, *, words: bool) -> None:
+        """Draw neighbouring cells of the strip: a colour or a pattern, and its name where it fits."""
+        theme, glyphs = self.theme, self.glyphs
+        alarm = self.style(theme.alarm, bold=True)
+        if run.state == "genre":
+            self.genre_run(row, run, words=words)
+        elif run.has_gap or run.state == "gap":
+            row.add(glyphs.gap * run.cells, alarm)
+        elif run.state is None:
+            row.add(glyphs.unheard * run.cells, self.style(theme.track))
+        else:
+            fill = glyphs.fill(run.state)
+            name = _STATE_NAMES[run.state]
+            text = fill * run.cells
+            if words and name and run.cells >= len(name) + 4:
+                text = (fill + f" {name} ").ljust(run.cells, fill)
+            row.add(text, self.style(theme.faint))
+
+    def genre_run(self, row: _Row, run: timeline.Run, *, words: bool) -> None:
+        genre = run.genre or ""
+        color = self.colors.get(genre, self.theme.text)
+        name = self.name(genre) if words else ""
+        size = cell_len(name)
+        if not self.colored:
+            if run.has_gap:
+                row.add(self.glyphs.gap * run.cells)
+                return
+            text = set_cell_size(self.glyphs.run_start + name, min(run.cells, size + 1))
+            row.add(text + self.glyphs.genre * (run.cells - cell_len(text)))
+        elif run.has_gap:
+            row.add(self.glyphs.gap * run.cells, self.style(ink(color), color, bold=True))
+        elif not name or run.cells < size + 2:
+            row.add(self.glyphs.parts[-1] * run.cells, self.solid(color))
+        else:
+            row.add(self.glyphs.parts[-1], self.solid(color))
+            row.add(name, self.style(ink(color), color, bold=True))
+            row.add(self.glyphs.parts[-1] * (run.cells - size - 1), self.solid(color))
+
+    def tick_row(self, scale: timeline.Scale) -> _Row:
+        row = self.begin()
+        faint = self.style(self.theme.faint)
+        for cell, words in timeline.ticks(scale):
+            row.to(self.left + cell)
+            row.add(self.glyphs.tick + words, faint)
+        return row
+
+    def level(self) -> _Row:
+        theme, glyphs = self.theme, self.glyphs
+        pose = self.pose
+        row = self.begin()
+        self.label(row, "level")
+        value = "CLIPPING" if pose.clipped else f"{round(pose.level_dbfs)} dBFS".replace("-", "−")
+        value = glyphs.write(value)
+        cells = self.right - row.width - 10
+        if cells >= 4:
+            self.meter(row, cells)
+        row.to(self.right - len(value))
+        row.add(value, self.style(theme.alarm if pose.clipped else theme.quiet, bold=pose.clipped))
+        return row
+
+    def meter(self, row: _Row, cells: int) -> None:
+        theme, glyphs = self.theme, self.glyphs
+        parts = glyphs.parts
+        track = self.style(theme.track)
+        steps = round(_meter(self.pose.level_dbfs) * cells * len(parts))
+        full, part = divmod(steps, len(parts))
+        hold = min(cells - 1, round(_meter(self.pose.hold_dbfs) * cells))
+        loud, too_loud = round(_meter(_LOUD_DBFS) * cells), round(_meter(_TOO_LOUD_DBFS) * cells)
+        zones = ((0, loud, theme.accent), (loud, too_loud, theme.warning), (too_loud, cells, theme.alarm))
+        color = theme.accent
+        for start, end, color in zones:
+            row.add(parts[-1] * (min(full, end) - start), self.solid(color))
+            if full < end:
+                break
+        position = full
+        if part:
+            row.add(parts[part - 1], self.style(color))
+            position += 1
+        if position <= hold and hold > 0:
+            row.add(glyphs.track * (hold - position), track)
+            row.add(glyphs.peak, self.style(theme.text, bold=True))
+            position = hold + 1
+        row.add(glyphs.track * (cells - position), track)
+
+
+def _meter(level_dbfs: float) -> float:
+    return min(1.0, max(0.0, 1.0 - level_dbfs / _METER_FLOOR_DBFS))
+
+
+def _percent(value: float | None) -> str:
+    return f"{round(100 * (value or 0.0))} %"

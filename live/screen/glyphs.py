@@ -1,0 +1,100 @@
+"""The signs the screen is drawn with, for terminals that know Unicode and for those that do not."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """A set of signs, each one cell wide.
+
+    Attributes
+    ----------
+    parts : str
+        A cell filled from the left by one part after another, full last.
+    track : str
+        The empty part of a bar.
+    words : mapping of int to str
+        Replacements for signs that occur in words; empty where all can be shown.
+    """
+
+    parts: str
+    track: str
+    run_start: str
+    genre: str
+    silence: str
+    no_music: str
+    unsure: str
+    waiting: str
+    gap: str
+    unheard: str
+    tick: str
+    peak: str
+    chosen: str
+    alive: str
+    at_rest: str
+    halted: str
+    words: dict[int, str]
+
+    def fill(self, state: str) -> str:
+        """Give the pattern of a state that is no genre."""
+        return {"silence": self.silence, "no_music": self.no_music, "unsure": self.unsure}.get(
+            state, self.waiting
+        )
+
+    def write(self, text: str) -> str:
+        """Give ``text`` as this terminal can show it."""
+        if not self.words:
+            return text
+        return text.translate(self.words).encode("ascii", "replace").decode("ascii")
+
+
+UNICODE = Glyphs(
+    parts="▏▎▍▌▋▊▉█",
+    track="─",
+    run_start="▐",
+    genre="━",
+    silence="·",
+    no_music="░",
+    unsure="▒",
+    waiting=" ",
+    gap="╳",
+    unheard="─",
+    tick="╵",
+    peak="▎",
+    chosen="▸",
+    alive="●",
+    at_rest="○",
+    halted="■",
+    words={},
+)
+
+ASCII = Glyphs(
+    parts="#",
+    track=" ",
+    run_start="|",
+    genre="=",
+    silence=".",
+    no_music=":",
+    unsure="?",
+    waiting=" ",
+    gap="X",
+    unheard=" ",
+    tick="'",
+    peak="|",
+    chosen=">",
+    alive="*",
+    at_rest="o",
+    halted="x",
+    words=str.maketrans({"█": "#", "▀": '"', "▄": "_", "·": "-", "…": "~", "−": "-", "–": "-", "’": "'"}),
+)
+
+
+def printable(text: str) -> str:
+    """Give ``text`` without control and formatting characters, which could move the cursor."""
+    return "".join(
+        character if unicodedata.category(character)[0] not in "CZ" or character == " " else " "
+        for character in text
+    )

@@ -1,0 +1,254 @@
+"""Shows snapshots on the terminal, a few times a second, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.control import Control
+from rich.terminal_theme import TerminalTheme
+
+from live.keys import KeyReader
+from live.palette import DARK, Theme
+from live.screen.frame import Extras, Line, render
+from live.screen.motion import Motion
+from live.snapshot import Snapshot
+
+KEYS = (("q", "quit"), ("space", "pause"), ("r", "reset"), ("s", "save picture"))
+
+_FRAME_S = 0.1
+_IDLE_FRAME_S = 0.25
+_IDLE_AFTER_S = 1.0
+_MESSAGE_S = 4.0
+
+
+class Screen:
+    """The screen of one session, on the terminal's second page while the ``with`` block lasts.
+
+    Parameters
+    ----------
+    console
+        Where to draw, standard output by default.
+    theme
+        Colours for the terminal's background.
+    keys
+        The keys that ``on_key`` knows and what they do, for the line of hints.
+    clock
+        A monotonic clock in seconds, for movement alone.
+
+    Attributes
+    ----------
+    paused : bool
+        Set it to show that listening is paused.
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        theme: Theme = DARK,
+        keys: Sequence[tuple[str, str]] = KEYS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.console = Console() if console is None else console
+        self.theme = theme
+        self.paused = False
+        self._known_keys = tuple(keys)
+        self._clock = clock
+        self._motion = Motion()
+        self._lines: list[Line] = []
+        self._size = (0, 0)
+        self._snapshot: Snapshot | None = None
+        self._message = ""
+        self._message_until_s = 0.0
+        self._last_change_s = 0.0
+        self._stop_asked = False
+
+    @staticmethod
+    def usable(console: Console) -> bool:
+        """Tell whether ``console`` is a terminal that a screen can be drawn on."""
+        return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
+
+    def __enter__(self) -> Self:
+        self._lines = []
+        self.console.set_alt_screen(True)
+        self.console.show_cursor(False)
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # A terminal that is gone need not be restored.
+        with contextlib.suppress(OSError):
+            self.console.show_cursor(True)
+            self.console.set_alt_screen(False)
+
+    def show_message(self, message: str) -> None:
+        """Show a few words for a few seconds in place of the line of health."""
+        self._message = message
+        self._message_until_s = self._clock() + _MESSAGE_S
+
+    def run(
+        self,
+        get_snapshot: Callable[[], Snapshot],
+        ended: threading.Event,
+        on_key: Callable[[str], str | None] | None = None,
+    ) -> None:
+        """Draw until ``ended`` is set.
+
+        Parameters
+        ----------
+        get_snapshot
+            Gives the newest snapshot.
+        ended
+            Set it to stop drawing.
+        on_key
+            Called in this thread, between two frames, with each key pressed (space is ``" "``). What it
+            returns is shown as a message. Without it no key is read.
+        """
+        pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        with _stop_signal(self._ask_for_stop):
+            while not ended.is_set():
+                reader = KeyReader(pressed.put) if on_key is not None else None
+                with reader or contextlib.nullcontext():
+                    self._show(get_snapshot, ended, on_key, pressed, reader)
+                if self._stop_asked:
+                    self._stop()
+
+    def _show(
+        self,
+        get_snapshot: Callable[[], Snapshot],
+        ended: threading.Event,
+        on_key: Callable[[str], str | None] | None,
+        pressed: queue.SimpleQueue[str],
+        reader: KeyReader | None,
+    ) -> None:
+        wait_s = 0.0
+        while not ended.wait(wait_s) and not self._stop_asked:
+            while on_key is not None and not pressed.empty():
+                message = on_key(pressed.get())
+                if message:
+                    self.show_message(message)
+            if ended.is_set():
+                return
+            self.draw(get_snapshot(), keys=reader is not None and reader.working)
+            # Nothing moves: look less often, which saves a battery and goes unnoticed.
+            idle = self._clock() - self._last_change_s > _IDLE_AFTER_S
+            wait_s = _IDLE_FRAME_S if idle else _FRAME_S
+
+    def draw(self, snapshot: Snapshot, *, keys: bool = False) -> int:
+        """Bring the terminal up to date; gives the number of lines that had to be written."""
+        now_s = self._clock()
+        message = self._message if now_s < self._message_until_s else ""
+        extras = Extras(keys=self._known_keys if keys else (), paused=self.paused, message=message)
+        self._snapshot = snapshot
+        console = self.console
+        size = console.size
+        frame = render(snapshot, pose=self._motion.advance(snapshot, now_s), theme=self.theme, extras=extras)
+        lines = frame.lines(
+            size.width,
+            size.height,
+            colored=console.color_system is not None and not console.no_color,
+            ascii_only=console.options.ascii_only,
+        )
+        before = self._lines
+        if (size.width, size.height) != self._size or len(before) != len(lines):
+            before = []
+            self._size = (size.width, size.height)
+        changed = [row for row, line in enumerate(lines) if not before or before[row] != line]
+        if changed:
+            # Within this block all lines go to the terminal in one piece.
+            with console:
+                if not before:
+                    console.control(Control.clear())
+                for row in changed:
+                    console.update_screen_lines([lines[row]], 0, row)
+            self._last_change_s = now_s
+        self._lines = lines
+        return len(changed)
+
+    def save_picture(self, path: str | Path) -> Path:
+        """Save what is on the screen as SVG."""
+        if self._snapshot is None:
+            raise ValueError("Nothing has been drawn yet.")
+        width, height = self._size
+        return save_picture(self._snapshot, path, width=width, height=height, theme=self.theme)
+
+    def _ask_for_stop(self) -> None:
+        self._stop_asked = True
+
+    def _stop(self) -> None:
+        """Hand the terminal back before Ctrl-Z takes effect, and take it again when going on."""
+        self._stop_asked = False
+        self.__exit__(None, None, None)
+        if sys.platform != "win32":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        self.__enter__()
+
+
+@contextlib.contextmanager
+def _stop_signal(ask: Callable[[], None]) -> Iterator[None]:
+    """Call ``ask`` when Ctrl-Z is pressed, where that is possible."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTSTP, lambda *_: ask())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+
+def save_picture(
+    snapshot: Snapshot, path: str | Path, *, width: int = 100, height: int = 30, theme: Theme = DARK
+) -> Path:
+    """Save the screen that shows ``snapshot`` as an SVG file.
+
+    Parameters
+    ----------
+    snapshot
+        The session at one moment.
+    path
+        Where to save; an existing file is replaced.
+    width, height
+        Size of the screen in cells.
+    theme
+        Colours, background included.
+    """
+    console = Console(
+        record=True,
+        file=io.StringIO(),
+        width=width,
+        height=height,
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+        _environ={},
+    )
+    console.print(render(snapshot, theme=theme), end="")
+    path = Path(path)
+    picture = console.export_svg(title="genre-live", theme=_picture_theme(theme))
+    path.write_text(picture, encoding="utf-8")
+    return path
+
+
+def _picture_theme(theme: Theme) -> TerminalTheme:
+    def channels(color: str) -> tuple[int, int, int]:
+        return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+    background, text = channels(theme.background), channels(theme.text)
+    return TerminalTheme(background, text, [background] * 8)

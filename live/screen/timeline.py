@@ -1,0 +1,161 @@
+"""The session as a strip of cells: what was heard when."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from live.snapshot import Heard, Stretch
+
+_SPANS_S = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 604800)
+_TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
+_STEPS_S = (600, 1800, 3600, 7200, 14400, 43200, 86400)
+_RECENT_CELL_S = 7.5
+_TICK_GAP = 5
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which time a strip of cells shows.
+
+    Attributes
+    ----------
+    start_s : float
+        Stream time at the left edge.
+    cell_s : float
+        Time that one cell stands for.
+    cells : int
+        Number of cells.
+    label : str
+        What the strip shows, in words.
+    """
+
+    start_s: float
+    cell_s: float
+    cells: int
+    label: str
+
+    @property
+    def end_s(self) -> float:
+        """Stream time at the right edge."""
+        return self.start_s + self.cell_s * self.cells
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring cells that show the same.
+
+    Attributes
+    ----------
+    state, genre
+        What took most of their time; ``state`` is None where nothing was heard yet.
+    has_gap : bool
+        Whether sound was lost within, however little.
+    """
+
+    cells: int
+    state: Heard | None
+    genre: str | None = None
+    has_gap: bool = False
+
+
+def span_words(span_s: float) -> str:
+    """Give a span in the fewest words: ``90 s``, ``5 min``, ``2 h``."""
+    if span_s >= 3600 and span_s % 3600 == 0:
+        return f"{span_s / 3600:.0f} h"
+    return f"{span_s / 60:.0f} min" if span_s % 60 == 0 else f"{span_s:.0f} s"
+
+
+def clock(time_s: float) -> str:
+    """Give a time as ``m:ss`` or ``h:mm:ss``."""
+    seconds = int(max(0.0, time_s)) if math.isfinite(time_s) else 0
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
+    """Show the last minutes, as many as keep a short song visible at this width.
+
+    A file that fits is shown whole from the beginning, its unheard part empty; anything else fills a
+    growing span from the left and, when the longest span is full, moves on from cell to cell.
+    """
+    longest_s = max((span for span in _SPANS_S if span <= _RECENT_CELL_S * cells), default=_SPANS_S[0])
+    if length_s is not None and max(length_s, time_s) <= longest_s:
+        return Scale(0.0, max(length_s, time_s, 1.0) / cells, cells, "file")
+    if time_s <= longest_s:
+        span_s = next(span for span in _SPANS_S if span >= time_s)
+        return Scale(0.0, span_s / cells, cells, "session")
+    cell_s = longest_s / cells
+    # Cells are fixed in stream time, so that what is drawn moves as a whole and never shimmers.
+    first = math.ceil(time_s / cell_s) - cells
+    return Scale(first * cell_s, cell_s, cells, f"last {span_words(longest_s)}")
+
+
+def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
+    """Show everything from the beginning: the file, or the session in a span that grows by steps."""
+    if length_s is not None:
+        return Scale(0.0, max(length_s, time_s, 1.0) / cells, cells, "file")
+    if time_s > _STEPS_S[0]:
+        # Steps that are small beside the session: it fills most of the strip and is seldom redrawn.
+        step_s = next((step for step in _STEPS_S if time_s <= 12 * step), _STEPS_S[-1])
+        span_s = step_s * math.ceil(time_s / step_s)
+    else:
+        span_s = _STEPS_S[0]
+    return Scale(0.0, span_s / cells, cells, "session")
+
+
+def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
+    """Give what the cells of a strip show, neighbours that show the same together.
+
+    A cell shows what took most of its time; lost sound is marked however short it was.
+    """
+    result: list[Run] = []
+    index = max(0, bisect_right(timeline, scale.start_s, key=lambda stretch: stretch.start_s) - 1)
+    for cell in range(scale.cells):
+        start_s = scale.start_s + cell * scale.cell_s
+        if start_s >= time_s:
+            result.append(Run(scale.cells - cell, None))
+            break
+        while index < len(timeline) and timeline[index].end_s <= start_s:
+            index += 1
+        run = _heard(timeline, index, start_s, start_s + scale.cell_s)
+        if result and replace(result[-1], cells=1) == run:
+            result[-1] = replace(run, cells=result[-1].cells + 1)
+        else:
+            result.append(run)
+    return result
+
+
+def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> Run:
+    """Give one cell."""
+    seconds: dict[tuple[Heard, str | None], float] = {}
+    has_gap = False
+    while index < len(timeline) and timeline[index].start_s < end_s:
+        stretch = timeline[index]
+        overlap_s = min(end_s, stretch.end_s) - max(start_s, stretch.start_s)
+        if overlap_s > 0:
+            has_gap = has_gap or stretch.state == "gap"
+            key = (stretch.state, stretch.genre)
+            seconds[key] = seconds.get(key, 0.0) + overlap_s
+        index += 1
+    if not seconds:
+        return Run(1, None)
+    state, genre = max(seconds, key=lambda key: seconds[key])
+    return Run(1, state, genre, has_gap)
+
+
+def ticks(scale: Scale) -> list[tuple[int, str]]:
+    """Give the cells that get a time mark, with its words."""
+    widest = len(clock(scale.end_s)) + _TICK_GAP
+    wanted_s = scale.cell_s * widest
+    step_s = next((step for step in _TICKS_S if step >= wanted_s), _TICKS_S[-1])
+    marks: list[tuple[int, str]] = []
+    for number in range(math.ceil(scale.start_s / step_s), math.floor(scale.end_s / step_s) + 1):
+        cell = round((number * step_s - scale.start_s) / scale.cell_s)
+        words = clock(number * step_s)
+        if cell + len(words) < scale.cells:
+            marks.append((cell, words))
+    return marks
