@@ -86,8 +86,10 @@ class Vote:
         self._genre: int | None = None
 
     def gap(self, lost_s: float) -> None:
-        """Let the evidence fade across sound that was lost."""
+        """Let the evidence fade across sound that was lost; what was said before a long gap no longer holds."""
         self._fade(lost_s)
+        if lost_s >= self.smooth_s:
+            self._state, self._genre = "waiting", None
 
     def _fade(self, elapsed_s: float) -> None:
         decay = math.exp(-elapsed_s / self.smooth_s)
