@@ -1,4 +1,4 @@
-"""Stand-ins for the slow and the fickle parts: a network that needs no bundle, sources that need no device."""
+"""Stand-ins for the slow and the fickle: a network that needs no bundle, a source that needs no device."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class StubClassifier(Classifier):
         weights = np.random.default_rng(1).normal(size=(len(self.description.labels), mel_db.size))
         scores = weights @ mel_db.ravel() / mel_db.size
         exponentials = np.exp(scores - scores.max())
-        return (exponentials / exponentials.sum()).astype(np.float32)
+        probabilities: Probabilities = (exponentials / exponentials.sum()).astype(np.float32)
+        return probabilities
 
 
 Deed = Samples | tuple[int, str] | SourceStatus

@@ -29,7 +29,8 @@ SPECS = {
 def _chirp(rate: int, seconds: float = 3.0) -> Samples:
     time = np.arange(round(seconds * rate)) / rate
     sweep = np.sin(2 * np.pi * (50 * time + (rate / 2 - 50) / (2 * seconds) * time**2))
-    return (0.5 * sweep * np.sin(2 * np.pi * time) ** 2).astype(np.float32)
+    samples: Samples = (0.5 * sweep * np.sin(2 * np.pi * time) ** 2).astype(np.float32)
+    return samples
 
 
 def _synthetic(name: str, rate: int) -> Samples:

@@ -41,7 +41,7 @@ class Model:
     def block(self, size: int, channels: int) -> Samples:
         values = np.arange(self.next_value, self.next_value + size, dtype=np.float32)
         self.next_value += size
-        return np.repeat(values[:, None], channels, axis=1) * np.arange(1, channels + 1, dtype=np.float32)
+        return np.outer(values, np.arange(1, channels + 1)).astype(np.float32)
 
     def position_of(self, index: int) -> int:
         return index + sum(frames for before, frames, _ in self.losses if before <= index)
@@ -208,9 +208,9 @@ def test_a_writer_that_waits_loses_nothing_between_two_threads(capacity: int, la
     writer = threading.Thread(target=write)
     writer.start()
     generator = np.random.default_rng(0)
-    heard = []
+    heard: list[Samples] = []
     while isinstance(item := ring.read(int(generator.integers(1, 2 * largest))), Chunk):
-        assert item.position == sum(map(len, heard))
+        assert item.position == sum(len(samples) for samples in heard)
         heard.append(item.samples[:, 0])
     writer.join()
     assert item == End(total)

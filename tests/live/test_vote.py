@@ -1,0 +1,252 @@
+"""The vote: a distribution that sums to 1, a verdict that follows the music and does not flicker."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from live.events import Verdict
+from live.vote import Vote, VoteParameters
+
+LABELS = ("blues", "rock", "techno", "no_music")
+LOUD, SILENT = -20.0, -90.0
+
+
+def towards(label: str, share: float = 0.9) -> np.ndarray:
+    rest = (1 - share) / (len(LABELS) - 1)
+    return np.array([share if name == label else rest for name in LABELS])
+
+
+def hear(
+    vote: Vote, probabilities: np.ndarray, *, seconds: float = 0.5, level: float = LOUD, hop_s: float = 0.5
+) -> Verdict:
+    for _ in range(max(1, round(seconds / hop_s))):
+        verdict = vote.update(probabilities, level_dbfs=level, elapsed_s=hop_s)
+    return verdict
+
+
+def changes(verdicts: Iterable[Verdict]) -> list[tuple[str, str | None]]:
+    said = [(verdict.state, verdict.genre) for verdict in verdicts]
+    return [now for before, now in zip([None, *said], said, strict=False) if now != before]
+
+
+windows = st.tuples(
+    st.lists(st.floats(0.001, 1), min_size=4, max_size=4),
+    st.floats(-120, 0),
+    st.floats(0.01, 100),
+    st.floats(0, 100),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(heard=st.lists(windows, max_size=30), smooth_s=st.floats(0.1, 3_600))
+def test_whatever_it_hears_the_verdict_makes_sense(
+    heard: list[tuple[list[float], float, float, float]], smooth_s: float
+) -> None:
+    vote = Vote(LABELS, smooth_s=smooth_s)
+    verdicts = [vote.verdict]
+    for shares, level, elapsed_s, lost_s in heard:
+        if lost_s > 50:
+            vote.gap(lost_s)
+            verdicts.append(vote.verdict)
+        probabilities = np.array(shares) / sum(shares)
+        verdicts.append(vote.update(probabilities, level_dbfs=level, elapsed_s=elapsed_s))
+        assert verdicts[-1] == vote.verdict
+    for verdict in verdicts:
+        assert list(verdict.distribution) == list(LABELS)
+        assert sum(verdict.distribution.values()) == pytest.approx(1)
+        assert all(0 <= share <= 1 for share in verdict.distribution.values())
+        assert (verdict.genre is not None) == (verdict.state == "genre")
+        genres = {label: share for label, share in verdict.distribution.items() if label != "no_music"}
+        expected = {
+            "genre": genres.get(verdict.genre or "", 0.0),
+            "unsure": max(genres.values()),
+            "no_music": verdict.distribution["no_music"],
+            "silence": 0.0,
+            "waiting": 0.0,
+        }
+        assert verdict.confidence == pytest.approx(expected[verdict.state])
+
+
+def test_it_waits_until_it_has_heard_something() -> None:
+    vote = Vote(LABELS)
+    assert vote.verdict.state == "waiting"
+    assert vote.verdict.distribution == dict.fromkeys(LABELS, 0.25)
+    hear(vote, towards("rock"), level=SILENT)
+    assert vote.verdict.state == "waiting"
+
+
+def test_the_first_window_counts_fully() -> None:
+    vote = Vote(LABELS)
+    verdict = hear(vote, towards("rock", 0.7))
+    assert (verdict.state, verdict.genre) == ("genre", "rock")
+    assert verdict.confidence == pytest.approx(0.7)
+
+
+def test_evidence_fades_to_a_third_within_its_memory() -> None:
+    vote = Vote(LABELS, smooth_s=4.0)
+    hear(vote, np.array([0, 1, 0, 0]), seconds=400)
+    verdict = hear(vote, np.array([0, 0, 1, 0]), seconds=4.0)
+    assert verdict.distribution["rock"] == pytest.approx(math.exp(-1), abs=1e-6)
+
+
+def test_how_often_it_is_asked_does_not_change_what_it_remembers() -> None:
+    seldom, often = Vote(LABELS, smooth_s=5.0), Vote(LABELS, smooth_s=5.0)
+    for label in ("rock", "blues"):
+        hear(seldom, towards(label), seconds=5, hop_s=1.0)
+        hear(often, towards(label), seconds=5, hop_s=0.1)
+    for label in LABELS:
+        assert seldom.verdict.distribution[label] == pytest.approx(
+            often.verdict.distribution[label], abs=0.05
+        )
+
+
+def test_it_follows_a_change_of_genre_once() -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    verdicts = [hear(vote, towards("rock")) for _ in range(60)]
+    verdicts += [hear(vote, towards("blues")) for _ in range(60)]
+    assert changes(verdicts) == [("genre", "rock"), ("genre", "blues")]
+    switched = next(k for k, verdict in enumerate(verdicts) if verdict.genre == "blues") - 60
+    assert 1 <= switched * 0.5 <= 10  # seconds: neither at once nor later than its memory
+
+
+def test_one_odd_window_changes_nothing() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=10)
+    assert hear(vote, towards("blues")).genre == "rock"
+
+
+def test_two_genres_alike_do_not_flicker() -> None:
+    vote = Vote(LABELS, smooth_s=3.0)
+    generator = np.random.default_rng(0)
+    verdicts = []
+    for _ in range(1_000):
+        tilt = generator.normal(scale=0.01)
+        probabilities = np.array([0.45 + tilt, 0.45 - tilt, 0.05, 0.05])
+        verdicts.append(vote.update(probabilities, level_dbfs=LOUD, elapsed_s=0.5))
+    likeliest = [max(LABELS, key=lambda label: verdict.distribution[label]) for verdict in verdicts]
+    assert sum(now != before for before, now in itertools.pairwise(likeliest)) > 20
+    assert len(changes(verdicts)) <= 2
+
+
+def test_it_takes_the_margin_to_take_over() -> None:
+    vote = Vote(LABELS, smooth_s=1.0, parameters={"switch_margin": 0.1})
+    hear(vote, np.array([0.4, 0.5, 0.05, 0.05]), seconds=20)
+    assert hear(vote, np.array([0.49, 0.41, 0.05, 0.05]), seconds=20).genre == "rock"
+    assert hear(vote, np.array([0.52, 0.38, 0.05, 0.05]), seconds=20).genre == "blues"
+
+
+def test_no_genre_is_named_below_the_threshold_nor_left_at_its_edge() -> None:
+    vote = Vote(LABELS, smooth_s=1.0, parameters={"unsure_below": 0.4, "hysteresis": 0.05})
+    unsure = np.array([0.39, 0.31, 0.3, 0.0])
+    assert hear(vote, unsure, seconds=20).state == "unsure"
+    assert vote.verdict.confidence == pytest.approx(0.39, abs=0.01)
+    assert hear(vote, np.array([0.45, 0.3, 0.25, 0.0]), seconds=20).genre == "blues"
+    assert hear(vote, unsure, seconds=20).genre == "blues"  # within the hysteresis
+    assert hear(vote, np.array([0.34, 0.33, 0.33, 0.0]), seconds=20).state == "unsure"
+
+
+def test_no_music_is_a_state_with_a_threshold_of_its_own() -> None:
+    vote = Vote(LABELS, smooth_s=1.0)
+    assert hear(vote, towards("no_music", 0.55), seconds=20).state == "no_music"
+    assert vote.verdict.confidence == pytest.approx(0.55)
+    assert hear(vote, np.array([0.45, 0.05, 0.03, 0.47]), seconds=20).state == "no_music"  # hysteresis
+    assert hear(vote, np.array([0.5, 0.05, 0.03, 0.42]), seconds=20).genre == "blues"
+    assert hear(vote, np.array([0.45, 0.05, 0.03, 0.47]), seconds=20).genre == "blues"
+
+
+def test_no_music_is_never_named_as_a_genre() -> None:
+    vote = Vote(LABELS, smooth_s=1.0, parameters={"no_music_above": 0.99, "unsure_below": 0.1})
+    assert hear(vote, np.array([0.2, 0.1, 0.1, 0.6]), seconds=20).genre == "blues"
+
+
+def test_labels_without_no_music_do() -> None:
+    vote = Vote(("a", "b"))
+    assert vote.update(np.array([0.2, 0.8]), level_dbfs=LOUD, elapsed_s=1.0).genre == "b"
+
+
+def test_silence_is_said_after_its_time_and_not_before() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=10)
+    assert hear(vote, towards("techno"), level=SILENT).genre == "rock"
+    verdict = hear(vote, towards("techno"), level=SILENT)
+    assert (verdict.state, verdict.genre, verdict.confidence) == ("silence", None, 0.0)
+
+
+def test_what_the_network_makes_of_silence_is_no_evidence() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=10)
+    before = vote.verdict.distribution["rock"]
+    hear(vote, towards("techno"), seconds=20, level=SILENT)
+    assert vote.verdict.distribution["rock"] == pytest.approx(before)
+    assert hear(vote, towards("rock")).genre == "rock"
+
+
+def test_silence_at_the_edge_does_not_flicker() -> None:
+    vote = Vote(LABELS)
+    verdicts = [hear(vote, towards("rock"), seconds=5)]
+    verdicts += [hear(vote, towards("rock"), level=-61.0 if k < 4 else -58.5 - k % 2) for k in range(40)]
+    assert changes(verdicts) == [("genre", "rock"), ("silence", None)]
+    assert hear(vote, towards("rock"), level=-50.0).genre == "rock"
+
+
+def test_after_a_long_silence_the_old_genre_holds_no_grip() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=60)
+    hear(vote, towards("rock"), seconds=120, level=SILENT)
+    assert hear(vote, towards("blues"), seconds=1).genre == "blues"
+
+
+def test_a_gap_lets_the_past_fade() -> None:
+    listened_on, interrupted = Vote(LABELS), Vote(LABELS)
+    for vote in (listened_on, interrupted):
+        hear(vote, towards("rock"), seconds=30)
+    interrupted.gap(60.0)
+    assert hear(listened_on, towards("blues")).genre == "rock"
+    assert hear(interrupted, towards("blues")).genre == "blues"
+
+
+def test_a_short_gap_changes_little() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=30)
+    vote.gap(0.1)
+    assert hear(vote, towards("blues")).genre == "rock"
+
+
+@pytest.mark.parametrize("lost_s", [10.0, 3_600.0])
+def test_a_gap_as_long_as_its_memory_ends_what_it_said(lost_s: float) -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    hear(vote, towards("rock"), seconds=30)
+    vote.gap(lost_s)
+    assert (vote.verdict.state, vote.verdict.genre, vote.verdict.confidence) == ("waiting", None, 0.0)
+    assert hear(vote, towards("rock")).genre == "rock"
+
+
+def test_weeks_of_one_genre_overflow_nothing() -> None:
+    vote = Vote(LABELS, smooth_s=3_600.0)
+    for _ in range(1_000):
+        verdict = vote.update(towards("rock"), level_dbfs=LOUD, elapsed_s=3_600.0)
+    assert verdict.confidence == pytest.approx(0.9)
+
+
+def test_a_reset_forgets_everything() -> None:
+    vote = Vote(LABELS)
+    hear(vote, towards("rock"), seconds=30)
+    vote.reset()
+    assert vote.verdict == Vote(LABELS).verdict
+
+
+def test_a_bundles_parameters_are_taken_and_unknown_ones_left() -> None:
+    parameters = VoteParameters.from_mapping({"silence_s": 3, "from_the_future": 1.0})
+    assert parameters == VoteParameters(silence_s=3.0)
+
+
+def test_a_vote_without_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="smooth_s"):
+        Vote(LABELS, smooth_s=0.0)
