@@ -1,0 +1,363 @@
+"""What a room and a microphone do to music, on mel power, so that the feature store is all it needs.
+
+Everything here works on batches of windows [shape=(windows, frames, n_mels)] in dB and draws its random
+numbers from the generator it is given.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.front_end import FrontEndSpec, mel_filter_bank
+
+Windows = npt.NDArray[np.float32]
+Generator = np.random.Generator
+Range = tuple[float, float]
+
+SMALLEST_POWER = 1e-10
+RIPPLE_KNOTS = 10
+TALKERS = 4
+SYLLABLES_PER_S = 4.0
+
+
+@dataclass(frozen=True)
+class RoomRanges:
+    """Ranges that a room and a microphone are drawn from.
+
+    Attributes
+    ----------
+    chance : float
+        Probability of each part: reverberation, high-pass, low-pass, ripples and noise.
+    rt60_s : range
+        Reverberation time, in seconds.
+    wet : range
+        Share of the reverberated sound.
+    high_pass_hz, low_pass_hz : range
+        Corner frequencies, of 12 and 18 dB an octave.
+    ripple_db : float
+        Largest boost or cut at each of the ten knots of the capsule's response.
+    snr_db : range
+        Music over noise as the microphone hears them.
+    """
+
+    chance: float
+    rt60_s: Range
+    wet: Range
+    high_pass_hz: Range
+    low_pass_hz: Range
+    ripple_db: float
+    snr_db: Range
+
+
+MEASURED = RoomRanges(
+    chance=1.0,
+    rt60_s=(0.3, 0.8),
+    wet=(0.3, 0.7),
+    high_pass_hz=(100.0, 300.0),
+    low_pass_hz=(5_000.0, 9_000.0),
+    ripple_db=6.0,
+    snr_db=(10.0, 20.0),
+)
+"""The fixed simulation that reports measure with; narrower than what is fitted on."""
+
+FITTED = RoomRanges(
+    chance=0.7,
+    rt60_s=(0.1, 1.0),
+    wet=(0.2, 0.8),
+    high_pass_hz=(30.0, 400.0),
+    low_pass_hz=(4_000.0, 11_000.0),
+    ripple_db=8.0,
+    snr_db=(5.0, 35.0),
+)
+
+
+@dataclass(frozen=True)
+class AugmentationContext:
+    """What an augmentation may use beside the windows.
+
+    Attributes
+    ----------
+    spec : FrontEndSpec
+    labels : tuple of str
+        In the order of the targets' columns.
+    noise : callable or None
+        ``noise(windows, frames, generator)`` draws stretches of the training part's ``no_music`` clips
+        [shape=(windows, frames, n_mels)], in dB; None where there are none.
+    """
+
+    spec: FrontEndSpec
+    labels: tuple[str, ...]
+    noise: Callable[[int, int, Generator], Windows] | None = None
+
+
+def to_power(decibels: npt.NDArray[np.floating[Any]]) -> Windows:
+    """DB to power."""
+    power: Windows = np.exp(decibels * np.float32(np.log(10) / 10), dtype=np.float32)
+    return power
+
+
+def to_decibels(power: npt.NDArray[np.floating[Any]]) -> Windows:
+    """Power to dB, not below −100 dB."""
+    decibels: Windows = (10 * np.log10(np.maximum(power, SMALLEST_POWER))).astype(np.float32)
+    return decibels
+
+
+@lru_cache(maxsize=8)
+def band_centres(spec: FrontEndSpec) -> npt.NDArray[np.float64]:
+    """Centre of gravity of each mel band, in Hz [shape=(n_mels,)]."""
+    filters = mel_filter_bank(spec)
+    bins = np.linspace(0.0, spec.sample_rate / 2, filters.shape[1])
+    weight = np.maximum(filters.sum(axis=1), 1e-12)  # a band narrower than a bin may be empty
+    centres: npt.NDArray[np.float64] = np.maximum(filters @ bins / weight, 1.0)
+    return centres
+
+
+@lru_cache(maxsize=8)
+def band_widths(spec: FrontEndSpec) -> npt.NDArray[np.float64]:
+    """What each band's level is multiplied by to give power: half its width, in Hz [shape=(n_mels,)]."""
+    peak = mel_filter_bank(spec).max(axis=1)
+    widths: npt.NDArray[np.float64] = np.divide(1.0, peak, out=np.zeros_like(peak), where=peak > 0)
+    return widths
+
+
+def interpolated(knots: npt.NDArray[np.floating[Any]], points: int) -> Windows:
+    """Smooth curves through equally spaced knots (raised-cosine interpolation).
+
+    Parameters
+    ----------
+    knots : ndarray [shape=(..., knots)]
+    points : int
+
+    Returns
+    -------
+    ndarray [shape=(..., points)]
+    """
+    position = np.linspace(0, knots.shape[-1] - 1, points)
+    left = np.minimum(position.astype(int), knots.shape[-1] - 2)
+    share = (1 - np.cos(np.pi * (position - left))) / 2
+    curves: Windows = (knots[..., left] * (1 - share) + knots[..., left + 1] * share).astype(np.float32)
+    return curves
+
+
+def _uniform(generator: Generator, bounds: Range, windows: int) -> Windows:
+    return generator.uniform(*bounds, (windows, 1, 1)).astype(np.float32)
+
+
+def _happens(generator: Generator, chance: float, windows: int) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = generator.random((windows, 1, 1)) < chance
+    return mask
+
+
+def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> Windows:
+    """Smear power exponentially along time, at the same mean power.
+
+    Parameters
+    ----------
+    power : ndarray [shape=(windows, frames, n_mels)]
+    rt60_s, wet : ndarray [shape=(windows, 1, 1)]
+    hop_s : float
+        From frame to frame, in seconds.
+    """
+    decay = np.power(10.0, -6 * hop_s / rt60_s, dtype=np.float32)[:, 0]
+    tail = np.empty_like(power)
+    state = power[:, 0]
+    for frame in range(power.shape[1]):
+        state = decay * state + (1 - decay) * power[:, frame]
+        tail[:, frame] = state
+    return (1 - wet) * power + wet * tail
+
+
+def _speckle(generator: Generator, shape: tuple[int, ...], spec: FrontEndSpec) -> Windows:
+    """The scatter of a noise's power in one frame about its mean: a gamma variable, as bins are averaged."""
+    bins = np.maximum(band_widths(spec) * spec.n_fft / spec.sample_rate, 1.0)
+    scatter: Windows = (generator.standard_gamma(np.broadcast_to(bins, shape)) / bins).astype(np.float32)
+    return scatter
+
+
+def steady_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
+    """Noise of a room: a spectrum that falls 0 to 6 dB an octave, steady in time.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        Power.
+    """
+    octaves = np.log2(band_centres(spec) / 1_000.0).clip(-5, 4)
+    slope = _uniform(generator, (-6.0, 0.0), windows)
+    return to_power(slope * octaves) * _speckle(generator, (windows, frames, spec.n_mels), spec)
+
+
+def babble(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
+    """Four voices at once: the long-term spectrum of speech, its syllables and its changing vowels.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        Power.
+    """
+    centres = band_centres(spec)
+    # Speech is about level from 150 to 500 Hz and falls by 9 dB an octave above (Byrne et al., 1994).
+    long_term = -9.0 * np.log2(np.maximum(centres, 500.0) / 500.0)
+    long_term -= 18.0 * np.log2(150.0 / np.minimum(centres, 150.0)).clip(0, 3)
+    syllables = max(2, round(frames * spec.hop_length / spec.sample_rate * SYLLABLES_PER_S) + 1)
+    total = np.zeros((windows, frames, spec.n_mels), dtype=np.float32)
+    for _ in range(TALKERS):
+        vowels = interpolated(generator.normal(0, 6.0, (windows, syllables, 8)), spec.n_mels)
+        loudness = generator.normal(0, 5.0, (windows, syllables, 1))
+        loudness -= 20.0 * (generator.random((windows, syllables, 1)) < 0.2)  # pauses
+        spoken = np.moveaxis(vowels + loudness, 1, 2)
+        total += to_power(np.moveaxis(interpolated(spoken, frames), 2, 1) + long_term)
+    return total * _speckle(generator, total.shape, spec)
+
+
+def simulated_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
+    """Steady noise or babble, each window one or the other [shape=(windows, frames, n_mels)], power."""
+    speaks = _happens(generator, 0.5, windows)
+    steady = steady_noise(generator, windows, frames, spec)
+    return np.where(speaks, babble(generator, windows, frames, spec), steady)
+
+
+def _loudness(power: Windows, spec: FrontEndSpec) -> Windows:
+    mean: Windows = (power @ band_widths(spec)).mean(axis=1)[:, None, None].astype(np.float32)
+    return np.maximum(mean, np.float32(1e-20))
+
+
+def room_and_microphone(
+    mel_db: Windows,
+    spec: FrontEndSpec,
+    generator: Generator,
+    ranges: RoomRanges,
+    noise: Windows | None = None,
+) -> Windows:
+    """Hear windows through a room and a small microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    spec : FrontEndSpec
+    generator : Generator
+    ranges : RoomRanges
+    noise : ndarray [shape=(windows, frames, n_mels)], optional
+        Power of the noise in the room; simulated by default.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
+    windows, frames, n_mels = mel_db.shape
+    centres = band_centres(spec)
+    hop_s = spec.hop_length / spec.sample_rate
+    wet = _uniform(generator, ranges.wet, windows) * _happens(generator, ranges.chance, windows)
+    music = reverberate(to_power(mel_db), _uniform(generator, ranges.rt60_s, windows), wet, hop_s)
+
+    high_pass = _uniform(generator, ranges.high_pass_hz, windows)
+    high_pass = np.where(_happens(generator, ranges.chance, windows), high_pass, np.float32(0))
+    low_pass = _uniform(generator, ranges.low_pass_hz, windows)
+    low_pass = np.where(_happens(generator, ranges.chance, windows), low_pass, np.float32(1e6))
+    knots = generator.uniform(-ranges.ripple_db, ranges.ripple_db, (windows, 1, RIPPLE_KNOTS))
+    ripple = interpolated(knots, n_mels) * _happens(generator, ranges.chance, windows)
+    response = (to_power(ripple) / (1 + (high_pass / centres) ** 4) / (1 + (centres / low_pass) ** 6)).astype(
+        np.float32
+    )
+
+    music *= response
+    around = simulated_noise(generator, windows, frames, spec) if noise is None else noise
+    around = around * response
+    snr = to_power(_uniform(generator, ranges.snr_db, windows))
+    share = _loudness(music, spec) / _loudness(around, spec) / snr
+    return to_decibels(music + around * share * _happens(generator, ranges.chance, windows))
+
+
+def microphone_simulation(mel_db: npt.NDArray[np.floating[Any]], clip: str, spec: FrontEndSpec) -> Windows:
+    """The fixed simulation that reports measure with: a clip's id alone decides on its room and microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(frames, n_mels)]
+        A whole clip, in dB.
+    clip : str
+        Its id.
+    spec : FrontEndSpec
+
+    Returns
+    -------
+    ndarray [shape=(frames, n_mels)]
+        In dB.
+    """
+    generator = np.random.default_rng(zlib.crc32(clip.encode()))
+    heard: Windows = room_and_microphone(mel_db.astype(np.float32)[None], spec, generator, MEASURED)[0]
+    return heard
+
+
+def equalised(
+    mel_db: Windows, generator: Generator, *, knots: int, reach_db: float, chance: float
+) -> Windows:
+    """Change the balance of low and high by a smooth curve, one a window."""
+    windows, _, n_mels = mel_db.shape
+    curve = interpolated(generator.uniform(-reach_db, reach_db, (windows, 1, knots)), n_mels)
+    return mel_db + curve * _happens(generator, chance, windows)
+
+
+def frequency_warped(
+    mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, ratio: float, chance: float
+) -> Windows:
+    """Shift the pitch by up to ``ratio`` either way, as playing faster or slower does."""
+    centres = band_centres(spec)
+    bands = np.arange(spec.n_mels)
+    warped = mel_db.copy()
+    for index in np.flatnonzero(generator.random(len(mel_db)) < chance):
+        factor = ratio ** generator.uniform(-1, 1)
+        position = np.interp(centres * factor, centres, bands)
+        left = np.minimum(position.astype(int), spec.n_mels - 2)
+        share = (position - left).astype(np.float32)
+        window = mel_db[index]
+        warped[index] = window[:, left] * (1 - share) + window[:, left + 1] * share
+    return warped
+
+
+def masked(mel_db: Windows, generator: Generator, *, bands: int, frames: int, masks: int = 2) -> Windows:
+    """SpecAugment (Park et al., 2019): stretches of bands and of frames replaced by the window's mean."""
+    covered = mel_db.copy()
+    for window in covered:
+        mean = window.mean()
+        for axis, widest in ((1, bands), (0, frames)):
+            for _ in range(masks):
+                width = int(generator.integers(0, widest + 1))
+                start = int(generator.integers(0, window.shape[axis] - width + 1))
+                if axis == 0:
+                    window[start : start + width] = mean
+                else:
+                    window[:, start : start + width] = mean
+    return covered
+
+
+def augmented(mel_db: Windows, context: AugmentationContext, generator: Generator) -> Windows:
+    """The ``live`` recipe's augmentation: half the windows go through a room and a microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        Crops, in dB.
+    context : AugmentationContext
+    generator : Generator
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+    """
+    changed = frequency_warped(mel_db, context.spec, generator, ratio=1.12, chance=0.5)
+    changed = equalised(changed, generator, knots=6, reach_db=10.0, chance=0.7)
+    chosen = np.flatnonzero(generator.random(len(changed)) < 0.5)
+    if len(chosen):
+        changed[chosen] = room_and_microphone(changed[chosen], context.spec, generator, FITTED)
+    n_mels, frames = mel_db.shape[2], mel_db.shape[1]
+    return masked(changed, generator, bands=n_mels // 8, frames=max(1, frames // 6))

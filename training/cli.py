@@ -1,0 +1,266 @@
+"""The command genre-train."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from live import __version__
+from live.errors import GenreLiveError, InputError
+from live.quiet import quiet_libraries
+
+if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
+    from training.train import DatasetOptions
+
+DESCRIPTION = "Trains the model that genre-live runs, or measures how well one hears."
+EXAMPLES = """\
+DATASET is one of
+  a folder of genre folders of audio      music/blues/*.wav, music/jazz/*.mp3, ...
+  a CSV manifest path,label[,group]       group: the artist, kept apart by --split group
+  a feature store (.npz)                  made from one of these before
+
+examples:
+  genre-train gtzan/genres --out models/mine          train on GTZAN
+  genre-live --model models/mine --file song.mp3      listen with the result
+  genre-train my-music --out models/mine --resume     go on after an interruption
+  genre-train gtzan/genres --evaluate models/mine --part test --json
+  genre-train gtzan/genres --out models/seed --recipe seed --split segment
+
+exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or
+unreadable data.
+"""
+NEEDED = ("tensorflow", "sklearn", "matplotlib")
+SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in training.splits, not imported for --help
+RECIPES = ("live", "seed")
+PARTS = ("all", "train", "valid", "test")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments in one sentence."""
+        raise InputError(f"{message[:1].upper()}{message[1:]}: see genre-train --help.")
+
+
+def _whole_number(lowest: int, highest: int) -> Any:
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {lowest} to {highest}")
+        return value
+
+    return convert
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of genre-train's arguments."""
+    parser = _Parser(
+        prog="genre-train",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("dataset", metavar="DATASET", type=Path, help="labelled audio; see below")
+    task = parser.add_argument_group("what to do")
+    task.add_argument(
+        "--out", metavar="DIR", type=Path, help="train, and leave the model here; with --evaluate, its report"
+    )
+    task.add_argument(
+        "--evaluate", metavar="MODEL", help="measure a shipped model or a folder made by genre-train"
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--split", choices=SPLITS, metavar="NAME",
+        help="fault-filtered (GTZAN's published lists; default for its clips), group (groups kept apart; "
+        "default for others), clip, or segment (leaks: flatters the model)",
+    )  # fmt: skip
+    data.add_argument(
+        "--part", choices=PARTS, metavar="NAME",
+        help="with --evaluate: all (default), or the train, valid or test part of the split",
+    )  # fmt: skip
+    data.add_argument(
+        "--cache", metavar="DIR", type=Path, help="where features are kept (default: the user's cache)"
+    )
+    data.add_argument(
+        "--workers", metavar="N", type=_whole_number(1, 256), default=os.cpu_count() or 1,
+        help="processes that read audio (default: one a core)",
+    )  # fmt: skip
+    fitting = parser.add_argument_group("fitting")
+    fitting.add_argument(
+        "--recipe", choices=RECIPES, metavar="NAME", default="live",
+        help="live (default) or seed (13 MFCCs, two LSTM layers: where this project began)",
+    )  # fmt: skip
+    fitting.add_argument("--name", metavar="NAME", help="the model's name (default: that of --out)")
+    fitting.add_argument(
+        "--epochs", metavar="N", type=_whole_number(1, 100_000), help="at most so many epochs"
+    )
+    fitting.add_argument(
+        "--batch-size", metavar="N", type=_whole_number(1, 65_536), help="windows in a batch"
+    )
+    fitting.add_argument(
+        "--seed", metavar="N", type=_whole_number(0, 2**31 - 1), default=0,
+        help="the same seed gives the same split and model (default 0)",
+    )  # fmt: skip
+    fitting.add_argument("--resume", action="store_true", help="go on where an interrupted training stood")
+    fitting.add_argument(
+        "--export-json", metavar="FILE", type=Path, help="also write the MFCCs and labels as JSON"
+    )
+    output = parser.add_argument_group("what to say")
+    output.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
+    output.add_argument("--version", action="version", version=f"genre-train {__version__}")
+    return parser
+
+
+def _check_installed() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"Training needs packages that are not installed ({', '.join(missing)}): run "
+            "pip install 'genre-live[train]'."
+        )
+
+
+def _check_together(arguments: argparse.Namespace) -> None:
+    """See that the arguments fit together."""
+    if arguments.evaluate is None:
+        if arguments.out is None:
+            raise InputError("Say where the model goes with --out DIR, or measure one with --evaluate MODEL.")
+        if arguments.part is not None:
+            raise InputError("--part is for --evaluate: leave it out, training measures every part.")
+        return
+    defaults = {"name": None, "epochs": None, "batch_size": None, "resume": False, "export_json": None}
+    for option, default in defaults.items():
+        if getattr(arguments, option) != default:
+            raise InputError(f"--{option.replace('_', '-')} is for training: leave it out with --evaluate.")
+    if arguments.split is not None and arguments.part in {None, "all"}:
+        raise InputError("--split divides nothing without --part: add --part valid or test, or leave it out.")
+
+
+def _dataset_options(arguments: argparse.Namespace) -> DatasetOptions:
+    from training.features import cache_folder
+    from training.train import DatasetOptions
+
+    return DatasetOptions(
+        dataset=arguments.dataset,
+        cache=arguments.cache or cache_folder() / "features",
+        workers=arguments.workers,
+        split=arguments.split,
+        seed=arguments.seed,
+    )
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from training.console import ConsoleListener
+    from training.recipes import RECIPES as KNOWN
+    from training.train import TrainOptions, train
+
+    options = TrainOptions(
+        data=_dataset_options(arguments),
+        recipe=KNOWN[arguments.recipe],
+        out=arguments.out,
+        name=arguments.name or arguments.out.absolute().name,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        resume=arguments.resume,
+        export_json=arguments.export_json,
+    )
+    result = train(options, ConsoleListener(Console(stderr=True)))
+    if arguments.json:
+        print(json.dumps(result))
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from live.classifier import find_bundle
+    from training.console import ConsoleListener, evaluation_table
+    from training.train import evaluate_bundle
+
+    listener = ConsoleListener(Console(stderr=True))
+    result, evaluation = evaluate_bundle(
+        _dataset_options(arguments),
+        find_bundle(arguments.evaluate),
+        arguments.part or "all",
+        arguments.out,
+        listener,
+    )
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    Console().print(evaluation_table(evaluation, f"{result['model']}: {result['clips']} clips"))
+    for note in evaluation.notes:
+        listener.say(note)
+
+
+def _say(sentence: str) -> None:
+    if sys.stderr is not None:
+        print(f"genre-train: {sentence}", file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run genre-train.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or unreadable data.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    if not debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    arguments: argparse.Namespace | None = None
+    try:
+        arguments = build_parser().parse_args(words)
+        _check_together(arguments)
+        _check_installed()
+        with quiet_libraries(enabled=not debug):
+            if arguments.evaluate is None:
+                _train(arguments)
+            else:
+                _evaluate(arguments)
+    except KeyboardInterrupt:
+        again = arguments is not None and arguments.evaluate is None
+        _say("Interrupted: run it again with --resume to go on." if again else "Interrupted.")
+        return 1
+    except BrokenPipeError:  # whoever read the output has had enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except GenreLiveError as error:
+        if debug:
+            traceback.print_exc()
+        _say(str(error))
+        return error.exit_status
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _say(
+            f"It failed ({type(error).__name__}: {error}): run it again with --debug and report what it says."
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""Fitting a recipe's network, with a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.errors import InputError, RunningError
+from training.crops import Batch, Crops
+from training.recipes import Recipe
+
+CHECKPOINT_FORMAT = 1
+SMALLEST_PROBABILITY = 1e-9
+
+
+@dataclass
+class History:
+    """Course of a fit, one value an epoch.
+
+    Attributes
+    ----------
+    loss, accuracy : list of float
+        On the windows that were fitted on, as they were changed.
+    valid_loss, valid_accuracy : list of float
+        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats.
+    best_epoch : int
+        The epoch that was kept, counted from 1.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    valid_loss: list[float] = field(default_factory=list)
+    valid_accuracy: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return len(self.loss)
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What to fit and for how long.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    labels : tuple of str
+    seed : int
+    epochs, batch_size : int
+    description : mapping
+        What must be the same for a fit to be resumed, for instance the dataset.
+    """
+
+    recipe: Recipe
+    labels: tuple[str, ...]
+    seed: int
+    epochs: int
+    batch_size: int
+    description: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """All that must be the same for a fit to be resumed, as JSON."""
+        own = {
+            "format": CHECKPOINT_FORMAT,
+            "recipe": self.recipe.name,
+            "labels": self.labels,
+            "front_end": self.recipe.front_end.to_dict(),
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+        }
+        return json.dumps(own | self.description, sort_keys=True)
+
+
+class FitProgress:
+    """Told how a fit goes; this one does nothing."""
+
+    def begin(self, *, epochs: int, steps: int, done_epochs: int) -> None:
+        """Fitting begins: ``steps`` batches in each of ``epochs`` epochs, ``done_epochs`` done before."""
+
+    def step(self, *, loss: float, accuracy: float) -> None:
+        """One batch is done; the figures are means of the epoch so far."""
+
+    def epoch(self, history: History) -> None:
+        """One epoch is done."""
+
+
+def set_seed(seed: int) -> None:
+    """Make Keras and TensorFlow reproducible in this process."""
+    import keras
+    import tensorflow
+
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def _compiled(plan: FitPlan, training: Crops) -> Any:
+    import keras
+
+    recipe = plan.recipe
+    network = recipe.network(
+        recipe.front_end, recipe.window_frames, len(plan.labels), training.examples(plan.batch_size)
+    )
+    steps = plan.epochs * training.steps_in_epoch(plan.batch_size)
+    network.compile(
+        optimizer=recipe.optimizer(steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def _all_variables(network: Any) -> list[Any]:
+    """Everything that fitting changes: weights, the state of random numbers, the optimizer's."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+class Checkpoint:
+    """Where a fit stands, in one file that is replaced after every epoch.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, plan: FitPlan, history: History, network: Any, best: list[npt.NDArray[Any]]) -> None:
+        """Write the state atomically."""
+        state = {f"variable_{k}": np.asarray(v) for k, v in enumerate(_all_variables(network))}
+        state |= {f"best_{k}": array for k, array in enumerate(best)}
+        about = json.dumps({"plan": plan.fingerprint, "history": asdict(history)})
+        unfinished = self.path.with_suffix(".part")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with unfinished.open("wb") as file:
+                np.savez(file, allow_pickle=False, about=np.array(about), **state)
+            unfinished.replace(self.path)
+        except OSError as error:
+            raise RunningError(f"The checkpoint {self.path} cannot be written: {error.strerror}.") from None
+
+    def load(self, plan: FitPlan, network: Any) -> tuple[History, list[npt.NDArray[Any]]]:
+        """Bring ``network`` to where the fit stood.
+
+        Raises
+        ------
+        InputError
+            When the checkpoint is broken or of another fit.
+        """
+        try:
+            with np.load(self.path, allow_pickle=False) as state:
+                about = json.loads(str(state["about"]))
+                if about["plan"] != plan.fingerprint:
+                    raise InputError(
+                        f"The interrupted training in {self.path.parent} was started with other options: "
+                        "give the same ones again, or leave out --resume to begin anew."
+                    )
+                for k, variable in enumerate(_all_variables(network)):
+                    variable.assign(state[f"variable_{k}"])
+                best = [state[f"best_{k}"] for k in range(len(network.get_weights()))]
+            return History(**about["history"]), best
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            raise InputError(
+                f"The checkpoint {self.path} is damaged: leave out --resume to begin anew."
+            ) from None
+
+    def remove(self) -> None:
+        """Delete the file, and its folder when it is empty."""
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".part").unlink(missing_ok=True)
+        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
+
+
+def _averaged_weights(network: Any) -> tuple[list[Any], list[Any]]:
+    """The weights to keep, averaged where the optimizer does that, and those to go on fitting with."""
+    running = network.get_weights()
+    if not network.optimizer.use_ema:
+        return running, running
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    return network.get_weights(), running
+
+
+def validate(network: Any, batches: Any) -> tuple[float, float]:
+    """Mean negative log-likelihood, in nats, and accuracy of windows."""
+    loss, hits, count = 0.0, 0, 0
+    for inputs, targets in batches:
+        probabilities = np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
+        loss -= float((targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))).sum())
+        hits += int((probabilities.argmax(axis=1) == targets.argmax(axis=1)).sum())
+        count += len(targets)
+    return (loss / count, hits / count) if count else (float("nan"), float("nan"))
+
+
+def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float, float]:
+    network.reset_metrics()
+    loss = accuracy = float("nan")
+    batch: Batch
+    for batch in batches:
+        figures = network.train_on_batch(*batch, return_dict=True)
+        loss, accuracy = float(figures["loss"]), float(figures["accuracy"])
+        if not np.isfinite(loss):
+            raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
+        progress.step(loss=loss, accuracy=accuracy)
+    return loss, accuracy
+
+
+def fit(
+    plan: FitPlan,
+    training: Crops,
+    validation: Crops,
+    *,
+    checkpoint: Checkpoint,
+    resume: bool = False,
+    progress: FitProgress | None = None,
+) -> tuple[Any, History]:
+    """Fit a network.
+
+    Parameters
+    ----------
+    plan : FitPlan
+    training, validation : Crops
+    checkpoint : Checkpoint
+        Kept up to date; the caller removes it when the result is safe.
+    resume : bool
+        Whether to go on from the checkpoint, where there is one.
+    progress : FitProgress, optional
+
+    Returns
+    -------
+    network : keras.Model
+        With the weights that were selected.
+    history : History
+    """
+    progress = progress or FitProgress()
+    set_seed(plan.seed)
+    network = _compiled(plan, training)
+    history, best = History(), network.get_weights()
+    if resume and checkpoint.path.exists():
+        history, best = checkpoint.load(plan, network)
+    patience = plan.recipe.patience
+    steps = training.steps_in_epoch(plan.batch_size)
+    progress.begin(epochs=plan.epochs, steps=steps, done_epochs=history.epochs)
+    for number in range(history.epochs, plan.epochs):
+        if patience is not None and number - history.best_epoch >= patience:
+            break
+        loss, accuracy = _fit_epoch(network, training.epoch(number + 1, plan.batch_size), progress)
+        kept, running = _averaged_weights(network)
+        valid_loss, valid_accuracy = validate(network, validation.validation(plan.batch_size))
+        network.set_weights(running)
+        history.loss.append(loss)
+        history.accuracy.append(accuracy)
+        history.valid_loss.append(valid_loss)
+        history.valid_accuracy.append(valid_accuracy)
+        if patience is None or not valid_loss >= min(history.valid_loss[:-1], default=float("inf")):
+            best, history.best_epoch = kept, number + 1
+        checkpoint.save(plan, history, network, best)
+        progress.epoch(history)
+    network.set_weights(best)
+    return network, history
+
+
+def history_as_json(history: History) -> str:
+    """The course of a fit as a JSON text."""
+    text = io.StringIO()
+    json.dump(asdict(history), text, indent=1)
+    return text.getvalue() + "\n"

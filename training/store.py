@@ -1,0 +1,232 @@
+"""The feature store: the mel frames of a whole dataset in one ``.npz``.
+
+It holds ``clip``, ``label`` and ``group`` (str, [clips]), ``offset`` (int64, [clips + 1]), ``mel_db``
+(float16, [frames, n_mels]: 10·log10 of mel power, unclipped) and ``front_end`` (the spec, as JSON).
+Frames are written to disk as they come and memory-mapped when read, so a store may be larger than
+memory. While it is written it needs its own size on disk twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from live.errors import InputError
+from live.front_end import FrontEndSpec
+
+MelLevels = npt.NDArray[np.float16]
+
+_COPY_BYTES = 1 << 20
+_TEXT_COLUMNS = ("clip", "label", "group")
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Mel frames of a dataset, memory-mapped.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.npz``.
+    clip, label, group : tuple of str
+        One a clip.
+    offset : ndarray [shape=(clips + 1,)]
+        Clip ``k`` has the frames ``offset[k]`` to ``offset[k + 1]``.
+    mel_db : ndarray [shape=(frames, n_mels)]
+        In dB, unclipped.
+    front_end : FrontEndSpec
+        How the frames were made; its ``top_db`` and ``n_mfcc`` play no part in them.
+    fingerprint : tuple of str
+        What each clip's file was when it was read; empty where not known.
+    """
+
+    path: Path
+    clip: tuple[str, ...]
+    label: tuple[str, ...]
+    group: tuple[str, ...]
+    offset: npt.NDArray[np.int64]
+    mel_db: MelLevels
+    front_end: FrontEndSpec
+    fingerprint: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def clip_frames(self, index: int) -> MelLevels:
+        """Frames of clip ``index`` [shape=(frames, n_mels)], still on disk."""
+        return self.mel_db[self.offset[index] : self.offset[index + 1]]
+
+
+class StoreWriter:
+    """Writes a store clip by clip, in bounded memory.
+
+    Use it in a ``with`` block: the store appears whole at the block's end, or, when it is left by an
+    error, not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.npz`` to write; one that exists is replaced.
+    front_end : FrontEndSpec
+    """
+
+    def __init__(self, path: Path, front_end: FrontEndSpec) -> None:
+        self.path = path
+        self.front_end = front_end
+        self._columns: dict[str, list[str]] = {name: [] for name in (*_TEXT_COLUMNS, "fingerprint")}
+        self._offset = [0]
+        self._frames: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
+
+    def add(
+        self,
+        *,
+        clip: str,
+        label: str,
+        group: str,
+        mel_db: npt.NDArray[np.floating[Any]],
+        fingerprint: str = "",
+    ) -> None:
+        """Add one clip.
+
+        Parameters
+        ----------
+        clip, label, group : str
+        mel_db : ndarray [shape=(frames, n_mels)]
+            In dB, unclipped.
+        fingerprint : str
+            What the clip's file is, so that it need not be read again while it stays the same.
+        """
+        if mel_db.ndim != 2 or mel_db.shape[1] != self.front_end.n_mels or len(mel_db) == 0:
+            raise ValueError(f"mel_db must be [frames, {self.front_end.n_mels}], not {list(mel_db.shape)}")
+        for name, value in zip(self._columns, (clip, label, group, fingerprint), strict=True):
+            self._columns[name].append(value)
+        self._offset.append(self._offset[-1] + len(mel_db))
+        self._frames.write(np.ascontiguousarray(mel_db, dtype="<f2").tobytes())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._frames.close()
+
+    def _finish(self) -> None:
+        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+                for column, values in self._columns.items():
+                    self._write_array(archive, column, np.array(values, dtype=np.str_))
+                self._write_array(archive, "offset", np.array(self._offset, dtype=np.int64))
+                self._write_array(archive, "front_end", np.array(json.dumps(self.front_end.to_dict())))
+                self._write_frames(archive)
+            unfinished.replace(self.path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    @staticmethod
+    def _write_array(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def _write_frames(self, archive: zipfile.ZipFile) -> None:
+        shape = (self._offset[-1], self.front_end.n_mels)
+        with archive.open("mel_db.npy", "w", force_zip64=True) as member:
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_2_0(member, header)
+            self._frames.seek(0)
+            shutil.copyfileobj(self._frames, member, _COPY_BYTES)
+
+
+def _map_member(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """Memory-map one array of an ``.npz``; one that is compressed is unpacked to a temporary file first."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type == zipfile.ZIP_STORED:
+        file: IO[bytes] = path.open("rb")
+        file.seek(member.header_offset + 26)
+        name_length, extra_length = np.frombuffer(file.read(4), dtype="<u2")
+        file.seek(member.header_offset + 30 + int(name_length) + int(extra_length))
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (the map keeps it alive)
+        with archive.open(member) as packed:
+            shutil.copyfileobj(packed, file, _COPY_BYTES)
+        file.seek(0)
+    version = np.lib.format.read_magic(file)
+    read_header = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )
+    shape, fortran_order, dtype = read_header(file)
+    if dtype.hasobject or fortran_order:
+        raise ValueError(f"{name} must be plain numbers in C order")
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    mapped: npt.NDArray[Any] = np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
+    return mapped
+
+
+def _texts(arrays: Any, name: str) -> tuple[str, ...]:
+    array = arrays[name]
+    if array.ndim != 1 or array.dtype.kind != "U":
+        raise ValueError(f"{name} must be a list of texts")
+    return tuple(array.tolist())
+
+
+def _check(offset: npt.NDArray[Any], clips: int, mel_db: npt.NDArray[Any], front_end: FrontEndSpec) -> None:
+    if mel_db.ndim != 2 or mel_db.shape[1] != front_end.n_mels or mel_db.dtype.kind != "f":
+        raise ValueError(f"mel_db must be [frames, {front_end.n_mels}] of float16")
+    if offset.shape != (clips + 1,) or offset[0] != 0 or offset[-1] != len(mel_db):
+        raise ValueError("offset must hold each clip's first frame and, last, the number of frames")
+    if clips == 0 or (np.diff(offset) < 1).any():
+        raise ValueError("each clip must have at least one frame")
+
+
+def open_store(path: Path) -> FeatureStore:
+    """Open a feature store and check it; its frames stay on disk.
+
+    Raises
+    ------
+    InputError
+        When it is missing, no store, or its arrays do not fit together.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            columns = [_texts(arrays, name) for name in _TEXT_COLUMNS]
+            fingerprint = _texts(arrays, "fingerprint") if "fingerprint" in arrays.files else ()
+            offset = np.asarray(arrays["offset"], dtype=np.int64)
+            front_end = FrontEndSpec.from_dict(json.loads(str(arrays["front_end"])))
+        with zipfile.ZipFile(path) as archive:
+            mel_db = _map_member(path, archive, "mel_db")
+        _check_columns(columns)
+        _check(offset, len(columns[0]), mel_db, front_end)
+    except FileNotFoundError:
+        raise InputError(f"There is no feature store {path}: check the path.") from None
+    except KeyError as error:
+        raise InputError(f"{path} is no feature store: it has no array {error}.") from None
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is no feature store that can be read: {reason}.") from None
+    clip, label, group = columns
+    return FeatureStore(path, clip, label, group, offset, mel_db, front_end, fingerprint)
+
+
+def _check_columns(columns: Sequence[tuple[str, ...]]) -> None:
+    clip = columns[0]
+    if any(len(column) != len(clip) for column in columns):
+        raise ValueError("clip, label and group must be of one length")
+    if len(set(clip)) != len(clip):
+        raise ValueError("its clip ids must differ")
