@@ -86,7 +86,7 @@ class Vote:
         self._genre: int | None = None
 
     def gap(self, lost_s: float) -> None:
-        """Let the evidence fade across sound that was lost; what was said before a long gap no longer holds."""
+        """Let the evidence fade across lost sound; what was said before a long gap no longer holds."""
         self._fade(lost_s)
         if lost_s >= self.smooth_s:
             self._state, self._genre = "waiting", None
