@@ -148,13 +148,17 @@ class Analyser:
             vote=verdict,
         )
 
+    def skip(self, frames: int) -> None:
+        """Let ``frames`` frames of the source go by unheard, since the user wants it so."""
+        self._position += frames
+        self.vote.gap(frames / self.source_rate)
+        self._begin_run()
+
     def gap(self, frames: int, reason: GapReason) -> GapEvent:
         """Pass over ``frames`` frames of the source that were lost."""
         lost_s = frames / self.source_rate
-        self._position += frames
         self.lost_s += lost_s
-        self.vote.gap(lost_s)
-        self._begin_run()
+        self.skip(frames)
         return GapEvent(self.time_s, lost_s, reason)
 
     def finish(self) -> Iterator[WindowEvent]:

@@ -101,7 +101,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     from live.session import Session
     from live.session_log import open_log
 
-    on_screen = sys.stdout.isatty() and not arguments.json
+    on_screen = not arguments.json and _can_draw()
     classifier = Classifier(find_bundle(arguments.model))
     source = _open_source(arguments)
     log = open_log(arguments.log, classifier.description.labels) if arguments.log else None
@@ -144,9 +144,40 @@ def _wait(session: Session, service: ServiceManager) -> None:
             service.alive()
 
 
+def _can_draw() -> bool:
+    """Whether standard output is a terminal that a screen can be drawn on."""
+    if not sys.stdout.isatty():
+        return False
+    from rich.console import Console
+
+    from live.screen import Screen
+
+    return Screen.usable(Console())
+
+
 def _show(session: Session) -> None:
-    """Draw the session on the terminal until it ends."""
-    raise NotImplementedError
+    """Draw the session on the terminal until it ends, and heed the keys."""
+    from live.screen import Screen
+
+    def on_key(key: str) -> str | None:
+        match key:
+            case "q":
+                session.stop()
+            case " ":
+                screen.paused = session.toggle_pause()
+            case "r":
+                session.reset_vote()
+                return "The vote begins anew"
+            case "s":
+                path = Path(time.strftime("genre-live-%Y%m%d-%H%M%S.svg"))
+                try:
+                    return f"Saved {screen.save_picture(path)}"
+                except OSError as error:
+                    return f"The picture cannot be saved here: {error.strerror}"
+        return None
+
+    with Screen() as screen:
+        screen.run(lambda: session.snapshot, session.ended, on_key)
 
 
 def _say(error: str) -> None:

@@ -85,6 +85,8 @@ class Session:
         self._levels = (FLOOR_DBFS, FLOOR_DBFS, False)
         self._vote_reset = False
         self._stopped = False
+        self._going = threading.Event()
+        self._going.set()
         self._not_finite = 0
         self.summary: SummaryEvent | None = None
         self.failure: BaseException | None = None
@@ -100,11 +102,20 @@ class Session:
     def stop(self) -> None:
         """End the session; ``ended`` is set when it has."""
         self._stopped = True
+        self._going.set()
         self._ring.close()
 
     def reset_vote(self) -> None:
         """Forget what was heard so far, from the next sound on."""
         self._vote_reset = True
+
+    def toggle_pause(self) -> bool:
+        """Pause, or go on; True when paused. A file waits meanwhile, a microphone's sound goes by unheard."""
+        if self._going.is_set():
+            self._going.clear()
+        else:
+            self._going.set()
+        return not self._going.is_set()
 
     def warnings(self) -> list[str]:
         """Sentences about what the user should know of a session that ended well all the same."""
@@ -132,6 +143,8 @@ class Session:
         minimum = max(1, round(self._source.block_s * self._source.sample_rate))
         position = 0
         while self._last_frame is None or position < self._last_frame:
+            if not self._source.is_live:
+                self._going.wait()
             item = self._ring.read(minimum, HEARTBEAT_S)
             self.alive_s = time.monotonic()
             if isinstance(item, End):
@@ -141,7 +154,10 @@ class Session:
                 if self._last_frame is not None:
                     samples = samples[: self._last_frame - item.position]
                 position = item.position + len(samples)
-                self._hear(samples)
+                if self._going.is_set():
+                    self._hear(samples)
+                else:
+                    self._analyser.skip(len(samples))
             elif isinstance(item, Gap):
                 position = item.position + item.frames
                 self._emit(self._analyser.gap(item.frames, item.reason))
