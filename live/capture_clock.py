@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LARGEST_DRIFT = 500e-6  # a sound card's clock may run this much apart from the computer's
+LONGEST_SUSPICION_S = 2.0  # patience with blocks that are late again and again ends here
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class CaptureClock:
         self._latest_s = 0.0
         self._frames = 0  # delivered, and lost ones already told
         self._level: float | None = None  # the lag while all is well
+        self._suspected_s = 0.0  # when the present suspicion began
         self._begin_stretch(0.0, suspect=False)
 
     def _begin_stretch(self, now_s: float, *, suspect: bool) -> None:
@@ -97,7 +99,11 @@ class CaptureClock:
         late = now_s - self._latest_s - frames / self.sample_rate > self._late_s
         begins_suspect = (late or overflowed) and not self._suspect and self._level is not None
         if begins_suspect:
+            self._suspected_s = now_s
             self._begin_stretch(now_s, suspect=True)
+        elif late and self._suspect and now_s - self._suspected_s < LONGEST_SUSPICION_S:
+            # A busy computer may catch up haltingly: late once more, it gets the whole patience once more.
+            self._stretch_began_s, self._lowest = now_s, float("inf")
         self._flagged = self._flagged or overflowed
         self._latest_s = now_s
         self._frames += frames
