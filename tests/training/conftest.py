@@ -1,0 +1,89 @@
+"""Small synthetic datasets, and one bundle trained on them for all tests that need one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+import soundfile
+
+from live.front_end import FrontEndSpec
+from training.store import FeatureStore, StoreWriter, open_store
+
+RATE = 22_050
+
+
+def tone(seed: int, seconds: float, rate: int = RATE) -> np.ndarray:
+    """A chord of a few harmonics, struck twice a second."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    pitch = generator.uniform(150, 400)
+    sound = sum(np.sin(2 * np.pi * pitch * k * time + generator.uniform(0, 6)) / k for k in range(1, 6))
+    struck: np.ndarray = 0.2 * sound * np.exp(-4 * (time % 0.5))
+    return struck.astype(np.float32)
+
+
+def hiss(seed: int, seconds: float, rate: int = RATE) -> np.ndarray:
+    """Noise in bursts."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    noise: np.ndarray = 0.1 * generator.standard_normal(len(time)) * (time % 0.25 < 0.15)
+    return noise.astype(np.float32)
+
+
+KINDS = {"hiss": hiss, "tone": tone}
+
+
+def write_dataset(folder: Path, clips: int, seconds: float) -> Path:
+    """A folder of two genre folders."""
+    for label, make in KINDS.items():
+        (folder / label).mkdir(parents=True)
+        for number in range(clips):
+            soundfile.write(folder / label / f"{label}{number}.wav", make(number, seconds), RATE, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten clips of 4 s in two genre folders."""
+    return write_dataset(tmp_path_factory.mktemp("data") / "sounds", 5, 4.0)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One feature cache for all tests that do not look at caching."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def small_store(path: Path, clips: int = 12, frames: int = 60, spec: FrontEndSpec | None = None) -> FeatureStore:
+    """A store of made-up frames: one label loud at low bands, the other at high ones."""
+    spec = spec or FrontEndSpec(n_mels=24, n_mfcc=12)
+    generator = np.random.default_rng(0)
+    slope = np.linspace(0, -40, spec.n_mels)
+    with StoreWriter(path, spec) as writer:
+        for number in range(clips):
+            label = ("high", "low")[number % 2]
+            levels = (slope if label == "low" else slope[::-1]) + generator.normal(0, 3, (frames, spec.n_mels))
+            writer.add(clip=f"clip{number}", label=label, group=f"artist{number // 2}", mel_db=levels)
+    return open_store(path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    """A small store."""
+    return small_store(tmp_path / "store.npz")
+
+
+@pytest.fixture(scope="session")
+def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that the command trained on the synthetic dataset."""
+    from training.cli import main
+
+    out = tmp_path_factory.mktemp("models") / "sounds"
+    words = [str(dataset), "--out", str(out), "--cache", str(cache), "--epochs", "3", "--workers", "2"]
+    assert main(words) == 0
+    return out

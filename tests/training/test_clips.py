@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live.errors import InputError
+from training.clips import read_dataset
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_a_folder_of_genre_folders_gives_labels_and_gtzan_ids(tmp_path: Path) -> None:
+    touch(tmp_path, "blues/blues.00000.wav", "blues/deeper/blues.00001.au", "jazz/jazz.00000.wav")
+    clips = read_dataset(tmp_path)
+    assert [(clip.id, clip.label, clip.group) for clip in clips] == [
+        ("blues.00000", "blues", "blues.00000"),
+        ("blues.00001", "blues", "blues.00001"),
+        ("jazz.00000", "jazz", "jazz.00000"),
+    ]
+
+
+def test_files_that_are_no_audio_and_hidden_ones_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "a/notes.txt", "a/._1.wav", ".hidden/2.wav", "b/3.MP3", "stray.wav")
+    assert [clip.path.name for clip in read_dataset(tmp_path)] == ["1.wav", "3.MP3"]
+
+
+def test_equal_file_names_in_two_genres_get_ids_that_differ(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "b/1.wav")
+    assert [clip.id for clip in read_dataset(tmp_path)] == ["a/1.wav", "b/1.wav"]
+
+
+def test_a_manifest_is_read_relative_to_itself_with_groups(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("\ufeffpath,label,group\nx/one.wav,rock,Ann\ntwo.wav,jazz,\n", encoding="utf-8")
+    clips = read_dataset(manifest)
+    assert [(clip.path, clip.label, clip.group) for clip in clips] == [
+        (tmp_path / "x/one.wav", "rock", "Ann"),
+        (tmp_path / "two.wav", "jazz", "two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,genre\na.wav,rock\n", "no column label"),
+        ("path,label\na.wav,\n", "Line 2"),
+        ("path,label\n", "lists no clips"),
+        ("path,label\na.wav,rock\na.wav,jazz\n", "more than once"),
+        ("path,label\na.wav,rock\nb.wav,rock\n", "fewer than two labels"),
+        ("path,label\na.wav,rock\nb.wav,j\x07zz\n", "cannot be used"),
+    ],
+)
+def test_a_wrong_manifest_is_explained_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=said) as caught:
+        read_dataset(manifest)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_dataset_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no dataset"):
+        read_dataset(tmp_path / "missing")
+    touch(tmp_path, "song.wav")
+    with pytest.raises(InputError, match="is no dataset"):
+        read_dataset(tmp_path / "song.wav")
+    with pytest.raises(InputError, match="no audio in genre folders"):
+        read_dataset(tmp_path)
