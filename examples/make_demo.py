@@ -607,7 +607,8 @@ def mix(section: Section, sounds: Sequence[Sound]) -> Sound:
 def _panned(sound: Sound, pan: int) -> Sound:
     """Put both channels' sum at one place, 0 (left) to 127 (right)."""
     angle = pan / 127 * math.pi / 2
-    return sound.mean(axis=1, keepdims=True) * np.array([math.cos(angle), math.sin(angle)])
+    panned: Sound = sound.mean(axis=1, keepdims=True) * np.array([math.cos(angle), math.sin(angle)])
+    return panned
 
 
 def perform(section: Section, folder: Path, soundfont: Path) -> Sound:
