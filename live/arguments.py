@@ -118,6 +118,24 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         help="append the session to a file: JSON lines, or a table where it ends in .csv",
     )
+    connections = parser.add_argument_group("to other programs")
+    connections.add_argument(
+        "--on-change", metavar="COMMAND",
+        help="run a shell command when the verdict changes; it finds the verdict in the environment "
+        "variables GENRE_LIVE_STATE, GENRE_LIVE_GENRE and GENRE_LIVE_CONFIDENCE",
+    )  # fmt: skip
+    connections.add_argument(
+        "--cooldown", metavar="SECONDS", type=_number(0, 1e6, "seconds"),
+        help="shortest time from one such run to the next (default 0)",
+    )  # fmt: skip
+    connections.add_argument(
+        "--osc", metavar="HOST:PORT", help="send verdict and distribution as OSC messages"
+    )
+    connections.add_argument(
+        "--mqtt",
+        metavar="URL",
+        help="publish the verdict on an MQTT broker: mqtt://user:password@host/prefix",
+    )
     output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
     output.add_argument("--version", action="version", version=f"genre-live {__version__}")
     return parser

@@ -96,16 +96,16 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
 def _listen(arguments: argparse.Namespace) -> None:
     """Run one session from the arguments, to its end."""
     from live.classifier import Classifier, find_bundle
+    from live.connections import Connections
     from live.outputs import JsonLines, PlainLines, say_summary
     from live.service import ServiceManager
     from live.session import Session
-    from live.session_log import open_log
 
     on_screen = not arguments.json and _can_draw()
     classifier = Classifier(find_bundle(arguments.model))
     source = _open_source(arguments)
-    log = open_log(arguments.log, classifier.description.labels) if arguments.log else None
-    sinks: list[Sink] = [log] if log else []
+    connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
+    sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))
     service = ServiceManager()
@@ -119,6 +119,7 @@ def _listen(arguments: argparse.Namespace) -> None:
         duration_s=arguments.duration,
         sinks=sinks,
     )
+    connections.start()
     session.start()
     with contextlib.suppress(_Stop):
         if on_screen:
@@ -127,8 +128,7 @@ def _listen(arguments: argparse.Namespace) -> None:
             _wait(session, service)
     session.stop()
     session.ended.wait()
-    if log is not None:
-        log.close()
+    connections.close()
     if on_screen and session.summary is not None:
         print(say_summary(session.summary))
     if session.failure is not None:
