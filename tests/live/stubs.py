@@ -65,7 +65,7 @@ class ScriptedSource:
         self.name = "script"
         self.sample_rate, self.channels, self.is_live = sample_rate, channels, is_live
         self.length_s: float | None = None
-        self.buffer_s, self.block_s = 10.0, 0.05
+        self.buffer_s = self.block_s = 0.05  # so that the reader never takes more than this at once
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
         self._deeds, self._failure, self._error_at_start = list(deeds), failure, error_at_start

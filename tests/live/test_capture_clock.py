@@ -214,4 +214,4 @@ def test_a_device_that_is_late_all_the_time_is_judged_all_the_same() -> None:
     settled = [number for number, finding in enumerate(findings) if finding.settled]
     assert max(np.diff(settled)) * 0.4 < 4
     lost_s = sum(finding.lost_frames for finding in findings) / RATE
-    assert lost_s == pytest.approx(100 * 0.38, abs=2.5)
+    assert lost_s == pytest.approx(100 * 0.38, abs=4)  # the last are not yet judged

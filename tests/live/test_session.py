@@ -1,0 +1,292 @@
+"""The whole machine without device, bundle or screen: events in order, and an end in every case."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from live.errors import InputError, RunningError
+from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent, to_json_line
+from live.session import Session, Sink
+from tests.event_contract import ContractError, Recorded, check
+from tests.live.stubs import Deed, ScriptedSource, StubClassifier, noise
+
+RATE = 8_000
+PATIENCE_S = 60.0  # for a hang to be called one; nothing here takes a second
+
+
+def listen(
+    source: ScriptedSource, *, sinks: Sequence[Sink] = (), **options: float
+) -> tuple[Session, list[Event]]:
+    """Run a session to its end."""
+    events: list[Event] = []
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append, *sinks], **options)
+    session.start()
+    assert session.ended.wait(PATIENCE_S), "the session hangs"
+    return session, events
+
+
+def recorded(events: Sequence[Event]) -> Recorded:
+    return check([to_json_line(event) for event in events])
+
+
+def test_a_session_keeps_the_event_contract() -> None:
+    session, events = listen(ScriptedSource([noise(2), noise(1, seed=1)]))
+    told = recorded(events)
+    assert session.failure is None
+    assert told.summary["duration_s"] == 3.0
+    assert len(told.windows) == 1 + int((3.0 - 0.257) / 0.1)
+    assert session.summary == events[-1]
+
+
+def test_gaps_and_changes_of_the_source_stand_where_they_happened() -> None:
+    deeds: list[Deed] = [noise(1), (4_000, "overflow"), noise(1), "lost", (80_000, "stall"), "back", noise(1)]
+    session, events = listen(ScriptedSource(deeds, kind="microphone"))
+    told = recorded(events)
+    assert [(gap["time_s"], gap["lost_s"], gap["reason"]) for gap in told.gaps] == [
+        (1.5, 0.5, "overflow"),
+        (12.5, 10.0, "stall"),
+    ]
+    assert [(event["time_s"], event["status"]) for event in told.statuses] == [(2.5, "lost"), (12.5, "back")]
+    assert told.summary["duration_s"] == 13.5
+    assert told.summary["lost_s"] == 10.5
+    assert session.snapshot.source_condition == "ended"
+    assert session.snapshot.lost_s == 10.5
+
+
+@pytest.mark.parametrize("duration_s", [0.5, 1.03, 2.0])
+def test_a_duration_is_kept_to_the_sample(duration_s: float) -> None:
+    source = ScriptedSource([noise(3)], endless=True)
+    _, events = listen(source, duration_s=duration_s)
+    assert recorded(events).summary["duration_s"] == pytest.approx(duration_s)
+    assert source.stopped.is_set()
+
+
+def test_a_stop_ends_a_source_that_never_would() -> None:
+    first_window = threading.Event()
+    source = ScriptedSource([noise(1)], endless=True)
+    events: list[Event] = []
+
+    def sink(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, WindowEvent):
+            first_window.set()
+
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session.start()
+    assert first_window.wait(PATIENCE_S)
+    session.stop()
+    assert session.ended.wait(PATIENCE_S)
+    assert session.failure is None
+    assert source.stopped.is_set()
+    recorded(events)
+
+
+def test_a_stop_before_any_sound_ends_it_too() -> None:
+    session = Session(ScriptedSource(endless=True, kind="microphone", is_live=True), StubClassifier())
+    session.start()
+    session.stop()
+    assert session.ended.wait(PATIENCE_S)
+    assert session.failure is None
+    assert session.summary is not None
+    assert session.summary.windows == 0
+
+
+@pytest.mark.parametrize("fails_at", [StartEvent, WindowEvent, SummaryEvent])
+def test_a_sink_that_fails_ends_the_session_with_its_error(fails_at: type[Event]) -> None:
+    source = ScriptedSource([noise(2)], endless=fails_at is not SummaryEvent)
+    error = RunningError("The disk is full.")
+
+    def fail(event: Event) -> None:
+        if isinstance(event, fails_at):
+            raise error
+
+    session, events = listen(source, sinks=[fail])
+    assert session.failure is error
+    assert source.stopped.is_set()
+    assert isinstance(events[-1], SummaryEvent)
+
+
+def test_a_sink_that_always_fails_hides_neither_its_error_nor_the_end() -> None:
+    def fail(event: Event) -> None:
+        raise BrokenPipeError
+
+    session, _ = listen(ScriptedSource([noise(2)], endless=True), sinks=[fail])
+    assert isinstance(session.failure, BrokenPipeError)
+
+
+def test_a_source_that_does_not_start_ends_the_session_with_its_error() -> None:
+    error = RunningError("It does not start.")
+    session, events = listen(ScriptedSource(error_at_start=error))
+    assert session.failure is error
+    assert [type(event) for event in events] == [StartEvent, SummaryEvent]
+
+
+def test_a_source_that_fails_midway_ends_the_session_after_what_it_delivered() -> None:
+    error = RunningError("It is damaged.")
+    session, events = listen(ScriptedSource([noise(1)], failure=error))
+    assert session.failure is error
+    assert recorded(events).summary["duration_s"] == 1.0
+
+
+class _Broken(StubClassifier):
+    def __call__(self, mel_db: np.ndarray) -> np.ndarray:
+        del mel_db
+        raise RuntimeError("The network gave something that is no probability.")
+
+
+def test_a_network_that_fails_ends_the_session_with_its_error() -> None:
+    source = ScriptedSource([noise(1)], endless=True)
+    session = Session(source, _Broken(), hop_s=0.1)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    assert isinstance(session.failure, RuntimeError)
+    assert source.stopped.is_set()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.499])
+def test_a_file_of_less_than_half_a_second_is_an_error(seconds: float) -> None:
+    session, _ = listen(ScriptedSource([noise(seconds)]))
+    assert isinstance(session.failure, InputError)
+    assert "too short" in str(session.failure)
+
+
+def test_a_microphone_that_was_stopped_at_once_is_no_error() -> None:
+    session, events = listen(ScriptedSource([noise(0.1)], kind="microphone", is_live=True))
+    assert session.failure is None
+    assert recorded(events).windows == []
+
+
+def _later_states(events: Sequence[Event]) -> set[str]:
+    """Give the states of the vote after the first second and a hop, of which it may not say a thing yet."""
+    return {event.vote.state for event in events if isinstance(event, WindowEvent) and event.time_s > 1.15}
+
+
+def test_digital_zero_from_a_microphone_is_muted_after_five_seconds_until_it_sounds() -> None:
+    deeds = [noise(1), np.zeros((8 * RATE, 1), dtype=np.float32), noise(1)]
+    source = ScriptedSource(deeds, kind="microphone", is_live=True)
+    _, events = listen(source)
+    statuses = [event for event in events if isinstance(event, SourceEvent)]
+    assert [event.status for event in statuses] == ["muted", "back"]
+    assert [event.time_s for event in statuses] == pytest.approx([6.0, 9.0], abs=0.11)
+    silent = [event for event in events if isinstance(event, WindowEvent) and 4 < event.time_s < 8.9]
+    assert {event.vote.state for event in silent} == {"silence"}
+
+
+def test_very_quiet_sound_is_silence_and_not_muted() -> None:
+    source = ScriptedSource([noise(8, level=1e-5)], kind="microphone", is_live=True)
+    _, events = listen(source)
+    assert not [event for event in events if isinstance(event, SourceEvent)]
+    assert _later_states(events) == {"silence"}
+
+
+def test_a_silent_file_is_silence_and_never_muted() -> None:
+    _, events = listen(ScriptedSource([np.zeros((8 * RATE, 1), dtype=np.float32)]))
+    assert not [event for event in events if isinstance(event, SourceEvent)]
+    assert _later_states(events) == {"silence"}
+    assert recorded(events).genre is None
+
+
+def test_samples_that_are_no_numbers_are_counted_in_a_warning() -> None:
+    block = noise(1)
+    block[100:107] = np.nan
+    session, _ = listen(ScriptedSource([block]))
+    (warning,) = session.warnings()
+    assert "7 samples" in warning
+
+
+def test_clipping_shows_in_the_snapshot() -> None:
+    session, _ = listen(ScriptedSource([np.ones((RATE, 1), dtype=np.float32)]))
+    assert session.snapshot.clipped
+    assert session.snapshot.peak_dbfs == pytest.approx(0.0)
+    quiet, _ = listen(ScriptedSource([np.full((RATE, 1), 0.9, dtype=np.float32)]))
+    assert not quiet.snapshot.clipped
+
+
+def test_the_snapshot_at_the_end_agrees_with_the_summary() -> None:
+    session, _ = listen(ScriptedSource([noise(2), (800, "behind"), noise(2)]))
+    summary, snapshot = session.summary, session.snapshot
+    assert summary is not None
+    assert (snapshot.windows, snapshot.lost_s) == (summary.windows, summary.lost_s)
+    assert (snapshot.time_s, dict(snapshot.share)) == (summary.duration_s, dict(summary.share))
+    assert snapshot.genres == ("blues", "rock", "techno")
+    ends = [(stretch.start_s, stretch.end_s) for stretch in snapshot.timeline]
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(ends))
+
+
+def test_a_vote_that_is_reset_forgets() -> None:
+    windows: list[WindowEvent] = []
+
+    def sink(event: Event) -> None:
+        if isinstance(event, WindowEvent):
+            windows.append(event)
+            if event.time_s == pytest.approx(2.057):
+                session.reset_vote()
+
+    source = ScriptedSource([noise(1.2), np.sin(np.arange(2 * RATE, dtype=np.float32))[:, None]])
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    (reset,) = (k for k, event in enumerate(windows) if event.time_s == pytest.approx(2.157))
+    assert windows[reset].vote.distribution == pytest.approx(windows[reset].probabilities, abs=1e-6)
+    assert windows[reset - 1].vote.distribution != pytest.approx(windows[reset - 1].probabilities, abs=1e-6)
+
+
+# --- the validator itself: what it cannot see breaks no test
+
+
+def _lines() -> list[str]:
+    _, events = listen(ScriptedSource([noise(1), (800, "overflow"), noise(1)], kind="microphone"))
+    return [to_json_line(event) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("start", ["hop_s"], 0.2),
+        ("start", ["source", "kind"], "radio"),
+        ("start", ["model", "labels"], ["a", "a"]),
+        ("window", ["time_s"], 0.3),
+        ("window", ["time_s"], None),
+        ("window", ["probabilities", "rock"], 0.9999),
+        ("window", ["level_dbfs"], "loud"),
+        ("window", ["partial"], False),
+        ("window", ["vote", "state"], "sure"),
+        ("window", ["vote", "genre"], "no_music"),
+        ("window", ["vote", "confidence"], 0.0123),
+        ("window", ["extra"], 1),
+        ("gap", ["lost_s"], 0.0),
+        ("gap", ["reason"], "unknown"),
+        ("summary", ["windows"], 3),
+        ("summary", ["lost_s"], 0.0),
+        ("summary", ["genre"], "techno2"),
+        ("summary", ["duration_s"], 1.0),
+    ],
+)
+def test_a_line_that_breaks_the_contract_is_caught(kind: str, path: list[str], value: object) -> None:
+    events = [json.loads(line) for line in _lines()]
+    target = next(event for event in events if event["event"] == kind)
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    with pytest.raises(ContractError):
+        check([json.dumps(event) for event in events])
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"event": "x"}', '{"event": NaN}', "{", '"start"', "é"])
+def test_a_line_that_is_no_event_is_caught(line: str) -> None:
+    lines = _lines()
+    with pytest.raises(ContractError):
+        check([*lines[:-1], line, lines[-1]])
+
+
+def test_a_session_without_its_end_is_caught() -> None:
+    lines = _lines()
+    for broken in (lines[1:], lines[:-1], [lines[0], *lines], [*lines, lines[-1]], []):
+        with pytest.raises(ContractError):
+            check(broken)
