@@ -89,7 +89,7 @@ def parse_url(url: str) -> Broker:
         raise InputError(_not_a_url()) from None
     discovery = options.pop("discovery", [DEFAULT_DISCOVERY])[-1].strip("/")
     fit = all(re.fullmatch(r"[^#+\x00-\x1f]+", topic) for topic in (prefix, discovery))
-    if parts.scheme not in {"mqtt", "mqtts"} or not host or not fit or options or port == 0:
+    if parts.scheme not in {"mqtt", "mqtts"} or not host or not fit or options or port == 0 or "#" in url:
         raise InputError(_not_a_url())
     is_encrypted = parts.scheme == "mqtts"
     return Broker(
