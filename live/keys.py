@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
-_ESCAPE_SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|O.|.|$)", re.DOTALL)
+# A control sequence, a command to or answer from the terminal, a function key, or Alt with a key.
+_ESCAPE_SEQUENCE = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)|O.|[^\[\]P_^O]|$)", re.DOTALL
+)
+# One that goes on in the next piece, or a character whose last bytes are still to come.
+_BEGUN = re.compile(rb"\x1b[\[\]P_^O][^\x07]*$|[\xc2-\xf4][\x80-\xbf]{0,2}$", re.DOTALL)
 _READ_SIZE = 1024
 
 
@@ -61,9 +66,7 @@ class KeyReader:
 
         descriptor = self._stream.fileno()
         try:
-            if os.tcgetpgrp(descriptor) != os.getpgrp():
-                return
-            stack.enter_context(_single_keys(descriptor))
+            stack.enter_context(single_keys(descriptor))
         except (OSError, termios.error):
             return
         reading_end, writing_end = os.pipe()
@@ -80,6 +83,7 @@ class KeyReader:
     def _read_on_unix(self, descriptor: int, wake: int) -> None:
         import select
 
+        decoder = KeyDecoder()
         while True:
             try:
                 ready, _, _ = select.select([descriptor, wake], [], [])
@@ -91,7 +95,7 @@ class KeyReader:
             if not pressed:  # the terminal is gone
                 self.working = False
                 return
-            for key in keys_in(pressed):
+            for key in decoder.feed(pressed):
                 self._on_key(key)
 
     def _start_on_windows(self, stack: contextlib.ExitStack) -> None:
@@ -117,10 +121,19 @@ class KeyReader:
                     self._on_key(key)
 
 
-def keys_in(pressed: bytes) -> list[str]:
-    """Give the printable characters among the bytes a terminal sent, escape sequences left out."""
-    text = _ESCAPE_SEQUENCE.sub(b"", pressed).decode("utf-8", "ignore")
-    return [character for character in text if character.isprintable()]
+class KeyDecoder:
+    """Finds the keys among the bytes that a terminal sends, which may come in any pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, sent: bytes) -> list[str]:
+        """Give the printable characters; escape sequences (arrow keys, answers) are left out."""
+        text = _ESCAPE_SEQUENCE.sub(b"", self._rest + sent)
+        begun = _BEGUN.search(text)
+        self._rest = text[begun.start() :] if begun else b""
+        complete = text[: begun.start()] if begun else text
+        return [key for key in complete.decode("utf-8", "ignore") if key.isprintable()]
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -131,13 +144,21 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 @contextlib.contextmanager
-def _single_keys(descriptor: int) -> Iterator[None]:
-    """Let the terminal deliver each key at once and unseen; Ctrl-C still interrupts."""
+def single_keys(descriptor: int) -> Iterator[None]:
+    """Let the terminal deliver each key at once and unseen; Ctrl-C still interrupts.
+
+    Raises
+    ------
+    OSError
+        If there is no terminal, or this process is not the one in front.
+    """
     if sys.platform == "win32":  # for the type checker
         yield
         return
     import termios
 
+    if os.tcgetpgrp(descriptor) != os.getpgrp():
+        raise OSError("the terminal belongs to another process")
     before = termios.tcgetattr(descriptor)
     changed = [*before[:6], list(before[6])]
     changed[3] &= ~(termios.ECHO | termios.ICANON)

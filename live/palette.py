@@ -91,7 +91,18 @@ DARK = Theme(
         "reggae": "#25df95",
         "rock": "#f20f1e",
     },
-    others=(),
+    others=(
+        "#cb76fa",
+        "#c1c736",
+        "#4e784e",
+        "#ea38b2",
+        "#58ff96",
+        "#a1c6c8",
+        "#32b364",
+        "#a231d7",
+        "#777b0d",
+        "#a68687",
+    ),
 )
 
 LIGHT = Theme(
@@ -116,7 +127,18 @@ LIGHT = Theme(
         "reggae": "#0c926a",
         "rock": "#800401",
     },
-    others=(),
+    others=(
+        "#3e0069",
+        "#76008b",
+        "#580016",
+        "#e5405c",
+        "#b954cf",
+        "#001bbe",
+        "#923a38",
+        "#1e2c3f",
+        "#d346a3",
+        "#937c05",
+    ),
 )
 
 THEMES: Mapping[ThemeName, Theme] = {"dark": DARK, "light": LIGHT}

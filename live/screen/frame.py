@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from rich.style import Style
 from live.palette import DARK, Theme, ink
 from live.screen import timeline
 from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
-from live.screen.lettering import FONTS, Font
+from live.screen.lettering import FONTS, SMALL, Font
 from live.screen.motion import Pose, at_rest
 from live.snapshot import Snapshot
 
@@ -31,6 +31,7 @@ _LONGEST_NAME = 14
 _VALUE_COLUMNS = 6
 _SHARE_COLUMNS = 9
 _WIDE = 110
+_HEALTH_COLUMNS = 18
 _PIECES = re.compile(" +|█+|[^ █]+")
 
 
@@ -143,6 +144,7 @@ class _Headline:
     color: str
     confidence: float | None
     details: tuple[tuple[str, str, bool], ...]
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def _with_air(plan: _Plan, height: int, two_strips: bool) -> _Plan:
         {"after_header": 1},
         {"before_level": 1},
         {"before_details": 1},
+        {"details": 3} if plan.letters >= 10 else {},
         {"session": 1, "before_session": 1} if two_strips else {},
         {"before_bars": 1},
         {"strip": 2},
@@ -262,6 +265,9 @@ class _Painter:
         self.right = width - self.margin
         snapshot = self.snapshot
         self.colors = frame.theme.colors(snapshot.genres)
+        # What was heard last says nothing about now when there is nothing to hear.
+        self.stale = frame.extras.paused or snapshot.source_condition in ("lost", "muted", "opening")
+        self.chosen = self.choose()
         self.names = {genre: glyphs.write(printable(genre.replace("_", " "))) for genre in snapshot.genres}
         longest = max((cell_len(name) for name in self.names.values()), default=0)
         # The labels of all parts share one column, so that bars, strips and meter begin below each other.
@@ -272,6 +278,15 @@ class _Painter:
         self.recent = timeline.recent_scale(snapshot.time_s, snapshot.length_s, self.strip_cells)
         two_strips = self.recent.label not in ("file", "session")
         self.plan = _plan(width, height, snapshot.genres, two_strips)
+
+    def choose(self) -> frozenset[str]:
+        """Give the genres to point at: the one heard, or the two it might be."""
+        verdict = self.snapshot.verdict
+        if self.stale:
+            return frozenset()
+        if verdict.state == "unsure":
+            return frozenset(self.likeliest())
+        return frozenset([verdict.genre] if verdict.state == "genre" and verdict.genre else [])
 
     def style(self, color: str | None, background: str | None = None, *, bold: bool = False) -> Style:
         return _style(color, background, bold)
@@ -290,7 +305,7 @@ class _Painter:
         rows += self.verdict(headline)
         rows += self.blank(plan.before_details)
         if plan.details:
-            rows.append(self.details(headline))
+            rows += self.details(headline)
         rows += self.blank(plan.before_bars)
         if plan.heading:
             rows.append(self.heading())
@@ -367,56 +382,71 @@ class _Painter:
         return row
 
     def footer(self) -> _Row:
-        snapshot, theme = self.snapshot, self.theme
+        theme = self.theme
         row = self.begin()
-        quiet, faint = self.style(theme.quiet), self.style(theme.faint)
-        hints = "   ".join(f"{key} {action}" for key, action in self.extras.keys)
-        hint_column = self.right - len(hints)
-        if hint_column - row.width < 24 and self.width < 50:
-            hints, hint_column = "", self.right + 2
         if self.extras.message:
-            self.add(row, self.extras.message, self.style(theme.accent, bold=True))
+            self.add(row, printable(self.extras.message), self.style(theme.accent, bold=True))
             return row
-        until = hint_column - 2
-        troubles = []
-        if snapshot.lost_s > 0:
-            troubles.append(f"{snapshot.lost_s:.1f} s lost")
-        if snapshot.skipped_windows:
-            troubles.append(f"{snapshot.skipped_windows} skipped")
-        if troubles:
-            self.add(row, " · ".join(troubles), self.style(theme.warning), until=until)
-        else:
-            self.add(row, "nothing lost", faint, until=until)
-        if snapshot.windows and row.width + 14 < until:
-            self.add(row, f" · {snapshot.compute_ms:.1f} ms", faint, until=until)
-        if row.width + 6 < until:
-            self.add(row, f" · {printable(snapshot.model_name)}", faint, until=until)
-        if hints:
-            row.to(hint_column)
-            for number, (key, action) in enumerate(self.extras.keys):
-                row.add("   " if number else "")
-                self.add(row, key, self.style(theme.text, bold=True))
-                row.add(" ")
-                self.add(row, action, quiet)
+        space = 3 if self.width >= _WIDE else 2
+        keys = list(self.extras.keys)
+        while keys and self.hint_columns(keys, space) > self.right - self.margin - _HEALTH_COLUMNS:
+            keys.pop()
+        hint_column = self.right - self.hint_columns(keys, space)
+        for text, color in self.health():
+            text = f" · {text}" if row.width > self.margin else text
+            if row.width + len(text) > hint_column - bool(keys) * space:
+                break
+            self.add(row, text, self.style(color))
+        row.to(hint_column)
+        for number, (key, action) in enumerate(keys):
+            row.add(" " * space if number else "")
+            self.add(row, key, self.style(theme.text, bold=True))
+            row.add(" ")
+            self.add(row, action, self.style(theme.quiet))
         return row
+
+    def hint_columns(self, keys: Sequence[tuple[str, str]], space: int) -> int:
+        return sum(len(key) + 1 + len(action) + space for key, action in keys) - (space if keys else 0)
+
+    def health(self) -> Iterator[tuple[str, str]]:
+        """Give what there is to say about the machine itself, the most important first."""
+        snapshot, theme = self.snapshot, self.theme
+        if snapshot.lost_s > 0:
+            yield f"{snapshot.lost_s:.1f} s lost", theme.warning
+        if snapshot.skipped_windows:
+            yield f"{snapshot.skipped_windows} skipped", theme.warning
+        if not snapshot.lost_s and not snapshot.skipped_windows:
+            yield "nothing lost", theme.faint
+        if snapshot.windows:
+            yield f"{snapshot.compute_ms:.1f} ms", theme.faint
+        yield self.glyphs.write(printable(snapshot.model_name)), theme.faint
 
     def headline(self) -> _Headline:
         """Put the verdict, or what keeps it from being given, into words."""
         snapshot, theme = self.snapshot, self.theme
-        verdict = snapshot.verdict
         plain = theme.text
+        if self.extras.paused:
+            return replace(
+                self.verdict_words(), color=theme.quiet, details=(("paused", theme.warning, True),)
+            )
         match snapshot.source_condition:
             case "lost" if snapshot.source_kind == "microphone":
-                advice = "check the cable or plug it in again; listening goes on by itself"
+                advice = "check its cable; listening goes on by itself"
                 return _Headline("no source", theme.alarm, None, ((advice, plain, False),))
             case "lost":
                 return _Headline("no source", theme.alarm, None, (("the stream has stopped", plain, False),))
             case "muted":
-                advice = "only digital silence arrives: is the input muted, or access to it refused?"
+                advice = "only digital silence: input muted, or not permitted?"
                 return _Headline("muted", theme.warning, None, ((advice, plain, False),))
             case _:
-                pass
-        likeliest = sorted(snapshot.genres, key=lambda genre: -verdict.distribution.get(genre, 0.0))[:2]
+                return self.verdict_words()
+
+    def verdict_words(self) -> _Headline:
+        """Put the verdict into words."""
+        snapshot, theme = self.snapshot, self.theme
+        verdict = snapshot.verdict
+        plain = theme.text
+        likeliest = self.likeliest()
         match verdict.state:
             case "genre" if verdict.genre is not None:
                 details = [(f"{_percent(verdict.confidence)} sure", plain, True)]
@@ -435,7 +465,7 @@ class _Painter:
                     details.append((" or " if details else "", theme.quiet, False))
                     value = verdict.distribution.get(genre, 0.0)
                     details.append((f"{self.name(genre)} {_percent(value)}", self.colors[genre], True))
-                return _Headline("unsure", theme.text, None, tuple(details))
+                return _Headline("unsure", plain, None, tuple(details), tuple(likeliest))
             case "silence":
                 words = "nothing to hear"
                 return _Headline("silence", theme.quiet, None, ((words, plain, False), *self.since_detail()))
@@ -446,6 +476,11 @@ class _Painter:
                 opening = snapshot.source_condition == "opening"
                 words = "opening the source" if opening else "the first verdict needs a few seconds of sound"
                 return _Headline("listening…", theme.accent, None, ((words, theme.quiet, False),))
+
+    def likeliest(self) -> list[str]:
+        """Give the two likeliest genres."""
+        distribution = self.snapshot.verdict.distribution
+        return sorted(self.snapshot.genres, key=lambda genre: -distribution.get(genre, 0.0))[:2]
 
     def name(self, genre: str) -> str:
         return self.names.get(genre) or printable(genre.replace("_", " "))
@@ -467,43 +502,81 @@ class _Painter:
         return ((f" · since {since}", self.theme.quiet, False),) if since else ()
 
     def verdict(self, headline: _Headline) -> list[_Row]:
-        rows = self.plan.letters
-        number = "" if headline.confidence is None else f"{round(100 * headline.confidence)}%"
-        room = self.right - self.margin
+        """Draw the word in the largest letters that fit, and its number beside it."""
+        height = self.plan.letters
+        rows = [self.begin() for _ in range(height)]
+        font = self.word_font(headline)
+        if font is None:
+            value = "" if headline.confidence is None else f"  {_percent(headline.confidence)}"
+            words = headline.word.upper() + value
+            self.add(rows[(height - 1) // 2], words, self.style(headline.color, bold=True))
+            return rows
+        self.letters(rows[(height - font.rows) // 2 :], headline.word, font, headline.color)
+        number_font = self.number_font(headline)
+        if number_font is not None:
+            number = _number(headline)
+            column = self.right - (number_font.width(number) or 0)
+            beside = rows[(height - number_font.rows) // 2 :][: number_font.rows]
+            for row in beside:
+                row.to(column)
+            self.letters(beside, number, number_font, self.theme.text)
+        return rows
+
+    def word_font(self, headline: _Headline) -> Font | None:
         for font in FONTS:
             width = font.width(headline.word)
-            if font.rows <= rows and width is not None and width <= room:
-                return self.letters(headline, number, font, width)
-        above = (rows - 1) // 2
-        row = self.begin()
-        value = f"  {_percent(headline.confidence)}" if headline.confidence is not None else ""
-        self.add(row, headline.word.upper() + value, self.style(headline.color, bold=True))
-        return [*self.blank(above), row, *self.blank(rows - 1 - above)]
+            if font.rows <= self.plan.letters and width is not None and width <= self.right - self.margin:
+                return font
+        return None
 
-    def letters(self, headline: _Headline, number: str, font: Font, width: int) -> list[_Row]:
-        theme = self.theme
-        color = self.style(headline.color)
-        drawn = font.draw(headline.word) or ()
-        number_width = font.width(number) or 0
-        drawn_number: Sequence[str] = font.draw(number) or ()
-        if not number or self.margin + width + 4 + number_width > self.right:
-            drawn_number = [""] * font.rows
-        above = (self.plan.letters - font.rows) // 2
-        rows = self.blank(above)
-        for letters, digits in zip(drawn, drawn_number, strict=True):
-            row = self.begin()
-            row.draw(self.glyphs.write(letters.rstrip()), color, self.solid(headline.color))
-            if digits.strip():
-                row.to(self.right - number_width)
-                row.draw(self.glyphs.write(digits), self.style(theme.text), self.solid(theme.text))
-            rows.append(row)
-        return rows + self.blank(self.plan.letters - above - font.rows)
+    def number_font(self, headline: _Headline) -> Font | None:
+        """Give the largest letters, no larger than the word's, in which the number fits beside it."""
+        word_font = self.word_font(headline)
+        number = _number(headline)
+        if word_font is None or not number:
+            return None
+        room = self.right - self.margin - (word_font.width(headline.word) or 0) - 4
+        for font in FONTS:
+            # A number in letters half as high again would look lost beside its word.
+            if word_font.rows >= font.rows >= word_font.rows / 2 and (font.width(number) or 0) <= room:
+                return font
+        return None
 
-    def details(self, headline: _Headline) -> _Row:
-        row = self.begin()
-        for text, color, bold in headline.details:
-            self.add(row, text, self.style(color, bold=bold))
-        return row
+    def letters(self, rows: Sequence[_Row], words: str, font: Font, color: str) -> None:
+        """Add block letters to the first of ``rows``."""
+        for row, letters in zip(rows, font.draw(words) or (), strict=False):
+            row.draw(self.glyphs.write(letters), self.style(color), self.solid(color))
+
+    def details(self, headline: _Headline) -> list[_Row]:
+        """Draw the line below the word; where there is room, what matters in it in block letters."""
+        rows = [self.begin() for _ in range(self.plan.details)]
+        details = headline.details
+        middle = rows[0]
+        if len(rows) >= SMALL.rows:
+            large: list[tuple[str, str]] = []
+            distribution = self.snapshot.verdict.distribution
+            for genre in headline.candidates:
+                words = f"{self.name(genre)} {round(100 * distribution.get(genre, 0.0))}%"
+                large.append((words, self.colors[genre]))
+            if headline.confidence is not None and self.number_font(headline) is None:
+                large.append((f"{_number(headline)} sure", self.theme.text))
+                details = details[1:]
+            width = sum((SMALL.width(words) or self.width) + 4 for words, _ in large)
+            if large and width <= self.right - self.margin:
+                for words, color in large:
+                    self.letters(rows, words, SMALL, color)
+                    for row in rows:
+                        row.add("    ")
+                if headline.candidates:
+                    return rows
+                middle = rows[1]
+            else:
+                details = headline.details
+        for number, (text, color, bold) in enumerate(details):
+            # What separates it from the words before is left out where there are none.
+            words = text if number else text.removeprefix(" · ")
+            self.add(middle, words, self.style(color, bold=bold))
+        return rows
 
     @property
     def shows_share(self) -> bool:
@@ -559,9 +632,8 @@ class _Painter:
 
     def bar(self, row: _Row, genre: str, value: float, right: int) -> None:
         theme = self.theme
-        verdict = self.snapshot.verdict
-        chosen = verdict.state == "genre" and verdict.genre == genre
-        color = self.colors[genre]
+        chosen = genre in self.chosen
+        color = theme.faint if self.stale else self.colors[genre]
         row.add(f"{self.glyphs.chosen} " if chosen else "  ", self.style(color, bold=True))
         start = row.width
         columns = self.label_columns if self.plan.bar_columns == 1 else self.name_columns
@@ -615,7 +687,7 @@ class _Painter:
             if middle:
                 self.label(row, scale.label)
             row.to(self.left)
-            for run in runs:
+            for run in runs if middle else timeline.without_gaps(runs):
                 self.run(row, run, words=middle)
             rows.append(row)
         if self.plan.ticks:
@@ -631,7 +703,7 @@ class _Painter:
         elif run.has_gap or run.state == "gap":
             row.add(glyphs.gap * run.cells, alarm)
         elif run.state is None:
-            row.add(glyphs.unheard * run.cells, self.style(theme.track))
+            row.add((glyphs.unheard if words else " ") * run.cells, self.style(theme.track))
         else:
             fill = glyphs.fill(run.state)
             name = _STATE_NAMES[run.state]
@@ -709,6 +781,10 @@ class _Painter:
 
 def _meter(level_dbfs: float) -> float:
     return min(1.0, max(0.0, 1.0 - level_dbfs / _METER_FLOOR_DBFS))
+
+
+def _number(headline: _Headline) -> str:
+    return "" if headline.confidence is None else f"{round(100 * headline.confidence)}%"
 
 
 def _percent(value: float | None) -> str:

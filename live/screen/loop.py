@@ -23,6 +23,7 @@ from live.keys import KeyReader
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
 from live.screen.motion import Motion
+from live.screen.terminal import theme_for
 from live.snapshot import Snapshot
 
 KEYS = (("q", "quit"), ("space", "pause"), ("r", "reset"), ("s", "save picture"))
@@ -41,7 +42,7 @@ class Screen:
     console
         Where to draw, standard output by default.
     theme
-        Colours for the terminal's background.
+        Colours for the terminal's background; by default found out from the terminal.
     keys
         The keys that ``on_key`` knows and what they do, for the line of hints.
     clock
@@ -57,7 +58,7 @@ class Screen:
         self,
         console: Console | None = None,
         *,
-        theme: Theme = DARK,
+        theme: Theme | None = None,
         keys: Sequence[tuple[str, str]] = KEYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,6 +82,8 @@ class Screen:
         return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
     def __enter__(self) -> Self:
+        if self.theme is None:
+            self.theme = theme_for(self.console)
         self._lines = []
         self.console.set_alt_screen(True)
         self.console.show_cursor(False)
@@ -158,7 +161,9 @@ class Screen:
         self._snapshot = snapshot
         console = self.console
         size = console.size
-        frame = render(snapshot, pose=self._motion.advance(snapshot, now_s), theme=self.theme, extras=extras)
+        frame = render(
+            snapshot, pose=self._motion.advance(snapshot, now_s), theme=self.theme or DARK, extras=extras
+        )
         lines = frame.lines(
             size.width,
             size.height,
@@ -186,7 +191,7 @@ class Screen:
         if self._snapshot is None:
             raise ValueError("Nothing has been drawn yet.")
         width, height = self._size
-        return save_picture(self._snapshot, path, width=width, height=height, theme=self.theme)
+        return save_picture(self._snapshot, path, width=width, height=height, theme=self.theme or DARK)
 
     def _ask_for_stop(self) -> None:
         self._stop_asked = True

@@ -42,8 +42,11 @@ class Pose:
 
 def at_rest(snapshot: Snapshot) -> Pose:
     """Give the pose that the snapshot asks for, without any movement."""
+    verdict = snapshot.verdict
+    # Before the first window the distribution is a guess: nothing was heard yet.
+    heard = {} if verdict.state == "waiting" else verdict.distribution
     return Pose(
-        bars=tuple(_part(snapshot.verdict.distribution.get(genre, 0.0)) for genre in snapshot.genres),
+        bars=tuple(_part(heard.get(genre, 0.0)) for genre in snapshot.genres),
         level_dbfs=_decibels(snapshot.level_dbfs),
         hold_dbfs=_decibels(snapshot.peak_dbfs),
         clipped=snapshot.clipped,

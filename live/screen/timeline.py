@@ -11,7 +11,7 @@ from live.snapshot import Heard, Stretch
 
 _SPANS_S = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 604800)
 _TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
-_STEPS_S = (600, 1800, 3600, 7200, 14400, 43200, 86400)
+_STEPS_S = (600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _RECENT_CELL_S = 7.5
 _TICK_GAP = 5
 
@@ -59,6 +59,10 @@ class Run:
     state: Heard | None
     genre: str | None = None
     has_gap: bool = False
+
+
+_Cell = tuple[Heard | None, str | None, bool]
+_UNHEARD: _Cell = (None, None, False)
 
 
 def span_words(span_s: float) -> str:
@@ -114,23 +118,32 @@ def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
     """
     result: list[Run] = []
     index = max(0, bisect_right(timeline, scale.start_s, key=lambda stretch: stretch.start_s) - 1)
-    for cell in range(scale.cells):
-        start_s = scale.start_s + cell * scale.cell_s
+    last: _Cell | None = None
+    count = 0
+    for number in range(scale.cells):
+        start_s = scale.start_s + number * scale.cell_s
         if start_s >= time_s:
-            result.append(Run(scale.cells - cell, None))
-            break
-        while index < len(timeline) and timeline[index].end_s <= start_s:
-            index += 1
-        run = _heard(timeline, index, start_s, start_s + scale.cell_s)
-        if result and replace(result[-1], cells=1) == run:
-            result[-1] = replace(run, cells=result[-1].cells + 1)
+            cell = _UNHEARD
         else:
-            result.append(run)
+            while index < len(timeline) and timeline[index].end_s <= start_s:
+                index += 1
+            cell = _heard(timeline, index, start_s, start_s + scale.cell_s)
+        if cell != last and last is not None:
+            result.append(Run(count, *last))
+            count = 0
+        last = cell
+        count += 1
+    if last is not None:
+        result.append(Run(count, *last))
     return result
 
 
-def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> Run:
+def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> _Cell:
     """Give one cell."""
+    if index < len(timeline):
+        stretch = timeline[index]
+        if stretch.start_s <= start_s and stretch.end_s >= end_s:  # most cells of most sessions
+            return stretch.state, stretch.genre, stretch.state == "gap"
     seconds: dict[tuple[Heard, str | None], float] = {}
     has_gap = False
     while index < len(timeline) and timeline[index].start_s < end_s:
@@ -142,9 +155,14 @@ def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float
             seconds[key] = seconds.get(key, 0.0) + overlap_s
         index += 1
     if not seconds:
-        return Run(1, None)
+        return _UNHEARD
     state, genre = max(seconds, key=lambda key: seconds[key])
-    return Run(1, state, genre, has_gap)
+    return state, genre, has_gap
+
+
+def without_gaps(runs: Sequence[Run]) -> list[Run]:
+    """Give ``runs`` without the marks of lost sound, for the rows of a strip that carry no marks."""
+    return [replace(run, has_gap=run.state == "gap") for run in runs]
 
 
 def ticks(scale: Scale) -> list[tuple[int, str]]:
@@ -156,6 +174,7 @@ def ticks(scale: Scale) -> list[tuple[int, str]]:
     for number in range(math.ceil(scale.start_s / step_s), math.floor(scale.end_s / step_s) + 1):
         cell = round((number * step_s - scale.start_s) / scale.cell_s)
         words = clock(number * step_s)
-        if cell + len(words) < scale.cells:
+        free = marks[-1][0] + len(marks[-1][1]) + 1 if marks else 0
+        if free <= cell < scale.cells - len(words):
             marks.append((cell, words))
     return marks
