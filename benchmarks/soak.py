@@ -79,7 +79,13 @@ class Watch:
     def _note(self) -> None:
         with contextlib.suppress(psutil.Error), self.process.oneshot():
             memory = self.process.memory_info().rss / 1e6
-            row = (self.heard_until_s, memory, self.process.num_threads(), self.process.num_fds(), len(self.others))
+            row = (
+                self.heard_until_s,
+                memory,
+                self.process.num_threads(),
+                self.process.num_fds(),
+                len(self.others),
+            )
             self.rows.append(row)
 
     def print(self, console: Console) -> None:
@@ -90,10 +96,14 @@ class Watch:
         console.print(table)
         percentiles = np.percentile(self.compute_ms, [50, 99, 99.9, 100])
         console.print(
-            "compute per hop: median {:.2f} ms, p99 {:.2f} ms, p99.9 {:.2f} ms, largest {:.1f} ms".format(*percentiles)
+            "compute per hop: median {:.2f} ms, p99 {:.2f} ms, p99.9 {:.2f} ms, largest {:.1f} ms".format(
+                *percentiles
+            )
         )
         settled = [memory for heard_s, memory, *_ in self.rows if heard_s >= self.rows[-1][0] / REPORTS]
-        console.print(f"memory growth after the first {1 / REPORTS:.0%} of it: {settled[-1] - settled[0]:+.2f} MB")
+        console.print(
+            f"memory growth after the first {1 / REPORTS:.0%} of it: {settled[-1] - settled[0]:+.2f} MB"
+        )
         for event in self.others:
             if event["event"] != "start":
                 console.print(json.dumps(event))
@@ -158,7 +168,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--hours", type=float, help="stream time to pass through a pipe")
-    choice.add_argument("--microphone", metavar="MINUTES", type=float, help="real time at a virtual microphone")
+    choice.add_argument(
+        "--microphone", metavar="MINUTES", type=float, help="real time at a virtual microphone"
+    )
     parser.add_argument("--model", help="a bundle's folder; the default model otherwise")
     arguments = parser.parse_args()
     if arguments.model:

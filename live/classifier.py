@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.errors import BundleError
+from live.errors import BundleError, RunningError
 from live.front_end import Frames, FrontEndSpec, dct_matrix, mfcc
 
 BUNDLE_FORMAT = 1
@@ -201,7 +201,10 @@ class Classifier:
         spec = self.description.front_end
         self._dct = dct_matrix(spec.n_mfcc, spec.n_mels)
         self._open_network(folder, content)
-        self(np.full((self.description.window_frames, spec.n_mels), -100.0))  # the first call is slow
+        try:
+            self(np.full((self.description.window_frames, spec.n_mels), -100.0))  # the first call is slow
+        except (RunningError, RuntimeError, ValueError) as error:
+            raise BundleError(f"The bundle {folder} is broken: its network fails ({error}).") from None
 
     def _open_network(self, folder: Path, content: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -243,15 +246,15 @@ class Classifier:
 
         Raises
         ------
-        RuntimeError
-            When the network fails or gives something that is no probability.
+        RunningError
+            When the network gives something that is no probability.
         """
         coefficients = mfcc(mel_db, self.description.front_end, self._dct)
         self._interpreter.set_tensor(self._input, coefficients.astype(np.float32)[None])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output)[0]
         if not np.isfinite(raw).all() or raw.min() < 0 or not raw.any():
-            raise RuntimeError("The network gave something that is no probability.")
+            raise RunningError("The model gave something that is no probability: choose another --model.")
         return calibrated(raw, self.description.temperature)
 
 

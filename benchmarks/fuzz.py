@@ -1,0 +1,220 @@
+"""Throws damaged files at the decoders and damaged bundles at the classifier.
+
+    python -m benchmarks.fuzz --minutes 3
+
+Every case is tried in a child process with bounded memory and time. A case passes when it is opened and
+read, or refused with an error made for the user. One that ends in another exception, a crash, a hang or
+too much memory is written to ``tests/corpus/``, where a test tries it again for ever after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import hashlib
+import json
+import multiprocessing
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from rich.console import Console
+
+from live.errors import GenreLiveError
+from live.quiet import quiet_libraries
+
+CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
+MEMORY = 1_500_000_000  # bytes of address space for one case
+PATIENCE_S = 20
+LONGEST_SOUND_S = 600
+
+
+def try_sound(path: Path) -> str:
+    """Decode a file as the program does; tells how it went."""
+    from live.decoding import open_decoder
+
+    try:
+        decoder = open_decoder(str(path))
+    except GenreLiveError:
+        return "refused"
+    try:
+        frames = 0
+        while len(block := decoder.read(8_192)) and frames < LONGEST_SOUND_S * decoder.sample_rate:
+            frames += len(block)
+    except GenreLiveError:
+        return "damaged"
+    finally:
+        decoder.close()
+    return "read"
+
+
+def try_bundle(folder: Path) -> str:
+    """Open a bundle as the program does; tells how it went."""
+    from live.classifier import Classifier
+
+    try:
+        Classifier(folder)
+    except GenreLiveError:
+        return "refused"
+    return "opened"
+
+
+def damage(content: bytes, chance: random.Random) -> bytes:
+    """Flip, cut, repeat or overwrite bytes, mostly in the first few hundred, where headers are."""
+    damaged = bytearray(content)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        reach = len(damaged) if chance.random() < 0.4 else min(len(damaged), 200)
+        if reach < 2:
+            break
+        at = chance.randrange(reach)
+        match chance.randrange(6):
+            case 0:
+                damaged[at] ^= 1 << chance.randrange(8)
+            case 1:
+                damaged[at] = chance.choice((0, 1, 127, 128, 255))
+            case 2:
+                damaged[at : at + 4] = chance.choice(
+                    (b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80")
+                )
+            case 3:
+                del damaged[at:]
+            case 4:
+                del damaged[at : at + chance.randrange(1, 64)]
+            case 5:
+                damaged[at:at] = damaged[at : at + chance.randrange(1, 64)]
+    return bytes(damaged)
+
+
+def sound_seeds(folder: Path) -> list[Path]:
+    """Write a short sound in every format there is a writer for."""
+    tone = 0.3 * np.sin(np.arange(16_000) / 20)
+    kinds = [("wav", "PCM_16"), ("wav", "FLOAT"), ("wav", "PCM_U8"), ("flac", "PCM_16"), ("ogg", "VORBIS")]
+    kinds += [
+        ("ogg", "OPUS"),
+        ("mp3", "MPEG_LAYER_III"),
+        ("aiff", "PCM_24"),
+        ("au", "ULAW"),
+        ("caf", "PCM_16"),
+    ]
+    seeds = []
+    for suffix, subtype in kinds:
+        path = folder / f"{subtype}.{suffix}"
+        soundfile.write(path, tone, 16_000, subtype=subtype)
+        seeds.append(path)
+    for name in ("a.m4a", "a.wma", "a.mka", "a.ac3", "a.mp4"):
+        if shutil.which("ffmpeg"):
+            path = folder / name
+            command = ["ffmpeg", "-v", "quiet", "-i", str(seeds[0]), str(path)]
+            if subprocess.run(command, check=False).returncode == 0:
+                seeds.append(path)
+    return seeds
+
+
+def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
+    """Give damaged sounds without end."""
+    seeds = sound_seeds(folder)
+    while True:
+        seed = chance.choice(seeds)
+        path = folder / f"case{seed.suffix}"
+        path.write_bytes(damage(seed.read_bytes(), chance))
+        yield "sound", path
+
+
+def bundle_cases(folder: Path, model: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
+    """Give damaged bundles without end; their hashes are right, as a stranger's would be."""
+    description = json.loads((model / "bundle.json").read_text())
+    network = (model / "network.tflite").read_bytes()
+    case = folder / "bundle"
+    case.mkdir()
+    while True:
+        content = damage(network, chance) if chance.random() < 0.7 else network
+        description["sha256"] = {"network.tflite": hashlib.sha256(content).hexdigest()}
+        text = json.dumps(description).encode()
+        (case / "network.tflite").write_bytes(content)
+        (case / "bundle.json").write_bytes(text if content is not network else damage(text, chance))
+        yield "bundle", case
+
+
+TRIES: dict[str, Callable[[Path], str]] = {"sound": try_sound, "bundle": try_bundle}
+
+
+def _child(kind: str, path: Path, answers: multiprocessing.SimpleQueue[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE_S, PATIENCE_S))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        with quiet_libraries():
+            answers.put(TRIES[kind](path))
+    except BaseException as error:
+        answers.put(f"FAILED: {type(error).__name__}: {error}")
+
+
+def attempt(kind: str, path: Path) -> str:
+    """Try one case in a child process; what begins with FAILED is a fault of the program."""
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    child = context.Process(target=_child, args=(kind, path, answers))
+    child.start()
+    child.join(PATIENCE_S)
+    if child.is_alive():
+        child.kill()
+        child.join()
+        return "FAILED: it hangs"
+    if child.exitcode != 0 or answers.empty():
+        return f"FAILED: it crashed with status {child.exitcode}"
+    return str(answers.get())
+
+
+def keep(kind: str, path: Path) -> Path:
+    """Keep a case that failed."""
+    content = path.read_bytes() if path.is_file() else (path / "network.tflite").read_bytes()
+    target = CORPUS / f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.copytree(path, target, dirs_exist_ok=True)
+    else:
+        shutil.copy(path, target)
+    return target
+
+
+def main() -> int:
+    """Fuzz for the minutes asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", type=Path, help="the bundle to damage; the default model otherwise")
+    arguments = parser.parse_args()
+    if arguments.model is None:
+        from live.arguments import DEFAULT_MODEL
+        from live.classifier import find_bundle
+
+        arguments.model = find_bundle(DEFAULT_MODEL)
+    import ai_edge_litert.interpreter  # noqa: F401 (once here, not in every child)
+
+    console = Console()
+    chance = random.Random(arguments.seed)
+    tally: collections.Counter[str] = collections.Counter()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        kinds = [sound_cases(Path(folder), chance), bundle_cases(Path(folder), arguments.model, chance)]
+        while time.monotonic() - began < arguments.minutes * 60:
+            kind, path = next(chance.choice(kinds))
+            outcome = attempt(kind, path)
+            tally[f"{kind} {outcome}"] += 1
+            if outcome.startswith("FAILED"):
+                console.print(f"{outcome}: kept as {keep(kind, path)}")
+    for outcome, count in sorted(tally.items()):
+        console.print(f"{count:6}  {outcome}")
+    return 1 if any("FAILED" in outcome for outcome in tally) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
