@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from live.arguments import build_parser
-from live.errors import GenreLiveError, InputError
+from live.errors import GenreLiveError, InputError, one_line
 from live.quiet import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
@@ -134,7 +135,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     if session.failure is not None:
         raise session.failure
     for warning in session.warnings():
-        print(f"genre-live: {warning}", file=sys.stderr)
+        _say(warning)
 
 
 def _wait(session: Session, service: ServiceManager) -> None:
@@ -182,7 +183,7 @@ def _show(session: Session) -> None:
 
 def _say(error: str) -> None:
     if sys.stderr is not None:
-        print(f"genre-live: {error}", file=sys.stderr)
+        print(f"genre-live: {one_line(error)}", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,6 +206,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     if sys.stdout is None:  # the caller closed it
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (for as long as the process lives)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # names of files need not fit the terminal's encoding
     try:
         arguments = build_parser().parse_args(words)
         with _ending_signals(), quiet_libraries(enabled=not debug):

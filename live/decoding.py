@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, cast
 
 from live.errors import InputError, RunningError
 from live.front_end import Samples
-from live.wav_stream import WavStream
+from live.wav_stream import UNKNOWN_SIZE_FROM, WavStream
 
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz
 MOST_CHANNELS = 64
@@ -77,6 +77,8 @@ class _SoundFileDecoder:
         self.is_length_exact: bool = self._file.format in {"WAV", "WAVEX", "FLAC", "AIFF", "W64", "RF64"}
         self._read = 0
         self.length_s: float | None = frames / self.sample_rate if 0 < frames < 2**40 else None
+        if self.length_s is not None and self._file.format in {"WAV", "WAVEX"}:
+            self.length_s += _missing_s(path)  # libsndfile itself says the length of what is there
 
     def read(self, frames: int) -> Samples:
         try:
@@ -90,6 +92,19 @@ class _SoundFileDecoder:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _missing_s(path: Path) -> float:
+    """Seconds of sound that a WAV file's header promises and the file lacks."""
+    with path.open("rb") as file:
+        header = file.read(36)
+    if len(header) < 36 or header[:4] != b"RIFF" or header[12:16] != b"fmt ":
+        return 0.0
+    promised = int.from_bytes(header[4:8], "little")
+    bytes_per_s = int.from_bytes(header[28:32], "little")
+    if promised >= UNKNOWN_SIZE_FROM or bytes_per_s == 0:
+        return 0.0
+    return max(0, promised + 8 - path.stat().st_size) / bytes_per_s
 
 
 class _FfmpegDecoder:
@@ -164,7 +179,12 @@ def _open_file(path: Path) -> Decoder:
 
     try:
         return _SoundFileDecoder(path)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError):
+    except (
+        soundfile.LibsndfileError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+    ):  # the last of a name ending in .raw
         program = shutil.which("ffmpeg")
     if program is None:
         raise InputError(
@@ -174,6 +194,18 @@ def _open_file(path: Path) -> Decoder:
         return _FfmpegDecoder(path.absolute(), program)
     except InputError:
         raise InputError(f"{path} cannot be read as audio: the file is damaged or holds no sound.") from None
+
+
+def _open_standard_input() -> WavStream:
+    # Not sys.stdin.buffer: a thread that still waits for it when the program ends would hold its lock, and
+    # Python then aborts instead of exiting.
+    if sys.stdin is None:
+        raise InputError("Standard input is closed: pipe a WAV stream into it, or give the path of a file.")
+    try:
+        stream = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+        return WavStream(stream, "standard input")
+    except OSError as error:
+        raise InputError(f"Standard input cannot be read: {error.strerror}.") from None
 
 
 def open_decoder(path: str) -> Decoder:
@@ -186,9 +218,9 @@ def open_decoder(path: str) -> Decoder:
     """
     decoder: Decoder
     if path == "-":
-        decoder = WavStream(sys.stdin.buffer, "standard input")
+        decoder = _open_standard_input()
     elif _is_pipe(Path(path)):
-        decoder = WavStream(Path(path).open("rb"), path)  # noqa: SIM115 (the decoder closes it)
+        decoder = WavStream(Path(path).open("rb", buffering=0), path)  # noqa: SIM115 (the decoder closes it)
     else:
         _check_path(Path(path))
         decoder = _open_file(Path(path))

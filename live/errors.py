@@ -28,3 +28,16 @@ class RunningError(GenreLiveError):
     """A source, model or output that failed after listening had begun."""
 
     exit_status = 1
+
+
+def one_line(text: str) -> str:
+    """Make a text fit for one line of a terminal; the names of files may hold any character.
+
+    Returns
+    -------
+    str
+        With what cannot be shown, line ends and control sequences for a start, replaced.
+    """
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from live.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
-from live.errors import GenreLiveError, InputError, RunningError
+from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
 
@@ -83,7 +83,7 @@ class AudioFile:
     is_live = False
 
     def __init__(self, path: str, *, speed: float | None = 1.0) -> None:
-        self.name = "standard input" if path == "-" else Path(path).name
+        self.name = "standard input" if path == "-" else one_line(Path(path).name)
         self.speed = speed
         self._decoder = open_decoder(path)
         self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
@@ -135,6 +135,10 @@ class AudioFile:
                         self._stopped.wait(ahead_s)
         except GenreLiveError as error:
             self.failure = error
+            if pushed < SHORTEST_FILE_S * self.sample_rate:
+                self.failure = InputError(
+                    f"{self.name} cannot be read as audio: it is damaged from the start."
+                )
         except Exception as error:  # a thread's error must reach the session
             self.failure = RunningError(f"{self.name} cannot be read further: {error}.")
             self.failure.__cause__ = error

@@ -14,8 +14,8 @@ import numpy as np
 from live.errors import InputError
 from live.front_end import Samples
 
-UNKNOWN_SIZES = {0, 0x7FFF_FFFF, 0xFFFF_FFFF}  # what writers put in who cannot seek back
-LARGEST_HEADER_CHUNK = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
+UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; from here on sizes are claims of writers who cannot seek back
+LARGEST_HEADER = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 
 
@@ -66,6 +66,7 @@ class WavStream:
             raise InputError(f"{name} is no WAV stream: convert it, for example with ffmpeg's -f wav.")
         is_rf64 = riff[:4] == b"RF64"
         format_chunk = b""
+        header_bytes = 0
         while True:
             header = _read_exactly(stream, 8)
             if len(header) < 8:
@@ -73,15 +74,14 @@ class WavStream:
             kind, size = header[:4], struct.unpack("<I", header[4:])[0]
             if kind == b"data":
                 break
-            if size > LARGEST_HEADER_CHUNK:
-                raise InputError(f"{name} is no usable WAV stream: its header claims {size} bytes.")
+            header_bytes += 8 + size
+            if header_bytes > LARGEST_HEADER:
+                raise InputError(f"{name} is no usable WAV stream: its header claims {header_bytes} bytes.")
             content = _read_exactly(stream, size + size % 2)
             if kind == b"fmt ":
                 format_chunk = content
         self._parse_format(format_chunk)
-        self._left: int | None = None if is_rf64 or size in UNKNOWN_SIZES else size
-        if self._left is not None and self._left >= 0x7FFF_F000:
-            self._left = None
+        self._left: int | None = None if is_rf64 or size == 0 or size >= UNKNOWN_SIZE_FROM else size
 
     def _parse_format(self, chunk: bytes) -> None:
         if len(chunk) < 16:
