@@ -10,14 +10,15 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from live.arguments import build_parser
 from live.errors import GenreLiveError, InputError, one_line
 from live.quiet import quiet_libraries
+from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
     from live.service import ServiceManager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imp
 
 
 WORKER_DEAD_AFTER_S = 5.0
+SAME_REQUEST_S = 0.3  # timeout(1) sends its signal to the process and then to its group: not yet impatience
 
 
 class _Stop(BaseException):
@@ -54,12 +56,18 @@ def _list_devices() -> None:
 def _ending_signals() -> Iterator[None]:
     """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once."""
 
+    asked_s = 0.0
+
     def end_at_once(_number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() - asked_s < SAME_REQUEST_S:
+            return
         if sys.stdout.isatty():
             os.write(sys.stdout.fileno(), b"\x1b[?1049l\x1b[?25h\x1b[0m\r\n")
         os._exit(0)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked_s
+        asked_s = time.monotonic()
         for name in names:
             signal.signal(name, end_at_once)
         raise _Stop
@@ -181,6 +189,29 @@ def _show(session: Session) -> None:
         screen.run(lambda: session.snapshot, session.ended, on_key)
 
 
+def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
+    """Do what the arguments ask for."""
+    if arguments.list_devices:
+        _list_devices()
+    elif arguments.print_completion is not None:
+        from live.completion import completion_script
+
+        files, folders = {"file", "log", "report", "output"}, {"model"}
+        print(completion_script(build_parser(), arguments.print_completion, files=files, folders=folders))
+    elif arguments.save_defaults:
+        print(save_defaults(given, afresh=arguments.no_defaults))
+    elif arguments.show_defaults:
+        print(show_defaults())
+    elif arguments.report is not None:
+        from live.report import write_report
+
+        print(f"Wrote {write_report(arguments.report, arguments.output)}.")
+    elif arguments.output is not None:
+        raise InputError("--output is for --report: give a log with it, or leave it out.")
+    else:
+        _listen(arguments)
+
+
 def _say(error: str) -> None:
     if sys.stderr is not None:
         print(f"genre-live: {one_line(error)}", file=sys.stderr)
@@ -211,12 +242,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             errors="backslashreplace"
         )  # names of files need not fit the terminal's encoding
     try:
-        arguments = build_parser().parse_args(words)
+        arguments, given = read_arguments(words)
         with _ending_signals(), quiet_libraries(enabled=not debug):
-            if arguments.list_devices:
-                _list_devices()
-            else:
-                _listen(arguments)
+            _do(arguments, given)
     except (KeyboardInterrupt, _Stop):
         return 0
     except BrokenPipeError:  # whoever read the output has had enough
