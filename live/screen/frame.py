@@ -22,7 +22,7 @@ from live.snapshot import Snapshot
 
 Line = list[Segment]
 
-_STATE_NAMES = {"waiting": "", "silence": "silence", "no_music": "no music", "unsure": "unsure"}
+_STATE_NAMES = {"silence": "silence", "no_music": "no music", "unsure": "unsure"}
 
 _METER_FLOOR_DBFS = -60.0
 _LOUD_DBFS = -12.0
@@ -58,7 +58,12 @@ NO_EXTRAS = Extras()
 
 
 def render(
-    snapshot: Snapshot, *, pose: Pose | None = None, theme: Theme = DARK, extras: Extras = NO_EXTRAS
+    snapshot: Snapshot,
+    *,
+    pose: Pose | None = None,
+    theme: Theme = DARK,
+    extras: Extras = NO_EXTRAS,
+    memory: timeline.Memory | None = None,
 ) -> Frame:
     """Give a renderable that shows ``snapshot`` and fills the console to its last cell.
 
@@ -72,8 +77,10 @@ def render(
         Colours for the terminal's background.
     extras
         Hints, messages and the like.
+    memory
+        Strips drawn before. Changes nothing but the time that drawing takes.
     """
-    return Frame(snapshot, pose or at_rest(snapshot), theme, extras)
+    return Frame(snapshot, pose or at_rest(snapshot), theme, extras, memory or timeline.Memory())
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Frame:
     pose: Pose
     theme: Theme
     extras: Extras
+    memory: timeline.Memory
 
     def lines(self, width: int, height: int, *, colored: bool = True, ascii_only: bool = False) -> list[Line]:
         """Give exactly ``height`` lines of exactly ``width`` cells."""
@@ -258,6 +266,7 @@ class _Painter:
         self.pose = frame.pose
         self.theme = frame.theme
         self.extras = frame.extras
+        self.memory = frame.memory
         self.glyphs = glyphs
         self.colored = colored
         self.width = width
@@ -507,7 +516,9 @@ class _Painter:
         rows = [self.begin() for _ in range(height)]
         font = self.word_font(headline)
         if font is None:
-            value = "" if headline.confidence is None else f"  {_percent(headline.confidence)}"
+            # The number stands in the line below, where there is one.
+            inline = headline.confidence is not None and not self.plan.details
+            value = f"  {_percent(headline.confidence)}" if inline else ""
             words = headline.word.upper() + value
             self.add(rows[(height - 1) // 2], words, self.style(headline.color, bold=True))
             return rows
@@ -678,7 +689,7 @@ class _Painter:
         row.to(self.left)
 
     def strip(self, scale: timeline.Scale, height: int) -> list[_Row]:
-        runs = timeline.runs(self.snapshot.timeline, scale, self.snapshot.time_s)
+        runs = self.memory.runs(self.snapshot.timeline, scale, self.snapshot.time_s)
         rows: list[_Row] = []
         for number in range(height):
             row = self.begin()
@@ -702,13 +713,13 @@ class _Painter:
             self.genre_run(row, run, words=words)
         elif run.has_gap or run.state == "gap":
             row.add(glyphs.gap * run.cells, alarm)
-        elif run.state is None:
+        elif run.state is None or run.state == "waiting":
             row.add((glyphs.unheard if words else " ") * run.cells, self.style(theme.track))
         else:
             fill = glyphs.fill(run.state)
             name = _STATE_NAMES[run.state]
             text = fill * run.cells
-            if words and name and run.cells >= len(name) + 4:
+            if words and run.cells >= len(name) + 4:
                 text = (fill + f" {name} ").ljust(run.cells, fill)
             row.add(text, self.style(theme.faint))
 

@@ -27,7 +27,6 @@ class Glyphs:
     silence: str
     no_music: str
     unsure: str
-    waiting: str
     gap: str
     unheard: str
     tick: str
@@ -40,9 +39,7 @@ class Glyphs:
 
     def fill(self, state: str) -> str:
         """Give the pattern of a state that is no genre."""
-        return {"silence": self.silence, "no_music": self.no_music, "unsure": self.unsure}.get(
-            state, self.waiting
-        )
+        return {"silence": self.silence, "no_music": self.no_music, "unsure": self.unsure}[state]
 
     def write(self, text: str) -> str:
         """Give ``text`` as this terminal can show it."""
@@ -59,7 +56,6 @@ UNICODE = Glyphs(
     silence="·",
     no_music="░",
     unsure="▒",
-    waiting=" ",
     gap="╳",
     unheard="─",
     tick="╵",
@@ -79,7 +75,6 @@ ASCII = Glyphs(
     silence=".",
     no_music=":",
     unsure="?",
-    waiting=" ",
     gap="X",
     unheard=" ",
     tick="'",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import queue
 import signal
@@ -17,13 +16,14 @@ from typing import Self
 
 from rich.console import Console
 from rich.control import Control
-from rich.terminal_theme import TerminalTheme
 
 from live.keys import KeyReader
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
 from live.screen.motion import Motion
+from live.screen.picture import save_picture
 from live.screen.terminal import theme_for
+from live.screen.timeline import Memory
 from live.snapshot import Snapshot
 
 KEYS = (("q", "quit"), ("space", "pause"), ("r", "reset"), ("s", "save picture"))
@@ -68,6 +68,7 @@ class Screen:
         self._known_keys = tuple(keys)
         self._clock = clock
         self._motion = Motion()
+        self._memory = Memory()
         self._lines: list[Line] = []
         self._size = (0, 0)
         self._snapshot: Snapshot | None = None
@@ -162,7 +163,11 @@ class Screen:
         console = self.console
         size = console.size
         frame = render(
-            snapshot, pose=self._motion.advance(snapshot, now_s), theme=self.theme or DARK, extras=extras
+            snapshot,
+            pose=self._motion.advance(snapshot, now_s),
+            theme=self.theme or DARK,
+            extras=extras,
+            memory=self._memory,
         )
         lines = frame.lines(
             size.width,
@@ -216,44 +221,3 @@ def _stop_signal(ask: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTSTP, before)
-
-
-def save_picture(
-    snapshot: Snapshot, path: str | Path, *, width: int = 100, height: int = 30, theme: Theme = DARK
-) -> Path:
-    """Save the screen that shows ``snapshot`` as an SVG file.
-
-    Parameters
-    ----------
-    snapshot
-        The session at one moment.
-    path
-        Where to save; an existing file is replaced.
-    width, height
-        Size of the screen in cells.
-    theme
-        Colours, background included.
-    """
-    console = Console(
-        record=True,
-        file=io.StringIO(),
-        width=width,
-        height=height,
-        force_terminal=True,
-        color_system="truecolor",
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(render(snapshot, theme=theme), end="")
-    path = Path(path)
-    picture = console.export_svg(title="genre-live", theme=_picture_theme(theme))
-    path.write_text(picture, encoding="utf-8")
-    return path
-
-
-def _picture_theme(theme: Theme) -> TerminalTheme:
-    def channels(color: str) -> tuple[int, int, int]:
-        return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-
-    background, text = channels(theme.background), channels(theme.text)
-    return TerminalTheme(background, text, [background] * 8)

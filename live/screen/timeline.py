@@ -138,6 +138,28 @@ def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
     return result
 
 
+class Memory:
+    """Keeps the strips drawn last.
+
+    The past does not change, so a strip is worked out anew only when the present has moved on, and not
+    for every frame.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, list[Run]]] = {}
+
+    def runs(self, timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
+        """Give the same as the function ``runs``."""
+        ends = (timeline[0], timeline[-1]) if timeline else ()
+        key = (scale, len(timeline), ends, math.ceil(time_s / scale.cell_s))
+        last_key, last_runs = self._last.get(scale.label, (None, []))
+        if key == last_key:
+            return last_runs
+        result = runs(timeline, scale, time_s)
+        self._last[scale.label] = (key, result)
+        return result
+
+
 def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> _Cell:
     """Give one cell."""
     if index < len(timeline):

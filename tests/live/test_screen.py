@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -467,6 +468,22 @@ def test_cells_show_what_took_most_of_their_time() -> None:
     ]
 
 
+def test_what_is_remembered_is_what_would_be_worked_out() -> None:
+    memory = timeline.Memory()
+    stretches: tuple[Stretch, ...] = ()
+    for step in range(1, 400):
+        time_s = step * 1.7
+        state: Heard = ("genre", "silence", "gap", "unsure")[step % 4]
+        stretches = (*stretches, Stretch(time_s - 1.7, time_s, state, "jazz" if state == "genre" else None))
+        for scale in (timeline.recent_scale(time_s, None, 40), timeline.whole_scale(time_s, None, 40)):
+            for later_s in (0.0, 0.3):
+                expected = timeline.runs(stretches, scale, time_s + later_s)
+                assert memory.runs(stretches, scale, time_s + later_s) == expected
+                assert memory.runs(stretches, scale, time_s + later_s) is memory.runs(
+                    stretches, scale, time_s + later_s
+                )
+
+
 def test_a_short_file_is_shown_whole_and_a_long_one_by_its_last_minutes() -> None:
     assert timeline.recent_scale(10.0, 200.0, 60).end_s == pytest.approx(200.0)
     long = timeline.recent_scale(5000.0, 7200.0, 60)
@@ -523,7 +540,11 @@ def test_accents_are_left_out_and_unknown_signs_refused() -> None:
 def test_a_genre_without_block_letters_is_written_plainly() -> None:
     genres = ("演歌", "rock")
     verdict = Verdict("genre", "演歌", 0.9, {"演歌": 0.9, "rock": 0.1})
-    assert any("演歌  90 %" in row for row in text_of(render(replace(SONG, genres=genres, verdict=verdict))))
+    snapshot = replace(SONG, genres=genres, verdict=verdict)
+    rows = text_of(render(snapshot))
+    assert any(row.strip() == "演歌" for row in rows)
+    assert any("90 % sure" in row for row in rows)
+    assert "演歌  90 %" in text_of(render(snapshot), 80, 3)[0]
 
 
 class Clock:
@@ -662,6 +683,23 @@ def test_a_saved_picture_shows_the_screen(tmp_path: Path) -> None:
     assert "genre-live" in picture
     assert "71 % sure" in picture
     assert DARK.colors(GENRES)["rock"] in picture
+
+
+def test_a_saved_picture_needs_no_network_and_no_font_for_its_blocks(tmp_path: Path) -> None:
+    path = save_picture(SONG, tmp_path / "picture.svg", width=80, height=24)
+    picture = path.read_text(encoding="utf-8")
+    assert not re.search(r"url\(.?http|@import|<image", picture)
+    assert not set(picture) & set("█▀▄▏▎▍▌▋▊▉")
+    style = re.search(rf"\.(\S+) {{ fill: {DARK.colors(GENRES)['rock']} }}", picture)
+    assert style is not None
+    drawing = ElementTree.fromstring(picture)
+    wide = [
+        float(rectangle.attrib["width"])
+        for rectangle in drawing.iter("{http://www.w3.org/2000/svg}rect")
+        if rectangle.get("class") == style.group(1)
+    ]
+    assert max(wide) > 100  # the bar
+    assert len(wide) > 20  # the letters
 
 
 def test_the_screen_saves_what_it_shows(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Pictures of the screen, for a web page or a report of what went wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+from live.palette import DARK, Theme
+from live.screen.frame import NO_EXTRAS, Extras, render
+from live.snapshot import Snapshot
+
+# Sizes that rich gives a character in a picture.
+_LINE_HEIGHT = 24.4
+_BASELINE = 18.5
+
+# Which part of its cell each block fills: left, top, width, height.
+_BLOCKS = {
+    "█": (0.0, 0.0, 1.0, 1.0),
+    "▀": (0.0, 0.0, 1.0, 0.5),
+    "▄": (0.0, 0.5, 1.0, 0.5),
+    **{sign: (0.0, 0.0, eighths / 8, 1.0) for eighths, sign in enumerate("▏▎▍▌▋▊▉", start=1)},
+}
+_BLOCK_TEXT = re.compile(
+    r'<text class="([^"]*)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)" clip-path="[^"]*">'
+    rf"([{''.join(_BLOCKS)}]+)</text>"
+)
+_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+def save_picture(
+    snapshot: Snapshot,
+    path: str | Path,
+    *,
+    width: int = 100,
+    height: int = 30,
+    theme: Theme = DARK,
+    extras: Extras = NO_EXTRAS,
+) -> Path:
+    """Save the screen that shows ``snapshot`` as an SVG file that needs no fonts and no network.
+
+    Parameters
+    ----------
+    snapshot
+        The session at one moment.
+    path
+        Where to save; an existing file is replaced.
+    width, height
+        Size of the screen in cells.
+    theme
+        Colours, background included.
+    extras
+        Hints, messages and the like.
+    """
+    console = Console(
+        record=True,
+        file=io.StringIO(),
+        width=width,
+        height=height,
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+        _environ={},
+    )
+    console.print(render(snapshot, theme=theme, extras=extras), end="")
+    picture = console.export_svg(title="genre-live", theme=_picture_theme(theme))
+    picture = _BLOCK_TEXT.sub(_rectangles, _FONT_FACE.sub("", picture))
+    path = Path(path)
+    path.write_text(picture, encoding="utf-8")
+    return path
+
+
+def _rectangles(text: re.Match[str]) -> str:
+    """Draw blocks as rectangles: in most fonts they leave seams between lines."""
+    style, x, y, length, blocks = text.groups()
+    left, top = float(x), float(y) - _BASELINE
+    width = float(length) / len(blocks)
+    rectangles = []
+    for run in re.finditer(r"(.)\1*", blocks):
+        block = run.group(1)
+        start, above, part, tall = _BLOCKS[block]
+        x_start = left + (run.start() + start) * width
+        # Blocks that fill their cell's width join into one rectangle.
+        x_width = width * (len(run.group()) if part == 1.0 else part)
+        rectangles.append(
+            f'<rect class="{style}" x="{x_start:.2f}" y="{top + above * _LINE_HEIGHT:.2f}"'
+            f' width="{x_width:.2f}" height="{tall * _LINE_HEIGHT + 0.25:.2f}" shape-rendering="crispEdges"/>'
+        )
+    return "".join(rectangles)
+
+
+def _picture_theme(theme: Theme) -> TerminalTheme:
+    def channels(color: str) -> tuple[int, int, int]:
+        return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+    background, text = channels(theme.background), channels(theme.text)
+    return TerminalTheme(background, text, [background] * 8)
