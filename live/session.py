@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -180,9 +181,10 @@ class Session:
 
     def _measure(self, samples: Samples) -> None:
         """Note the levels, what is no number, and whether there is any signal at all."""
-        self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
-        magnitudes = np.abs(samples)
-        loudest = float(np.nan_to_num(magnitudes.max(), nan=0.0, posinf=1.0)) if samples.size else 0.0
+        loudest = float(np.abs(samples).max()) if samples.size else 0.0
+        if not math.isfinite(loudest):
+            self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
+            loudest = 0.0 if math.isnan(loudest) else 1.0
         peak = max(FLOOR_DBFS, 20 * float(np.log10(loudest))) if loudest > 0 else FLOOR_DBFS
         self._levels = (level_dbfs(to_mono(samples)), peak, loudest >= FULL_SCALE)
         if not self._source.is_live:
