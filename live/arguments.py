@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import NoReturn
 
 from live import __version__
+from live.completion import SHELLS
 from live.errors import InputError
 
 DEFAULT_MODEL = "genre-lstm"
@@ -26,10 +28,45 @@ running, 2 bad arguments or unreadable input.
 """
 
 
+NOT_SAVEABLE = frozenset(
+    {
+        "file", "list_devices", "speed", "report", "output", "print_completion", "save_defaults",
+        "show_defaults", "no_defaults", "debug",
+    }
+)  # fmt: skip
+"""Options that concern one run and can be no default of the next."""
+
+MICROPHONE_OPTIONS = frozenset({"device", "channel", "gain", "wait", "give_up"})
+
+
+class ArgumentError(InputError):
+    """What is wrong with the arguments.
+
+    Attributes
+    ----------
+    message : str
+        What argparse says of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message[:1].upper()}{message[1:]}: see genre-live --help.")
+        self.message = message
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the arguments in one sentence."""
-        raise InputError(f"{message[:1].upper()}{message[1:]}: see genre-live --help.")
+        raise ArgumentError(message)
+
+
+def is_saveable(name: str) -> bool:
+    """Whether an option, by its attribute's name, can be a default of the user's."""
+    return name in _saveable()
+
+
+@functools.cache
+def _saveable() -> frozenset[str]:
+    return frozenset(vars(build_parser().parse_args([]))) - NOT_SAVEABLE
 
 
 def _number(lowest: float, highest: float, unit: str) -> type[float]:
@@ -58,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Make the parser of genre-live's arguments."""
     parser = _Parser(
         prog="genre-live",
+        usage="%(prog)s [--device ID|NAME | --file PATH] [OPTION]...",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -138,4 +176,33 @@ def build_parser() -> argparse.ArgumentParser:
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
     output.add_argument("--version", action="version", version=f"genre-live {__version__}")
+    afterwards = parser.add_argument_group("instead of listening")
+    afterwards.add_argument(
+        "--report", metavar="SESSION.jsonl", type=Path, help="turn a log into a page for the browser, and end"
+    )
+    afterwards.add_argument(
+        "-o", "--output", metavar="FILE", type=Path,
+        help="where the page goes (default: beside the log, as .html)",
+    )  # fmt: skip
+    afterwards.add_argument(
+        "--print-completion",
+        metavar="SHELL",
+        choices=SHELLS,
+        help="print what makes bash, zsh or fish complete",
+    )
+    settings = parser.add_argument_group("settings")
+    settings.add_argument(
+        "--save-defaults", action="store_true", help="make the other options given your defaults, and end"
+    )
+    settings.add_argument("--show-defaults", action="store_true", help="print your defaults, and end")
+    settings.add_argument(
+        "--no-defaults", action="store_true",
+        help="leave your defaults aside this once; --no-NAME does so for one option",
+    )  # fmt: skip
+    for name, value in vars(parser.parse_args([])).items():
+        if name not in NOT_SAVEABLE:  # each can be turned off again, though help shall not list it twice
+            parser.add_argument(
+                f"--no-{name.replace('_', '-')}", dest=name, action="store_const", const=value,
+                default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+            )  # fmt: skip
     return parser

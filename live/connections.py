@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from live.errors import InputError
+from live.errors import InputError, one_line
 
 if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.background import BackgroundSink
@@ -39,7 +39,7 @@ class Notices:
         while self._kept:
             sentence = self._kept.pop(0)
             if sys.stderr is not None:
-                print(f"genre-live: {sentence}", file=sys.stderr)
+                print(f"genre-live: {one_line(sentence)}", file=sys.stderr)
 
 
 class Connections:

@@ -103,6 +103,11 @@ def parse_url(url: str) -> Broker:
     )
 
 
+def without_password(url: str) -> str:
+    """Give the URL with its password left out, to be shown."""
+    return re.sub(r"(?<=//)([^/@]*?):[^/]*@", r"\1:***@", url)
+
+
 def _not_a_url() -> str:
     # The URL itself is not repeated: it may hold a password.
     return "--mqtt takes a URL such as mqtt://user:password@host:1883/genre_live: see docs/outputs.md."

@@ -1,0 +1,191 @@
+"""``--save-defaults``: what is saved, what it changes, and what undoes it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from live import cli
+from live.errors import InputError
+from live.settings import read_arguments, read_defaults, save_defaults, settings_path, show_defaults
+
+
+@pytest.fixture(autouse=True)
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "folder" / "config.toml"
+    monkeypatch.setenv("GENRE_LIVE_CONFIG", str(path))
+    return path
+
+
+def save(*words: str) -> str:
+    arguments, given = read_arguments([*words, "--save-defaults"])
+    return save_defaults(given, afresh=arguments.no_defaults)
+
+
+def saved(path: Path) -> dict[str, object]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def test_later_runs_start_from_what_was_saved_and_the_command_line_wins(path: Path) -> None:
+    said = save("--hop", "0.25", "--device", "USB", "--wait", "--gain", "-3")
+    assert said == f"Saved to {path}: --device, --hop, --gain, --wait."
+    arguments, given = read_arguments(["--smooth", "4"])
+    assert (arguments.hop, arguments.device, arguments.wait, arguments.gain) == (0.25, "USB", True, -3.0)
+    assert (arguments.smooth, arguments.model, arguments.json) == (4.0, "genre-lstm", False)
+    assert given == {"smooth": 4.0}
+    arguments, _ = read_arguments(["--hop", "1", "--no-wait", "--device", "2"])
+    assert (arguments.hop, arguments.wait, arguments.device) == (1.0, False, "2")
+    arguments, _ = read_arguments(["--hop", "0.5"])
+    assert arguments.hop == 0.5, "the program's own default, when typed, wins too"
+    arguments, _ = read_arguments(["--no-defaults"])
+    assert (arguments.hop, arguments.device) == (0.5, None)
+
+
+def test_saving_adds_to_what_is_saved_and_a_no_takes_away(path: Path) -> None:
+    save("--hop", "0.25", "--json")
+    save("--smooth", "20")
+    assert saved(path) == {"hop": 0.25, "smooth": 20.0, "json": True}
+    save("--no-json")
+    save("--hop", "0.5")
+    assert saved(path) == {"smooth": 20.0}
+    save("--no-defaults", "--give-up", "60")
+    assert saved(path) == {"give-up": 60.0}
+    assert save("--no-defaults").endswith("nothing but the defaults.")
+    assert saved(path) == {}
+
+
+def test_what_is_saved_for_microphones_leaves_files_alone() -> None:
+    save("--device", "USB", "--gain", "6", "--channel", "2", "--wait", "--give-up", "5", "--hop", "0.2")
+    arguments, _ = read_arguments(["--file", "song.wav"])
+    assert (arguments.device, arguments.gain, arguments.channel, arguments.wait) == (None, 0.0, None, False)
+    assert (arguments.give_up, arguments.hop) == (None, 0.2)
+
+
+def test_paths_are_saved_whole(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    save("--log", "log.csv", "--model", "model")
+    assert saved(path) == {"log": str(tmp_path / "log.csv"), "model": str(tmp_path / "model")}
+    assert read_arguments([])[0].log == tmp_path / "log.csv"
+    save("--model", "shipped")
+    assert saved(path)["model"] == "shipped"
+
+
+@pytest.mark.parametrize("command", ["--flag $X | cat", "-x", "a 'quoted' \"one\"", "two\nlines", "é\\"])
+def test_texts_survive(command: str) -> None:
+    save(f"--on-change={command}")
+    assert read_arguments([])[0].on_change == command
+
+
+@pytest.mark.parametrize(
+    "words", [["--file", "a.wav"], ["--list-devices"], ["--speed", "2"], ["--report", "a.jsonl"], ["-o", "x"]]
+)
+def test_what_concerns_one_run_is_not_saved(path: Path, words: list[str]) -> None:
+    with pytest.raises(InputError, match="cannot be a default: leave it out of --save-defaults"):
+        save(*words)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("words", [["--osc", "nowhere"], ["--mqtt", "broker"]])
+def test_an_address_that_is_none_is_not_saved(path: Path, words: list[str]) -> None:
+    with pytest.raises(InputError):
+        save(*words)
+    assert not path.exists()
+
+
+def test_a_password_is_kept_from_others_and_from_the_screen(path: Path) -> None:
+    save("--mqtt", "mqtt://me:s3cret@host/bar")
+    assert saved(path) == {"mqtt": "mqtt://me:s3cret@host/bar"}
+    assert show_defaults() == f'# {path}\nmqtt = "mqtt://me:***@host/bar"'
+    if os.name != "nt":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_showing_nothing(path: Path) -> None:
+    assert show_defaults() == f"# {path}\n# nothing is saved"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("hop = ", "Invalid value"),
+        ("hop = 'x'", "'x' is not a number of seconds"),
+        ("hop = true", "expected one argument"),
+        ("wait = 'yes'", "ignored explicit argument"),
+        ("hop = [1]", "its 'hop' is neither a text, a number, true nor false"),
+        ("hop = 1979-05-27", "neither a text"),
+        ("[hop]\na = 1", "neither a text"),
+        ("colour = 'red'", "it holds 'colour', which is no option that can be saved"),
+        ("file = 'a.wav'", "it holds 'file'"),
+        ("give_up = 3", "it holds 'give_up'"),
+        ("no-wait = true", "it holds 'no-wait'"),
+        ("help = true", "it holds 'help'"),
+        ("hop = nan", "is not a number of seconds"),
+        ("hop = 1e400", "is not a number of seconds"),
+        ("a = " + "[" * 5_000, "cursion"),
+    ],
+)
+def test_a_broken_file_is_named_in_one_sentence(
+    path: Path, content: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    assert cli.main(["--file", "missing.wav"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"The settings file {path} is broken (" in said
+    assert reason in said
+    assert cli.main(["--show-defaults"]) == 2
+    capsys.readouterr()
+    assert cli.main(["--no-defaults", "--file", "missing.wav"]) == 2
+    assert "settings" not in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+
+
+def test_bytes_that_are_no_text_and_folders_are_named(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(InputError, match="is broken"):
+        read_defaults(path)
+    path.rmdir()
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="is broken"):
+        read_defaults(path)
+
+
+def test_a_false_flag_may_be_written_by_hand(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("wait = false\nhop = 1\n")
+    assert read_defaults(path) == {"wait": False, "hop": 1.0}
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, path: Path) -> None:
+    path.parent.write_text("a file where the folder should be")
+    with pytest.raises(InputError, match=r"broken|cannot be written"):
+        save("--hop", "1")
+
+
+def test_the_file_lies_where_the_platform_keeps_such_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GENRE_LIVE_CONFIG")
+    if sys.platform.startswith("linux"):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        assert settings_path() == tmp_path / "genre-live" / "config.toml"
+    assert settings_path().parts[-2:] == ("genre-live", "config.toml")
+
+
+def test_every_saveable_option_can_be_turned_off_again() -> None:
+    names = set(vars(read_arguments([])[0]))
+    from live.arguments import NOT_SAVEABLE
+
+    for name in names - NOT_SAVEABLE:
+        arguments, given = read_arguments([f"--no-{name.replace('_', '-')}"])
+        assert given == {name: getattr(arguments, name)}
+    assert names >= NOT_SAVEABLE, "the list names options that there are"
