@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from rich.control import Control
 from live.keys import KeyReader
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
-from live.screen.motion import Motion
+from live.screen.motion import FLOOR_DBFS, Motion
 from live.screen.picture import save_picture
 from live.screen.terminal import theme_for
 from live.screen.timeline import Memory
@@ -160,11 +161,13 @@ class Screen:
         message = self._message if now_s < self._message_until_s else ""
         extras = Extras(keys=self._known_keys if keys else (), paused=self.paused, message=message)
         self._snapshot = snapshot
+        # While paused nothing is measured.
+        shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
         console = self.console
         size = console.size
         frame = render(
-            snapshot,
-            pose=self._motion.advance(snapshot, now_s),
+            shown,
+            pose=self._motion.advance(shown, now_s),
             theme=self.theme or DARK,
             extras=extras,
             memory=self._memory,

@@ -45,11 +45,13 @@ def at_rest(snapshot: Snapshot) -> Pose:
     verdict = snapshot.verdict
     # Before the first window the distribution is a guess: nothing was heard yet.
     heard = {} if verdict.state == "waiting" else verdict.distribution
+    # No sound comes in: the level measured last says nothing about now.
+    deaf = snapshot.source_condition in ("opening", "lost", "ended")
     return Pose(
         bars=tuple(_part(heard.get(genre, 0.0)) for genre in snapshot.genres),
-        level_dbfs=_decibels(snapshot.level_dbfs),
-        hold_dbfs=_decibels(snapshot.peak_dbfs),
-        clipped=snapshot.clipped,
+        level_dbfs=FLOOR_DBFS if deaf else _decibels(snapshot.level_dbfs),
+        hold_dbfs=FLOOR_DBFS if deaf else _decibels(snapshot.peak_dbfs),
+        clipped=snapshot.clipped and not deaf,
     )
 
 
@@ -83,7 +85,7 @@ class Motion:
             hold, self._hold_until_s = target.hold_dbfs, time_s + _HOLD_S
         elif time_s > self._hold_until_s:
             hold = max(target.hold_dbfs, hold - fall)
-        if snapshot.clipped:
+        if target.clipped:
             self._clip_until_s = time_s + _CLIP_HOLD_S
 
         pose = Pose(

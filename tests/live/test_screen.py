@@ -418,6 +418,25 @@ def test_clipping_stays_visible_for_a_moment() -> None:
     assert not motion.advance(SONG, 5.0).clipped
 
 
+@pytest.mark.parametrize("condition", ["opening", "lost", "ended"])
+def test_the_meter_falls_to_the_floor_when_no_sound_comes_in(condition: SourceCondition) -> None:
+    motion = Motion()
+    motion.advance(SONG, 0.0)
+    pose = motion.advance(replace(SONG, source_condition=condition, clipped=True), 10.0)
+    assert (pose.level_dbfs, pose.hold_dbfs, pose.clipped) == (-120.0, -120.0, False)
+
+
+def test_the_meter_falls_while_paused() -> None:
+    clock = Clock()
+    console = console_of(80, 24)
+    with Screen(console, clock=clock, theme=DARK) as screen:
+        screen.draw(SONG)
+        screen.paused = True
+        clock.time_s = 10.0
+        screen.draw(SONG)
+    assert "−120 dBFS" in printed(console)
+
+
 def test_nothing_is_claimed_before_the_first_window() -> None:
     assert set(at_rest(replace(SONG, verdict=WAITING)).bars) == {0.0}
 
