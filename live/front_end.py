@@ -22,6 +22,7 @@ Frames = npt.NDArray[np.float64]
 
 SMALLEST_POWER = 1e-10  # librosa.power_to_db's ``amin``
 FRAMES_AT_ONCE = 64  # bounds the memory of one call on a long signal
+BAND_GROUPS = 6
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,20 @@ def mfcc(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec, dct: Frames 
     return coefficients
 
 
+def _in_groups(filters: Frames) -> list[tuple[slice, slice, Frames]]:
+    """Mel filters as groups of neighbouring bands, each with the bins that lie under them alone.
+
+    Most of the filter bank is zeros; multiplied group by group it takes a third of the time or less.
+    """
+    groups = []
+    for bands in np.array_split(np.arange(len(filters)), min(BAND_GROUPS, len(filters))):
+        first, last = bands[0], bands[-1] + 1
+        under = np.flatnonzero(filters[first:last].any(axis=0))
+        bins = slice(under[0], under[-1] + 1) if len(under) else slice(0, 1)
+        groups.append((slice(first, last), bins, np.ascontiguousarray(filters[first:last, bins].T)))
+    return groups
+
+
 class MelFrames:
     """Turns samples, in blocks of any size, into mel frames; each frame is computed once.
 
@@ -185,7 +200,7 @@ class MelFrames:
         self.spec = spec
         # The periodic Hann window that librosa takes from scipy.signal.get_window("hann", n_fft).
         self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.n_fft) / spec.n_fft)
-        self._filters = np.ascontiguousarray(mel_filter_bank(spec).T)
+        self._filters = _in_groups(mel_filter_bank(spec))
         self._waiting = np.empty(0, dtype=np.float32)
         self._skip = 0
 
@@ -219,15 +234,22 @@ class MelFrames:
         self._waiting = np.array(signal[used:], dtype=np.float32)
         if count == 0:
             return np.empty((0, self.spec.n_mels))
-        framed = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::hop_length][:count]
         parts = [
-            power_to_db(self._mel_power(framed[start : start + FRAMES_AT_ONCE]))
+            power_to_db(self._mel_power(signal[start * hop_length :], min(FRAMES_AT_ONCE, count - start)))
             for start in range(0, count, FRAMES_AT_ONCE)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _mel_power(self, framed: Samples) -> Frames:
-        spectrum = np.fft.rfft(framed * self._window, axis=1)
+    def _mel_power(self, signal: Samples, count: int) -> Frames:
+        """Mel power of the first ``count`` frames of a signal."""
+        n_fft, hop_length = self.spec.n_fft, self.spec.hop_length
+        framed = np.empty((count, n_fft))
+        for frame in range(count):
+            start = frame * hop_length
+            np.multiply(signal[start : start + n_fft], self._window, out=framed[frame])
+        spectrum = np.fft.rfft(framed, axis=1)
         power: Frames = spectrum.real**2 + spectrum.imag**2
-        mel_power: Frames = power @ self._filters
+        mel_power = np.empty((count, self.spec.n_mels))
+        for bands, bins, filters in self._filters:
+            np.matmul(power[:, bins], filters, out=mel_power[:, bands])
         return mel_power
