@@ -1,0 +1,62 @@
+"""A model for the tests: the one that ships, or where none does yet, a small one that learned nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE, find_bundle, shipped_models
+from live.front_end import FrontEndSpec
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+
+
+def a_bundle(folder: Path) -> Path:
+    """Give the folder of a bundle: a shipped one, else one that is made in ``folder``."""
+    names = shipped_models()
+    return find_bundle(names[0]) if names else untrained_bundle(folder / "untrained")
+
+
+def untrained_bundle(folder: Path) -> Path:
+    """Make a bundle whose network has random weights."""
+    tensorflow = pytest.importorskip("tensorflow", reason="No model ships, and the [train] extra is absent.")
+    labels = [*GENRES, "no_music"]
+    spec, window_frames = FrontEndSpec(), 34
+    hears = tensorflow.keras.Input((window_frames, spec.n_mfcc), batch_size=1)
+    says = tensorflow.keras.layers.Dense(len(labels), activation="softmax")(
+        tensorflow.keras.layers.LSTM(16)(hears)
+    )
+    network = tensorflow.keras.Model(hears, says)
+    content = tensorflow.lite.TFLiteConverter.from_keras_model(network).convert()
+    folder.mkdir()
+    (folder / NETWORK_FILE).write_bytes(content)
+    description = {
+        "format": BUNDLE_FORMAT,
+        "name": "untrained",
+        "labels": labels,
+        "front_end": spec.to_dict(),
+        "window_frames": window_frames,
+        "temperature": 1.0,
+        "sha256": {NETWORK_FILE: hashlib.sha256(content).hexdigest()},
+    }
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description))
+    return folder
+
+
+def copy_bundle(bundle: Path, folder: Path) -> Path:
+    """Copy what a bundle needs to run into ``folder``, to be tampered with."""
+    folder.mkdir(exist_ok=True)
+    for name in (DESCRIPTION_FILE, NETWORK_FILE):
+        shutil.copyfile(bundle / name, folder / name)
+    return folder
+
+
+def describe(bundle: Path) -> dict[str, Any]:
+    """Read a bundle's description, to be changed."""
+    values: dict[str, Any] = json.loads((bundle / DESCRIPTION_FILE).read_text())
+    return values

@@ -1,0 +1,93 @@
+"""The installed commands, run as a user would."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tests.event_contract import Recorded, check
+
+TIMEOUT_S = 60.0
+"""After this a command is said to hang; it takes a second or two."""
+
+
+def command(name: str = "genre-live") -> list[str]:
+    """Find the command that is installed beside the Python that runs the tests."""
+    scripts = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    for folder in scripts:
+        program = shutil.which(name, path=folder)
+        if program is not None:
+            return [program]
+    return [sys.executable, "-m", {"genre-live": "live.cli", "genre-train": "training.cli"}[name]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    error: str
+
+    def session(self) -> Recorded:
+        """Give the session that ended well, its events checked against the contract."""
+        assert self.status == 0, self.error
+        return check(self.out.splitlines())
+
+    def sentence(self) -> str:
+        """Give the one sentence that a command said on standard error."""
+        lines = self.error.splitlines()
+        assert len(lines) == 1, self.error
+        assert lines[0].startswith("genre-live: "), self.error
+        assert lines[0].endswith("."), self.error
+        assert "Traceback" not in lines[0]
+        assert "It failed" not in lines[0]  # the words for an error that nobody foresaw
+        return lines[0].removeprefix("genre-live: ")
+
+
+def genre_live(
+    *arguments: str | Path,
+    model: Path | None = None,
+    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+    given: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Outcome:
+    """Run ``genre-live`` to its end.
+
+    Parameters
+    ----------
+    arguments : str or Path
+    model : Path, optional
+        Folder of the bundle for ``--model``.
+    stdin : file, optional
+        What it reads as standard input.
+    given : bytes, optional
+        The same, as bytes.
+    environment : mapping, optional
+        The process's; the tests' own by default.
+    folder : Path, optional
+        Where it runs.
+    """
+    chosen = [] if model is None else ["--model", str(model)]
+    finished = subprocess.run(
+        [*command(), *chosen, *map(str, arguments)],
+        stdin=None if given is not None else stdin,
+        input=given,
+        capture_output=True,
+        env=environment,
+        cwd=folder,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return Outcome(
+        finished.returncode,
+        finished.stdout.decode(errors="replace"),
+        finished.stderr.decode(errors="replace"),
+    )
