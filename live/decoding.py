@@ -224,12 +224,12 @@ def open_decoder(path: str) -> Decoder:
     else:
         _check_path(Path(path))
         decoder = _open_file(Path(path))
+    problem = ""
     if not LOWEST_SAMPLE_RATE <= decoder.sample_rate <= HIGHEST_SAMPLE_RATE:
+        problem = f"a sample rate of {decoder.sample_rate} Hz, which cannot be listened to"
+    elif not 1 <= decoder.channels <= MOST_CHANNELS:
+        problem = f"{decoder.channels} channels, and 1 to {MOST_CHANNELS} can be mixed down"
+    if problem:
         decoder.close()
-        raise InputError(
-            f"{path} has a sample rate of {decoder.sample_rate} Hz, which cannot be listened to."
-        )
-    if not 1 <= decoder.channels <= MOST_CHANNELS:
-        decoder.close()
-        raise InputError(f"{path} has {decoder.channels} channels; up to {MOST_CHANNELS} can be mixed down.")
+        raise InputError(f"{'standard input' if path == '-' else path} has {problem}.")
     return decoder

@@ -15,7 +15,8 @@ from live.errors import InputError
 from live.front_end import Samples
 
 UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; from here on sizes are claims of writers who cannot seek back
-LARGEST_HEADER = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
+LARGEST_CHUNK = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
+MOST_CHUNKS = 100
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 
 
@@ -66,20 +67,20 @@ class WavStream:
             raise InputError(f"{name} is no WAV stream: convert it, for example with ffmpeg's -f wav.")
         is_rf64 = riff[:4] == b"RF64"
         format_chunk = b""
-        header_bytes = 0
-        while True:
+        for _ in range(MOST_CHUNKS):
             header = _read_exactly(stream, 8)
             if len(header) < 8:
                 raise InputError(f"{name} ends before its sound begins: it holds a header alone.")
             kind, size = header[:4], struct.unpack("<I", header[4:])[0]
             if kind == b"data":
                 break
-            header_bytes += 8 + size
-            if header_bytes > LARGEST_HEADER:
-                raise InputError(f"{name} is no usable WAV stream: its header claims {header_bytes} bytes.")
+            if size > LARGEST_CHUNK:
+                raise InputError(f"{name} is no usable WAV stream: its header claims {size} bytes.")
             content = _read_exactly(stream, size + size % 2)
             if kind == b"fmt ":
                 format_chunk = content
+        else:
+            raise InputError(f"{name} is no usable WAV stream: its header does not end.")
         self._parse_format(format_chunk)
         self._left: int | None = None if is_rf64 or size == 0 or size >= UNKNOWN_SIZE_FROM else size
 
