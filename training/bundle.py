@@ -174,7 +174,7 @@ def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]
             f"{LARGEST_DIFFERENCE:.0e}: no bundle was written."
         )
     (folder / NETWORK_FILE).write_bytes(content)
-    without_optimizer = keras.models.clone_model(network)
+    without_optimizer = keras.Model.from_config(network.get_config())
     without_optimizer.set_weights(network.get_weights())
     without_optimizer.save(folder / KERAS_FILE)
     return difference

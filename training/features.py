@@ -93,7 +93,7 @@ def _extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
     try:
         return extract(path, spec)
     except GenreLiveError as error:
-        return f"{path}: {error}"
+        return str(error) if path.name in str(error) else f"{path}: {error}"
     except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it
         return f"{path} cannot be read: {type(error).__name__}: {error}"
 

@@ -84,6 +84,7 @@ def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
     from training.cli import main
 
     out = tmp_path_factory.mktemp("models") / "sounds"
-    words = [str(dataset), "--out", str(out), "--cache", str(cache), "--epochs", "3", "--workers", "2"]
+    words = [str(dataset), "--out", str(out), "--cache", str(cache), "--workers", "2"]
+    words += ["--epochs", "5", "--batch-size", "8"]
     assert main(words) == 0
     return out

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from live.classifier import Classifier, read_description
+from live.front_end import MelFrames
+from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
+from training.cli import main
+
+FIGURES = {
+    "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy", "ece",
+    "clips", "per_genre", "confusion",
+}  # fmt: skip
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def said(capfd: pytest.CaptureFixture[str]) -> str:
+    return capfd.readouterr().err
+
+
+def test_a_folder_of_two_genres_becomes_a_bundle_that_hears_them(trained: Path) -> None:
+    classifier = Classifier(trained)
+    assert classifier.description.name == "sounds"
+    assert classifier.description.labels == ("hiss", "tone")
+    for label, samples in (("hiss", hiss(77, 3)), ("tone", tone(77, 3))):
+        probabilities = classifier(MelFrames(classifier.description.front_end).feed(samples)[:34])
+        assert classifier.description.labels[int(probabilities.argmax())] == label
+
+
+def test_a_bundle_tells_how_it_was_made(trained: Path) -> None:
+    training = read_description(trained).training
+    assert training["dataset"]["clips"] == 10
+    assert (training["recipe"], training["split"], training["seed"]) == ("live", "group", 0)
+    assert {"tensorflow", "numpy", "python"} <= set(training["packages"])
+    assert training["metrics"]["valid"]["clip_accuracy"] is not None
+    values = json.loads((trained / "bundle.json").read_text())
+    assert set(values["sha256"]) == {"network.tflite", "network.keras"}
+    card = (trained / "README.md").read_text()
+    assert "fitted on" in card or "Fit" in card
+    assert "report/report.md" in card
+
+
+def test_a_bundle_brings_its_report_with_pictures(trained: Path) -> None:
+    text = (trained / "report" / "report.md").read_text()
+    for name in ("curves", "confusion_valid", "reliability_valid", "risk_coverage_valid", "vote_valid"):
+        picture = trained / "report" / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG"), name
+        assert f"({name}.png)" in text
+    assert "LEAKS" not in text
+    for line in text.splitlines():
+        assert "nan" not in line.lower().split()
+
+
+def test_nothing_but_the_bundle_is_left_behind(trained: Path) -> None:
+    assert [path.name for path in trained.parent.iterdir()] == [trained.name]
+    assert {path.name for path in trained.iterdir()} == {
+        "README.md", "bundle.json", "network.keras", "network.tflite", "report",
+    }  # fmt: skip
+
+
+def test_evaluation_gives_one_json_object(
+    trained: Path, dataset: Path, cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(dataset, "--evaluate", trained, "--cache", cache, "--json") == 0
+    [line] = capfd.readouterr().out.splitlines()
+    result = json.loads(line)
+    assert set(result) >= FIGURES | {"labels", "microphone", "intervals"}
+    assert set(result["microphone"]) >= FIGURES
+    assert set(result["vote_accuracy"]) == {"3", "5", "10", "20", "30"}
+    assert result["labels"] == ["hiss", "tone"]
+    assert result["clips"] == 10
+    assert np.array(result["confusion"]).sum() == 10
+    assert result["clip_accuracy"] == 1.0
+    assert set(result["per_genre"]) == {"hiss", "tone"}
+
+
+def test_evaluation_of_a_part_shows_a_table_and_writes_a_report(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--evaluate", trained, "--cache", cache, "--part", "test", "--out", tmp_path / "report")
+    assert run(dataset, *words) == 0
+    captured = capfd.readouterr()
+    assert "clip accuracy" in captured.out
+    assert "2 clips" in captured.out
+    assert (tmp_path / "report" / "report.md").exists()
+    assert (tmp_path / "report" / "confusion_test.png").exists()
+
+
+def test_no_music_is_measured_where_the_data_have_it(
+    trained: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dataset = write_dataset(tmp_path / "d", 2, 3.0)
+    (dataset / "no_music").mkdir()
+    soundfile.write(dataset / "no_music" / "silence.wav", np.zeros(3 * RATE), RATE)
+    assert run(dataset, "--evaluate", trained, "--cache", cache, "--json") == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["no_music"]["recall"] == 0.0  # a model without that output cannot
+    assert result["no_music"]["false_alarm"] == 0.0
+    assert result["clips"] == 4
+
+
+def test_a_leaky_split_says_so_everywhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    small_store(tmp_path / "s.npz")
+    words = ("--out", tmp_path / "m", "--recipe", "seed", "--split", "segment", "--epochs", "1")
+    assert run(tmp_path / "s.npz", *words) == 0
+    assert "LEAKS" in said(capfd)
+    assert "LEAKS" in (tmp_path / "m" / "report" / "report.md").read_text()
+    assert "LEAKS" in (tmp_path / "m" / "README.md").read_text()
+    training = read_description(tmp_path / "m").training
+    assert (training["split"], training["leaks"]) == ("segment", True)
+
+
+def test_the_seed_recipe_runs_at_a_stores_own_hop_and_exports_json(tmp_path: Path) -> None:
+    store = small_store(tmp_path / "s.npz")
+    words = ("--out", tmp_path / "m", "--recipe", "seed", "--epochs", "1", "--export-json", tmp_path / "d.json")
+    assert run(tmp_path / "s.npz", *words) == 0
+    description = read_description(tmp_path / "m")
+    assert description.front_end.hop_length == store.front_end.hop_length
+    exported: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
+    assert exported["mapping"] == ["high", "low"]
+    assert exported["labels"] == [0, 1] * 6
+    assert np.array(exported["mfcc"]).shape == (12, description.window_frames, description.front_end.n_mfcc)
+
+
+def test_a_broken_file_is_named_and_never_fatal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], trained: Path
+) -> None:
+    dataset = write_dataset(tmp_path / "d", 2, 3.0)
+    (dataset / "tone" / "broken.mp3").write_bytes(b"no music at all")
+    assert run(dataset, "--evaluate", trained, "--cache", tmp_path / "c", "--json") == 0
+    captured = capfd.readouterr()
+    assert [line for line in captured.err.splitlines() if "broken.mp3" in line]
+    assert json.loads(captured.out)["clips"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "DATASET"),
+        (["DATA"], "--out DIR"),
+        (["DATA", "--out", "NEW", "--split", "random"], "--split"),
+        (["DATA", "--out", "NEW", "--epochs", "0"], "'0' is not a whole number"),
+        (["DATA", "--out", "NEW", "--recipe", "best"], "--recipe"),
+        (["DATA", "--out", "NEW", "--part", "test"], "--part is for --evaluate"),
+        (["DATA", "--evaluate", "MODEL", "--epochs", "3"], "--epochs is for training"),
+        (["DATA", "--evaluate", "MODEL", "--split", "clip"], "--part"),
+        (["DATA", "--evaluate", "nowhere"], "There is no model"),
+        (["nowhere", "--out", "NEW"], "There is no dataset"),
+        (["nowhere.npz", "--out", "NEW"], "There is no"),
+        (["DATA", "--out", "FILE"], "is a file"),
+        (["DATA", "--out", "DATA"], "holds other files"),
+        (["STORE", "--out", "NEW"], "cannot use this feature store"),
+        (["STORE", "--evaluate", "MODEL"], "cannot hear"),
+        (["TINY", "--out", "NEW", "--split", "fault-filtered"], "no train clips|one group only|group"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(
+    words: list[str],
+    sentence: str,
+    tmp_path: Path,
+    trained: Path,
+    dataset: Path,
+    cache: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    import re
+
+    small_store(tmp_path / "store.npz")
+    (tmp_path / "file").write_text("x")
+    places = {
+        "DATA": dataset, "NEW": tmp_path / "new", "MODEL": trained, "FILE": tmp_path / "file",
+        "STORE": tmp_path / "store.npz",
+    }  # fmt: skip
+    if "TINY" in words:
+        places["TINY"] = write_dataset(tmp_path / "tiny", 1, 1.0)
+    given = [str(places.get(word, word)) for word in words]
+    assert main([*given, *(["--cache", str(cache)] if words else [])]) == 2
+    lines = said(capfd).splitlines()
+    complaints = [line for line in lines if line.startswith("genre-train: ")]
+    assert len(complaints) == 1
+    assert complaints[0] == lines[-1]
+    assert re.search(sentence, complaints[0])
+    assert "Traceback" not in "".join(lines)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_existing_bundle_is_replaced_whole(tmp_path: Path) -> None:
+    small_store(tmp_path / "s.npz")
+    out = tmp_path / "m"
+    out.mkdir()
+    words = (tmp_path / "s.npz", "--out", out, "--recipe", "seed", "--epochs", "1")
+    assert run(*words) == 0
+    (out / "stray").write_text("x")
+    assert run(*words, "--name", "second") == 0
+    assert read_description(out).name == "second"
+    assert not (out / "stray").exists()
+
+
+def test_help_and_version_do_not_wait_for_tensorflow() -> None:
+    script = (
+        "import sys\nfrom training.cli import main\ntry:\n    main([sys.argv[1]])\nexcept SystemExit as end:\n"
+        "    assert end.code == 0\nheavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    for option in ("--help", "--version"):
+        done = subprocess.run([sys.executable, "-c", script, option], capture_output=True, text=True, check=True)
+        assert "genre-train" in done.stdout
+        assert done.stderr == ""
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "tensorflow" else found(name, *rest)
+    )
+    assert run(tmp_path, "--out", tmp_path / "m") == 2
+    assert "pip install 'genre-live[train]'" in said(capfd)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to a child there")
+def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(tmp_path: Path) -> None:
+    small_store(tmp_path / "s.npz")
+    words = [sys.executable, "-m", "training.cli", str(tmp_path / "s.npz"), "--out", str(tmp_path / "m")]
+    words += ["--recipe", "seed", "--batch-size", "4"]
+    checkpoint = tmp_path / ".m.training" / "checkpoint.npz"
+    process = subprocess.Popen([*words, "--epochs", "10000"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == "genre-train: Interrupted: run it again with --resume to go on."
+    assert "Traceback" not in errors
+    assert checkpoint.exists()
+    assert not (tmp_path / "m").exists()
+    assert main([*words[3:], "--epochs", "9999", "--resume"]) == 2  # other options than the interrupted run's

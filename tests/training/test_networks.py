@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from live.front_end import FrontEndSpec
+from training.bundle import for_one_window, largest_difference, to_litert, write_networks
+from training.networks import conv_lstm_network, inverse_dct, seed_network
+from training.recipes import LIVE, SEED, Recipe
+
+
+def examples(recipe: Recipe, count: int = 12) -> np.ndarray:
+    shape = (count, recipe.window_frames, recipe.front_end.n_mfcc)
+    drawn: np.ndarray = np.random.default_rng(0).normal(0, 40, shape).astype(np.float32)
+    return drawn
+
+
+def shuffled(recipe: Recipe, labels: int) -> keras.Model:
+    """A network whose weights are all random, those that begin as zeros too."""
+    keras.utils.set_random_seed(1)
+    network = recipe.network(recipe.front_end, recipe.window_frames, labels, examples(recipe))
+    generator = np.random.default_rng(1)
+    for variable in network.trainable_variables:
+        variable.assign(variable.numpy() + generator.normal(0, 0.05, variable.shape))
+    return network
+
+
+@pytest.mark.parametrize(("recipe", "labels"), [(LIVE, 11), (SEED, 2)], ids=["live", "seed"])
+def test_litert_gives_what_keras_gives(recipe: Recipe, labels: int) -> None:
+    network = shuffled(recipe, labels)
+    inputs = examples(recipe)
+    probabilities = np.asarray(network.predict_on_batch(inputs))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert np.ptp(probabilities, axis=0).max() > 1e-3  # it listens to its input
+    assert largest_difference(network, to_litert(network), inputs) < 1e-5
+
+
+def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import training.bundle
+    from live.errors import RunningError
+
+    network = shuffled(LIVE, 3)
+    monkeypatch.setattr(training.bundle, "largest_difference", lambda *_: 2e-5)
+    monkeypatch.setattr(training.bundle, "to_litert", lambda _: b"")
+    with pytest.raises(RunningError, match="differs"):
+        write_networks(tmp_path, network, examples(LIVE))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_network_opens_without_code_of_this_package_or_an_optimizer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import training.bundle
+
+    network = shuffled(LIVE, 3)
+    network.compile("adam", "categorical_crossentropy")
+    network.optimizer.build(network.trainable_variables)
+    monkeypatch.setattr(training.bundle, "to_litert", lambda _: b"")
+    monkeypatch.setattr(training.bundle, "largest_difference", lambda *_: 0.0)
+    write_networks(tmp_path, network, examples(LIVE))
+    opened = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    np.testing.assert_allclose(opened(examples(LIVE)), network(examples(LIVE)), atol=1e-6)
+    assert not opened.compiled
+    assert not any(isinstance(layer, keras.layers.Lambda) for layer in opened.layers)
+
+
+def test_the_single_window_network_is_the_same_network() -> None:
+    network = shuffled(LIVE, 4)
+    single = for_one_window(network)
+    assert single.input_shape == (1, 34, 96)
+    one = examples(LIVE)[:1]
+    np.testing.assert_allclose(single(one), network(one), atol=1e-6)
+
+
+def test_level_does_not_matter_to_the_live_network() -> None:
+    network = shuffled(LIVE, 4)
+    quiet = examples(LIVE)
+    loud = quiet.copy()
+    loud[:, :, 0] += 20 * np.sqrt(96)  # 20 dB in every band
+    np.testing.assert_allclose(network(quiet), network(loud), atol=1e-4)
+
+
+def test_the_inverse_dct_gives_the_levels_back() -> None:
+    spec = FrontEndSpec()
+    from live.front_end import dct_matrix
+
+    levels = np.random.default_rng(0).normal(-40, 20, (5, 96))
+    coefficients = levels @ dct_matrix(96, 96)
+    pairs = levels.reshape(5, 48, 2).mean(axis=2)
+    np.testing.assert_allclose(coefficients @ inverse_dct(spec, 48), pairs, atol=1e-4)
+
+
+def test_the_seed_network_is_the_one_the_project_grew_out_of() -> None:
+    network = seed_network(SEED.front_end, 126, 10, examples(SEED))
+    assert network.input_shape == (None, 126, 13)
+    assert [layer.units for layer in network.layers if hasattr(layer, "units")] == [64, 64, 64, 10]
+
+
+@pytest.mark.parametrize(("n_mels", "n_mfcc"), [(96, 96), (64, 20), (40, 40)])
+def test_the_live_network_takes_other_front_ends(n_mels: int, n_mfcc: int) -> None:
+    spec = FrontEndSpec(n_mels=n_mels, n_mfcc=n_mfcc)
+    inputs = np.random.default_rng(0).normal(0, 9, (3, 20, n_mfcc)).astype(np.float32)
+    network = conv_lstm_network(spec, 20, 5, inputs)
+    assert network(inputs).shape == (3, 5)
