@@ -267,6 +267,7 @@ class _Painter:
         self.theme = frame.theme
         self.extras = frame.extras
         self.memory = frame.memory
+        self.values = dict(zip(frame.snapshot.genres, at_rest(frame.snapshot).bars, strict=True))
         self.glyphs = glyphs
         self.colored = colored
         self.width = width
@@ -427,7 +428,7 @@ class _Painter:
         if not snapshot.lost_s and not snapshot.skipped_windows:
             yield "nothing lost", theme.faint
         if snapshot.windows:
-            yield f"{snapshot.compute_ms:.1f} ms", theme.faint
+            yield f"{snapshot.compute_ms:.1f} ms a window", theme.faint
         yield self.glyphs.write(printable(snapshot.model_name)), theme.faint
 
     def headline(self) -> _Headline:
@@ -465,7 +466,7 @@ class _Painter:
                 others = [genre for genre in likeliest if genre != verdict.genre][:1]
                 for genre in others:
                     value = verdict.distribution.get(genre, 0.0)
-                    details.append((f" · then {self.name(genre)} {_percent(value)}", theme.quiet, False))
+                    details.append((f" · runner-up {self.name(genre)} {_percent(value)}", theme.quiet, False))
                 color = self.colors.get(verdict.genre, plain)
                 return _Headline(self.name(verdict.genre), color, verdict.confidence, tuple(details))
             case "unsure":
@@ -655,7 +656,8 @@ class _Painter:
         cells = right - share_columns - _VALUE_COLUMNS - row.width
         if cells > 0:
             self.fill(row, value, cells, color)
-        words = _percent(value)
+        # The bar moves smoothly; the number says at once what it moves to.
+        words = _percent(self.values[genre])
         row.to(right - share_columns - len(words))
         value_style = self.style(theme.text, bold=True) if chosen else self.style(theme.quiet)
         row.add(words, value_style)

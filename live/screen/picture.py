@@ -65,7 +65,9 @@ def save_picture(
         legacy_windows=False,
         _environ={},
     )
+    # A picture's last line is cut short at the bottom, so an empty one goes below.
     console.print(render(snapshot, theme=theme, extras=extras), end="")
+    console.line(2)
     picture = console.export_svg(title="genre-live", theme=_picture_theme(theme))
     picture = _BLOCK_TEXT.sub(_rectangles, _FONT_FACE.sub("", picture))
     path = Path(path)

@@ -264,7 +264,7 @@ def test_source_time_health_share_and_keys_are_shown() -> None:
     assert "Night Train.flac" in header
     assert "file" in header
     assert "1:37 of 3:34" in header
-    assert "1.6 s lost · 3 skipped · 1.4 ms · gtzan-lstm" in footer
+    assert "1.6 s lost · 3 skipped · 1.4 ms a window · gtzan-lstm" in footer
     assert all(f"{key} {action}" in footer for key, action in KEYS)
     assert row_with(rows, "▸ rock").rstrip().endswith("50 %")
 
@@ -356,6 +356,13 @@ def test_bars_grow_by_eighths_of_a_cell() -> None:
     assert {after - before for before, after in pairwise(lengths)} == {0, 1}
     assert lengths[-1] % 8 == 0
     assert lengths[500] == pytest.approx(lengths[-1] / 2, abs=1)
+
+
+def test_numbers_do_not_lag_behind_the_verdict() -> None:
+    motion = Motion()
+    motion.advance(replace(SONG, verdict=WAITING), 0.0)
+    rows = text_of(render(SONG, pose=motion.advance(SONG, 0.1)))
+    assert "71 %" in row_with(rows, "▸ rock")
 
 
 def test_small_screens_show_the_likeliest_genres_in_the_models_order() -> None:
