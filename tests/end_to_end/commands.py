@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import pytest
+
+from live.cli import main
 from tests.event_contract import Recorded, check
 
 TIMEOUT_S = 60.0
@@ -91,3 +94,18 @@ def genre_live(
         finished.stdout.decode(errors="replace"),
         finished.stderr.decode(errors="replace"),
     )
+
+
+def in_this_process(capture: pytest.CaptureFixture[str], *arguments: str | Path) -> Outcome:
+    """Run ``genre-live`` without a process of its own, which is ten times quicker.
+
+    Parameters
+    ----------
+    capture : fixture
+        pytest's ``capfd``.
+    arguments : str or Path
+    """
+    capture.readouterr()
+    status = main([str(argument) for argument in arguments])
+    said = capture.readouterr()
+    return Outcome(status, said.out, said.err)
