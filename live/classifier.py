@@ -7,7 +7,6 @@ are checked before the interpreter sees it.
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import json
 import re
 from collections.abc import Mapping
@@ -18,10 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import models
 from live.errors import BundleError, RunningError
 from live.front_end import Frames, FrontEndSpec, dct_matrix, mfcc
 
 BUNDLE_FORMAT = 1
+SHIPPED = Path(models.__file__).parent
 DESCRIPTION_FILE = "bundle.json"
 NETWORK_FILE = "network.tflite"
 LARGEST_DESCRIPTION = 1_000_000  # bytes
@@ -72,8 +73,7 @@ class BundleDescription:
 
 def shipped_models() -> list[str]:
     """Names of the bundles that ship with the program."""
-    root = importlib.resources.files("models")
-    return sorted(entry.name for entry in root.iterdir() if (entry / DESCRIPTION_FILE).is_file())
+    return sorted(entry.name for entry in SHIPPED.iterdir() if (entry / DESCRIPTION_FILE).is_file())
 
 
 def find_bundle(model: str) -> Path:
@@ -86,7 +86,7 @@ def find_bundle(model: str) -> Path:
     """
     names = shipped_models()
     if model in names:
-        return Path(str(importlib.resources.files("models") / model))
+        return SHIPPED / model
     folder = Path(model)
     if folder.is_dir():
         return folder

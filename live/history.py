@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, deque
 
 from live.events import Event, GapEvent, SummaryEvent, WindowEvent
@@ -58,7 +57,8 @@ class History:
     @property
     def compute_ms(self) -> float:
         """Median time of the latest windows, from samples to verdict."""
-        return statistics.median(self._compute_ms) if self._compute_ms else 0.0
+        times = sorted(self._compute_ms)
+        return times[len(times) // 2] if times else 0.0
 
     def summary(self, duration_s: float, skipped_windows: int) -> SummaryEvent:
         """Sum the session up."""

@@ -7,7 +7,6 @@ variable nothing is sent.
 from __future__ import annotations
 
 import os
-import socket
 
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
 from live.outputs import SOURCE_STATUS, say_verdict
@@ -53,6 +52,8 @@ class ServiceManager:
         """Send a message; a manager that cannot be reached is no reason to stop listening."""
         if not self._address:
             return
+        import socket  # few programs are run by a service manager, and every one would pay for it
+
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
