@@ -37,7 +37,8 @@ examples:
 exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or
 unreadable data.
 """
-NEEDED = ("tensorflow", "sklearn", "matplotlib")
+NEEDED_TO_TRAIN = ("tensorflow", "sklearn", "matplotlib")
+NEEDED_TO_EVALUATE = ("sklearn", "matplotlib")
 SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in training.splits, not imported for --help
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
@@ -123,11 +124,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check_installed() -> None:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+def _check_installed(needed: Sequence[str]) -> None:
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(
-            f"Training needs packages that are not installed ({', '.join(missing)}): run "
+            f"genre-train needs packages that are not installed ({', '.join(missing)}): run "
             "pip install 'genre-live[train]'."
         )
 
@@ -233,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args(words)
         _check_together(arguments)
-        _check_installed()
+        _check_installed(NEEDED_TO_TRAIN if arguments.evaluate is None else NEEDED_TO_EVALUATE)
         with quiet_libraries(enabled=not debug):
             if arguments.evaluate is None:
                 _train(arguments)

@@ -89,10 +89,15 @@ class ConsoleListener(TrainingListener):
         """Print a sentence."""
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
+    def _bars(self) -> Progress:
+        """Bars, which without a terminal would be but empty lines."""
+        shown = self._console.is_terminal
+        return Progress(*_columns(), console=self._console, transient=True, disable=not shown)
+
     @contextmanager
     def progress(self, title: str) -> Iterator[CountProgress]:
         """One bar; it appears with the first count."""
-        with Progress(*_columns(), console=self._console, transient=True) as bars:
+        with self._bars() as bars:
             task: TaskID | None = None
 
             def count(done: int, total: int) -> None:
@@ -106,7 +111,7 @@ class ConsoleListener(TrainingListener):
     @contextmanager
     def fit_progress(self) -> Iterator[FitProgress]:
         """Bars of epochs and batches."""
-        with Progress(*_columns(), console=self._console, transient=True) as bars:
+        with self._bars() as bars:
             yield ConsoleFitProgress(self._console, bars)
 
 

@@ -205,16 +205,17 @@ def validate(network: Any, batches: Any) -> tuple[float, float]:
 
 
 def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float, float]:
-    network.reset_metrics()
-    loss = accuracy = float("nan")
+    sums, windows = np.zeros(2), 0
     batch: Batch
     for batch in batches:
+        network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
         figures = network.train_on_batch(*batch, return_dict=True)
-        loss, accuracy = float(figures["loss"]), float(figures["accuracy"])
-        if not np.isfinite(loss):
+        sums += len(batch[1]) * np.array([float(figures["loss"]), float(figures["accuracy"])])
+        windows += len(batch[1])
+        if not np.isfinite(sums[0]):
             raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
-        progress.step(loss=loss, accuracy=accuracy)
-    return loss, accuracy
+        progress.step(loss=float(sums[0] / windows), accuracy=float(sums[1] / windows))
+    return float(sums[0] / windows), float(sums[1] / windows)
 
 
 def fit(

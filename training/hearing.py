@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from live.classifier import Classifier, calibrated
 from live.events import NO_MUSIC, Verdict
 from live.front_end import FrontEndSpec
 from live.vote import Vote
-from training.augment import Windows, band_widths, microphone_simulation
+from training.augment import band_widths, microphone_simulation
 from training.splits import Segment
 from training.store import FeatureStore
 
@@ -59,7 +60,7 @@ def window_ends(
     ]
 
 
-def mel_level_dbfs(mel_db: Windows, spec: FrontEndSpec) -> float:
+def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) -> float:
     """RMS level of the sound that mel frames were made of, by Parseval, to about 1 dB.
 
     Parameters
@@ -76,7 +77,12 @@ def mel_level_dbfs(mel_db: Windows, spec: FrontEndSpec) -> float:
 
 
 def hear_frames(
-    classifier: Classifier, mel_db: Windows, clip: str, label: str, *, hop_s: float = HOP_S
+    classifier: Classifier,
+    mel_db: npt.NDArray[np.floating[Any]],
+    clip: str,
+    label: str,
+    *,
+    hop_s: float = HOP_S,
 ) -> HeardClip:
     """Hear a stretch of mel frames [shape=(frames, n_mels)] window by window.
 

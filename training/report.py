@@ -236,7 +236,11 @@ def _confusion_table(evaluation: Evaluation) -> str:
 def _follow_sentence(follow: Mapping[str, Any]) -> str:
     if not follow.get("medleys") or follow.get("median_s") is None:
         return "The clips are too short or too few to measure how the vote follows a change of genre."
-    return f"In {follow['medleys']} medleys of two genres, 15 s each, the vote named the second one in time in {follow['followed']:.0%}, half of these within {follow['median_s']:.1f} s of the change."
+    medleys, followed, median_s = follow["medleys"], follow["followed"], follow["median_s"]
+    return (
+        f"In {medleys} medleys of two genres, 15 s each, the vote named the second one in time in "
+        f"{followed:.0%}, half of these within {median_s:.1f} s of the change."
+    )
 
 
 _METHOD = """\

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from live.errors import InputError
 from training.store import FeatureStore
@@ -25,7 +24,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 PARTS: tuple[PartName, ...] = get_args(PartName)
 
 GTZAN_ID = re.compile(r"(blues|classical|country|disco|hiphop|jazz|metal|pop|reggae|rock)\.\d{5}")
-FOLDS = 5  # test and validation are one fifth each, and the rest is for fitting
+FOLDS = 5  # validation and test are one fifth each, or without a test validation is a quarter
 TRIES = 20
 
 LEAK = (
@@ -154,14 +153,17 @@ def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | Non
         notes.append(f"{len(faulty)} GTZAN clips with known faults are left out: {_named(faulty)}.")
     others = [index for index, clip in enumerate(store.clip) if not GTZAN_ID.fullmatch(clip)]
     if others:
-        divided = _divide([store.label[k] for k in others], [store.group[k] for k in others], seed)
+        labels, groups = [store.label[k] for k in others], [store.group[k] for k in others]
+        divided = _divide(labels, groups, seed, with_test="test" in parts)
         for index, part in zip(others, divided, strict=True):
             parts[index] = part
         notes.append(f"{len(others)} clips are not GTZAN's and were divided by group.")
     return parts, tuple(notes)
 
 
-def _divide(labels: Sequence[str], groups: Sequence[str], seed: int) -> list[PartName]:
+def _divide(
+    labels: Sequence[str], groups: Sequence[str], seed: int, *, with_test: bool = True
+) -> list[PartName]:
     """Divide stratified by label, with each group in one part alone."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -172,8 +174,9 @@ def _divide(labels: Sequence[str], groups: Sequence[str], seed: int) -> list[Par
             f"The label {rarest!r} has one group only, which cannot be in training and validation both: "
             "add recordings, or use --split clip."
         )
-    # With fewer groups than folds, each fold is one group; with two there is nothing left for a test.
-    folds = min(FOLDS, fewest)
+    # With two groups there is nothing left for a test.
+    held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
+    folds = min(FOLDS if with_test else FOLDS - 1, fewest)
     indices = np.arange(len(labels))
     best, best_covered = np.zeros(len(labels), dtype=np.int64), -1
     for attempt in range(TRIES):
@@ -183,26 +186,14 @@ def _divide(labels: Sequence[str], groups: Sequence[str], seed: int) -> list[Par
         fold = np.empty(len(labels), dtype=np.int64)
         for number, (_, held) in enumerate(splitter.split(indices, labels, groups)):
             fold[held] = number
-        covered = _labels_covered(labels, fold, folds)
+        covered = len(
+            {(min(number, len(held_out)), label) for number, label in zip(fold, labels, strict=True)}
+        )
         if covered > best_covered:
             best, best_covered = fold, covered
-        if covered == 3 * len(groups_of_label):
+        if covered == (len(held_out) + 1) * len(groups_of_label):
             break
-    return [_part_of_fold(number, folds) for number in best.tolist()]
-
-
-def _part_of_fold(fold: int, folds: int) -> PartName:
-    if fold == 0:
-        return "valid"
-    return "test" if fold == 1 and folds > 2 else "train"
-
-
-def _labels_covered(labels: Sequence[str], fold: npt.NDArray[np.int64], folds: int) -> int:
-    """How many (part, label) pairs have a clip; a part that is not made counts as covered."""
-    pairs = {
-        (_part_of_fold(number, folds), label) for number, label in zip(fold.tolist(), labels, strict=True)
-    }
-    return len(pairs) + (len(set(labels)) if folds == 2 else 0)
+    return [held_out[number] if number < len(held_out) else "train" for number in best.tolist()]
 
 
 def _split_segments(store: FeatureStore, window_frames: int, seed: int) -> Split:

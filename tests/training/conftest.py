@@ -43,7 +43,9 @@ def write_dataset(folder: Path, clips: int, seconds: float) -> Path:
     for label, make in KINDS.items():
         (folder / label).mkdir(parents=True)
         for number in range(clips):
-            soundfile.write(folder / label / f"{label}{number}.wav", make(number, seconds), RATE, subtype="PCM_16")
+            soundfile.write(
+                folder / label / f"{label}{number}.wav", make(number, seconds), RATE, subtype="PCM_16"
+            )
     return folder
 
 
@@ -59,7 +61,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def small_store(path: Path, clips: int = 12, frames: int = 60, spec: FrontEndSpec | None = None) -> FeatureStore:
+def small_store(
+    path: Path, clips: int = 12, frames: int = 60, spec: FrontEndSpec | None = None
+) -> FeatureStore:
     """A store of made-up frames: one label loud at low bands, the other at high ones."""
     spec = spec or FrontEndSpec(n_mels=24, n_mfcc=12)
     generator = np.random.default_rng(0)
@@ -67,7 +71,9 @@ def small_store(path: Path, clips: int = 12, frames: int = 60, spec: FrontEndSpe
     with StoreWriter(path, spec) as writer:
         for number in range(clips):
             label = ("high", "low")[number % 2]
-            levels = (slope if label == "low" else slope[::-1]) + generator.normal(0, 3, (frames, spec.n_mels))
+            levels = (slope if label == "low" else slope[::-1]) + generator.normal(
+                0, 3, (frames, spec.n_mels)
+            )
             writer.add(clip=f"clip{number}", label=label, group=f"artist{number // 2}", mel_db=levels)
     return open_store(path)
 

@@ -157,4 +157,4 @@ def test_the_live_recipes_augmentation_is_seeded_and_leaves_its_input_alone() ->
 def test_silence_and_very_short_windows_survive() -> None:
     silence = np.full((2, 1, SPEC.n_mels), -100, np.float32)
     assert np.isfinite(room_and_microphone(silence, SPEC, np.random.default_rng(0), FITTED)).all()
-    assert RATE == SPEC.sample_rate
+    assert SPEC.sample_rate == RATE

@@ -19,8 +19,8 @@ from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
 
 FIGURES = {
-    "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy", "ece",
-    "clips", "per_genre", "confusion",
+    "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy",
+    "ece", "clips", "per_genre", "confusion",
 }  # fmt: skip
 
 
@@ -126,7 +126,16 @@ def test_a_leaky_split_says_so_everywhere(tmp_path: Path, capfd: pytest.CaptureF
 
 def test_the_seed_recipe_runs_at_a_stores_own_hop_and_exports_json(tmp_path: Path) -> None:
     store = small_store(tmp_path / "s.npz")
-    words = ("--out", tmp_path / "m", "--recipe", "seed", "--epochs", "1", "--export-json", tmp_path / "d.json")
+    words = (
+        "--out",
+        tmp_path / "m",
+        "--recipe",
+        "seed",
+        "--epochs",
+        "1",
+        "--export-json",
+        tmp_path / "d.json",
+    )
     assert run(tmp_path / "s.npz", *words) == 0
     description = read_description(tmp_path / "m")
     assert description.front_end.hop_length == store.front_end.hop_length
@@ -211,15 +220,30 @@ def test_an_existing_bundle_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_help_and_version_do_not_wait_for_tensorflow() -> None:
-    script = (
-        "import sys\nfrom training.cli import main\ntry:\n    main([sys.argv[1]])\nexcept SystemExit as end:\n"
-        "    assert end.code == 0\nheavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'numpy'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
+    script = """
+import sys
+from training.cli import main
+try:
+    main([sys.argv[1]])
+except SystemExit as end:
+    assert end.code == 0
+heavy = {"tensorflow", "keras", "sklearn", "matplotlib", "numpy"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
     for option in ("--help", "--version"):
-        done = subprocess.run([sys.executable, "-c", script, option], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script, option], capture_output=True, text=True, check=True
+        )
         assert "genre-train" in done.stdout
         assert done.stderr == ""
+
+
+def test_what_help_names_is_what_there_is() -> None:
+    from training import cli, recipes, splits
+
+    assert cli.SPLITS == splits.SPLITS
+    assert set(cli.RECIPES) == set(recipes.RECIPES)
+    assert set(cli.PARTS) == {"all", *splits.PARTS}
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -15,16 +15,15 @@ from training.report import risk_and_coverage
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
-    name="test", labels=("blues", "jazz", "no_music", "pop"), front_end=SPEC, window_frames=34, temperature=1.0,
-    sha256={}, vote={},
+    name="test", labels=("blues", "jazz", "no_music", "pop"), front_end=SPEC, window_frames=34,
+    temperature=1.0, sha256={}, vote={},
 )  # fmt: skip
 
 
 def heard(clip: str, label: str, windows: list[list[float]]) -> HeardClip:
     probabilities = np.array(windows, np.float32)
-    return HeardClip(
-        clip, label, probabilities, 3.0 + 0.5 * np.arange(len(windows)), np.full(len(windows), -20.0)
-    )
+    ends_s = np.arange(3.0, 3.0 + 0.5 * len(windows), 0.5)
+    return HeardClip(clip, label, probabilities, ends_s, np.full(len(windows), -20.0))
 
 
 BLUES, JAZZ, NOTHING, POP = np.eye(4).tolist()
@@ -108,7 +107,9 @@ def test_balanced_accuracy_is_scikit_learns() -> None:
     measures = measure(clips, DESCRIPTION)
     true = [clip.label for clip in clips]
     genres = [0, 1, 3]
-    said = [DESCRIPTION.labels[genres[int(clip.probabilities[:, genres].mean(axis=0).argmax())]] for clip in clips]
+    said = [
+        DESCRIPTION.labels[genres[int(clip.probabilities[:, genres].mean(axis=0).argmax())]] for clip in clips
+    ]
     expected = balanced_accuracy_score(true, said)
     assert measures.figures["clip_balanced_accuracy"] == pytest.approx(expected, abs=1e-4)
 

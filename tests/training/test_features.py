@@ -178,7 +178,9 @@ def test_a_decoder_that_crashes_costs_one_file(tmp_path: Path, monkeypatch: pyte
     assert "crashed" in features.skipped[0]
 
 
-def test_the_cache_is_where_the_platform_keeps_such_things(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_where_the_platform_keeps_such_things(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "genre-live"

@@ -34,7 +34,13 @@ def adam(steps: int) -> Any:
 
 
 RECIPE = replace(
-    LIVE, front_end=SPEC, network=tiny_network, optimizer=adam, augment=None, context_frames=0, crops_per_clip=4
+    LIVE,
+    front_end=SPEC,
+    network=tiny_network,
+    optimizer=adam,
+    augment=None,
+    context_frames=0,
+    crops_per_clip=4,
 )
 
 
@@ -44,7 +50,7 @@ class Interrupting(FitProgress):
     def __init__(self, after_steps: int) -> None:
         self.left = after_steps
 
-    def step(self, *, loss: float, accuracy: float) -> None:
+    def step(self, *, loss: float, accuracy: float) -> None:  # noqa: ARG002
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt

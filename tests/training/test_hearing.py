@@ -67,9 +67,10 @@ def test_windows_hold_only_frames_that_are_complete() -> None:
 
 
 def test_levels_come_from_mel_frames() -> None:
-    for samples in (hiss(0, 3), tone(0, 3), 0.01 * tone(1, 3)):
+    for sound in (hiss(0, 3), tone(0, 3), 0.01 * tone(1, 3)):
+        samples = sound.astype(np.float32)
         expected = 10 * np.log10(np.mean(np.square(samples, dtype=np.float64)))
-        found = mel_level_dbfs(MelFrames(SPEC).feed(samples).astype(np.float32), SPEC)
+        found = mel_level_dbfs(MelFrames(SPEC).feed(samples), SPEC)
         assert abs(found - expected) < 1.5
 
 

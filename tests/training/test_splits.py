@@ -15,7 +15,9 @@ from training.store import FeatureStore
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
 
 
-def fake_store(clips: list[str], labels: list[str], groups: list[str] | None = None, frames: int = 50) -> FeatureStore:
+def fake_store(
+    clips: list[str], labels: list[str], groups: list[str] | None = None, frames: int = 50
+) -> FeatureStore:
     return FeatureStore(
         path=Path("fake.npz"),
         clip=tuple(clips),
