@@ -106,7 +106,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     """Run one session from the arguments, to its end."""
     from live.classifier import Classifier, find_bundle
     from live.connections import Connections
-    from live.outputs import JsonLines, PlainLines, say_summary
+    from live.outputs import JsonLines, PlainLines, say_summary, write_line
     from live.service import ServiceManager
     from live.session import Session
 
@@ -130,16 +130,18 @@ def _listen(arguments: argparse.Namespace) -> None:
     )
     connections.start()
     session.start()
-    with contextlib.suppress(_Stop):
-        if on_screen:
-            _show(session)
-        else:
-            _wait(session, service)
-    session.stop()
-    session.ended.wait()
-    connections.close()
+    try:
+        with contextlib.suppress(_Stop):
+            if on_screen:
+                _show(session)
+            else:
+                _wait(session, service)
+    finally:
+        session.stop()
+        session.ended.wait()
+        connections.close()
     if on_screen and session.summary is not None:
-        print(say_summary(session.summary))
+        write_line(sys.stdout, say_summary(session.summary))
     if session.failure is not None:
         raise session.failure
     for warning in session.warnings():
@@ -166,6 +168,7 @@ def _can_draw() -> bool:
 
 def _show(session: Session) -> None:
     """Draw the session on the terminal until it ends, and heed the keys."""
+    from live.outputs import nobody_reads
     from live.screen import Screen
 
     def on_key(key: str) -> str | None:
@@ -185,7 +188,7 @@ def _show(session: Session) -> None:
                     return f"The picture cannot be saved here: {error.strerror}"
         return None
 
-    with Screen() as screen:
+    with nobody_reads(), Screen() as screen:
         screen.run(lambda: session.snapshot, session.ended, on_key)
 
 
@@ -205,7 +208,10 @@ def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     elif arguments.report is not None:
         from live.report import write_report
 
-        print(f"Wrote {write_report(arguments.report, arguments.output)}.")
+        report = write_report(arguments.report, arguments.output)
+        if report.complaint is not None:
+            _say(report.complaint)
+        print(f"Wrote {report.path}.")
     elif arguments.output is not None:
         raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:
@@ -247,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _do(arguments, given)
     except (KeyboardInterrupt, _Stop):
         return 0
-    except BrokenPipeError:  # whoever read the output has had enough
+    except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except GenreLiveError as error:

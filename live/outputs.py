@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from typing import TextIO
 
 from live.errors import RunningError
@@ -53,6 +56,17 @@ def say_summary(summary: SummaryEvent) -> str:
     return "; ".join(parts) + "."
 
 
+@contextlib.contextmanager
+def nobody_reads() -> Iterator[None]:
+    """Turn the error of a terminal that was closed into that of a pipe that was: BrokenPipeError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise BrokenPipeError(error.errno, error.strerror) from error
+        raise
+
+
 def write_line(stream: TextIO, line: str) -> None:
     """Write a line to standard output, at once.
 
@@ -64,8 +78,9 @@ def write_line(stream: TextIO, line: str) -> None:
         When it cannot be written for another reason.
     """
     try:
-        stream.write(line + "\n")
-        stream.flush()
+        with nobody_reads():
+            stream.write(line + "\n")
+            stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
