@@ -71,6 +71,9 @@ class _SoundFileDecoder:
         self._error = soundfile.LibsndfileError
         self._name = path.name
         self._file = soundfile.SoundFile(str(path))
+        # Else soundfile seeks after each read to where it is already, and an MP3 decoder that is told to
+        # seek starts afresh: every block would begin with a few garbled hundredths of a second.
+        self._file.seekable = lambda: False
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         frames: int = self._file.frames
