@@ -159,7 +159,7 @@ def test_music_is_heard_as_what_it_is(bundle: Path) -> None:
     """A song that the model may have been trained on: the path to the verdict is tested, not the model."""
     if bundle.name == "untrained":
         pytest.skip("No model ships yet.")
-    song = gtzan_recording("classical", 3)
+    song = gtzan_recording("classical")
     session = genre_live("--file", song, "--speed", "max", "--json", model=bundle).session()
     assert session.genre == "classical"
 
