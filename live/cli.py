@@ -55,7 +55,6 @@ def _list_devices() -> None:
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[None]:
     """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once."""
-
     asked_s = 0.0
 
     def end_at_once(_number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,134 @@
+"""The command on a real terminal: it draws, heeds keys, and leaves all as it found it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+import soundfile
+
+if sys.platform == "win32":
+    pytest.skip("there are no pseudo-terminals on Windows", allow_module_level=True)
+
+import fcntl
+import termios
+
+PATIENCE_S = 60.0
+LEAVES_SECOND_PAGE = b"\x1b[?1049l"
+SHOWS_CURSOR = b"\x1b[?25h"
+
+
+class Terminal:
+    """A terminal of 80 by 24 with genre-live in it."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.end, inner = os.openpty()
+        termios.tcsetwinsize(self.end, (24, 80))
+        self.settings = termios.tcgetattr(inner)
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "live.cli", *arguments],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # keys are read in front only
+        )
+        self.inner = inner
+        self.seen = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        for descriptor in (self.end, self.inner):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def wait_for(self, words: bytes) -> None:
+        """Read until ``words`` were drawn."""
+        while words not in self.seen:
+            ready, _, _ = select.select([self.end], [], [], PATIENCE_S)
+            assert ready, f"{words!r} was not drawn; the last was {self.seen[-500:]!r}"
+            self.seen += os.read(self.end, 65_536)
+
+    def press(self, key: bytes) -> None:
+        os.write(self.end, key)
+
+    def read_to_its_end(self) -> int:
+        """Read all that comes until the process has ended; gives its exit status."""
+        while self.process.poll() is None or select.select([self.end], [], [], 0)[0]:
+            if select.select([self.end], [], [], 0.05)[0]:
+                self.seen += os.read(self.end, 65_536)
+        return self.process.returncode
+
+    def close(self) -> None:
+        """Close the terminal, as when its window is closed."""
+        os.close(self.inner)
+        os.close(self.end)
+        self.end = self.inner = -1
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    path = tmp_path / "song.wav"
+    time_s = np.arange(60 * 22_050) / 22_050
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 440 * time_s) * (time_s % 0.5 < 0.25), 22_050)
+    return path
+
+
+@pytest.fixture
+def terminal(song: Path) -> Iterator[Terminal]:
+    with Terminal("--file", str(song)) as terminal:
+        terminal.wait_for(b"song.wav")
+        yield terminal
+
+
+@pytest.mark.parametrize("way", ["q", "ctrl-c", "SIGTERM"])
+def test_it_ends_with_a_summary_and_a_terminal_as_it_was(terminal: Terminal, way: str) -> None:
+    if way == "SIGTERM":
+        terminal.process.send_signal(signal.SIGTERM)
+    elif way == "ctrl-c":
+        terminal.process.send_signal(signal.SIGINT)
+    else:
+        terminal.press(b"q")
+    assert terminal.read_to_its_end() == 0
+    after = terminal.seen[terminal.seen.rindex(LEAVES_SECOND_PAGE) :]
+    assert b"Listened for" in after
+    assert SHOWS_CURSOR in terminal.seen
+    assert termios.tcgetattr(terminal.inner) == terminal.settings
+    assert b"Traceback" not in terminal.seen
+    assert b"Listened for 1:00" not in terminal.seen  # it did not just run to the end
+
+
+def test_a_closed_terminal_ends_it_with_a_whole_log(song: Path, tmp_path: Path) -> None:
+    log = tmp_path / "session.jsonl"
+    with Terminal("--file", str(song), "--log", str(log)) as terminal:
+        terminal.wait_for(b"song.wav")
+        terminal.close()
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.process.wait(PATIENCE_S) == 0
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert events[-1]["event"] == "summary"
+
+
+def test_space_halts_a_file_and_starts_it_again(terminal: Terminal) -> None:
+    terminal.press(b" ")
+    terminal.wait_for(b"paused")
+    terminal.press(b" ")
+    terminal.wait_for(b"0:08")
+    terminal.press(b"q")
+    assert terminal.read_to_its_end() == 0
+    assert b"Listened for 1:00" not in terminal.seen
