@@ -61,7 +61,7 @@ def test_the_events_are_the_same_each_time_compute_time_aside(bundle: Path, tmp_
 
 
 def test_the_pace_changes_nothing_but_the_time_it_takes(bundle: Path, tmp_path: Path) -> None:
-    path = write_tune(tmp_path / "tune.wav", 8, rate=44_100)
+    path = write_tune(tmp_path / "tune.mp3", 8, rate=44_100)  # of which blocks are no wholes
     paced, unpaced = (
         genre_live("--file", path, "--speed", speed, "--json", model=bundle).session()
         for speed in ("20", "max")

@@ -1,0 +1,222 @@
+"""However it ends, it ends well: summed up, with the right exit status, without a word too many."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.end_to_end.commands import Outcome, command
+from tests.event_contract import check, parse_line
+from tests.sounds import ffmpeg, tune, write_tune
+
+TIMEOUT_S = 60.0
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals.")
+
+
+@contextlib.contextmanager
+def running(
+    arguments: Sequence[str | Path], bundle: Path, *, stdin: int | None = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[str]]:
+    """A genre-live beside the test."""
+    with subprocess.Popen(
+        [*command(), "--model", str(bundle), "--json", *map(str, arguments)],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _write(pipe: IO[str], content: bytes) -> None:
+    """Write bytes to a pipe that was opened for text."""
+    while content:
+        content = content[os.write(pipe.fileno(), content) :]
+
+
+def rest(process: subprocess.Popen[str], lines: Sequence[str] = ()) -> Outcome:
+    """Wait for the end; ``lines`` were read before it."""
+    out, error = process.communicate(timeout=TIMEOUT_S)
+    return Outcome(process.returncode, "".join(lines) + out, error)
+
+
+def until_first_window(process: subprocess.Popen[str]) -> list[str]:
+    """Read lines up to the first window's."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if parse_line(line.rstrip("\n"))["event"] == "window":
+            return lines
+    pytest.fail(f"It ended before it heard a window: {lines}")
+
+
+@needs_signals
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_with_a_summary(name: str, bundle: Path, tmp_path: Path) -> None:
+    path, log = write_tune(tmp_path / "tune.wav", 60), tmp_path / "log.jsonl"
+    with running(["--file", path, "--speed", "5", "--log", log], bundle) as process:
+        lines = until_first_window(process)
+        process.send_signal(getattr(signal, name))
+        outcome = rest(process, lines)
+    session = outcome.session()
+    assert outcome.error == ""
+    assert 0 < session.summary["duration_s"] < 60
+    check(log.read_text().splitlines())
+
+
+@needs_signals
+def test_the_same_signal_twice_at_once_as_timeout_sends_it_ends_it_with_a_summary(
+    bundle: Path, tmp_path: Path
+) -> None:
+    path = write_tune(tmp_path / "tune.wav", 60)
+    with running(["--file", path, "--speed", "5"], bundle) as process:
+        lines = until_first_window(process)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        rest(process, lines).session()
+
+
+@needs_signals
+def test_a_pipe_that_says_nothing_more_does_not_keep_it_from_ending(bundle: Path, tmp_path: Path) -> None:
+    """A thread that waits for the pipe must not make Python abort at its exit."""
+    stream = write_tune(tmp_path / "tune.wav", 10).read_bytes()[:300_000]
+    for arguments, ask in ((["--duration", "4"], False), ([], True)):
+        with running(["--file", "-", "--speed", "max", *arguments], bundle, stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            _write(process.stdin, stream)
+            lines = until_first_window(process)
+            if ask:
+                process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            lines += process.stdout.readlines()
+            outcome = Outcome(process.wait(TIMEOUT_S), "".join(lines), process.stderr.read())
+            process.stdin.close()
+        assert outcome.error == ""
+        outcome.session()
+
+
+@needs_signals
+def test_a_writer_that_dies_ends_the_session_of_what_came_before(bundle: Path) -> None:
+    """The header promises more: the stream just ends."""
+    header_and_sound = _wav_stream(seconds=4)
+    with running(["--file", "-", "--speed", "max"], bundle, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        _write(process.stdin, header_and_sound)
+        process.stdin.close()
+        process.stdin = None
+        session = rest(process).session()
+    assert session.summary["duration_s"] == pytest.approx(4.0)
+
+
+def _wav_stream(seconds: float) -> bytes:
+    content = (tune(seconds) * 32_767).astype("<i2").tobytes()
+    form = b"fmt \x10\x00\x00\x00\x01\x00\x01\x00" + (22_050).to_bytes(4, "little")
+    form += (44_100).to_bytes(4, "little") + b"\x02\x00\x10\x00"
+    return b"RIFF\xff\xff\xff\xffWAVE" + form + b"data\xff\xff\xff\xff" + content
+
+
+def test_nobody_reads_its_output_any_more(bundle: Path, tmp_path: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 60)
+    with running(["--file", path, "--speed", "20"], bundle) as process:
+        until_first_window(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(TIMEOUT_S) == 0
+
+
+def shell(script: str, bundle: Path, *arguments: str | Path) -> Outcome:
+    """Run a shell's script in which ``"$@"`` is the command."""
+    finished = subprocess.run(
+        ["sh", "-c", script, "sh", *command(), "--model", str(bundle), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return Outcome(finished.returncode, finished.stdout, finished.stderr)
+
+
+@needs_signals
+def test_standard_streams_that_are_closed_are_no_reason_to_fail(bundle: Path, tmp_path: Path) -> None:
+    path, log = write_tune(tmp_path / "tune.wav", 4), tmp_path / "log.jsonl"
+    listen = ("--file", path, "--speed", "max", "--json", "--log", log)
+    closed = shell('"$@" >&-', bundle, *listen)
+    assert (closed.status, closed.out, closed.error) == (0, "", "")
+    check(log.read_text().splitlines())
+    log.unlink()
+    shell('"$@" 2>&- <&-', bundle, *listen).session()
+    check(log.read_text().splitlines())
+
+
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full.")
+
+
+@needs_full_device
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_an_output_that_is_full_is_an_error_while_running(
+    arguments: list[str], bundle: Path, tmp_path: Path
+) -> None:
+    path = write_tune(tmp_path / "tune.wav", 4)
+    outcome = shell('"$@" >/dev/full', bundle, "--file", path, "--speed", "max", *arguments)
+    assert outcome.status == 1
+    assert "cannot be written" in outcome.sentence()
+
+
+@needs_full_device
+def test_a_log_that_is_full_is_an_error_while_running(bundle: Path, tmp_path: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 4)
+    outcome = shell('"$@"', bundle, "--file", path, "--speed", "max", "--json", "--log", "/dev/full")
+    assert outcome.status == 1
+    assert "/dev/full" in outcome.sentence()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind.")
+def test_a_disk_that_fills_up_leaves_a_log_of_whole_lines(bundle: Path, tmp_path: Path) -> None:
+    path, log = write_tune(tmp_path / "tune.wav", 20), tmp_path / "log.jsonl"
+    # A limit on the size of files, in blocks of 512 bytes: the 10th block ends in the midst of a line.
+    outcome = shell(
+        'ulimit -f 10; trap "" XFSZ; exec "$@"',
+        bundle,
+        "--file",
+        path,
+        "--speed",
+        "max",
+        "--json",
+        "--log",
+        log,
+    )
+    assert outcome.status == 1
+    assert str(log.name) in outcome.sentence()
+    content = log.read_text()
+    assert content.endswith("\n")
+    assert [parse_line(line)["event"] for line in content.splitlines()][:2] == ["start", "window"]
+
+
+@needs_signals
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no named pipes.")
+def test_an_ffmpeg_that_it_started_does_not_outlive_it(bundle: Path, tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil comes with the [dev] extra")
+    path = tmp_path / "long.m4a"
+    ffmpeg("-i", write_tune(tmp_path / "tune.wav", 120), "-c:a", "aac", path)
+    with running(["--file", path, "--speed", "5"], bundle) as process:
+        lines = until_first_window(process)
+        (child,) = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGTERM)
+        rest(process, lines).session()
+        assert psutil.wait_procs([child], timeout=TIMEOUT_S)[1] == []
