@@ -23,7 +23,7 @@ def verdict(
 ) -> Verdict:
     """Say a genre, or with none of them a state."""
     likely = genre if genre is not None else labels[0]
-    rest = (1 - confidence) / (len(labels) - 1)
+    rest = round((1 - confidence) / (len(labels) - 1), 6)
     distribution = {label: confidence if label == likely else rest for label in labels}
     return Verdict(state or ("genre" if genre is not None else "unsure"), genre, confidence, distribution)
 

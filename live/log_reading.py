@@ -1,0 +1,195 @@
+"""Reads back what ``--log`` wrote, line by line, whatever else the file holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from live.errors import InputError
+from live.events import (
+    Event,
+    GapEvent,
+    GapReason,
+    SourceEvent,
+    SourceKind,
+    SourceStatus,
+    StartEvent,
+    SummaryEvent,
+    Verdict,
+    VoteState,
+    WindowEvent,
+)
+
+LONGEST_LINE = 1_000_000  # bytes; a model with a thousand labels stays far below
+FOREIGN_AFTER_LINES = 100  # without a single event among them
+LATEST_TIME_S = 1e10
+
+
+def _number(value: Any, lowest: float = -1e12, highest: float = 1e12) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError("not a number")
+    if not lowest <= value <= highest:
+        raise ValueError("out of range")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _one_of(value: Any, choices: Any) -> Any:
+    if value not in get_args(choices):
+        raise ValueError("not one of the words that stand here")
+    return value
+
+
+def _time(values: Mapping[str, Any]) -> float:
+    return _number(values["time_s"], 0.0, LATEST_TIME_S)
+
+
+def _distribution(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or not value:
+        raise TypeError("not a distribution")
+    return {_text(label): _number(share, 0.0, 1.0) for label, share in value.items()}
+
+
+def _genre(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def event_from_dict(values: Any) -> Event:
+    """Make an event from its JSON object: the reverse of its ``to_dict``.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        When it is the object of no event.
+    """
+    if not isinstance(values, dict):
+        raise TypeError("not an object")
+    match values.get("event"):
+        case "start":
+            source, model = values["source"], values["model"]
+            return StartEvent(
+                source_kind=_one_of(source["kind"], SourceKind),
+                source_name=_text(source["name"]),
+                sample_rate=int(_number(source["sample_rate"], 1)),
+                model_name=_text(model["name"]),
+                labels=tuple(_text(label) for label in model["labels"]),
+                window_s=_number(values["window_s"], 0.0),
+                hop_s=_number(values["hop_s"], 0.0),
+            )
+        case "window":
+            vote = values["vote"]
+            return WindowEvent(
+                time_s=_time(values),
+                probabilities=_distribution(values["probabilities"]),
+                level_dbfs=_number(values["level_dbfs"]),
+                compute_ms=_number(values["compute_ms"]),
+                vote=Verdict(
+                    state=_one_of(vote["state"], VoteState),
+                    genre=_genre(vote["genre"]),
+                    confidence=_number(vote["confidence"], 0.0, 1.0),
+                    distribution=_distribution(vote["distribution"]),
+                ),
+                partial=values.get("partial") is True,
+            )
+        case "gap":
+            lost_s = _number(values["lost_s"], 0.0, LATEST_TIME_S)
+            return GapEvent(_time(values), lost_s, _one_of(values["reason"], GapReason))
+        case "source":
+            return SourceEvent(_time(values), _one_of(values["status"], SourceStatus))
+        case "summary":
+            return SummaryEvent(
+                duration_s=_number(values["duration_s"], 0.0, LATEST_TIME_S),
+                windows=int(_number(values["windows"], 0)),
+                skipped_windows=int(_number(values["skipped_windows"], 0)),
+                lost_s=_number(values["lost_s"], 0.0),
+                genre=_genre(values["genre"]),
+                share={_text(genre): _number(share, 0.0, 1.0) for genre, share in values["share"].items()},
+            )
+    raise ValueError("no event")
+
+
+class LogReader:
+    """The events of a log, in order, in bounded memory.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    broken : list of int
+        Numbers of the first lines that hold no event, counted from 1.
+    broken_lines : int
+        How many such lines there are.
+    """
+
+    MOST_NAMED = 10
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.broken: list[int] = []
+        self.broken_lines = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Read the file from its start to its end.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read, or is no log.
+        """
+        self.broken.clear()
+        self.broken_lines = events = 0
+        try:
+            with self._path.open("rb") as file:
+                number = 0
+                while line := file.readline(LONGEST_LINE):
+                    number += 1
+                    is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+                    while not is_whole and (rest := file.readline(LONGEST_LINE)):
+                        is_whole, line = rest.endswith(b"\n"), b""
+                    event = self._parse(line)
+                    if event is not None:
+                        events += 1
+                        yield event
+                    elif line.strip() or not is_whole or not line:
+                        self.broken_lines += 1
+                        if len(self.broken) < self.MOST_NAMED:
+                            self.broken.append(number)
+                    if events == 0 and number >= FOREIGN_AFTER_LINES:
+                        break
+        except FileNotFoundError:
+            raise InputError(f"There is no log {self._path}: check the path.") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"The log {self._path} cannot be read: {reason}.") from None
+        if events == 0:
+            raise InputError(
+                f"{self._path} is no session log: give a file of JSON lines that genre-live --log wrote."
+            )
+
+    @staticmethod
+    def _parse(line: bytes) -> Event | None:
+        try:
+            return event_from_dict(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+
+    @property
+    def complaint(self) -> str | None:
+        """A sentence that names the broken lines, if there are any."""
+        if not self.broken_lines:
+            return None
+        numbers = ", ".join(str(number) for number in self.broken)
+        more = ", …" if self.broken_lines > len(self.broken) else ""
+        lines = "Line" if self.broken_lines == 1 else f"{self.broken_lines} lines"
+        where = f" {numbers}" if self.broken_lines == 1 else f" ({numbers}{more})"
+        return f"{lines}{where} of {self._path} cannot be read: left out."
