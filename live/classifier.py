@@ -6,6 +6,7 @@ are checked before the interpreter sees it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 import models
-from live.errors import BundleError, RunningError
+from live.errors import BundleError, RunningError, one_line
 from live.front_end import Frames, FrontEndSpec, dct_matrix, mfcc
 
 BUNDLE_FORMAT = 1
@@ -29,6 +30,7 @@ LARGEST_DESCRIPTION = 1_000_000  # bytes
 LARGEST_NETWORK = 64_000_000  # bytes
 LONGEST_WINDOW_S = 60.0
 MOST_LABELS = 1_000
+LONGEST_REASON = 200  # characters
 LABEL_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 Probabilities = npt.NDArray[np.float32]
@@ -88,8 +90,9 @@ def find_bundle(model: str) -> Path:
     if model in names:
         return SHIPPED / model
     folder = Path(model)
-    if folder.is_dir():
-        return folder
+    with contextlib.suppress(OSError):  # a name too long, a folder that may not be entered
+        if folder.is_dir():
+            return folder
     known = ", ".join(names) or "none"
     raise BundleError(
         f"There is no model {model!r}: give a folder that genre-train made, or a shipped model ({known})."
@@ -173,7 +176,10 @@ def read_description(folder: Path) -> BundleDescription:
     except KeyError as error:
         raise BundleError(f"The bundle {folder} is broken: its {DESCRIPTION_FILE} has no {error}.") from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {error}.") from None
+        reason = one_line(str(error))
+        if len(reason) > LONGEST_REASON:  # it may quote what a stranger wrote
+            reason = reason[:LONGEST_REASON] + "…"
+        raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {reason}.") from None
 
 
 class Classifier:
