@@ -1,3 +1,24 @@
-"""Everything that runs while music plays: source → ring buffer → front end → classifier → vote → screen."""
+"""Everything that runs while music plays: source → ring buffer → front end → classifier → vote → screen.
+
+From Python: ``live.listen``, ``live.classify_file`` and ``live.Session``; see ``live.api``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from live.api import FileResult, Session, classify_file, listen
 
 __version__ = "0.1.0"
+
+__all__ = ["FileResult", "Session", "__version__", "classify_file", "listen"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what was asked for only now: the command and its version must not wait for NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import live.api
+
+    return getattr(live.api, name)

@@ -197,7 +197,7 @@ def test_a_session_without_a_window_says_so(tmp_path: Path, events: list[Event])
 
 
 def test_the_command_writes_the_page_and_names_broken_lines(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("plotly")
     log = write_log(tmp_path / "log.jsonl", *session())
@@ -205,7 +205,7 @@ def test_the_command_writes_the_page_and_names_broken_lines(
         file.write("{\n")
     output = tmp_path / "page.htm"
     assert cli.main(["--report", str(log), "-o", str(output)]) == 0
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert said.out == f"Wrote {output}.\n"
     assert said.err == f"genre-live: Line 85 of {log} cannot be read: left out.\n"
     assert "Line 85" in output.read_text(encoding="utf-8")

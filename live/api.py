@@ -1,0 +1,375 @@
+"""genre-live from Python: listen to a microphone, classify a file, or feed samples of your own.
+
+What stands here is reached from the package itself: ``live.listen``, ``live.classify_file``,
+``live.Session``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from live.analyser import Analyser
+from live.arguments import DEFAULT_MODEL
+from live.classifier import Classifier, find_bundle
+from live.events import Event, GapReason, Verdict, WindowEvent
+from live.session import Session as ThreadedSession
+from live.snapshot import Stretch
+from live.sources import AudioFile
+
+MOST_WAITING = 1_000  # windows that a slow loop may lag behind
+LONGEST_HOP_S, LONGEST_SMOOTH_S = 60.0, 3_600.0
+
+Block = npt.ArrayLike
+
+
+def _open_model(model: str | PathLike[str]) -> Classifier:
+    return Classifier(find_bundle(str(model)))
+
+
+def _check(hop_s: float, smooth_s: float) -> None:
+    if not 0.05 <= hop_s <= LONGEST_HOP_S:
+        raise ValueError(f"hop_s must be from 0.05 to {LONGEST_HOP_S:g}, not {hop_s!r}")
+    if not 0.1 <= smooth_s <= LONGEST_SMOOTH_S:
+        raise ValueError(f"smooth_s must be from 0.1 to {LONGEST_SMOOTH_S:g}, not {smooth_s!r}")
+
+
+class _Mailbox:
+    """Windows on their way from the listening thread to the caller's; the newest push out the oldest."""
+
+    def __init__(self) -> None:
+        self._windows: deque[WindowEvent] = deque(maxlen=MOST_WAITING)
+        self._changed = threading.Condition()
+        self._is_over = False
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, WindowEvent):
+            with self._changed:
+                self._windows.append(event)
+                self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+
+    def take(self) -> WindowEvent | None:
+        """Wait for the next window; None when there will be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._windows or self._is_over)
+            return self._windows.popleft() if self._windows else None
+
+
+def listen(
+    device: str | int | None = None,
+    *,
+    model: str | PathLike[str] = DEFAULT_MODEL,
+    hop_s: float = 0.5,
+    smooth_s: float = 10.0,
+    duration_s: float | None = None,
+    channel: int | None = None,
+    gain_db: float = 0.0,
+    wait: bool = False,
+) -> Iterator[WindowEvent]:
+    """Listen to a microphone; yields each window that was heard, with the verdict in its ``vote``.
+
+    Listening begins with the first window asked for and ends with the loop. A loop that is slower than
+    the music misses nothing for a while, and then the oldest windows.
+
+    Parameters
+    ----------
+    device : str or int, optional
+        A microphone, by number or any part of its name; the system's default without it.
+    model : str or path
+        A shipped model, or the folder of one made by genre-train.
+    hop_s : float
+        Seconds from one window to the next.
+    smooth_s : float
+        The vote's memory, in seconds.
+    duration_s : float, optional
+        End after this much sound; for ever without it.
+    channel : int, optional
+        Hear this channel alone, counted from 1.
+    gain_db : float
+        Amplify the sound.
+    wait : bool
+        Wait for a microphone that is not there yet.
+
+    Yields
+    ------
+    WindowEvent
+        ``window.vote`` is the verdict: its ``state``, ``genre``, ``confidence``, ``distribution``.
+
+    Raises
+    ------
+    live.errors.GenreLiveError
+        When the microphone or the model cannot be used, or fails while listening.
+
+    Examples
+    --------
+    >>> for window in live.listen(duration_s=60):  # doctest: +SKIP
+    ...     print(window.time_s, window.vote.genre or window.vote.state)
+    """
+    _check(hop_s, smooth_s)
+    from live.microphone import Microphone
+
+    classifier = _open_model(model)
+    selector = None if device is None else str(device)
+    source = Microphone(selector, channel=channel, gain_db=gain_db, wait=wait)
+    mailbox = _Mailbox()
+    session = ThreadedSession(
+        source,
+        classifier,
+        hop_s=hop_s,
+        smooth_s=smooth_s,
+        duration_s=duration_s,
+        sinks=(mailbox,),
+    )
+    ending = threading.Thread(target=_close_at_end, args=(session, mailbox), daemon=True)
+    session.start()
+    ending.start()
+    try:
+        while (window := mailbox.take()) is not None:
+            yield window
+    finally:
+        session.stop()
+        session.ended.wait()
+    if session.failure is not None:
+        raise session.failure
+
+
+def _close_at_end(session: ThreadedSession, mailbox: _Mailbox) -> None:
+    session.ended.wait()
+    mailbox.close()
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What was heard in a file.
+
+    Attributes
+    ----------
+    genre : str or None
+        The genre with the largest share; None when none was ever named.
+    share : mapping of str to float
+        Part of the windows that each genre was the verdict of, largest first.
+    verdict : Verdict
+        What the vote said at the end.
+    timeline : tuple of Stretch
+        What was heard when, oldest first.
+    distribution : mapping of str to float
+        Every label's probability, on the mean over the file; empty when nothing could be heard.
+    duration_s : float
+        Length of the sound.
+    windows : int
+        How many windows were classified.
+    warnings : tuple of str
+        Sentences about a file that was read and is not quite whole.
+    """
+
+    genre: str | None
+    share: dict[str, float]
+    verdict: Verdict
+    timeline: tuple[Stretch, ...]
+    distribution: dict[str, float]
+    duration_s: float
+    windows: int
+    warnings: tuple[str, ...] = ()
+
+
+class _Mean:
+    """The mean of all windows' probabilities."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._windows = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, WindowEvent):
+            self._windows += 1
+            for label, probability in event.probabilities.items():
+                self._sums[label] = self._sums.get(label, 0.0) + probability
+
+    @property
+    def distribution(self) -> dict[str, float]:
+        return {label: total / self._windows for label, total in self._sums.items()}
+
+
+def classify_file(
+    path: str | PathLike[str],
+    *,
+    model: str | PathLike[str] = DEFAULT_MODEL,
+    hop_s: float = 0.5,
+    smooth_s: float = 10.0,
+    duration_s: float | None = None,
+) -> FileResult:
+    """Hear a whole file, as fast as can be, in bounded memory.
+
+    Parameters
+    ----------
+    path : str or path
+        WAV, FLAC, OGG, Opus, MP3, or whatever else ffmpeg reads where it is installed.
+    model : str or path
+        A shipped model, or the folder of one made by genre-train.
+    hop_s : float
+        Seconds from one window to the next.
+    smooth_s : float
+        The vote's memory, in seconds.
+    duration_s : float, optional
+        Hear no more than this much of it.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    live.errors.GenreLiveError
+        When the file or the model cannot be used.
+
+    Examples
+    --------
+    >>> result = live.classify_file("song.mp3")  # doctest: +SKIP
+    >>> result.genre, result.share  # doctest: +SKIP
+    ('jazz', {'jazz': 0.94, 'blues': 0.02})
+    """
+    _check(hop_s, smooth_s)
+    mean = _Mean()
+    classifier = _open_model(model)
+    session = ThreadedSession(
+        AudioFile(str(Path(path)), speed=None),
+        classifier,
+        hop_s=hop_s,
+        smooth_s=smooth_s,
+        duration_s=duration_s,
+        sinks=(mean,),
+    )
+    session.start()
+    try:
+        session.ended.wait()
+    finally:  # an interruption ends the listening too
+        session.stop()
+        session.ended.wait()
+    if session.failure is not None:
+        raise session.failure
+    snapshot = session.snapshot
+    return FileResult(
+        genre=next(iter(snapshot.share), None),
+        share=dict(snapshot.share),
+        verdict=snapshot.verdict,
+        timeline=snapshot.timeline,
+        distribution=mean.distribution,
+        duration_s=snapshot.time_s,
+        windows=snapshot.windows,
+        warnings=tuple(session.warnings()),
+    )
+
+
+class Session:
+    """The machine for those who bring their own samples: no source, no thread, no clock but the samples.
+
+    What ``genre-live`` itself runs is :class:`live.session.Session`, which has a source and a thread;
+    both are the same :class:`live.analyser.Analyser` inside, and say the same of the same sound.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Of what will be fed, in Hz.
+    model : str or path
+        A shipped model, or the folder of one made by genre-train.
+    hop_s : float
+        Seconds from one window to the next.
+    smooth_s : float
+        The vote's memory, in seconds.
+
+    Examples
+    --------
+    >>> session = live.Session(sample_rate=44_100)  # doctest: +SKIP
+    >>> for block in blocks:  # doctest: +SKIP
+    ...     for window in session.feed(block):
+    ...         print(window.time_s, window.vote.genre or window.vote.state)
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        model: str | PathLike[str] = DEFAULT_MODEL,
+        hop_s: float = 0.5,
+        smooth_s: float = 10.0,
+    ) -> None:
+        if not 4_000 <= sample_rate <= 768_000:
+            raise ValueError(f"sample_rate must be from 4000 to 768000 Hz, not {sample_rate!r}")
+        _check(hop_s, smooth_s)
+        self._classifier = _open_model(model)
+        self._analyser = Analyser(self._classifier, sample_rate, hop_s=hop_s, smooth_s=smooth_s)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's labels; ``no_music``, where there is one, is not a genre."""
+        return self._classifier.description.labels
+
+    @property
+    def time_s(self) -> float:
+        """Seconds of sound that were fed, lost ones counted."""
+        return self._analyser.time_s
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the vote says now."""
+        return self._analyser.vote.verdict
+
+    def feed(self, block: Block) -> list[WindowEvent]:
+        """Hear the next samples.
+
+        Parameters
+        ----------
+        block : array_like [shape=(n,) or (n, channels)]
+            Any number of samples: floating point with full scale at 1, or integers with full scale
+            at the limits of their type. Channels are mixed down.
+
+        Returns
+        -------
+        list of WindowEvent
+            The windows that these samples completed; often none.
+        """
+        return list(self._analyser.feed(_as_samples(block)))
+
+    def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
+        """Say that sound was lost before what is fed next, so that no window spans the hole."""
+        if not lost_s >= 0:
+            raise ValueError(f"lost_s must not be negative, not {lost_s!r}")
+        self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
+
+    def finish(self) -> list[WindowEvent]:
+        """End the stream; gives what the last samples complete, or the one window of a short sound."""
+        return list(self._analyser.finish())
+
+    def reset(self) -> None:
+        """Forget the stream, its time included, to hear another."""
+        self._analyser.reset()
+
+
+def _as_samples(block: Block) -> npt.NDArray[np.float32]:
+    """Give the block as float32 frames [shape=(n, channels)]."""
+    samples = np.asarray(block)
+    if samples.ndim == 1:
+        samples = samples[:, np.newaxis]
+    if samples.ndim != 2 or samples.shape[1] == 0:
+        raise ValueError(f"a block has the shape (n,) or (n, channels), not {np.shape(block)}")
+    if samples.size == 0:
+        return np.empty((0, samples.shape[1]), dtype=np.float32)
+    if np.issubdtype(samples.dtype, np.floating):
+        return samples.astype(np.float32, copy=False)
+    if np.issubdtype(samples.dtype, np.integer):
+        limits = np.iinfo(samples.dtype)
+        middle = (limits.max + 1 + limits.min) / 2  # unsigned samples swing around the middle
+        return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
+    raise TypeError(f"a block holds numbers, not {samples.dtype}")

@@ -1,0 +1,194 @@
+"""``live.listen``, ``live.classify_file``, ``live.Session``: the same machine, from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import live
+from live.errors import InputError, RunningError
+from live.events import WindowEvent
+from tests.live.stubs import LABELS, ScriptedSource, StubClassifier, noise
+
+RATE = 8_000
+
+
+@pytest.fixture(autouse=True)
+def stub_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.api._open_model", lambda _model: StubClassifier())
+
+
+def told(windows: list[WindowEvent]) -> list[tuple[float, dict[str, float]]]:
+    return [(window.time_s, dict(window.vote.distribution)) for window in windows]
+
+
+def feed_all(session: live.Session, samples: np.ndarray[Any, Any], block: int) -> list[WindowEvent]:
+    windows = [
+        window
+        for begin in range(0, len(samples), block)
+        for window in session.feed(samples[begin : begin + block])
+    ]
+    return windows + session.finish()
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from live import __version__; import live.cli; "
+        "print({'numpy', 'scipy', 'rich', 'soundfile', 'plotly', 'paho', 'pythonosc', 'shtab', 'tomli_w'}"
+        " & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
+
+
+def test_the_package_offers_what_it_says() -> None:
+    assert live.Session.__module__ == "live.api"
+    assert all(hasattr(live, name) for name in live.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'lisen'"):
+        live.lisen  # noqa: B018
+
+
+def test_fed_samples_and_a_file_are_heard_alike(tmp_path: Path) -> None:
+    samples = noise(6.0, seed=3)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    result = live.classify_file(path, hop_s=0.2, smooth_s=2.0)
+    windows = feed_all(live.Session(RATE, hop_s=0.2, smooth_s=2.0), samples, 700)
+    assert result.windows == len(windows) > 20
+    assert result.verdict == windows[-1].vote
+    assert result.duration_s == 6.0
+    assert set(result.distribution) == set(LABELS)
+    assert sum(result.distribution.values()) == pytest.approx(1.0)
+    assert result.timeline[-1].end_s == windows[-1].time_s
+    assert result.genre == next(iter(result.share), None)
+    assert result.warnings == ()
+
+
+def test_blocks_may_have_any_size_form_and_type() -> None:
+    samples = noise(3.0)
+    expected = told(feed_all(live.Session(RATE), samples, len(samples)))
+    assert expected
+    assert told(feed_all(live.Session(RATE), samples, 333)) == expected
+    assert told(feed_all(live.Session(RATE), samples[:, 0], 1_000)) == expected
+    assert told(feed_all(live.Session(RATE), samples.astype(np.float64), 1_000)) == expected
+    assert told(feed_all(live.Session(RATE), np.repeat(samples, 2, axis=1), 1_000)) == expected
+    session = live.Session(RATE)
+    assert session.feed([]) == []
+    assert session.feed([0.0, 0.5, -0.5]) == []
+    assert session.time_s == 3 / RATE
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "middle"),
+    [("int16", -32_768, 0), ("int32", -(2**31), 0), ("uint8", 0, 128), ("int8", -128, 0)],
+)
+def test_integers_swing_from_limit_to_limit(dtype: str, low: int, middle: int) -> None:
+    from live.api import _as_samples
+
+    scaled = _as_samples(np.array([low, middle], dtype=dtype))
+    assert scaled.dtype == np.float32
+    assert scaled[:, 0].tolist() == [-1.0, 0.0]
+
+
+def test_a_gap_is_told_and_no_window_spans_it() -> None:
+    session = live.Session(RATE, hop_s=0.1)
+    before = session.feed(noise(1.0))
+    session.gap(2.5)
+    assert session.time_s == 3.5
+    after = session.feed(noise(1.0, seed=1))
+    assert before[-1].time_s <= 1.0
+    assert after[0].time_s > 3.5
+    session.reset()
+    assert session.time_s == 0.0
+    assert session.verdict.state == "waiting"
+    assert told(session.feed(noise(1.0))) == told(before)
+
+
+@pytest.mark.parametrize("block", [np.zeros((2, 2, 2)), np.zeros((3, 0)), 0.5])
+def test_a_block_of_another_shape_is_refused(block: Any) -> None:
+    with pytest.raises(ValueError, match="a block has the shape"):
+        live.Session(RATE).feed(block)
+
+
+def test_a_block_of_no_numbers_is_refused() -> None:
+    with pytest.raises(TypeError, match="a block holds numbers"):
+        live.Session(RATE).feed(["a"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"hop_s": 0}, {"hop_s": -1}, {"hop_s": float("nan")}, {"smooth_s": 0}, {"smooth_s": 1e9}]
+)
+def test_arguments_that_make_no_sense_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        live.Session(RATE, **options)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=next(iter(options))):
+        live.classify_file("song.wav", **options)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=next(iter(options))):
+        next(iter(live.listen(**options)))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sample_rate"):
+        live.Session(0)
+    with pytest.raises(ValueError, match="lost_s"):
+        live.Session(RATE).gap(-1)
+
+
+def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no file"):
+        live.classify_file(tmp_path / "missing.wav")
+
+
+# --- listening
+
+
+def microphone(monkeypatch: pytest.MonkeyPatch, source: ScriptedSource) -> list[dict[str, Any]]:
+    """Put a scripted source in the microphone's place; returns what it is asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def open_microphone(device: str | None = None, **options: Any) -> ScriptedSource:
+        asked.append({"device": device, **options})
+        return source
+
+    monkeypatch.setattr("live.microphone.Microphone", open_microphone)
+    return asked
+
+
+def test_listening_yields_every_window_and_ends_with_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = noise(4.0, seed=5)
+    source = ScriptedSource([samples], kind="microphone")
+    asked = microphone(monkeypatch, source)
+    windows = list(live.listen(3, hop_s=0.2, channel=1, gain_db=-6.0))
+    assert asked == [{"device": "3", "channel": 1, "gain_db": -6.0, "wait": False}]
+    assert told(windows) == told(feed_all(live.Session(RATE, hop_s=0.2), samples, 1_000))
+    assert source.stopped.is_set()
+
+
+def test_leaving_the_loop_ends_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ScriptedSource([noise(4.0)], kind="microphone", endless=True)
+    microphone(monkeypatch, source)
+    before = threading.active_count()
+    for window in live.listen(hop_s=0.2):
+        assert window.vote.state in {"genre", "unsure"}
+        break
+    assert source.stopped.wait(30)
+    assert threading.active_count() <= before + 2, "no more than a thread that is just ending"
+
+
+def test_what_fails_while_listening_is_raised_after_the_last_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ScriptedSource([noise(2.0)], kind="microphone", failure=RunningError("The cable is out."))
+    microphone(monkeypatch, source)
+    heard: list[WindowEvent] = []
+    with pytest.raises(RunningError, match="The cable is out"):
+        heard.extend(live.listen(hop_s=0.2))
+    assert heard
+
+
+def test_nothing_is_opened_before_the_first_window_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = microphone(monkeypatch, ScriptedSource())
+    live.listen()
+    assert asked == []
