@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, mel_filter_bank
 
 Windows = npt.NDArray[np.float32]
 Generator = np.random.Generator
 Range = tuple[float, float]
+Targets = dict[str, Windows]
+"""``genre`` [shape=(windows, labels)] and, with a teacher, ``tags`` [shape=(windows, 1 + tags)]."""
 
 SMALLEST_POWER = 1e-10
 RIPPLE_KNOTS = 10
 TALKERS = 4
 SYLLABLES_PER_S = 4.0
+SPEED_RATIO = 1.1
 
 
 @dataclass(frozen=True)
@@ -340,24 +344,206 @@ def masked(mel_db: Windows, generator: Generator, *, bands: int, frames: int, ma
     return covered
 
 
-def augmented(mel_db: Windows, context: AugmentationContext, generator: Generator) -> Windows:
-    """The ``live`` recipe's augmentation: half the windows go through a room and a microphone.
+def resampled_in_time(
+    mel_db: Windows, frames: int, generator: Generator, *, ratio: float, chance: float
+) -> Windows:
+    """Play windows faster or slower by up to ``ratio``, keeping their end.
 
     Parameters
     ----------
-    mel_db : ndarray [shape=(windows, frames, n_mels)]
-        Crops, in dB.
-    context : AugmentationContext
+    mel_db : ndarray [shape=(windows, longer, n_mels)]
+    frames : int
+        To leave; ``longer`` should be at least ``frames * ratio``.
     generator : Generator
+    ratio, chance : float
 
     Returns
     -------
     ndarray [shape=(windows, frames, n_mels)]
     """
-    changed = frequency_warped(mel_db, context.spec, generator, ratio=1.12, chance=0.5)
+    windows, longer, _ = mel_db.shape
+    speed = np.where(generator.random(windows) < chance, ratio ** generator.uniform(-1, 1, windows), 1.0)
+    position = np.maximum(longer - 1 - np.arange(frames)[::-1] * speed[:, None], 0)
+    before = np.minimum(position.astype(int), longer - 2)
+    share = (position - before).astype(np.float32)[:, :, None]
+    row = np.arange(windows)[:, None]
+    played: Windows = mel_db[row, before] * (1 - share) + mel_db[row, before + 1] * share
+    return played
+
+
+def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Take out a part of the slow changes of level, as a phone's automatic gain does."""
+    windows, frames, _ = mel_db.shape
+    level = to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+    slow = level.copy()
+    for frame in range(1, frames):
+        slow[:, frame] = 0.7 * slow[:, frame - 1] + 0.3 * level[:, frame]
+    slow = np.maximum(slow - slow.mean(axis=1, keepdims=True), np.float32(-30))
+    share = _uniform(generator, (0.2, 0.8), windows) * _happens(generator, chance, windows)
+    controlled: Windows = mel_db - slow * share
+    return controlled
+
+
+def over_noise_floor(
+    mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, below_db: Range, chance: float
+) -> Windows:
+    """Add a steady, tilted noise that lies ``below_db`` under the window's loudest level."""
+    windows = len(mel_db)
+    octaves = np.log2(band_centres(spec) / 1_000.0)
+    tilt = np.clip(_uniform(generator, (-6.0, 2.0), windows) * octaves, -30, 15)
+    level = mel_db.max(axis=(1, 2), keepdims=True) - _uniform(generator, below_db, windows) + tilt
+    scatter = generator.uniform(0.5, 1.5, mel_db.shape).astype(np.float32)
+    noise = to_power(level) * scatter * _happens(generator, chance, windows)
+    return to_decibels(to_power(mel_db) + noise)
+
+
+def _scaled(power: Windows, spec: FrontEndSpec) -> Windows:
+    """Each window at the same mean power."""
+    return power / _loudness(power, spec)
+
+
+def mechanical_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
+    """Noises of machines, weather and alarms: coloured noise that gusts, pulses or clicks, and tones.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        Power.
+    """
+    return np.stack([_one_noise(generator, frames, spec) for _ in range(windows)])
+
+
+def _one_noise(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows:
+    octaves = np.log2(band_centres(spec) / 1_000.0)
+    time = np.arange(frames)
+    colour = interpolated(generator.uniform(-1, 1, 6), spec.n_mels) * generator.choice([0.0, 5.0, 12.0])
+    level = np.clip(generator.uniform(-9, 3) * octaves, -50, 30) + colour + np.zeros((frames, 1))
+    kind = generator.choice(["steady", "gusts", "pulses", "clicks"], p=[0.4, 0.2, 0.2, 0.2])
+    if kind == "gusts":
+        walk = np.convolve(generator.normal(size=frames + 12), np.hanning(13)[1:], "valid")[:frames]
+        level += walk[:, None] * generator.uniform(2, 8)
+    elif kind == "pulses":  # engines, clocks, pumps
+        period, sounding = generator.uniform(1.5, 16), generator.uniform(0.1, 0.6)
+        phase = ((time + generator.uniform(0, period)) % period) / period
+        level -= generator.uniform(6, 40) * (phase > sounding)[:, None]
+    elif kind == "clicks":  # knocks at random, each dying away
+        strength = (generator.random(frames) < generator.uniform(0.02, 0.25)) * generator.uniform(
+            10, 40, frames
+        )
+        fall, loudness = generator.uniform(3, 20), 0.0
+        for frame in range(frames):
+            loudness = max(loudness - fall, float(strength[frame]), 0.0)
+            level[frame] += loudness - 20
+    noise = to_power(level) * _speckle(generator, (frames, spec.n_mels), spec)
+    if generator.random() < 0.5:
+        noise = noise + _tones(generator, frames, spec, 10 * np.log10(float(noise.max())))
+    return noise.astype(np.float32)
+
+
+def _tones(generator: Generator, frames: int, spec: FrontEndSpec, loudest_db: float) -> Windows:
+    """Beeps, hums and sirens: a few lines that may wobble and be switched on and off."""
+    time, bands = np.arange(frames), np.arange(spec.n_mels)
+    wobble = generator.choice([0.0, 0.0, generator.uniform(1, 12)]) * np.sin(
+        2 * np.pi * time / generator.uniform(4, 40)
+    )
+    gate = np.full(frames, 1.0)
+    if generator.random() < 0.5:
+        period = generator.uniform(2, 20)
+        phase = (time + generator.uniform(0, period)) % period
+        gate = np.where(phase < period * generator.uniform(0.2, 0.8), 1.0, 1e-4)
+    lowest, peak_db = generator.uniform(0, spec.n_mels - 1), loudest_db + generator.uniform(-5, 25)
+    total = np.zeros((frames, spec.n_mels), dtype=np.float32)
+    for number in range(int(generator.integers(1, 5))):
+        centre = lowest + wobble + number * generator.uniform(2, 25)
+        shape = ((bands - centre[:, None]) / generator.uniform(0.6, 1.2)) ** 2
+        line = peak_db - generator.uniform(0, 10) - 6 * shape
+        total += to_power(np.maximum(line, -100.0)) * gate[:, None].astype(np.float32)
+    return total
+
+
+def _noise_beside(windows: int, frames: int, context: AugmentationContext, generator: Generator) -> Windows:
+    """Noise that music is heard beside: voices and noises of the data where there are any [power]."""
+    spec = context.spec
+    noise = np.empty((windows, frames, spec.n_mels), dtype=np.float32)
+    made = generator.random(windows) < (1.0 if context.noise is None else 0.2)
+    by_machines = made & (generator.random(windows) < 0.4)
+    by_people = made & ~by_machines
+    if by_machines.any():
+        noise[by_machines] = mechanical_noise(generator, int(by_machines.sum()), frames, spec)
+    if by_people.any():
+        noise[by_people] = simulated_noise(generator, int(by_people.sum()), frames, spec)
+    real = np.flatnonzero(~made)
+    if context.noise is not None and len(real):
+        most = 6
+        voices = generator.integers(2, most + 1, len(real)) * (generator.random(len(real)) < 0.5)
+        heard = np.zeros((len(real), frames, spec.n_mels), dtype=np.float32)
+        for voice in range(most):
+            speaks = np.flatnonzero(np.maximum(voices, 1) > voice)
+            if len(speaks):
+                heard[speaks] += _scaled(to_power(context.noise(len(speaks), frames, generator)), spec)
+        noise[real] = heard
+    return noise
+
+
+def _changed_no_music(
+    mel_db: Windows, targets: Targets, context: AugmentationContext, generator: Generator
+) -> Windows:
+    """More kinds of no music: two noises at once, noises made in code, some of them backwards."""
+    if NO_MUSIC not in context.labels:
+        return mel_db
+    rows = np.flatnonzero(targets["genre"][:, context.labels.index(NO_MUSIC)] == 1)
+    if len(rows) == 0:
+        return mel_db
+    changed = mel_db.copy()
+    spec, frames = context.spec, mel_db.shape[1]
+    power = to_power(mel_db[rows])
+    made = np.flatnonzero(generator.random(len(rows)) < 0.2)
+    if len(made):
+        power[made] = mechanical_noise(generator, len(made), frames, spec)
+    mixed = np.flatnonzero(generator.random(len(rows)) < 0.35)
+    if len(mixed) and context.noise is not None:
+        other = _scaled(to_power(context.noise(len(mixed), frames, generator)), spec)
+        at = to_power(_uniform(generator, (-30.0, 3.0), len(mixed)))
+        power[mixed] = _scaled(power[mixed], spec) + other * at
+    backwards = np.flatnonzero(generator.random(len(rows)) < 0.25)
+    power[backwards] = power[backwards, ::-1]
+    changed[rows] = to_decibels(power)
+    return changed
+
+
+def augmented(
+    mel_db: Windows, targets: Targets, context: AugmentationContext, generator: Generator
+) -> tuple[Windows, Targets]:
+    """The ``live`` recipe's augmentation: half the windows go through a room and a microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, longer, n_mels)]
+        Crops, in dB.
+    targets : Targets
+    context : AugmentationContext
+    generator : Generator
+
+    Returns
+    -------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        ``longer`` less a tenth, which playing slower needs.
+    targets : Targets
+    """
+    spec = context.spec
+    frames = int(mel_db.shape[1] / SPEED_RATIO)
+    changed = _changed_no_music(mel_db, targets, context, generator)
+    changed = resampled_in_time(changed, frames, generator, ratio=SPEED_RATIO, chance=0.5)
+    changed = frequency_warped(changed, spec, generator, ratio=1.12, chance=0.5)
     changed = equalised(changed, generator, knots=6, reach_db=10.0, chance=0.7)
-    chosen = np.flatnonzero(generator.random(len(changed)) < 0.5)
-    if len(chosen):
-        changed[chosen] = room_and_microphone(changed[chosen], context.spec, generator, FITTED)
-    n_mels, frames = mel_db.shape[2], mel_db.shape[1]
-    return masked(changed, generator, bands=n_mels // 8, frames=max(1, frames // 6))
+    through = generator.random(len(changed)) < 0.5
+    if through.any():
+        beside = _noise_beside(int(through.sum()), frames, context, generator)
+        heard = room_and_microphone(changed[through], spec, generator, FITTED, beside)
+        changed[through] = level_controlled(heard, generator, chance=0.2)
+    if not through.all():
+        changed[~through] = over_noise_floor(
+            changed[~through], spec, generator, below_db=(20.0, 80.0), chance=0.5
+        )
+    changed = over_noise_floor(changed, spec, generator, below_db=(60.0, 90.0), chance=0.7)
+    return masked(changed, generator, bands=spec.n_mels // 8, frames=max(1, frames // 6)), targets

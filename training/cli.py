@@ -72,7 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help="labelled audio; see below")
+    parser.add_argument(
+        "datasets",
+        metavar="DATASET",
+        type=Path,
+        nargs="+",
+        help="labelled audio (see below); several are joined",
+    )
     task = parser.add_argument_group("what to do")
     task.add_argument(
         "--out", metavar="DIR", type=Path, help="train, and leave the model here; with --evaluate, its report"
@@ -113,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed", metavar="N", type=_whole_number(0, 2**31 - 1), default=0,
         help="the same seed gives the same split and model (default 0)",
     )  # fmt: skip
+    fitting.add_argument("--teacher", metavar="FILE", type=Path, help="also learn a tagger's tags (.npz)")
     fitting.add_argument("--resume", action="store_true", help="go on where an interrupted training stood")
     fitting.add_argument(
         "--export-json", metavar="FILE", type=Path, help="also write the MFCCs and labels as JSON"
@@ -141,7 +148,14 @@ def _check_together(arguments: argparse.Namespace) -> None:
         if arguments.part is not None:
             raise InputError("--part is for --evaluate: leave it out, training measures every part.")
         return
-    defaults = {"name": None, "epochs": None, "batch_size": None, "resume": False, "export_json": None}
+    defaults = {
+        "name": None,
+        "epochs": None,
+        "batch_size": None,
+        "resume": False,
+        "export_json": None,
+        "teacher": None,
+    }
     for option, default in defaults.items():
         if getattr(arguments, option) != default:
             raise InputError(f"--{option.replace('_', '-')} is for training: leave it out with --evaluate.")
@@ -154,7 +168,7 @@ def _dataset_options(arguments: argparse.Namespace) -> DatasetOptions:
     from training.train import DatasetOptions
 
     return DatasetOptions(
-        dataset=arguments.dataset,
+        datasets=arguments.datasets,
         cache=arguments.cache or cache_folder() / "features",
         workers=arguments.workers,
         split=arguments.split,
@@ -178,6 +192,7 @@ def _train(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         resume=arguments.resume,
         export_json=arguments.export_json,
+        teacher=arguments.teacher,
     )
     result = train(options, ConsoleListener(Console(stderr=True)))
     if arguments.json:

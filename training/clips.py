@@ -16,6 +16,7 @@ from pathlib import Path
 from live.classifier import LABEL_PATTERN
 from live.errors import InputError
 
+UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
 _SUFFIXES = """
 .3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpeg
 .mpg .oga .ogg .opus .snd .tta .w64 .wav .webm .wma .wv
@@ -34,7 +35,7 @@ class Clip:
     path : Path
         The audio file.
     label : str
-        Its genre, or ``no_music``.
+        Its genre, or ``no_music``, or ``unlabelled``.
     group : str
         What must not straddle a split: the artist where known, else the clip.
     """
@@ -51,7 +52,7 @@ def read_dataset(dataset: Path) -> list[Clip]:
     Raises
     ------
     InputError
-        When it is neither, or holds no clips or fewer than two labels.
+        When it is neither, or holds no clips.
     """
     if dataset.is_dir():
         clips = _read_folder(dataset)
@@ -64,11 +65,10 @@ def read_dataset(dataset: Path) -> list[Clip]:
         )
     else:
         raise InputError(f"There is no dataset {dataset}: check the path.")
-    check_labels({clip.label for clip in clips}, dataset)
     return clips
 
 
-def check_labels(labels: set[str], dataset: Path) -> None:
+def check_labels(labels: set[str]) -> None:
     """See that there are labels to tell apart, and that a bundle can hold them.
 
     Raises
@@ -78,13 +78,12 @@ def check_labels(labels: set[str], dataset: Path) -> None:
     """
     for label in sorted(labels):
         if not LABEL_PATTERN.fullmatch(label):
-            raise InputError(
-                f"The label {label!r} in {dataset} cannot be used: give 1 to 64 printable characters."
-            )
+            raise InputError(f"The label {label!r} cannot be used: give 1 to 64 printable characters.")
+    labels = labels - {UNLABELLED}
     if len(labels) < 2:
         only = f" (only {next(iter(labels))!r})" if labels else ""
         raise InputError(
-            f"{dataset} holds fewer than two labels{only}: a classifier needs two kinds to tell apart."
+            f"The data hold fewer than two labels{only}: a classifier needs two kinds to tell apart."
         )
 
 

@@ -10,15 +10,17 @@ import numpy.typing as npt
 
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, dct_matrix
-from training.augment import AugmentationContext, Generator, Windows
+from training.augment import AugmentationContext, Generator, Targets, Windows
+from training.clips import UNLABELLED
 from training.recipes import Recipe
 from training.splits import Segment
 from training.store import FeatureStore
+from training.teacher import Teacher
 
 VALIDATION_WINDOWS = 10  # of each clip, evenly spaced
 EXAMPLE_BATCHES = 16
 
-Batch = tuple[Windows, Windows]
+Batch = tuple[Windows, Targets]
 
 
 def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) -> Windows:
@@ -80,6 +82,12 @@ class Crops:
     recipe : Recipe
     seed : int
         With the epoch's number it decides on every crop, so that an epoch can be drawn again.
+    teacher : Teacher, optional
+        Gives tags beside the genres.
+
+    Notes
+    -----
+    Music of the label ``unlabelled`` has a target of 1 for every genre: it may be any of them.
     """
 
     def __init__(
@@ -90,14 +98,18 @@ class Crops:
         recipe: Recipe,
         *,
         seed: int,
+        teacher: Teacher | None = None,
     ) -> None:
         self._store = store
         self._segments = list(segments)
         self._labels = labels
         self._recipe = recipe
         self._seed = seed
-        index_of = {label: index for index, label in enumerate(labels)}
-        self._target = np.array([index_of[store.label[segment.clip]] for segment in segments])
+        self._teacher = teacher
+        self._label = [store.label[segment.clip] for segment in segments]
+        rows = {label: np.eye(len(labels), dtype=np.float32)[k] for k, label in enumerate(labels)}
+        rows[UNLABELLED] = np.array([label != NO_MUSIC for label in labels], dtype=np.float32)
+        self._target = np.stack([rows[label] for label in self._label])
         self._silent = [segment for segment in segments if store.label[segment.clip] == NO_MUSIC]
         self._context = AugmentationContext(recipe.front_end, labels, self._noise if self._silent else None)
         self._grid = [
@@ -134,15 +146,21 @@ class Crops:
             return generator.permutation(
                 np.repeat(np.arange(len(self._segments)), self._recipe.crops_per_clip)
             )
-        present = np.unique(self._target)
-        drawn = []
-        for share, label in zip(np.array_split(np.arange(count), len(present)), present, strict=True):
-            members = np.flatnonzero(self._target == label)
-            rounds = -(-len(share) // len(members))
-            drawn.append(
-                np.concatenate([generator.permutation(members) for _ in range(rounds)])[: len(share)]
-            )
-        return generator.permutation(np.concatenate(drawn))
+        members = self._members_of_groups()
+        drawn: list[int] = []
+        for share, groups in zip(np.array_split(np.arange(count), len(members)), members, strict=True):
+            rounds = -(-len(share) // len(groups))
+            order = [k for _ in range(rounds) for k in generator.permutation(len(groups))][: len(share)]
+            drawn += [int(generator.choice(groups[group])) for group in order]
+        return generator.permutation(np.array(drawn))
+
+    def _members_of_groups(self) -> list[list[list[int]]]:
+        """Numbers of the segments of each group of each label."""
+        members: dict[str, dict[str, list[int]]] = {}
+        for number, (label, segment) in enumerate(zip(self._label, self._segments, strict=True)):
+            group = self._store.group[segment.clip]
+            members.setdefault(label, {}).setdefault(group, []).append(number)
+        return [list(groups.values()) for _, groups in sorted(members.items())]
 
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
         """Batches of one epoch for fitting: MFCCs and targets; each is made while the one before is used.
@@ -150,7 +168,7 @@ class Crops:
         Yields
         ------
         tuple of ndarray
-            [shape=(windows, window_frames, n_mfcc)] and [shape=(windows, labels)].
+            [shape=(windows, window_frames, n_mfcc)] and the targets.
         """
         order = self._order(np.random.default_rng([self._seed, number]))
         starts = range(0, len(order), batch_size)
@@ -168,8 +186,9 @@ class Crops:
     def _batch(self, chosen: npt.NDArray[np.int64], generator: Generator) -> Batch:
         recipe = self._recipe
         window_frames = recipe.window_frames
-        crops, targets = [], np.zeros((len(chosen), len(self._labels)), dtype=np.float32)
-        for row, number in enumerate(chosen.tolist()):
+        hop_s = recipe.front_end.hop_length / recipe.front_end.sample_rate
+        crops, indices, tags = [], [], []
+        for number in chosen.tolist():
             if recipe.crops == "grid":
                 index, start = self._grid[number]
             else:
@@ -184,11 +203,17 @@ class Crops:
                     window_frames + recipe.context_frames,
                 )
             )
-            targets[row, self._target[index]] = 1
-        mel_db = np.stack(crops)
+            indices.append(index)
+            if self._teacher is not None:
+                segment = self._segments[index]
+                second = (segment.start + start) * hop_s
+                tags.append(self._teacher.answer(self._store.clip[segment.clip], second))
+        mel_db, targets = np.stack(crops), {"genre": self._target[indices]}
+        if tags:
+            targets["tags"] = np.stack(tags)
         if recipe.augment is not None:
-            mel_db = recipe.augment(mel_db, self._context, generator)
-        return batched_mfcc(mel_db[:, recipe.context_frames :], recipe.front_end), targets
+            mel_db, targets = recipe.augment(mel_db, targets, self._context, generator)
+        return batched_mfcc(mel_db[:, -window_frames:], recipe.front_end), targets
 
     def examples(self, batch_size: int) -> Windows:
         """MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
@@ -200,11 +225,12 @@ class Crops:
         return np.concatenate(batches)
 
     def validation(self, batch_size: int) -> Iterator[Batch]:
-        """Batches of unchanged windows: ten of each clip, or on a grid all."""
+        """Batches of unchanged windows of clips whose label is known: ten of each, or on a grid all."""
         recipe = self._recipe
         rows = [
             (number, start)
             for number, segment in enumerate(self._segments)
+            if self._label[number] != UNLABELLED
             for start in (
                 grid_starts(segment, recipe.window_frames)
                 if recipe.crops == "grid"
@@ -216,5 +242,5 @@ class Crops:
             mel_db = np.stack(
                 [frames_of(self._store, self._segments[k], start, recipe.window_frames) for k, start in chunk]
             )
-            targets = np.eye(len(self._labels), dtype=np.float32)[self._target[[k for k, _ in chunk]]]
-            yield batched_mfcc(mel_db, recipe.front_end), targets
+            targets = self._target[[k for k, _ in chunk]]
+            yield batched_mfcc(mel_db, recipe.front_end), {"genre": targets}

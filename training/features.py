@@ -24,7 +24,7 @@ from live.decoding import open_decoder
 from live.errors import GenreLiveError, InputError
 from live.front_end import FrontEndSpec, MelFrames
 from live.resampling import Resampler, to_mono
-from training.clips import Clip, check_labels, read_dataset
+from training.clips import Clip, read_dataset
 from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 
 BLOCK_FRAMES = 1 << 16
@@ -278,9 +278,7 @@ def load_features(
         When the dataset cannot be used.
     """
     if dataset.is_file() and dataset.suffix.lower() == ".npz":
-        store = open_store(dataset)
-        check_labels(set(store.label), dataset)
-        return Features(store)
+        return Features(open_store(dataset))
     clips = read_dataset(dataset)
     path = cached_store_path(dataset, spec, cache)
     try:
@@ -292,6 +290,4 @@ def load_features(
     known = _open_cached(path) if path.exists() else None
     if known is not None and _up_to_date(known, clips, [_fingerprint(clip) for clip in clips]):
         return Features(known)
-    features = build_store(clips, spec, path, workers=workers, known=known, progress=progress)
-    check_labels(set(features.store.label), dataset)
-    return features
+    return build_store(clips, spec, path, workers=workers, known=known, progress=progress)

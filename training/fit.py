@@ -15,6 +15,7 @@ import numpy.typing as npt
 from live.errors import InputError, RunningError
 from training.crops import Batch, Crops
 from training.recipes import Recipe
+from training.teacher import Teacher
 
 CHECKPOINT_FORMAT = 1
 SMALLEST_PROBABILITY = 1e-9
@@ -58,6 +59,7 @@ class FitPlan:
     epochs, batch_size : int
     description : mapping
         What must be the same for a fit to be resumed, for instance the dataset.
+    teacher : Teacher, optional
     """
 
     recipe: Recipe
@@ -66,6 +68,7 @@ class FitPlan:
     epochs: int
     batch_size: int
     description: dict[str, Any]
+    teacher: Teacher | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +81,7 @@ class FitPlan:
             "seed": self.seed,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "teacher": None if self.teacher is None else self.teacher.name,
         }
         return json.dumps(own | self.description, sort_keys=True)
 
@@ -104,21 +108,86 @@ def set_seed(seed: int) -> None:
     tensorflow.config.experimental.enable_op_determinism()
 
 
-def _compiled(plan: FitPlan, training: Crops) -> Any:
+def genre_loss(smoothing: float) -> Any:
+    """Cross-entropy of genres.
+
+    Where a target names several labels in full, as that of unlabelled music does, any of them is right:
+    the loss is then the negative logarithm of their probabilities' sum.
+
+    Parameters
+    ----------
+    smoothing : float
+        Share of a target that is spread over all labels (Szegedy et al., 2016).
+
+    Returns
+    -------
+    callable
+        Of targets and probabilities [shape=(windows, labels)], to a loss [shape=(windows,)].
+    """
+    from keras import ops
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        bounded = ops.clip(probabilities, 1e-7, 1.0)
+        smooth = targets * (1 - smoothing) + smoothing / targets.shape[-1]
+        one = -ops.sum(smooth * ops.log(bounded), axis=-1)
+        any_of = -ops.log(ops.clip(ops.sum(targets * probabilities, axis=-1), 1e-7, 1.0))
+        return ops.where(ops.sum(targets, axis=-1) > 1.5, any_of, one)
+
+    return loss
+
+
+def tags_loss(answers: Any, probabilities: Any) -> Any:
+    """Summed binary cross-entropy of a teacher's tags, for the windows that it has heard.
+
+    ``answers`` [shape=(windows, 1 + tags)] begin with 1 where there is an answer and 0 where there is none.
+    """
+    from keras import ops
+
+    bounded = ops.clip(probabilities, 1e-6, 1 - 1e-6)
+    wanted = answers[:, 1:]
+    entropy = -(wanted * ops.log(bounded) + (1 - wanted) * ops.log(1 - bounded))
+    return ops.sum(entropy, axis=-1) * answers[:, 0]
+
+
+def _with_tags(network: Any, layer: str, teacher: Teacher) -> Any:
+    """The network with a second output, a teacher's tags, which begins at their mean."""
     import keras
 
-    recipe = plan.recipe
+    mean = np.clip(teacher.mean, 1e-3, 1 - 1e-3)
+    head = keras.layers.Dense(
+        len(teacher.tags),
+        activation="sigmoid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="tags",
+    )
+    tags = head(network.get_layer(layer).output)
+    head.bias.assign(np.log(mean / (1 - mean)))
+    return keras.Model(network.input, {"genre": network.output, "tags": tags}, name="with_tags")
+
+
+def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
+    """The network, and the same as it is fitted: compiled and, with a teacher, with its tags."""
+    import keras
+
+    recipe, teacher = plan.recipe, plan.teacher
     network = recipe.network(
         recipe.front_end, recipe.window_frames, len(plan.labels), training.examples(plan.batch_size)
     )
+    loss, weights = {"genre": genre_loss(recipe.label_smoothing)}, {"genre": 1.0}
+    if teacher is not None and recipe.teacher_layer is not None:
+        fitted = _with_tags(network, recipe.teacher_layer, teacher)
+        loss["tags"], weights["tags"] = tags_loss, recipe.teacher_weight
+    else:
+        fitted = keras.Model(network.input, {"genre": network.output}, name="fitted")
     steps = plan.epochs * training.steps_in_epoch(plan.batch_size)
-    network.compile(
+    fitted.compile(
         optimizer=recipe.optimizer(steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
+        loss=loss,
+        loss_weights=weights,
+        metrics={"genre": ["categorical_accuracy"]},
     )
-    network.optimizer.build(network.trainable_variables)
-    return network
+    fitted.optimizer.build(fitted.trainable_variables)
+    return network, fitted
 
 
 def _all_variables(network: Any) -> list[Any]:
@@ -169,7 +238,9 @@ class Checkpoint:
                     )
                 for k, variable in enumerate(_all_variables(network)):
                     variable.assign(state[f"variable_{k}"])
-                best = [state[f"best_{k}"] for k in range(len(network.get_weights()))]
+                best = [
+                    state[f"best_{k}"] for k in range(sum(name.startswith("best_") for name in state.files))
+                ]
             return History(**about["history"]), best
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             raise InputError(
@@ -184,20 +255,12 @@ class Checkpoint:
             self.path.parent.rmdir()
 
 
-def _averaged_weights(network: Any) -> tuple[list[Any], list[Any]]:
-    """The weights to keep, averaged where the optimizer does that, and those to go on fitting with."""
-    running = network.get_weights()
-    if not network.optimizer.use_ema:
-        return running, running
-    network.optimizer.finalize_variable_values(network.trainable_variables)
-    return network.get_weights(), running
-
-
 def validate(network: Any, batches: Any) -> tuple[float, float]:
     """Mean negative log-likelihood, in nats, and accuracy of windows."""
     loss, hits, count = 0.0, 0, 0
     for inputs, targets in batches:
         probabilities = np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
+        targets = targets["genre"]
         loss -= float((targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))).sum())
         hits += int((probabilities.argmax(axis=1) == targets.argmax(axis=1)).sum())
         count += len(targets)
@@ -210,8 +273,9 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float
     for batch in batches:
         network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
         figures = network.train_on_batch(*batch, return_dict=True)
-        sums += len(batch[1]) * np.array([float(figures["loss"]), float(figures["accuracy"])])
-        windows += len(batch[1])
+        accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
+        sums += len(batch[0]) * np.array([float(figures["loss"]), accuracy])
+        windows += len(batch[0])
         if not np.isfinite(sums[0]):
             raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
         progress.step(loss=float(sums[0] / windows), accuracy=float(sums[1] / windows))
@@ -247,27 +311,30 @@ def fit(
     """
     progress = progress or FitProgress()
     set_seed(plan.seed)
-    network = _compiled(plan, training)
+    network, fitted = _compiled(plan, training)
     history, best = History(), network.get_weights()
     if resume and checkpoint.path.exists():
-        history, best = checkpoint.load(plan, network)
+        history, best = checkpoint.load(plan, fitted)
     patience = plan.recipe.patience
     steps = training.steps_in_epoch(plan.batch_size)
     progress.begin(epochs=plan.epochs, steps=steps, done_epochs=history.epochs)
     for number in range(history.epochs, plan.epochs):
         if patience is not None and number - history.best_epoch >= patience:
             break
-        loss, accuracy = _fit_epoch(network, training.epoch(number + 1, plan.batch_size), progress)
-        kept, running = _averaged_weights(network)
+        loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress)
+        running = fitted.get_weights()
+        if fitted.optimizer.use_ema:
+            fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
         valid_loss, valid_accuracy = validate(network, validation.validation(plan.batch_size))
-        network.set_weights(running)
+        averaged = network.get_weights()
+        fitted.set_weights(running)
         history.loss.append(loss)
         history.accuracy.append(accuracy)
         history.valid_loss.append(valid_loss)
         history.valid_accuracy.append(valid_accuracy)
         if patience is None or not valid_loss >= min(history.valid_loss[:-1], default=float("inf")):
-            best, history.best_epoch = kept, number + 1
-        checkpoint.save(plan, history, network, best)
+            best, history.best_epoch = averaged, number + 1
+        checkpoint.save(plan, history, fitted, best)
         progress.epoch(history)
     network.set_weights(best)
     return network, history

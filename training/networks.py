@@ -7,16 +7,19 @@ code of this package.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from live.front_end import FrontEndSpec, dct_matrix
 from training.augment import Windows
 
-BANDS = 48  # that the convolutions see: pairs of the front end's 96
-SMALLEST_DEVIATION = 1e-3
+FEWEST_BANDS = 24  # that the convolutions can pool
+FLOOR_DB = -60.0
+LOWEST_BELOW_MEAN_DB = -40.0
+SMALLEST_VARIANCE = 1e-3
+POOLED_LAYER = "pooled"
 
 
 def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
@@ -42,38 +45,79 @@ def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: 
     return keras.Model(inputs, layers.Dense(labels, activation="softmax", name="genre")(hidden), name="seed")
 
 
-def inverse_dct(spec: FrontEndSpec, bands: int) -> npt.NDArray[np.float32]:
-    """From MFCCs back to levels, neighbouring bands averaged [shape=(n_mfcc, bands)]."""
-    group = spec.n_mels // bands
-    inverse = dct_matrix(spec.n_mfcc, spec.n_mels).T[:, : group * bands]
-    averaged: npt.NDArray[np.float32] = (
-        inverse.reshape(spec.n_mfcc, bands, group).mean(axis=2).astype(np.float32)
-    )
-    return averaged
-
-
-def _standardised_levels(inputs: Any, spec: FrontEndSpec, bands: int, examples: Windows) -> Any:
-    """Levels below the window's loudest, less each band's mean, over one common deviation."""
-    import keras
+def _mel_levels(inputs: Any, spec: FrontEndSpec) -> Any:
+    """MFCCs back to mel levels in dB [shape=(windows, frames, n_mels)]: a fixed inverse DCT."""
     from keras import layers
 
-    to_levels = layers.Dense(bands, use_bias=False, trainable=False, name="inverse_dct")
+    to_levels = layers.Dense(spec.n_mels, use_bias=False, trainable=False, name="inverse_dct")
     levels = to_levels(inputs)
-    matrix = inverse_dct(spec, bands)
-    to_levels.set_weights([matrix])
-    relative = keras.ops.subtract(levels, keras.ops.max(levels, axis=(1, 2), keepdims=True))
+    to_levels.set_weights([dct_matrix(spec.n_mfcc, spec.n_mels).T.astype(np.float32)])
+    return levels
 
-    heard = examples @ matrix
-    heard = heard - heard.max(axis=(1, 2), keepdims=True)
+
+def relative_levels(levels: Any, bands: int) -> Any:
+    """Levels below the window's loudest, not below the floor, neighbouring bands averaged.
+
+    Parameters
+    ----------
+    levels : tensor [shape=(windows, frames, n_mels)]
+        In dB.
+    bands : int
+        How many to leave; ``n_mels`` is a multiple.
+
+    Returns
+    -------
+    tensor [shape=(windows, frames, bands)]
+        In dB, 0 to ``FLOOR_DB``; it does not depend on gain.
+    """
+    from keras import ops
+
+    _, frames, n_mels = levels.shape
+    below_loudest = ops.subtract(levels, ops.max(levels, axis=(1, 2), keepdims=True))
+    floored = ops.maximum(below_loudest, FLOOR_DB)
+    if bands == n_mels:
+        return floored
+    return ops.mean(ops.reshape(floored, (-1, frames, bands, n_mels // bands)), axis=-1)
+
+
+def above_own_mean(levels: Any) -> Any:
+    """Each band's level above its own mean power over the window, which no steady equaliser changes.
+
+    Parameters
+    ----------
+    levels : tensor [shape=(windows, frames, bands)]
+        In dB.
+
+    Returns
+    -------
+    tensor [shape=(windows, frames, bands)]
+        Scaled to about −3 to 1.5.
+    """
+    from keras import ops
+
+    nepers = math.log(10) / 10
+    mean_power = ops.mean(ops.exp(ops.multiply(levels, nepers)), axis=1, keepdims=True)
+    mean = ops.divide(ops.log(mean_power), nepers)
+    above = ops.maximum(ops.subtract(levels, mean), LOWEST_BELOW_MEAN_DB)
+    return ops.add(ops.divide(above, 12.0), 0.5)
+
+
+def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list[float], float]:
+    """Mean of each band's relative level, and the common variance about it."""
+    import keras
+
+    inputs = keras.Input(examples.shape[1:])
+    levels = relative_levels(_mel_levels(inputs, spec), bands)
+    heard = np.asarray(keras.Model(inputs, levels).predict_on_batch(examples))
     mean = heard.mean(axis=(0, 1))
-    variance = max(float((heard - mean).var()), SMALLEST_DEVIATION)
-    return layers.Normalization(
-        axis=-1, mean=mean.tolist(), variance=[variance] * bands, name="standardised"
-    )(relative)
+    return mean.tolist(), max(float((heard - mean).var()), SMALLEST_VARIANCE)
 
 
 def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
     """A small 2-D convolutional front before an LSTM of 96, averaged over time.
+
+    The convolutions see two pictures of a window: levels below its loudest, and each band's level above
+    its own mean, from which the colour of a microphone has vanished.
 
     Parameters
     ----------
@@ -87,20 +131,22 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
     import keras
     from keras import layers
 
-    bands = min(BANDS, spec.n_mels)
+    bands = spec.n_mels // 2 if spec.n_mels % 2 == 0 and spec.n_mels >= 2 * FEWEST_BANDS else spec.n_mels
     inputs = keras.Input((window_frames, spec.n_mfcc), name="mfcc")
-    hidden = _standardised_levels(inputs, spec, bands, examples)
-    hidden = layers.Reshape((window_frames, bands, 1))(hidden)
+    levels = relative_levels(_mel_levels(inputs, spec), bands)
+    mean, variance = _statistics(examples, spec, bands)
+    standardised = layers.Normalization(axis=-1, mean=mean, variance=[variance] * bands)(levels)
+    hidden = keras.ops.stack([standardised, above_own_mean(levels)], axis=-1)
     for channels, pool in ((16, (1, 2)), (32, (2, 4)), (64, (1, 3))):
         hidden = layers.Conv2D(channels, 3, padding="same", use_bias=False)(hidden)
-        hidden = layers.BatchNormalization()(hidden)
-        hidden = layers.ReLU()(hidden)
         hidden = layers.MaxPooling2D(pool)(hidden)
+        hidden = layers.BatchNormalization(momentum=0.98)(hidden)
+        hidden = layers.ReLU()(hidden)
         hidden = layers.SpatialDropout2D(0.1)(hidden)
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
     hidden = layers.Dense(96, activation="relu")(hidden)
     hidden = layers.LSTM(96, return_sequences=True)(hidden)
-    hidden = layers.GlobalAveragePooling1D()(hidden)
+    hidden = layers.GlobalAveragePooling1D(name=POOLED_LAYER)(hidden)
     hidden = layers.Dropout(0.3)(hidden)
     hidden = layers.Dense(64, activation="relu")(hidden)
     hidden = layers.Dropout(0.3)(hidden)

@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from live.errors import InputError
 from live.front_end import FrontEndSpec
-from training.augment import AugmentationContext, Generator, Windows, augmented
-from training.networks import conv_lstm_network, seed_network
+from training.augment import AugmentationContext, Generator, Targets, Windows, augmented
+from training.networks import POOLED_LAYER, conv_lstm_network, seed_network
 
 WINDOW_S = 3.0
 
 NetworkFunction = Callable[[FrontEndSpec, int, int, Windows], Any]
 """(spec, window_frames, labels, examples) → Keras model; see ``networks``."""
 
-Augmentation = Callable[[Windows, AugmentationContext, Generator], Windows]
-"""(mel_db, context, generator) → mel_db; see ``augment``."""
+Augmentation = Callable[[Windows, Targets, AugmentationContext, Generator], tuple[Windows, Targets]]
+"""(mel_db, targets, context, generator) → (mel_db, targets); see ``augment``."""
 
 OptimizerFunction = Callable[[int], Any]
 """(steps of the whole fit) → Keras optimizer."""
@@ -39,17 +39,21 @@ class Recipe:
     optimizer : callable
         Makes the optimizer; one with ``use_ema=True`` gives averaged weights, which are then the model.
     augment : callable or None
-        Changes the crops of every batch, before their MFCCs.
+        Changes the crops of every batch, and their targets, before their MFCCs. The last
+        ``window_frames`` frames of what it gives are used.
     context_frames : int
-        Frames before each window that ``augment`` sees too, as a reverberation needs; they are cut off
-        after it.
+        Frames before each window that ``augment`` gets too, as a reverberation needs.
     crops : {"random", "grid"}
         Windows from anywhere, or cut end to end from the start of each clip, as the seed did.
     crops_per_clip : int
         Random windows drawn from each clip in an epoch.
     balanced : bool
-        Whether every label gets the same number of random windows.
+        Whether every label gets the same number of random windows, and within it every group.
     label_smoothing : float
+    teacher_layer : str or None
+        Layer of the network whose output a teacher's tags are read from too; None learns from none.
+    teacher_weight : float
+        Of the tags' loss beside the genres'.
     epochs, batch_size : int
     patience : int or None
         Epochs without a better validation loss until fitting stops, the best epoch then being kept; None
@@ -71,6 +75,8 @@ class Recipe:
     crops_per_clip: int = 8
     balanced: bool = False
     label_smoothing: float = 0.0
+    teacher_layer: str | None = None
+    teacher_weight: float = 1.0
     epochs: int = 50
     batch_size: int = 32
     patience: int | None = None
@@ -151,10 +157,11 @@ LIVE = Recipe(
     network=conv_lstm_network,
     optimizer=_one_cycle,
     augment=augmented,
-    context_frames=8,
+    context_frames=17,
     crops_per_clip=8,
     balanced=True,
     label_smoothing=0.1,
+    teacher_layer=POOLED_LAYER,
     epochs=60,
     batch_size=64,
     patience=20,

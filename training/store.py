@@ -13,8 +13,11 @@ import os
 import shutil
 import tempfile
 import zipfile
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -43,8 +46,8 @@ class FeatureStore:
         One a clip.
     offset : ndarray [shape=(clips + 1,)]
         Clip ``k`` has the frames ``offset[k]`` to ``offset[k + 1]``.
-    mel_db : ndarray [shape=(frames, n_mels)]
-        In dB, unclipped.
+    pieces : tuple of ndarray [shape=(frames, n_mels)]
+        In dB, unclipped; several where stores were joined, each of whole clips.
     front_end : FrontEndSpec
         How the frames were made; its ``top_db`` and ``n_mfcc`` play no part in them.
     fingerprint : tuple of str
@@ -56,7 +59,7 @@ class FeatureStore:
     label: tuple[str, ...]
     group: tuple[str, ...]
     offset: npt.NDArray[np.int64]
-    mel_db: MelLevels
+    pieces: tuple[MelLevels, ...]
     front_end: FrontEndSpec
     fingerprint: tuple[str, ...] = field(default=())
 
@@ -65,7 +68,15 @@ class FeatureStore:
 
     def clip_frames(self, index: int) -> MelLevels:
         """Frames of clip ``index`` [shape=(frames, n_mels)], still on disk."""
-        return self.mel_db[self.offset[index] : self.offset[index + 1]]
+        start, stop = int(self.offset[index]), int(self.offset[index + 1])
+        piece = bisect_right(self._piece_starts, start) - 1
+        first = self._piece_starts[piece]
+        return self.pieces[piece][start - first : stop - first]
+
+    @cached_property
+    def _piece_starts(self) -> list[int]:
+        """Number of the first frame of each piece."""
+        return [0, *accumulate(len(piece) for piece in self.pieces[:-1])]
 
 
 class StoreWriter:
@@ -221,7 +232,40 @@ def open_store(path: Path) -> FeatureStore:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is no feature store that can be read: {reason}.") from None
     clip, label, group = columns
-    return FeatureStore(path, clip, label, group, offset, mel_db, front_end, fingerprint)
+    return FeatureStore(path, clip, label, group, offset, (mel_db,), front_end, fingerprint)
+
+
+def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
+    """Several stores as one, without copying their frames.
+
+    Raises
+    ------
+    InputError
+        When their frames were made differently.
+    """
+    if len(stores) == 1:
+        return stores[0]
+    first = stores[0]
+    ids: list[str] = []
+    taken: set[str] = set()
+    offset = [np.zeros(1, dtype=np.int64)]
+    for store in stores:
+        own = replace(store.front_end, top_db=first.front_end.top_db, n_mfcc=first.front_end.n_mfcc)
+        if own != first.front_end:
+            raise InputError(f"{first.path.name} and {store.path.name} were made differently: give audio.")
+        names = [clip if clip not in taken else f"{store.path.stem}/{clip}" for clip in store.clip]
+        taken.update(names)
+        ids += names
+        offset.append(store.offset[1:] + offset[-1][-1])
+    return FeatureStore(
+        path=first.path,
+        clip=tuple(ids),
+        label=tuple(label for store in stores for label in store.label),
+        group=tuple(group for store in stores for group in store.group),
+        offset=np.concatenate(offset),
+        pieces=tuple(piece for store in stores for piece in store.pieces),
+        front_end=first.front_end,
+    )
 
 
 def _check_columns(columns: Sequence[tuple[str, ...]]) -> None:

@@ -21,6 +21,7 @@ from training.bundle import (
     write_description,
     write_networks,
 )
+from training.clips import UNLABELLED, check_labels
 from training.crops import Crops, batched_mfcc, frames_of, grid_starts
 from training.evaluate import Evaluation, Progress, evaluate, fit_temperature
 from training.features import Features, load_features
@@ -29,7 +30,8 @@ from training.hearing import hear_segments
 from training.recipes import Recipe
 from training.report import ReportSubject, write_report
 from training.splits import LEAK, PartName, Split, SplitName, default_split, split_store, whole_store
-from training.store import FeatureStore
+from training.store import FeatureStore, join_stores
+from training.teacher import Teacher
 
 REPORT_FOLDER = "report"
 CARD_ROWS = ("clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "window_accuracy", "ece")
@@ -56,8 +58,8 @@ class DatasetOptions:
 
     Attributes
     ----------
-    dataset : Path
-        A folder, a manifest or a feature store.
+    datasets : sequence of Path
+        Folders, manifests or feature stores; several are taken as one.
     cache : Path
         Folder for the store made of a folder or manifest.
     workers : int
@@ -67,11 +69,16 @@ class DatasetOptions:
     seed : int
     """
 
-    dataset: Path
+    datasets: Sequence[Path]
     cache: Path
     workers: int
     split: SplitName | None
     seed: int
+
+    @property
+    def name(self) -> str:
+        """The datasets' names, for people."""
+        return " + ".join(dataset.resolve().name for dataset in self.datasets)
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class TrainOptions:
     resume : bool
     export_json : Path or None
         Where to write the MFCCs and labels as JSON.
+    teacher : Path or None
+        Tags to learn beside the genres; see ``teacher``.
     """
 
     data: DatasetOptions
@@ -101,6 +110,7 @@ class TrainOptions:
     batch_size: int | None = None
     resume: bool = False
     export_json: Path | None = None
+    teacher: Path | None = None
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -109,17 +119,20 @@ def checkpoint_path(out: Path) -> Path:
     return out.parent / f".{out.name}.training" / "checkpoint.npz"
 
 
-def open_dataset(data: DatasetOptions, spec: FrontEndSpec, listener: TrainingListener) -> Features:
+def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: TrainingListener) -> Features:
     """Load features, saying what was left out and where they are kept."""
-    with listener.progress("Reading audio") as progress:
-        features = load_features(
-            data.dataset, spec, cache=data.cache, workers=data.workers, progress=progress
-        )
-    for sentence in features.skipped:
-        listener.say(f"Left out: {sentence}")
-    if features.store.path != data.dataset:
-        listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
-    return features
+    stores: list[FeatureStore] = []
+    skipped: list[str] = []
+    for dataset in data.datasets:
+        with listener.progress(f"Reading {dataset.name}") as progress:
+            features = load_features(dataset, spec, cache=data.cache, workers=data.workers, progress=progress)
+        for sentence in features.skipped:
+            listener.say(f"Left out: {sentence}")
+        if features.store.path != dataset:
+            listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
+        stores.append(features.store)
+        skipped += features.skipped
+    return Features(join_stores(stores), tuple(skipped))
 
 
 def divide(
@@ -144,11 +157,14 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         ``bundle``, the folder, and the figures of each part measured.
     """
     check_destination(options.out)
-    features = open_dataset(options.data, options.recipe.front_end, listener)
+    features = open_datasets(options.data, options.recipe.front_end, listener)
     store = features.store
     recipe = options.recipe.for_store(store.front_end)
     split = divide(options.data, store, recipe.window_frames, listener)
-    labels = tuple(sorted({store.label[s.clip] for part in split.parts.values() for s in part}))
+    used = {store.label[segment.clip] for part in split.parts.values() for segment in part}
+    check_labels(used)
+    labels = tuple(sorted(used - {UNLABELLED}))
+    teacher = None if options.teacher is None else Teacher(options.teacher)
     if options.export_json is not None:
         export_json(options.export_json, store, recipe)
         listener.say(f"The MFCCs and labels are in {options.export_json}.")
@@ -161,8 +177,9 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         epochs=options.epochs or recipe.epochs,
         batch_size=options.batch_size or recipe.batch_size,
         description={"clips": len(store), "frames": int(store.offset[-1]), "split": split.name},
+        teacher=teacher,
     )
-    training = Crops(store, split.parts["train"], labels, recipe, seed=seed)
+    training = Crops(store, split.parts["train"], labels, recipe, seed=seed, teacher=teacher)
     validation = Crops(store, split.parts["valid"], labels, recipe, seed=seed)
     checkpoint = Checkpoint(checkpoint_path(options.out))
     if checkpoint.path.exists():
@@ -178,7 +195,7 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         )
 
     facts = {
-        "Dataset": f"{options.data.dataset.name}, {len(store)} clips, {len(labels)} labels",
+        "Dataset": f"{options.data.name}, {len(store)} clips, {len(labels)} labels",
         "Split": f"{split.name} ({', '.join(f'{len(s)} {p}' for p, s in split.parts.items())})",
         "Recipe": f"{recipe.name}: {recipe.summary}",
         "Front end": (
@@ -200,13 +217,14 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         vote=recipe.vote,
         training={
             "dataset": {
-                "name": options.data.dataset.name,
+                "name": options.data.name,
                 "clips": len(store),
                 **{part: len(segments) for part, segments in split.parts.items()},
             },
             "split": split.name,
             "leaks": split.leaks,
             "recipe": recipe.name,
+            "teacher": None if teacher is None else teacher.name,
             "seed": seed,
             "epochs": history.epochs,
             "batch_size": plan.batch_size,
@@ -340,18 +358,18 @@ def evaluate_bundle(
     """
     classifier = Classifier(model)
     description = classifier.description
-    features = open_dataset(data, description.front_end, listener)
+    features = open_datasets(data, description.front_end, listener)
     store = features.store
     facts = {
         "Model": f"{description.name}, {len(description.labels)} labels",
-        "Dataset": f"{data.dataset.name}, {len(store)} clips",
+        "Dataset": f"{data.name}, {len(store)} clips",
     }
     warnings: tuple[str, ...] = ()
     if part == "all":
         segments, notes = whole_store(store), tuple(features.skipped)
         trained_on = description.training.get("dataset")
         name = trained_on.get("name") if isinstance(trained_on, dict) else None
-        if name == data.dataset.name:
+        if name == data.name:
             warnings = ("These clips hold the ones that the model was fitted on: the figures flatter it.",)
     else:
         split = divide(data, store, description.window_frames, listener)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, tone
 from training.augment import (
@@ -14,8 +15,12 @@ from training.augment import (
     band_centres,
     equalised,
     frequency_warped,
+    level_controlled,
     masked,
+    mechanical_noise,
     microphone_simulation,
+    over_noise_floor,
+    resampled_in_time,
     reverberate,
     room_and_microphone,
     steady_noise,
@@ -144,14 +149,54 @@ def test_masks_cover_no_more_than_asked() -> None:
 def test_the_live_recipes_augmentation_is_seeded_and_leaves_its_input_alone() -> None:
     music = windows()
     kept = music.copy()
-    context = AugmentationContext(SPEC, ("a", "b"))
-    once = augmented(music, context, np.random.default_rng(5))
-    np.testing.assert_array_equal(music, kept)
-    np.testing.assert_array_equal(once, augmented(music, context, np.random.default_rng(5)))
-    assert once.shape == music.shape
-    assert once.dtype == np.float32
-    assert np.isfinite(once).all()
-    assert (np.abs(once - music).max(axis=(1, 2)) > 0.1).all()
+    for noise in (None, lambda n, frames, _: np.zeros((n, frames, SPEC.n_mels), np.float32)):
+        context = AugmentationContext(SPEC, ("a", NO_MUSIC), noise)
+        targets = {"genre": np.eye(2, dtype=np.float32)[[0, 1, 0, 1, 0, 1]]}
+        once, same = augmented(music, targets, context, np.random.default_rng(5))
+        np.testing.assert_array_equal(music, kept)
+        np.testing.assert_array_equal(once, augmented(music, targets, context, np.random.default_rng(5))[0])
+        np.testing.assert_array_equal(same["genre"], targets["genre"])
+        frames = int(music.shape[1] / 1.1)
+        assert once.shape == (6, frames, SPEC.n_mels)
+        assert once.dtype == np.float32
+        assert np.isfinite(once).all()
+        assert (np.abs(once - music[:, -frames:]).max(axis=(1, 2)) > 0.1).all()
+
+
+def test_playing_faster_keeps_the_end_and_moves_the_past() -> None:
+    ramp = np.broadcast_to(np.arange(50, dtype=np.float32)[None, :, None], (300, 50, 2))
+    played = resampled_in_time(ramp, 40, np.random.default_rng(0), ratio=1.1, chance=1.0)
+    np.testing.assert_allclose(played[:, -1], 49)
+    np.testing.assert_allclose(np.diff(played[:, :, 0], axis=1).max(), 1.1, atol=0.02)
+    np.testing.assert_allclose(np.diff(played[:, :, 0], axis=1).min(), 1 / 1.1, atol=0.02)
+    np.testing.assert_allclose(
+        resampled_in_time(ramp, 40, np.random.default_rng(0), ratio=1.1, chance=0), ramp[:, 10:]
+    )
+
+
+def test_a_noise_floor_lies_as_far_below_the_loudest_as_asked() -> None:
+    music = np.full((50, 30, SPEC.n_mels), -100, np.float32)
+    music[:, :, 40] = 0
+    heard = over_noise_floor(music, SPEC, np.random.default_rng(0), below_db=(40.0, 40.0), chance=1.0)
+    near_1_khz = np.abs(np.log2(band_centres(SPEC) / 1_000)) < 0.1
+    assert heard[:, :, near_1_khz].mean() == pytest.approx(-40, abs=1)
+
+
+def test_automatic_gain_shrinks_slow_changes_of_level() -> None:
+    fading = np.broadcast_to(np.linspace(0, -30, 60, dtype=np.float32)[None, :, None], (20, 60, 8))
+    controlled = level_controlled(fading, np.random.default_rng(0), chance=1.0)
+    assert np.ptp(controlled[:, :, 0], axis=1).max() < 28
+    np.testing.assert_array_equal(level_controlled(fading, np.random.default_rng(0), chance=0.0), fading)
+
+
+def test_mechanical_noise_is_of_many_kinds() -> None:
+    noise = mechanical_noise(np.random.default_rng(0), 60, 46, SPEC)
+    assert noise.shape == (60, 46, SPEC.n_mels)
+    assert np.isfinite(noise).all()
+    assert (noise > 0).all()
+    swing = np.std(10 * np.log10(noise.sum(axis=2)), axis=1)
+    assert swing.min() < 1
+    assert swing.max() > 6
 
 
 def test_silence_and_very_short_windows_survive() -> None:

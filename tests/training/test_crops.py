@@ -9,7 +9,7 @@ import pytest
 
 from live.front_end import FrontEndSpec, mfcc
 from tests.training.conftest import small_store
-from training.augment import AugmentationContext
+from training.augment import AugmentationContext, Targets
 from training.crops import Crops, batched_mfcc, even_starts, frames_of, grid_starts
 from training.recipes import LIVE, SEED, Recipe
 from training.splits import Segment, whole_store
@@ -59,7 +59,7 @@ def test_an_epoch_draws_each_clip_equally_often(store: FeatureStore) -> None:
     assert [len(inputs) for inputs, _ in batches] == [10] * 9 + [6]
     assert len(batches) == drawn.steps_in_epoch(10)
     assert batches[0][0].shape == (10, 34, 12)
-    targets = np.concatenate([targets for _, targets in batches])
+    targets = np.concatenate([targets["genre"] for _, targets in batches])
     np.testing.assert_array_equal(targets.sum(axis=0), [48, 48])
 
 
@@ -79,7 +79,7 @@ def test_a_balanced_epoch_gives_every_label_the_same(tmp_path: Path) -> None:
             label = "low" if number < 2 else "high"
             writer.add(clip=str(number), label=label, group=str(number), mel_db=np.full((40, 24), number))
     drawn = crops(open_store(tmp_path / "s.npz"), replace(PLAIN, balanced=True))
-    targets = np.concatenate([targets for _, targets in drawn.epoch(1, 16)])
+    targets = np.concatenate([targets["genre"] for _, targets in drawn.epoch(1, 16)])
     np.testing.assert_array_equal(targets.sum(axis=0), [48, 48])
 
 
@@ -98,11 +98,13 @@ def test_a_grid_epoch_is_each_window_once_in_another_order(store: FeatureStore) 
 def test_an_augmentation_sees_the_frames_before_the_window(store: FeatureStore) -> None:
     seen: list[np.ndarray] = []
 
-    def watch(mel_db: np.ndarray, context: AugmentationContext, _: np.random.Generator) -> np.ndarray:
+    def watch(
+        mel_db: np.ndarray, targets: Targets, context: AugmentationContext, _: np.random.Generator
+    ) -> tuple[np.ndarray, Targets]:
         assert context.labels == LABELS
         assert context.noise is None
         seen.append(mel_db)
-        return mel_db + np.arange(mel_db.shape[1], dtype=np.float32)[None, :, None]
+        return mel_db + np.arange(mel_db.shape[1], dtype=np.float32)[None, :, None], targets
 
     inputs, _ = next(crops(store, replace(PLAIN, augment=watch, context_frames=6)).epoch(1, 8))
     assert seen[0].shape == (8, 40, 24)
@@ -117,10 +119,12 @@ def test_an_augmentation_may_draw_noise_from_the_no_music_clips(tmp_path: Path) 
     store = open_store(tmp_path / "s.npz")
     drawn: list[np.ndarray] = []
 
-    def watch(mel_db: np.ndarray, context: AugmentationContext, generator: np.random.Generator) -> np.ndarray:
+    def watch(
+        mel_db: np.ndarray, targets: Targets, context: AugmentationContext, generator: np.random.Generator
+    ) -> tuple[np.ndarray, Targets]:
         assert context.noise is not None
         drawn.append(context.noise(7, 34, generator))
-        return mel_db
+        return mel_db, targets
 
     recipe = replace(PLAIN, augment=watch)
     next(Crops(store, whole_store(store), ("jazz", "no_music"), recipe, seed=0).epoch(1, 64))
@@ -129,12 +133,12 @@ def test_an_augmentation_may_draw_noise_from_the_no_music_clips(tmp_path: Path) 
 
 
 def test_validation_is_unchanged_and_evenly_spaced(store: FeatureStore) -> None:
-    def refuse(*_: object) -> np.ndarray:
+    def refuse(*_: object) -> tuple[np.ndarray, Targets]:
         pytest.fail("validation must not be augmented")
 
     batches = list(crops(store, replace(PLAIN, augment=refuse)).validation(64))
     inputs = np.concatenate([inputs for inputs, _ in batches])
-    targets = np.concatenate([targets for _, targets in batches])
+    targets = np.concatenate([targets["genre"] for _, targets in batches])
     assert len(inputs) == 12 * 10
     clip = store.clip_frames(0).astype(np.float32)
     np.testing.assert_allclose(inputs[0], batched_mfcc(clip[None, :34], SPEC)[0])

@@ -129,8 +129,8 @@ def test_another_fit_is_not_resumed(store: FeatureStore, tmp_path: Path) -> None
 
 
 def test_a_loss_that_is_no_number_ends_the_fit(store: FeatureStore, tmp_path: Path) -> None:
-    def spoil(mel_db: np.ndarray, *_: object) -> np.ndarray:
-        return np.full_like(mel_db, np.nan)
+    def spoil(mel_db: np.ndarray, targets: Any, *_: object) -> tuple[np.ndarray, Any]:
+        return np.full_like(mel_db, np.nan), targets
 
     with pytest.raises(RunningError, match="no longer a number"):
         run(store, tmp_path / "c.npz", recipe=replace(RECIPE, augment=spoil), epochs=1)

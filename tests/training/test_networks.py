@@ -8,7 +8,7 @@ import pytest
 
 from live.front_end import FrontEndSpec
 from training.bundle import for_one_window, largest_difference, to_litert, write_networks
-from training.networks import conv_lstm_network, inverse_dct, seed_network
+from training.networks import above_own_mean, conv_lstm_network, relative_levels, seed_network
 from training.recipes import LIVE, SEED, Recipe
 
 
@@ -83,14 +83,16 @@ def test_level_does_not_matter_to_the_live_network() -> None:
     np.testing.assert_allclose(network(quiet), network(loud), atol=1e-4)
 
 
-def test_the_inverse_dct_gives_the_levels_back() -> None:
-    spec = FrontEndSpec()
-    from live.front_end import dct_matrix
-
-    levels = np.random.default_rng(0).normal(-40, 20, (5, 96))
-    coefficients = levels @ dct_matrix(96, 96)
-    pairs = levels.reshape(5, 48, 2).mean(axis=2)
-    np.testing.assert_allclose(coefficients @ inverse_dct(spec, 48), pairs, atol=1e-4)
+def test_the_two_pictures_of_a_window() -> None:
+    levels = np.random.default_rng(0).normal(-40, 20, (5, 34, 96)).astype(np.float32)
+    below = np.asarray(relative_levels(keras.ops.convert_to_tensor(levels), 48))
+    assert below.shape == (5, 34, 48)
+    whole = np.maximum(levels - levels.max(axis=(1, 2), keepdims=True), -60)
+    np.testing.assert_allclose(below, whole.reshape(5, 34, 48, 2).mean(axis=3), atol=1e-4)
+    coloured = levels + np.random.default_rng(1).normal(0, 9, (5, 1, 96)).astype(np.float32)
+    one, other = (np.asarray(above_own_mean(keras.ops.convert_to_tensor(x))) for x in (levels, coloured))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    assert np.ptp(one) > 1
 
 
 def test_the_seed_network_is_the_one_the_project_grew_out_of() -> None:

@@ -24,7 +24,7 @@ def fake_store(
         label=tuple(labels),
         group=tuple(groups or clips),
         offset=np.arange(len(clips) + 1, dtype=np.int64) * frames,
-        mel_db=np.zeros((len(clips) * frames, 24), np.float16),
+        pieces=(np.zeros((len(clips) * frames, 24), np.float16),),
         front_end=SPEC,
     )
 
@@ -57,15 +57,17 @@ def test_fault_filtered_follows_the_lists_and_names_what_is_missing() -> None:
     assert all(clip in notes for clip in faulty)
 
 
-def test_fault_filtered_divides_other_clips_by_group() -> None:
+@pytest.mark.parametrize("with_test", [False, True])
+def test_fault_filtered_divides_other_clips_by_group(with_test: bool) -> None:
     lists = published_lists()
-    gtzan = lists["train"] + lists["valid"]
+    gtzan = lists["train"] + lists["valid"] + (lists["test"] if with_test else [])
     others = [f"speech{k}" for k in range(40)]
     groups = gtzan + [f"speaker{k // 4}" for k in range(40)]
     store = fake_store(gtzan + others, [clip.split(".")[0] for clip in gtzan] + ["no_music"] * 40, groups)
     split = split_store(store, "fault-filtered", window_frames=34, seed=0)
     by_part = [{store.group[k] for k in clips_of(split, part) if k >= len(gtzan)} for part in PARTS]
-    assert all(by_part)
+    assert [bool(part) for part in by_part] == [True, True, with_test]
+    assert len(by_part[1]) == (2 if with_test else 3)  # a fifth or a quarter of ten speakers
     assert not by_part[0] & by_part[1]
     assert not by_part[0] & by_part[2]
 

@@ -11,7 +11,7 @@ import pytest
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 from tests.training.conftest import small_store
-from training.store import StoreWriter, open_store
+from training.store import StoreWriter, join_stores, open_store
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
 
@@ -63,7 +63,7 @@ def test_stores_that_numpy_wrote_compressed_or_not_can_be_read(tmp_path: Path) -
     np.savez_compressed(tmp_path / "packed.npz", allow_pickle=False, **contents)
     for name in ("plain.npz", "packed.npz"):
         other = open_store(tmp_path / name)
-        np.testing.assert_array_equal(other.mel_db, store.mel_db)
+        np.testing.assert_array_equal(other.pieces[0], store.pieces[0])
         assert other.clip == store.clip
 
 
@@ -108,6 +108,21 @@ def test_a_broken_store_is_refused_in_one_sentence(tmp_path: Path, write: Any) -
     with pytest.raises(InputError, match="is no feature store") as caught:
         open_store(tmp_path / "broken.npz")
     assert "\n" not in str(caught.value)
+
+
+def test_stores_are_joined_without_copying(tmp_path: Path) -> None:
+    stores = [small_store(tmp_path / f"{name}.npz", clips) for name, clips in (("one", 3), ("two", 5))]
+    joined = join_stores(stores)
+    assert len(joined) == 8
+    assert joined.clip[:4] == ("clip0", "clip1", "clip2", "two/clip0")
+    assert joined.label == stores[0].label + stores[1].label
+    expected = [store.clip_frames(k) for store in stores for k in range(len(store))]
+    for number, frames in enumerate(expected):
+        np.testing.assert_array_equal(joined.clip_frames(number), frames)
+        assert np.shares_memory(joined.clip_frames(number), frames)
+    other = small_store(tmp_path / "other.npz", spec=FrontEndSpec(n_mels=24, n_mfcc=12, hop_length=512))
+    with pytest.raises(InputError, match="made differently"):
+        join_stores([stores[0], other])
 
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
