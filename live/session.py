@@ -23,6 +23,7 @@ from live.sources import SHORTEST_FILE_S, AudioSource, too_short
 HEARTBEAT_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 FULL_SCALE = 0.999
+METER_S = 0.1  # of sound, the newest, that the level meter shows
 
 Sink = Callable[[Event], None]
 
@@ -186,7 +187,8 @@ class Session:
             self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
             loudest = 0.0 if math.isnan(loudest) else 1.0
         peak = max(FLOOR_DBFS, 20 * float(np.log10(loudest))) if loudest > 0 else FLOOR_DBFS
-        self._levels = (level_dbfs(to_mono(samples)), peak, loudest >= FULL_SCALE)
+        newest = samples[-max(1, round(METER_S * self._source.sample_rate)) :]
+        self._levels = (level_dbfs(to_mono(newest)), peak, loudest >= FULL_SCALE)
         if not self._source.is_live:
             return
         self._zero_frames = 0 if loudest > 0 else self._zero_frames + len(samples)
