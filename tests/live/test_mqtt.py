@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import queue
-import shutil
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +17,7 @@ from live.errors import InputError
 from live.events import SourceEvent
 from live.mqtt import Mqtt, Publications, discovery_messages, parse_url
 from tests.live.example_events import LABELS, start, summary, window
-
-WAIT_S = 30.0
+from tests.receivers import WAIT_S, Broker, Subscriber
 
 # --- what is said, without a broker
 
@@ -108,83 +104,6 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- with a broker
-
-
-class Broker:
-    """Mosquitto on a free port of this machine."""
-
-    def __init__(self, folder: Path, *, password: str | None = None) -> None:
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
-        if program is None:
-            pytest.skip("This test needs mosquitto.")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(password is None).lower()}"]
-        if password is not None:
-            secrets = folder / "passwords"
-            subprocess.run(["mosquitto_passwd", "-c", "-b", str(secrets), "me", password], check=True)
-            secrets.chmod(0o644)
-            lines.append(f"password_file {secrets}")
-            folder.chmod(0o755)
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text("\n".join([*lines, f"user {_user()}"]) + "\n")
-        self._command = [program, "-c", str(configuration)]
-        self._process: subprocess.Popen[str] | None = None
-        self.start()
-
-    def start(self) -> None:
-        process = self._process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if "running" in line:
-                break
-        else:
-            pytest.fail("Mosquitto did not start:\n" + "".join(said))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
-def _user() -> str:
-    import pwd
-
-    return pwd.getpwuid(os.getuid()).pw_name
-
-
-class Subscriber:
-    """Keeps what the topics say, and waits until they say a certain thing."""
-
-    def __init__(self, port: int, *, username: str | None = None, password: str | None = None) -> None:
-        library = pytest.importorskip("paho.mqtt.client")
-        self.topics: dict[str, str] = {}
-        self._messages: queue.Queue[tuple[str, str]] = queue.Queue()
-        self._client = library.Client(library.CallbackAPIVersion.VERSION2)
-        if username is not None:
-            self._client.username_pw_set(username, password)
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
-        self._client.on_message = lambda _client, _data, message: self._messages.put(
-            (message.topic, message.payload.decode())
-        )
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-
-    def until(self, condition: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-        while not condition(self.topics):
-            topic, text = self._messages.get(timeout=WAIT_S)
-            self.topics[topic] = text
-        return self.topics
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture

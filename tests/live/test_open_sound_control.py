@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -18,43 +16,17 @@ from live.open_sound_control import (
     probability_address,
 )
 from tests.live.example_events import LABELS, start, summary, window
-
-WAIT_S = 30.0
-
-
-class Receiver:
-    """An OSC server that keeps what it receives, in order."""
-
-    def __init__(self) -> None:
-        dispatcher = pytest.importorskip("pythonosc.dispatcher").Dispatcher()
-        server = pytest.importorskip("pythonosc.osc_server")
-        self.received: queue.Queue[tuple[str, tuple[object, ...]]] = queue.Queue()
-        dispatcher.set_default_handler(lambda address, *values: self.received.put((address, values)))
-        self._server = server.BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher)
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def until(self, address: str) -> list[tuple[str, tuple[object, ...]]]:
-        messages = [self.received.get(timeout=WAIT_S)]
-        while messages[-1][0] != address:
-            messages.append(self.received.get(timeout=WAIT_S))
-        return messages
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+from tests.receivers import OscReceiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiver() -> Iterator[OscReceiver]:
+    receiver = OscReceiver()
     yield receiver
     receiver.close()
 
 
-def test_a_session_reaches_an_osc_server(receiver: Receiver) -> None:
+def test_a_session_reaches_an_osc_server(receiver: OscReceiver) -> None:
     complaints: list[str] = []
     sink = OpenSoundControl(receiver.address, complaints.append)
     sink.start()

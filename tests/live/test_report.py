@@ -291,8 +291,7 @@ def test_a_browser_draws_the_chart(tmp_path: Path) -> None:
     assert document.count('<g class="points"') >= 4, "and a bar for each verdict and state"
 
 
-@pytest.mark.parametrize("width", [500, 1280])
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("theme", "width"), [("dark", 500), ("light", 1280)])
 def test_the_page_follows_the_system_in_dark_and_light(tmp_path: Path, theme: str, width: int) -> None:
     pytest.importorskip("plotly")
     report = write_report(write_log(tmp_path / "evening.jsonl", *session()))

@@ -1,0 +1,119 @@
+"""What stands at the other end of the outputs: a real OSC server and a real MQTT broker."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+WAIT_S = 30.0
+"""A limit that no working program comes near."""
+
+
+class OscReceiver:
+    """An OSC server that keeps what it receives, in order."""
+
+    def __init__(self) -> None:
+        dispatcher = pytest.importorskip("pythonosc.dispatcher").Dispatcher()
+        server = pytest.importorskip("pythonosc.osc_server")
+        self.received: queue.Queue[tuple[str, tuple[object, ...]]] = queue.Queue()
+        dispatcher.set_default_handler(lambda address, *values: self.received.put((address, values)))
+        self._server = server.BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher)
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def until(self, address: str) -> list[tuple[str, tuple[object, ...]]]:
+        messages = [self.received.get(timeout=WAIT_S)]
+        while messages[-1][0] != address:
+            messages.append(self.received.get(timeout=WAIT_S))
+        return messages
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Broker:
+    """Mosquitto on a free port of this machine."""
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+        if program is None:
+            pytest.skip("This test needs mosquitto.")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(password is None).lower()}"]
+        if password is not None:
+            secrets = folder / "passwords"
+            subprocess.run(["mosquitto_passwd", "-c", "-b", str(secrets), "me", password], check=True)
+            secrets.chmod(0o644)
+            lines.append(f"password_file {secrets}")
+            folder.chmod(0o755)
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text("\n".join([*lines, f"user {_user()}"]) + "\n")
+        self._command = [program, "-c", str(configuration)]
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        process = self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "running" in line:
+                break
+        else:
+            pytest.fail("Mosquitto did not start:\n" + "".join(said))
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _user() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+class Subscriber:
+    """Keeps what the topics say, and waits until they say a certain thing."""
+
+    def __init__(self, port: int, *, username: str | None = None, password: str | None = None) -> None:
+        library = pytest.importorskip("paho.mqtt.client")
+        self.topics: dict[str, str] = {}
+        self._messages: queue.Queue[tuple[str, str]] = queue.Queue()
+        self._client = library.Client(library.CallbackAPIVersion.VERSION2)
+        if username is not None:
+            self._client.username_pw_set(username, password)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_message = lambda _client, _data, message: self._messages.put(
+            (message.topic, message.payload.decode())
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def until(self, condition: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+        while not condition(self.topics):
+            topic, text = self._messages.get(timeout=WAIT_S)
+            self.topics[topic] = text
+        return self.topics
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
