@@ -16,7 +16,7 @@ from rich.style import Style
 from live.palette import DARK, Theme, ink
 from live.screen import timeline
 from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
-from live.screen.lettering import FONTS, SMALL, Font
+from live.screen.lettering import FONTS, SMALL, TALL, Font
 from live.screen.motion import Pose, at_rest
 from live.snapshot import Snapshot
 
@@ -203,16 +203,17 @@ def _plan(width: int, height: int, genres: tuple[str, ...], two_strips: bool) ->
         details=int(height >= 5),
         footer=int(height >= 6),
     )
+    # One long name shall not take the large letters from all the others.
     fonts = [
         font.rows
         for font in FONTS
-        if max((font.width(genre) or width for genre in genres), default=0) <= inner
+        if 2 * sum((font.width(genre) or width) <= inner for genre in genres) >= max(1, len(genres))
     ]
     columns = (1, 2) if inner >= 52 else (1,)
     # A little air matters more than one long column of bars, the letters more than both.
     for air in (3, 0):
         for letters in (*fonts, 1):
-            for bar_columns in columns:
+            for bar_columns in columns if letters <= TALL.rows else (1,):
                 bars = math.ceil(len(genres) / bar_columns)
                 plan = replace(small, letters=letters, bar_columns=bar_columns, bars=bars)
                 if height >= 8 and plan.rows + air <= height:
@@ -521,6 +522,8 @@ class _Painter:
             inline = headline.confidence is not None and not self.plan.details
             value = f"  {_percent(headline.confidence)}" if inline else ""
             words = headline.word.upper() + value
+            if height >= SMALL.rows and 2 * cell_len(words) <= self.right - self.margin:
+                words = " ".join(words)
             self.add(rows[(height - 1) // 2], words, self.style(headline.color, bold=True))
             return rows
         self.letters(rows[(height - font.rows) // 2 :], headline.word, font, headline.color)

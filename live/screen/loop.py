@@ -164,7 +164,7 @@ class Screen:
         # While paused nothing is measured.
         shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
         console = self.console
-        size = console.size
+        width, height = self._terminal_size()
         frame = render(
             shown,
             pose=self._motion.advance(shown, now_s),
@@ -173,15 +173,15 @@ class Screen:
             memory=self._memory,
         )
         lines = frame.lines(
-            size.width,
-            size.height,
+            width,
+            height,
             colored=console.color_system is not None and not console.no_color,
             ascii_only=console.options.ascii_only,
         )
         before = self._lines
-        if (size.width, size.height) != self._size or len(before) != len(lines):
+        if (width, height) != self._size or len(before) != len(lines):
             before = []
-            self._size = (size.width, size.height)
+            self._size = (width, height)
         changed = [row for row, line in enumerate(lines) if not before or before[row] != line]
         if changed:
             # Within this block all lines go to the terminal in one piece.
@@ -193,6 +193,14 @@ class Screen:
             self._last_change_s = now_s
         self._lines = lines
         return len(changed)
+
+    def _terminal_size(self) -> tuple[int, int]:
+        """Give columns and rows as they are now, also where the environment says otherwise for good."""
+        try:
+            width, height = os.get_terminal_size(self.console.file.fileno())
+        except (OSError, ValueError, AttributeError):  # no terminal
+            width, height = 0, 0
+        return (width, height) if width > 0 and height > 0 else self.console.size
 
     def save_picture(self, path: str | Path) -> Path:
         """Save what is on the screen as SVG."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
+import select
+import signal
+import sys
 import threading
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -558,6 +564,14 @@ def test_every_letter_is_drawn_and_no_two_are_alike(font: Font) -> None:
     assert [characters for characters in drawings.values() if len(characters) > 1] == ["o0"]
 
 
+def test_one_long_name_does_not_take_the_letters_from_the_others() -> None:
+    genres = (*GENRES, "progressive psychedelic trance")
+    assert has_letters(text_of(render(replace(SONG, genres=genres)), 80, 24), "rock")
+    long = replace(SONG, genres=genres, verdict=Verdict("genre", genres[-1], 0.6, {genres[-1]: 0.6}))
+    assert any("P R O G R E S S I V E" in row for row in text_of(render(long), 80, 24))
+    assert has_letters(text_of(render(SONG), 30, 8), "rock")
+
+
 def test_accents_are_left_out_and_unknown_signs_refused() -> None:
     assert SMALL.draw("café_été") == SMALL.draw("cafe ete")
     assert SMALL.draw("演歌") is None
@@ -568,7 +582,7 @@ def test_a_genre_without_block_letters_is_written_plainly() -> None:
     verdict = Verdict("genre", "演歌", 0.9, {"演歌": 0.9, "rock": 0.1})
     snapshot = replace(SONG, genres=genres, verdict=verdict)
     rows = text_of(render(snapshot))
-    assert any(row.strip() == "演歌" for row in rows)
+    assert any(row.strip() == "演 歌" for row in rows)
     assert any("90 % sure" in row for row in rows)
     assert "演歌  90 %" in text_of(render(snapshot), 80, 3)[0]
 
@@ -691,6 +705,105 @@ def test_a_message_goes_away_by_itself() -> None:
         clock.time_s += 10
         screen.draw(SONG)
         assert "nothing lost" in printed(console)
+
+
+PROGRAM = """
+import threading
+from live.screen import Screen
+from tests.live.test_screen import SONG
+
+ended = threading.Event()
+
+def on_key(key):
+    if key == "q":
+        ended.set()
+    return f"pressed {key}"
+
+with Screen() as screen:
+    screen.run(lambda: SONG, ended, on_key)
+print("restored")
+"""
+
+
+class Shell:
+    """A program on a pseudo-terminal of its own, and all that it has written."""
+
+    def __init__(self, program: str, width: int, height: int) -> None:
+        import pty
+
+        self.process, self.terminal = pty.fork()
+        if self.process == 0:
+            # A width and height that the environment fixes must not keep the screen from growing.
+            environment = {"PATH": os.defpath, "TERM": "xterm-256color", "COLORFGBG": "15;0"}
+            environment |= {"COLUMNS": "80", "LINES": "24", "PYTHONPATH": str(Path(__file__).parents[2])}
+            program = f"input()\n{program}"
+            os.execve(sys.executable, [sys.executable, "-c", program], environment)
+        self.written = b""
+        self.resize(width, height)
+        self.press("\n")
+
+    def resize(self, width: int, height: int) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def press(self, keys: str) -> None:
+        os.write(self.terminal, keys.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read on until ``text`` was written; what came before it is forgotten."""
+        give_up_s = time.monotonic() + 60.0
+        while text.encode() not in self.written:
+            left_s = give_up_s - time.monotonic()
+            assert left_s > 0, self.written[-500:]
+            if select.select([self.terminal], [], [], left_s)[0]:
+                self.written += os.read(self.terminal, 65536)
+        self.written = self.written.partition(text.encode())[2]
+
+    def end(self) -> int:
+        """Give the exit status."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        self.process = 0
+        return status
+
+    def close(self) -> None:
+        if self.process:
+            os.kill(self.process, signal.SIGKILL)
+            self.end()
+        os.close(self.terminal)
+
+    def echoes(self) -> bool:
+        import termios
+
+        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_real_terminal_keys_sizes_and_stopping_work_and_all_is_restored() -> None:
+    with contextlib.closing(Shell(PROGRAM, 80, 24)) as shell:
+        shell.wait_for("\x1b[?1049h")
+        shell.wait_for("\x1b[24;1H")
+        shell.press("s")
+        shell.wait_for("pressed s")
+        assert not shell.echoes()
+        shell.resize(60, 20)
+        shell.wait_for("\x1b[2J")
+        shell.wait_for("\x1b[20;1H")
+        shell.press("\x1a")  # Ctrl-Z
+        shell.wait_for("\x1b[?1049l")
+        _, status = os.waitpid(shell.process, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert shell.echoes()
+        os.kill(shell.process, signal.SIGCONT)
+        shell.wait_for("\x1b[?1049h")
+        shell.wait_for("\x1b[20;1H")
+        shell.press("q")
+        shell.wait_for("\x1b[?25h\x1b[?1049l")
+        shell.wait_for("restored")
+        assert shell.echoes()
+        assert shell.end() == 0
 
 
 @pytest.mark.parametrize(("term", "usable"), [("dumb", False), ("xterm-256color", True)])
