@@ -263,10 +263,10 @@ class Microphone:
             return False
         with self._woken:
             self._woken.wait_for(lambda: self._stopping or self._finished, OPENED_WITHIN_S)
-        if self._delivered_s is None or self._finished:
+        if self._delivered_s is None:
             self._close()
             return False
-        return True
+        return True  # if it has ended again by now, that is a new loss
 
     def _close(self) -> None:
         stream, self._stream = self._stream, None
