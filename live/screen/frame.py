@@ -562,31 +562,36 @@ class _Painter:
         for row, letters in zip(rows, font.draw(words) or (), strict=False):
             row.draw(self.glyphs.write(letters), self.style(color), self.solid(color))
 
+    def large_details(self, headline: _Headline) -> Iterator[list[tuple[str, str]]]:
+        """Give what of the details is worth block letters, each way shorter than the one before."""
+        distribution = self.snapshot.verdict.distribution
+        if headline.candidates:
+            names = [(genre, self.name(genre)) for genre in headline.candidates]
+            yield [
+                (f"{name} {round(100 * distribution.get(genre, 0.0))}%", self.colors[genre])
+                for genre, name in names
+            ]
+            yield [(name, self.colors[genre]) for genre, name in names]
+        elif headline.confidence is not None and self.number_font(headline) is None:
+            yield [(f"{_number(headline)} sure", self.theme.text)]
+
     def details(self, headline: _Headline) -> list[_Row]:
         """Draw the line below the word; where there is room, what matters in it in block letters."""
         rows = [self.begin() for _ in range(self.plan.details)]
         details = headline.details
         middle = rows[0]
         if len(rows) >= SMALL.rows:
-            large: list[tuple[str, str]] = []
-            distribution = self.snapshot.verdict.distribution
-            for genre in headline.candidates:
-                words = f"{self.name(genre)} {round(100 * distribution.get(genre, 0.0))}%"
-                large.append((words, self.colors[genre]))
-            if headline.confidence is not None and self.number_font(headline) is None:
-                large.append((f"{_number(headline)} sure", self.theme.text))
-                details = details[1:]
-            width = sum((SMALL.width(words) or self.width) + 4 for words, _ in large)
-            if large and width <= self.right - self.margin:
+            for large in self.large_details(headline):
+                if sum((SMALL.width(words) or self.width) + 4 for words, _ in large) > self.right:
+                    continue
                 for words, color in large:
                     self.letters(rows, words, SMALL, color)
                     for row in rows:
                         row.add("    ")
                 if headline.candidates:
                     return rows
-                middle = rows[1]
-            else:
-                details = headline.details
+                details, middle = details[1:], rows[1]
+                break
         for number, (text, color, bold) in enumerate(details):
             # What separates it from the words before is left out where there are none.
             words = text if number else text.removeprefix(" · ")

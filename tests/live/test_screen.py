@@ -234,6 +234,9 @@ def test_what_it_might_be_is_in_block_letters_where_there_is_room() -> None:
     assert has_letters(rows, "unsure")
     assert has_letters(rows, "rock 34%")
     assert has_letters(rows, "blues 29%")
+    narrower = text_of(render(replace(SONG, verdict=UNSURE)), 80, 40)
+    assert has_letters(narrower, "rock")
+    assert has_letters(narrower, "blues")
 
 
 @pytest.mark.parametrize(
