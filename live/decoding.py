@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from live.errors import InputError, RunningError
+from live.errors import GenreLiveError, InputError, RunningError
 from live.front_end import Samples
 from live.wav_stream import UNKNOWN_SIZE_FROM, WavStream
 
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz
 MOST_CHANNELS = 64
 CUT_SHORT_TOLERANCE_S = 0.1
+SHORTEST_HEARD_S = 0.5
 
 # Containers that hold sound themselves. Playlists and scripts (hls, concat, ...) stay out: a stranger's
 # file must not make ffmpeg open others.
@@ -87,14 +88,19 @@ class _SoundFileDecoder:
         try:
             block: Samples = self._file.read(frames, dtype="float32", always_2d=True)
         except (self._error, RuntimeError) as error:
-            raise RunningError(
-                f"{self._name} is damaged: it cannot be decoded past {self._read / self.sample_rate:.1f} s."
-            ) from error
+            raise _damaged(self._name, self._read / self.sample_rate) from error
         self._read += len(block)
         return block
 
     def close(self) -> None:
         self._file.close()
+
+
+def _damaged(name: str, decoded_s: float) -> GenreLiveError:
+    """Make the error of a sound that cannot be decoded further; one without sound to speak of is no input."""
+    if decoded_s < SHORTEST_HEARD_S:
+        return InputError(f"{name} cannot be read as audio: it is damaged from the start.")
+    return RunningError(f"{name} is damaged: it cannot be decoded past {decoded_s:.1f} s.")
 
 
 def _missing_s(path: Path) -> float:
@@ -137,9 +143,7 @@ class _FfmpegDecoder:
         block = self._stream.read(frames)
         self._read += len(block)
         if len(block) == 0 and self._process.wait() != 0:
-            raise RunningError(
-                f"{self._name} is damaged: it cannot be decoded past {self._read / self.sample_rate:.1f} s."
-            )
+            raise _damaged(self._name, self._read / self.sample_rate)
         return block
 
     def close(self) -> None:

@@ -135,10 +135,6 @@ class AudioFile:
                         self._stopped.wait(ahead_s)
         except GenreLiveError as error:
             self.failure = error
-            if pushed < SHORTEST_FILE_S * self.sample_rate:
-                self.failure = InputError(
-                    f"{self.name} cannot be read as audio: it is damaged from the start."
-                )
         except Exception as error:  # a thread's error must reach the session
             self.failure = RunningError(f"{self.name} cannot be read further: {error}.")
             self.failure.__cause__ = error
