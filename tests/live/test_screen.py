@@ -505,18 +505,17 @@ def test_cells_show_what_took_most_of_their_time() -> None:
 
 def test_what_is_remembered_is_what_would_be_worked_out() -> None:
     memory = timeline.Memory()
-    stretches: tuple[Stretch, ...] = ()
-    for step in range(1, 400):
-        time_s = step * 1.7
-        state: Heard = ("genre", "silence", "gap", "unsure")[step % 4]
-        stretches = (*stretches, Stretch(time_s - 1.7, time_s, state, "jazz" if state == "genre" else None))
-        for scale in (timeline.recent_scale(time_s, None, 40), timeline.whole_scale(time_s, None, 40)):
-            for later_s in (0.0, 0.3):
-                expected = timeline.runs(stretches, scale, time_s + later_s)
-                assert memory.runs(stretches, scale, time_s + later_s) == expected
-                assert memory.runs(stretches, scale, time_s + later_s) is memory.runs(
-                    stretches, scale, time_s + later_s
-                )
+    states: tuple[Heard, ...] = ("genre", "silence", "gap", "unsure")
+    past: tuple[Stretch, ...] = ()
+    for step in range(120):
+        start_s, state = step * 4.0, states[step % 4]
+        for time_s in (start_s + 0.2, start_s + 1.7, start_s + 4.0):
+            stretches = (*past, Stretch(start_s, time_s, state, "jazz" if state == "genre" else None))
+            for scale in (timeline.recent_scale(time_s, None, 40), timeline.whole_scale(time_s, None, 40)):
+                remembered = memory.runs(stretches, scale, time_s)
+                assert remembered == timeline.runs(stretches, scale, time_s)
+                assert memory.runs(stretches, scale, time_s) is remembered
+        past = stretches
 
 
 def test_a_short_file_is_shown_whole_and_a_long_one_by_its_last_minutes() -> None:
