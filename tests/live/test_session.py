@@ -237,6 +237,56 @@ def test_a_vote_that_is_reset_forgets() -> None:
     assert windows[reset - 1].vote.distribution != pytest.approx(windows[reset - 1].probabilities, abs=1e-6)
 
 
+def test_a_paused_microphone_passes_by_unheard_and_its_time_goes_on() -> None:
+    source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
+    events: list[Event] = []
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
+
+    def pause(event: Event) -> None:
+        if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
+            assert session.toggle_pause()
+
+    session._sinks = (*session._sinks, pause)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    told = [event.time_s for event in events if isinstance(event, WindowEvent)]
+    assert told[-1] == pytest.approx(1.057)
+    assert session.summary is not None
+    assert session.summary.duration_s == 4.0
+    assert session.summary.lost_s == 0
+
+
+def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
+    events: list[Event] = []
+    paused = threading.Event()
+    session = Session(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
+
+    def pause(event: Event) -> None:
+        if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
+            session.toggle_pause()
+            paused.set()
+
+    session._sinks = (*session._sinks, pause)
+    session.start()
+    assert paused.wait(PATIENCE_S)
+    assert not session.ended.is_set()
+    assert not session.toggle_pause()
+    assert session.ended.wait(PATIENCE_S)
+    told = recorded(events)
+    assert len(told.windows) == len(recorded(listen(ScriptedSource([noise(4)]))[1]).windows)
+
+
+def test_a_stop_ends_a_paused_session() -> None:
+    for is_live in (False, True):
+        source = ScriptedSource([noise(1)], endless=True, kind="microphone", is_live=is_live)
+        session = Session(source, StubClassifier())
+        session.toggle_pause()
+        session.start()
+        session.stop()
+        assert session.ended.wait(PATIENCE_S)
+        assert session.failure is None
+
+
 # --- the validator itself: what it cannot see breaks no test
 
 
