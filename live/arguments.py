@@ -30,7 +30,7 @@ running, 2 bad arguments or unreadable input.
 
 NOT_SAVEABLE = frozenset(
     {
-        "file", "list_devices", "speed", "report", "output", "print_completion", "save_defaults",
+        "file", "play", "list_devices", "speed", "report", "output", "print_completion", "save_defaults",
         "show_defaults", "no_defaults", "debug",
     }
 )  # fmt: skip
@@ -112,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     source.add_argument("--list-devices", action="store_true", help="list the microphones and end")
     hearing = parser.add_argument_group("how to listen")
+    hearing.add_argument("--play", action="store_true", help="also play the file through the speakers")
     hearing.add_argument(
         "--model",
         metavar="NAME|DIR",

@@ -85,9 +85,13 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
     if arguments.file is not None:
         if arguments.channel is not None or arguments.gain or arguments.wait or arguments.give_up is not None:
             raise InputError("--channel, --gain, --wait and --give-up are for microphones: leave them out.")
+        if arguments.play and arguments.speed != 1.0:
+            raise InputError("--play is for a file at its own pace: leave out --speed.")
         from live.sources import AudioFile
 
-        return AudioFile(arguments.file, speed=arguments.speed)
+        return AudioFile(arguments.file, speed=arguments.speed, play=arguments.play)
+    if arguments.play:
+        raise InputError("--play is for files: give one with --file, or leave it out.")
     if arguments.speed != 1.0:
         raise InputError("--speed is for files: give one with --file, or leave it out.")
     from live.microphone import Microphone

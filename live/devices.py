@@ -38,8 +38,13 @@ class InputDevice:
     is_default: bool
 
 
-def port_audio() -> Any:
+def port_audio(who: str = "Microphones need") -> Any:
     """Import sounddevice.
+
+    Parameters
+    ----------
+    who : str
+        What cannot do without it, to begin a sentence with.
 
     Raises
     ------
@@ -51,9 +56,7 @@ def port_audio() -> Any:
     except OSError:
         ways = {"linux": "sudo apt-get install libportaudio2", "darwin": "brew install portaudio"}
         way = ways.get(sys.platform, "pip install --force-reinstall sounddevice")
-        raise InputError(
-            f"Microphones need the PortAudio library, which is not installed: try `{way}`."
-        ) from None
+        raise InputError(f"{who} the PortAudio library, which is not installed: try `{way}`.") from None
     except Exception as error:  # PortAudio's own errors at start-up are of a class inside the module
         raise InputError(f"PortAudio does not start ({error}): check the system's sound set-up.") from None
     return sounddevice

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from live.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.events import SourceKind
+from live.front_end import Samples
 from live.ring_buffer import RingBuffer
+
+if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
+    from live.speakers import Speakers
 
 PACED_BLOCK_S = 0.05
 UNPACED_BLOCK_S = 0.5
@@ -72,17 +76,20 @@ class AudioFile:
         ``-`` for standard input.
     speed : float or None
         Pace, as a multiple of real time; None is as fast as it is heard.
+    play : bool
+        Also play it through the speakers, which then set the pace.
 
     Raises
     ------
     InputError
-        When it cannot be read as audio or is shorter than half a second.
+        When it cannot be read as audio or is shorter than half a second, or there is nothing to play
+        it through.
     """
 
     kind: SourceKind = "file"
     is_live = False
 
-    def __init__(self, path: str, *, speed: float | None = 1.0) -> None:
+    def __init__(self, path: str, *, speed: float | None = 1.0, play: bool = False) -> None:
         self.name = "standard input" if path == "-" else one_line(Path(path).name)
         self.speed = speed
         self._decoder = open_decoder(path)
@@ -99,17 +106,33 @@ class AudioFile:
         self.warning: str | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._speakers: Speakers | None = None
+        if play:
+            from live.speakers import Speakers
+
+            self._speakers = Speakers(self.sample_rate, self.channels)
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to push sound into ``ring``."""
+        """Begin to push sound into ``ring``.
+
+        Raises
+        ------
+        RunningError
+            When the speakers opened but do not start.
+        """
+        if self._speakers is not None:
+            self._speakers.start()
         self._thread = threading.Thread(target=self._push, args=(ring,), name="audio file", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Push no more and close the file."""
         self._stopped.set()
+        speakers = self._speakers  # the other thread may give them up meanwhile
+        if speakers is not None:
+            speakers.abort()
         if self._thread is None:
-            self._decoder.close()
+            self._let_go()
         elif self._thread is not threading.current_thread():
             # Whoever reads a pipe or a dead network drive may wait for ever; it ends with the process.
             self._thread.join(CLOSE_WITHIN_S)
@@ -123,11 +146,15 @@ class AudioFile:
                 block = self._decoder.read(block_frames)
                 if len(block) == 0:
                     self._note_if_cut_short(pushed)
+                    if self._speakers is not None:
+                        self._speakers.finish()
                     break
                 if not ring.write_all(block):
                     break
                 pushed += len(block)
-                if self.speed is not None:
+                if self._is_played(block):
+                    began = time.monotonic() - pushed / self.sample_rate
+                elif self.speed is not None:
                     ahead_s = began + pushed / (self.sample_rate * self.speed) - time.monotonic()
                     if ahead_s < -1.0:  # the process was stopped, or a pipe paused: the pace begins anew
                         began -= ahead_s
@@ -140,7 +167,24 @@ class AudioFile:
             self.failure.__cause__ = error
         finally:
             ring.close()
-            self._decoder.close()
+            self._let_go()
+
+    def _is_played(self, block: Samples) -> bool:
+        """Play a block, which waits for the block before; False where there is nobody to play it."""
+        if self._speakers is None:
+            return False
+        if not self._speakers.play(block):
+            self._speakers.close()
+            self._speakers = None
+            if not self._stopped.is_set():
+                self.warning = f"The speakers took no more of {self.name}: the rest was heard without them."
+        return True
+
+    def _let_go(self) -> None:
+        """Close the file and the speakers."""
+        self._decoder.close()
+        if self._speakers is not None:
+            self._speakers.close()
 
     def _note_if_cut_short(self, pushed: int) -> None:
         heard_s = pushed / self.sample_rate
