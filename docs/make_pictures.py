@@ -1,7 +1,8 @@
 """Makes the pictures in the documents from the real program, so that they never age.
 
-Listens to the demo tune with the shipped model, as ``genre-live --file examples/demo.ogg --speed max``
-does, and saves what the screen shows at a given moment::
+Listens to the demo tune with the shipped model, as ``genre-live --file examples/demo.ogg`` does, and
+saves what the screen shows at given moments. That takes as long as the tune, so that the pictures show what a
+window costs when one is heard at a time::
 
     python docs/make_pictures.py [--model NAME|DIR] [--out docs/pictures]
 """
@@ -23,15 +24,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Name, moment in the demo tune in seconds, columns, rows, theme.
 PICTURES: tuple[tuple[str, float, int, int, Theme], ...] = (
-    ("screen-dark.svg", 66.0, 100, 30, DARK),
-    ("screen-light.svg", 66.0, 100, 30, LIGHT),
+    ("screen-dark.svg", 57.0, 100, 30, DARK),
+    ("screen-light.svg", 57.0, 100, 30, LIGHT),
     ("screen-small.svg", 33.0, 60, 20, DARK),
 )
 
 
 def snapshot_at(time_s: float, path: Path, classifier: Classifier) -> Snapshot:
     """Listen to the first ``time_s`` of ``path``; gives what the screen shows at that moment."""
-    session = Session(AudioFile(str(path), speed=None), classifier, duration_s=time_s)
+    session = Session(AudioFile(str(path)), classifier, duration_s=time_s)
     session.start()
     session.ended.wait()
     if session.failure is not None:
@@ -47,10 +48,13 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     classifier = Classifier(find_bundle(arguments.model))
+    demo = ROOT / "examples" / "demo.ogg"
+    times_s = {time_s for _, time_s, *_ in PICTURES}
+    snapshots = {time_s: snapshot_at(time_s, demo, classifier) for time_s in times_s}
     for name, time_s, width, height, theme in PICTURES:
-        snapshot = snapshot_at(time_s, ROOT / "examples" / "demo.ogg", classifier)
         path = arguments.out / name
-        save_picture(snapshot, path, width=width, height=height, theme=theme, extras=Extras(keys=KEYS))
+        extras = Extras(keys=KEYS)
+        save_picture(snapshots[time_s], path, width=width, height=height, theme=theme, extras=extras)
         print(path)
 
 
