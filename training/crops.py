@@ -147,20 +147,24 @@ class Crops:
                 np.repeat(np.arange(len(self._segments)), self._recipe.crops_per_clip)
             )
         members = self._members_of_groups()
+        shares = {label: self._recipe.shares[label] for label in members if label in self._recipe.shares}
+        others = (1 - sum(shares.values())) / max(1, len(members) - len(shares))
+        ends = np.cumsum([shares.get(label, others) for label in members])
+        ends = np.round(ends / ends[-1] * count).astype(int)
         drawn: list[int] = []
-        for share, groups in zip(np.array_split(np.arange(count), len(members)), members, strict=True):
-            rounds = -(-len(share) // len(groups))
-            order = [k for _ in range(rounds) for k in generator.permutation(len(groups))][: len(share)]
+        for windows, groups in zip(np.diff(ends, prepend=0), members.values(), strict=True):
+            rounds = -(-windows // len(groups))
+            order = [k for _ in range(rounds) for k in generator.permutation(len(groups))][:windows]
             drawn += [int(generator.choice(groups[group])) for group in order]
         return generator.permutation(np.array(drawn))
 
-    def _members_of_groups(self) -> list[list[list[int]]]:
+    def _members_of_groups(self) -> dict[str, list[list[int]]]:
         """Numbers of the segments of each group of each label."""
         members: dict[str, dict[str, list[int]]] = {}
         for number, (label, segment) in enumerate(zip(self._label, self._segments, strict=True)):
             group = self._store.group[segment.clip]
             members.setdefault(label, {}).setdefault(group, []).append(number)
-        return [list(groups.values()) for _, groups in sorted(members.items())]
+        return {label: list(groups.values()) for label, groups in sorted(members.items())}
 
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
         """Batches of one epoch for fitting: MFCCs and targets; each is made while the one before is used.

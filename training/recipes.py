@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from live.errors import InputError
+from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
 from training.augment import AugmentationContext, Generator, Targets, Windows, augmented
+from training.clips import UNLABELLED
 from training.networks import POOLED_LAYER, conv_lstm_network, seed_network
 
 WINDOW_S = 3.0
@@ -49,6 +51,8 @@ class Recipe:
         Random windows drawn from each clip in an epoch.
     balanced : bool
         Whether every label gets the same number of random windows, and within it every group.
+    shares : mapping of str to float
+        With ``balanced``, the share of labels that get another one, where the data have them.
     label_smoothing : float
     teacher_layer : str or None
         Layer of the network whose output a teacher's tags are read from too; None learns from none.
@@ -74,6 +78,7 @@ class Recipe:
     crops: Literal["random", "grid"] = "random"
     crops_per_clip: int = 8
     balanced: bool = False
+    shares: Mapping[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.0
     teacher_layer: str | None = None
     teacher_weight: float = 1.0
@@ -127,15 +132,18 @@ def _one_cycle(steps: int) -> Any:
 
     warm_up = max(1, round(0.15 * steps))
     schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=1e-4,
+        initial_learning_rate=1e-5,
         decay_steps=max(1, steps - warm_up),
         alpha=1e-3,
-        warmup_target=2e-3,
+        warmup_target=3e-3,
         warmup_steps=warm_up,
     )
-    return keras.optimizers.AdamW(
-        schedule, weight_decay=0.01, clipnorm=5.0, use_ema=True, ema_momentum=0.998 if steps > 1_000 else 0.9
+    momentum = min(0.998, max(0.5, 1 - 20 / steps))  # a short fit must forget where it began
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=0.01, global_clipnorm=5.0, use_ema=True, ema_momentum=momentum
     )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 SEED = Recipe(
@@ -160,11 +168,12 @@ LIVE = Recipe(
     context_frames=17,
     crops_per_clip=8,
     balanced=True,
-    label_smoothing=0.1,
+    shares={NO_MUSIC: 0.19, UNLABELLED: 0.125},
+    label_smoothing=0.05,
     teacher_layer=POOLED_LAYER,
-    epochs=60,
+    epochs=100,
     batch_size=64,
-    patience=20,
+    patience=30,
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (LIVE, SEED)}

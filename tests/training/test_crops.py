@@ -83,6 +83,24 @@ def test_a_balanced_epoch_gives_every_label_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(targets.sum(axis=0), [48, 48])
 
 
+def test_labels_may_have_a_share_of_their_own_and_groups_weigh_alike(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "s.npz", SPEC) as writer:
+        for number in range(12):  # ten clips of one artist, one of another, and one of noise
+            label = "no_music" if number == 11 else "high"
+            writer.add(
+                clip=str(number), label=label, group=str(max(number, 9)), mel_db=np.full((40, 24), number)
+            )
+    store = open_store(tmp_path / "s.npz")
+    recipe = replace(PLAIN, balanced=True, shares={"no_music": 0.25, "unlabelled": 0.125})
+    drawn = Crops(store, whole_store(store), ("high", "no_music"), recipe, seed=0)
+    inputs, targets = next(drawn.epoch(1, 96))
+    np.testing.assert_array_equal(targets["genre"].sum(axis=0), [72, 24])
+    levels = inputs[:, 0, 0] / np.sqrt(24)
+    assert (
+        np.abs(levels - 10) < 0.1
+    ).sum() == 36  # the artist of one clip has as many windows as that of ten
+
+
 def test_a_grid_epoch_is_each_window_once_in_another_order(store: FeatureStore) -> None:
     recipe = replace(PLAIN, crops="grid", crops_per_clip=99, front_end=replace(SPEC, hop_length=3_000))
     drawn = crops(store, recipe)
