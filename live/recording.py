@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from live.events import Event, GapEvent, SourceEvent, StartEvent, SummaryEvent, WindowEvent
@@ -41,10 +41,15 @@ class Bin:
 
     @property
     def state(self) -> State:
-        """What took most of it; sound that was lost shows wherever there is some."""
+        """What took most of it, but lost sound wherever there is some."""
         for state in self.states:
             if state[0] == "gap":
                 return state
+        return self.main_state
+
+    @property
+    def main_state(self) -> State:
+        """What took most of it."""
         return max(self.states, key=self.states.__getitem__) if self.states else ("waiting", None)
 
     @property
@@ -94,8 +99,7 @@ class Recording:
         self.lost_s = 0.0
         self.notes: list[Note] = []
         self.notes_left_out = 0
-        self.shortest_stretch_s = 0.0
-        self._stretches: list[Stretch] = []
+        self._stretches: list[Stretch] | None = []  # none when there are too many to be told one by one
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -162,14 +166,10 @@ class Recording:
         self._extend(Stretch(since_s, until_s, *state))
 
     def _extend(self, stretch: Stretch) -> None:
-        last = self._stretches[-1] if self._stretches else None
-        if last is not None and (last.state, last.genre) == (stretch.state, stretch.genre):
-            self._stretches[-1] = replace(last, end_s=stretch.end_s)
-            return
-        self._stretches.append(stretch)
-        while len(self._stretches) > MOST_STRETCHES:
-            self.shortest_stretch_s = max(1.0, self.shortest_stretch_s * 2)
-            self._stretches = list(long_stretches(self._stretches, self.shortest_stretch_s))
+        if self._stretches is not None:
+            _append(self._stretches, stretch)
+            if len(self._stretches) > MOST_STRETCHES:
+                self._stretches = None
 
     def _note(self, note: Note) -> None:
         if len(self.notes) < MOST_NOTES:
@@ -186,40 +186,45 @@ class Recording:
         """Give what was heard when, no finer than the pieces."""
         stretches: list[Stretch] = []
         for begin_s, piece in self.pieces():
-            state, end_s = piece.state, min(self.end_s, begin_s + self.bin_s)
-            if stretches and (stretches[-1].state, stretches[-1].genre) == state:
-                stretches[-1] = replace(stretches[-1], end_s=end_s)
-            else:
-                stretches.append(Stretch(begin_s, end_s, *state))
+            _append(stretches, Stretch(begin_s, min(self.end_s, begin_s + self.bin_s), *piece.state))
         return stretches
 
     def changes(self, most: int) -> tuple[list[Stretch], float]:
-        """Give up to ``most`` stretches, oldest first, and how short those are that were left out."""
-        stretches, shortest_s = self._stretches, self.shortest_stretch_s
-        while len(stretches) > most:
-            shortest_s = max(1.0, shortest_s * 2)
-            stretches = list(long_stretches(stretches, shortest_s))
-        return stretches, shortest_s
+        """Give up to ``most`` stretches, oldest first.
+
+        Returns
+        -------
+        stretches : list of Stretch
+        step_s : float
+            0 where they are told exactly; else the length of the steps of which each tells what was
+            heard in most of it.
+        """
+        stretches, step_s = self._stretches, 0.0
+        steps = list(self.pieces()) if stretches is None or len(stretches) > most else []
+        while stretches is None or len(stretches) > most:
+            if step_s:
+                steps = [_join(steps[place : place + 2]) for place in range(0, len(steps), 2)]
+            step_s = 2 * step_s or self.bin_s
+            stretches = []
+            for begin_s, piece in steps:
+                _append(stretches, Stretch(begin_s, min(self.end_s, begin_s + step_s), *piece.main_state))
+        return stretches, step_s
 
 
-def long_stretches(stretches: Iterable[Stretch], shortest_s: float) -> Iterator[Stretch]:
-    """Give the stretches of at least a length, and the last one; neighbours that say the same are joined."""
-    held: Stretch | None = None
-    latest: Stretch | None = None
-    for stretch in stretches:
-        latest = stretch
-        if stretch.end_s - stretch.start_s < shortest_s:
-            continue
-        if held is not None and (held.state, held.genre) == (stretch.state, stretch.genre):
-            held = replace(held, end_s=stretch.end_s)
-            continue
-        if held is not None:
-            yield held
-        held = stretch
-    if held is not None:
-        yield held
-    if latest is not None and (held is None or held.end_s < latest.end_s):
-        yield latest
+def _join(pieces: Sequence[tuple[float, Bin]]) -> tuple[float, Bin]:
+    joined = Bin()
+    for _, piece in pieces:
+        joined.add(piece)
+    return pieces[0][0], joined
+
+
+def _append(stretches: list[Stretch], stretch: Stretch) -> None:
+    """Append a stretch, or lengthen the last where it says the same."""
+    last = stretches[-1] if stretches else None
+    if last is not None and (last.state, last.genre) == (stretch.state, stretch.genre):
+        stretches[-1] = replace(last, end_s=stretch.end_s)
+    else:
+        stretches.append(stretch)
 
 
 def split_sessions(events: Iterable[Event], most: int) -> tuple[list[Recording], int]:

@@ -353,7 +353,7 @@ class _SessionView:
         )
 
     def _changes(self) -> str:
-        changes, shortest_s = self._recording.changes(MOST_CHANGES)
+        changes, step_s = self._recording.changes(MOST_CHANGES)
         rows = [
             f"<tr><td>{clock(change.start_s)}</td><td>{self._swatch(change.state, change.genre)}"
             f"{html.escape(_say(change))}</td>"
@@ -363,11 +363,8 @@ class _SessionView:
         ]
         if not rows:
             return ""
-        note = (
-            f'<p class="quiet">Stretches shorter than {shortest_s:g} s are left out.</p>'
-            if shortest_s
-            else ""
-        )
+        step = clock(step_s) if step_s >= 60 else f"{step_s:g} s"
+        note = f'<p class="quiet">What was heard in most of every {step}.</p>' if step_s else ""
         return (
             f'<div class="long"><h2>Changes <small>{len(rows)}</small></h2>{note}<div class="scroll"><table>'
             '<thead><tr><th>From</th><th>Heard</th><th class="number">For</th></tr></thead>'

@@ -86,12 +86,28 @@ def test_a_day_is_bounded() -> None:
         if number % 50 == 0:
             recording.add(GapEvent(5.0 + 3 * number, 0.1, "overflow"))
     assert len(list(recording.pieces())) <= MOST_BINS
-    assert len(recording._stretches) <= MOST_STRETCHES
+    assert recording._stretches is None, f"more than {MOST_STRETCHES} are not kept"
     assert len(recording.notes) + recording.notes_left_out == recording.losses == 600
-    changes, shortest_s = recording.changes(300)
+    changes, step_s = recording.changes(300)
     assert 0 < len(changes) <= 300
-    assert shortest_s > 0
+    assert step_s > 0
+    assert (changes[0].start_s, changes[-1].end_s) == (0.0, recording.end_s)
     assert recording.share.total() == recording.windows == 30_000
+
+
+def test_too_many_changes_are_told_by_what_was_mostly_heard() -> None:
+    recording = Recording(start())
+    for number in range(400):  # mostly rock, then mostly metal
+        usual = "rock" if number < 200 else "metal"
+        recording.add(window(3.0 + number, "blues" if number % 4 == 3 else usual))
+    stretches, step_s = recording.changes(10)
+    assert step_s >= 2
+    assert [stretch.genre for stretch in stretches] == ["rock", "metal"]
+    assert stretches[0].end_s == stretches[1].start_s == pytest.approx(203, abs=step_s)
+    assert (stretches[0].start_s, stretches[1].end_s) == (0.0, 402.0)
+    exact, step_s = recording.changes(1_000)
+    assert step_s == 0
+    assert len(exact) == 200
 
 
 def test_a_log_of_several_sessions_is_split() -> None:

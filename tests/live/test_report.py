@@ -158,7 +158,7 @@ def test_a_day_stays_small(tmp_path: Path) -> None:
     recordings, count = split_sessions(events, 20)
     page = make_page("day.jsonl", recordings, count, complaint=None, library="")
     assert len(page) < 500_000
-    assert "Stretches shorter than" in page
+    assert "What was heard in most of every " in page
 
 
 def test_a_thousand_labels_are_summed_up() -> None:
