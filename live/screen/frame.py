@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
@@ -16,7 +16,8 @@ from rich.style import Style
 from live.palette import DARK, Theme, ink
 from live.screen import timeline
 from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
-from live.screen.lettering import FONTS, SMALL, TALL, Font
+from live.screen.layout import margin, plan_for
+from live.screen.lettering import FONTS, SMALL, Font
 from live.screen.motion import Pose, at_rest
 from live.snapshot import Snapshot
 
@@ -155,110 +156,6 @@ class _Headline:
     candidates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How many rows each part of the screen gets; 0 leaves it out."""
-
-    letters: int = 1
-    bar_columns: int = 1
-    bars: int = 0
-    header: int = 0
-    details: int = 0
-    heading: int = 0
-    strip: int = 0
-    ticks: int = 0
-    session: int = 0
-    level: int = 0
-    footer: int = 0
-    between_bars: int = 0
-    after_header: int = 0
-    before_details: int = 0
-    before_bars: int = 0
-    before_strip: int = 0
-    before_session: int = 0
-    before_level: int = 0
-    before_footer: int = 0
-
-    @property
-    def rows(self) -> int:
-        gaps = self.after_header + self.before_details + self.before_bars + self.before_strip
-        gaps += self.before_session + self.before_level + self.before_footer
-        parts = self.header + self.letters + self.details + self.heading + self.bars
-        parts += self.between_bars * max(0, self.bars - 1)
-        parts += self.strip + self.ticks + (self.session + self.ticks if self.session else 0)
-        return gaps + parts + self.level + self.footer
-
-
-@lru_cache(maxsize=64)
-def _plan(width: int, height: int, genres: tuple[str, ...], two_strips: bool) -> _Plan:
-    """Share the rows out.
-
-    Depends on nothing that changes from one verdict to the next, so that the screen never jumps.
-    """
-    inner = width - 2 * _margin(width)
-    small = _Plan(
-        level=int(height >= 2),
-        strip=int(height >= 3),
-        header=int(height >= 4),
-        details=int(height >= 5),
-        footer=int(height >= 6),
-    )
-    # One long name shall not take the large letters from all the others.
-    fonts = [
-        font.rows
-        for font in FONTS
-        if 2 * sum((font.width(genre) or width) <= inner for genre in genres) >= max(1, len(genres))
-    ]
-    columns = (1, 2) if inner >= 52 else (1,)
-    # A little air matters more than one long column of bars, the letters more than both.
-    for air in (3, 0):
-        for letters in (*fonts, 1):
-            for bar_columns in columns if letters <= TALL.rows else (1,):
-                bars = math.ceil(len(genres) / bar_columns)
-                plan = replace(small, letters=letters, bar_columns=bar_columns, bars=bars)
-                if height >= 8 and plan.rows + air <= height:
-                    return _with_air(plan, height, two_strips)
-    rest = height - small.rows
-    if rest >= 2 and 3 in fonts:
-        small = replace(small, letters=3)
-        rest -= 2
-    return replace(small, bars=rest if rest >= 2 else 0) if rest >= 2 else _with_air(small, height, False)
-
-
-def _with_air(plan: _Plan, height: int, two_strips: bool) -> _Plan:
-    """Spend the rows left over, the most useful first."""
-    wishes: list[dict[str, int]] = [
-        {"ticks": 1},
-        {"heading": 1},
-        {"before_strip": 1},
-        {"after_header": 1},
-        {"before_level": 1},
-        {"before_details": 1},
-        {"details": 3} if plan.letters >= 10 else {},
-        {"session": 1, "before_session": 1} if two_strips else {},
-        {"before_bars": 1},
-        {"strip": 2},
-        {"session": 2} if two_strips else {},
-        {"before_footer": 1},
-        {"between_bars": 1},
-        {"strip": 3},
-        {"session": 3} if two_strips else {},
-    ]
-    for wish in wishes:
-        richer = replace(plan, **wish)
-        if richer.rows <= height:
-            plan = richer
-    gaps = ("after_header", "before_bars", "before_strip", "before_level", "before_footer")
-    for number in range(height - plan.rows):
-        gap = gaps[number % len(gaps)]
-        plan = replace(plan, **{gap: getattr(plan, gap) + 1})
-    return plan
-
-
-def _margin(width: int) -> int:
-    return 2 if width >= 50 else 1 if width >= 36 else 0
-
-
 class _Painter:
     """Draws one frame, part by part."""
 
@@ -272,7 +169,7 @@ class _Painter:
         self.glyphs = glyphs
         self.colored = colored
         self.width = width
-        self.margin = _margin(width)
+        self.margin = margin(width)
         self.right = width - self.margin
         snapshot = self.snapshot
         self.colors = frame.theme.colors(snapshot.genres)
@@ -288,7 +185,7 @@ class _Painter:
         self.strip_cells = max(1, self.right - self.left)
         self.recent = timeline.recent_scale(snapshot.time_s, snapshot.length_s, self.strip_cells)
         two_strips = self.recent.label not in ("file", "session")
-        self.plan = _plan(width, height, snapshot.genres, two_strips)
+        self.plan = plan_for(width, height, snapshot.genres, two_strips)
 
     def choose(self) -> frozenset[str]:
         """Give the genres to point at: the one heard, or the two it might be."""
@@ -437,9 +334,8 @@ class _Painter:
         snapshot, theme = self.snapshot, self.theme
         plain = theme.text
         if self.extras.paused:
-            return replace(
-                self.verdict_words(), color=theme.quiet, details=(("paused", theme.warning, True),)
-            )
+            words = self.verdict_words().word
+            return _Headline(words, theme.quiet, None, (("paused", theme.warning, True),))
         match snapshot.source_condition:
             case "lost" if snapshot.source_kind == "microphone":
                 advice = "check its cable; listening goes on by itself"
@@ -552,7 +448,7 @@ class _Painter:
             return None
         room = self.right - self.margin - (word_font.width(headline.word) or 0) - 4
         for font in FONTS:
-            # A number in letters half as high again would look lost beside its word.
+            # A number in letters less than half as high would look lost beside its word.
             if word_font.rows >= font.rows >= word_font.rows / 2 and (font.width(number) or 0) <= room:
                 return font
         return None
@@ -568,7 +464,7 @@ class _Painter:
         if headline.candidates:
             names = [(genre, self.name(genre)) for genre in headline.candidates]
             yield [
-                (f"{name} {round(100 * distribution.get(genre, 0.0))}%", self.colors[genre])
+                (f"{name} {_percent(distribution.get(genre)).replace(' ', '')}", self.colors[genre])
                 for genre, name in names
             ]
             yield [(name, self.colors[genre]) for genre, name in names]
@@ -805,8 +701,8 @@ def _meter(level_dbfs: float) -> float:
 
 
 def _number(headline: _Headline) -> str:
-    return "" if headline.confidence is None else f"{round(100 * headline.confidence)}%"
+    return "" if headline.confidence is None else _percent(headline.confidence).replace(" ", "")
 
 
 def _percent(value: float | None) -> str:
-    return f"{round(100 * (value or 0.0))} %"
+    return f"{round(100 * value) if value is not None and math.isfinite(value) else 0} %"

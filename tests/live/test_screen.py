@@ -288,9 +288,13 @@ def test_a_message_takes_the_place_of_the_line_of_health() -> None:
 
 
 def test_pausing_is_told_and_points_at_no_genre() -> None:
-    rows = text_of(render(SONG, extras=Extras(paused=True)))
-    assert "paused" in rows[0]
-    assert not any("▸" in row for row in rows)
+    for verdict in (ROCK, UNSURE):
+        for width, height in SIZES:
+            paused = render(replace(SONG, verdict=verdict), extras=Extras(paused=True))
+            rows = text_of(paused, width, height)
+            assert "paused" in rows[0]
+            assert any("paused" in row for row in rows[1:])
+            assert not any("▸" in row for row in rows)
 
 
 def test_clipping_is_told_by_a_word() -> None:
@@ -463,6 +467,10 @@ def test_broken_numbers_do_no_harm() -> None:
     pose = at_rest(replace(SONG, verdict=verdict, level_dbfs=nan, peak_dbfs=float("-inf")))
     assert set(pose.bars) == {0.0}
     assert (pose.level_dbfs, pose.hold_dbfs) == (-120.0, -120.0)
+    for width, height in SIZES:
+        assert "0 % sure" in "".join(
+            text_of(render(replace(SONG, verdict=replace(verdict, confidence=nan))), width, height)
+        )
 
 
 def test_lost_sound_is_marked_however_short() -> None:
