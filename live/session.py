@@ -223,8 +223,14 @@ class Session:
 
     def _emit(self, event: Event) -> None:
         self._history.add(event)
+        failure: Exception | None = None
         for sink in self._sinks:
-            sink(event)
+            try:
+                sink(event)
+            except Exception as error:  # the others get the event all the same
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _take_snapshot(self) -> Snapshot:
         level, peak, clipped = self._levels
