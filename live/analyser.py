@@ -169,7 +169,7 @@ class Analyser:
         """
         tail = self._resampler.feed(np.empty(0, dtype=np.float32), last=True)
         yield from self._take(tail, newest_only=False)
-        if self.windows or self._position < SHORTEST_SOUND_S * self.source_rate:
+        if self.windows or self.time_s - self._run_start_s < SHORTEST_SOUND_S:
             return
         began = time.perf_counter()
         rest = np.concatenate(self._pieces)
