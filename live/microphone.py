@@ -238,6 +238,7 @@ class Microphone:
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
             gone_s = time.monotonic() - since_s
             if self._give_up_s is not None and gone_s > self._give_up_s:
+                self._ring.lose(round(gone_s * self.sample_rate), "stall")
                 self.failure = RunningError(
                     f"{self.name} was lost and is not back after {self._give_up_s:g} s: check its cable."
                 )
