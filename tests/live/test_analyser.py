@@ -144,6 +144,13 @@ def test_a_sound_shorter_than_half_a_second_gets_no_verdict() -> None:
     assert hear(Analyser(classifier, RATE), [noise(0.499)]) == []
 
 
+def test_a_moment_of_sound_after_a_gap_gets_no_verdict() -> None:
+    subject = Analyser(StubClassifier(window_frames=80), RATE)
+    list(subject.feed(noise(1)))
+    subject.gap(5 * RATE, "stall")
+    assert hear(subject, [noise(0.1)]) == []
+
+
 def test_a_full_window_is_never_marked_partial() -> None:
     subject, _ = analyser()
     events = hear(subject, [noise(WINDOW / RATE)])

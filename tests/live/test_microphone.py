@@ -260,6 +260,7 @@ def test_giving_up_ends_the_stream_with_an_error_while_running(audio: FakeSoundD
     stream.end()
     heard.until(lambda heard: heard.over)
     assert heard.statuses == ["lost"]
+    assert heard.position == round((audio.now_s - 1_000) * RATE)  # all of the time is accounted for
     assert isinstance(microphone.failure, RunningError)
     assert microphone.failure.exit_status == 1
     assert "30 s" in str(microphone.failure)
