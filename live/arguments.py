@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from live import __version__
-from live.completion import SHELLS
+from live.completion import add_completion_option
 from live.errors import InputError
 
 DEFAULT_MODEL = "genre-lstm"
@@ -30,7 +30,7 @@ running, 2 bad arguments or unreadable input.
 
 NOT_SAVEABLE = frozenset(
     {
-        "file", "play", "list_devices", "speed", "report", "output", "print_completion", "save_defaults",
+        "file", "play", "list_devices", "speed", "report", "output", "save_defaults",
         "show_defaults", "no_defaults", "debug",
     }
 )  # fmt: skip
@@ -185,12 +185,8 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", type=Path,
         help="where the page goes (default: beside the log, as .html)",
     )  # fmt: skip
-    afterwards.add_argument(
-        "--print-completion",
-        metavar="SHELL",
-        choices=SHELLS,
-        help="print what makes bash, zsh or fish complete",
-    )
+    files, folders = {"file", "log", "report", "output"}, {"model"}
+    add_completion_option(afterwards, files=files, folders=folders)
     settings = parser.add_argument_group("settings")
     settings.add_argument(
         "--save-defaults", action="store_true", help="make the other options given your defaults, and end"

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from live.arguments import build_parser
 from live.errors import GenreLiveError, InputError, one_line
 from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
@@ -199,11 +198,6 @@ def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Do what the arguments ask for."""
     if arguments.list_devices:
         _list_devices()
-    elif arguments.print_completion is not None:
-        from live.completion import completion_script
-
-        files, folders = {"file", "log", "report", "output"}, {"model"}
-        print(completion_script(build_parser(), arguments.print_completion, files=files, folders=folders))
     elif arguments.save_defaults:
         print(save_defaults(given, afresh=arguments.no_defaults))
     elif arguments.show_defaults:

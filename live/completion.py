@@ -1,9 +1,10 @@
-"""``--print-completion``: what makes a shell complete the options."""
+"""``--print-completion``: what makes a shell complete the options of a command."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
+from typing import Any
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -29,3 +30,34 @@ def completion_script(
         elif action.dest in folders:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     return str(shtab.complete(parser, shell=shell))
+
+
+def add_completion_option(
+    group: argparse._ArgumentGroup, *, files: Collection[str] = (), folders: Collection[str] = ()
+) -> None:
+    """Give a command the option ``--print-completion SHELL``, which prints the script and ends.
+
+    Parameters
+    ----------
+    group : argument group
+        Of the command's help.
+    files, folders : collection of str
+        As for ``completion_script``.
+    """
+
+    class PrintCompletion(argparse.Action):
+        def __call__(
+            self, parser: argparse.ArgumentParser, _options: Any, shell: Any, _name: Any = None
+        ) -> None:
+            print(completion_script(parser, shell, files=files, folders=folders))
+            parser.exit()
+
+    group.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        dest=argparse.SUPPRESS,
+        default=argparse.SUPPRESS,
+        metavar="SHELL",
+        choices=SHELLS,
+        help="print what makes bash, zsh or fish complete the options",
+    )

@@ -192,7 +192,7 @@ def read_arguments(words: Sequence[str]) -> tuple[argparse.Namespace, Options]:
         When the command line or the settings file is wrong.
     """
     given, options = _parse(words)
-    needs_none = {"no_defaults", "save_defaults", "show_defaults", "report", "print_completion"}
+    needs_none = {"no_defaults", "save_defaults", "show_defaults", "report"}
     if not any(given.get(name) for name in needs_none):
         saved = read_defaults(settings_path())
         if "file" in given:  # what is saved for microphones does not concern files

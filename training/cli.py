@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from live import __version__
+from live.completion import add_completion_option
 from live.errors import GenreLiveError, InputError
 from live.quiet import quiet_libraries
 
@@ -128,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     output.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries say")
     output.add_argument("--version", action="version", version=f"genre-train {__version__}")
+    add_completion_option(output, files={"datasets"}, folders={"out", "evaluate", "cache"})
     return parser
 
 

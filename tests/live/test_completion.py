@@ -18,8 +18,19 @@ def shell(request: pytest.FixtureRequest) -> str:
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
-    assert cli.main(["--print-completion", shell]) == 0
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--print-completion", shell])
+    assert end.value.code == 0
     return capsys.readouterr().out
+
+
+def test_it_asks_neither_for_a_model_nor_for_whole_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("broken = ")
+    monkeypatch.setenv("GENRE_LIVE_CONFIG", str(path))
+    assert script("bash", capsys)
 
 
 def test_every_option_is_in_it_and_none_that_help_does_not_show(
@@ -59,3 +70,14 @@ def test_bash_completes_an_option(
     """
     answer = subprocess.run([program, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
     assert answer.stdout.split() == [completed]
+
+
+def test_the_trainer_completes_too(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from training import cli as trainer
+
+    with pytest.raises(SystemExit) as end:
+        trainer.main(["--print-completion", shell])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "genre-train" in text
+    assert "recipe" in text
