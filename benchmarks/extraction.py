@@ -1,0 +1,94 @@
+"""Extraction for training: clips a second, from WAV files to a feature store."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measuring import Row, Scale, missing, on_one_core, pairs, seconds
+from benchmarks.sound import write_wav
+from live.classifier import read_description
+from live.front_end import FrontEndSpec
+from training.clips import Clip
+from training.features import build_store
+
+CLIP_S = 30.0
+FILES = 8
+FEW, MANY = 40, 1_000  # clips; as many as GTZAN has, where starting the processes is part of the work
+
+
+def _clips(folder: Path, count: int, clip_s: float) -> list[Clip]:
+    """List ``count`` clips, of which many are the same file."""
+    paths = [write_wav(folder / f"{number}.wav", clip_s, seed=number) for number in range(FILES)]
+    return [Clip(str(number), paths[number % FILES], f"genre{number % 2}", "") for number in range(count)]
+
+
+def _plain_loop(clips: list[Clip], spec: FrontEndSpec) -> list[object]:
+    """Extract with librosa, one file after the other."""
+    import librosa
+
+    features: list[object] = []
+    for clip in clips:
+        samples, _ = librosa.load(clip.path, sr=spec.sample_rate)
+        features.append(
+            librosa.feature.mfcc(
+                y=samples,
+                sr=spec.sample_rate,
+                n_mfcc=spec.n_mfcc,
+                n_fft=spec.n_fft,
+                hop_length=spec.hop_length,
+                center=False,
+                n_mels=spec.n_mels,
+                fmin=spec.fmin,
+                fmax=spec.fmax,
+            )
+        )
+    return features
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """Compare extraction with a plain loop, and all cores with one."""
+    spec = read_description(scale.model).front_end
+    cores = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clips = _clips(folder, 4 if scale.quick else MANY, 2.0 if scale.quick else CLIP_S)
+        few = clips[:FEW]
+
+        def extracted(some: list[Clip], workers: int) -> float:
+            work = seconds(lambda: build_store(some, spec, folder / "store.npz", workers=workers))
+            return len(some) / work
+
+        what, rival = "extraction, one core", "plain librosa loop"
+        try:
+            _plain_loop(few[:1], spec)
+        except ImportError:
+            yield missing(what, rival)
+        else:
+            with on_one_core():
+                yield pairs(
+                    what,
+                    "clips/s",
+                    lambda: extracted(few, 1),
+                    rival,
+                    lambda: len(few) / seconds(lambda: _plain_loop(few, spec)),
+                    rounds=scale.rounds(7),
+                    better="more",
+                )
+
+        def on_one() -> float:
+            with on_one_core():
+                return extracted(clips, 1)
+
+        yield pairs(
+            f"extraction, {cores} cores",
+            "clips/s",
+            lambda: extracted(clips, cores),
+            "genre-live, one core",
+            on_one,
+            rounds=scale.rounds(3),
+            better="more",
+            warm_up=False,
+        )

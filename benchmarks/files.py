@@ -1,0 +1,84 @@
+"""A long file as fast as can be: the whole command, from its start to its exit, on one core."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cold import WITHOUT_GPU
+from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, on_one_core, run, seconds
+from benchmarks.ordinary import HOP_S
+from benchmarks.sound import write_wav
+from live.classifier import NETWORK_FILE, read_description
+from live.front_end import dct_matrix, mel_filter_bank
+
+FILE_S = 1_800.0
+ORDINARY_S = 60.0  # of it are enough for the rival
+
+
+def _limit_s(path: Path, model: Path) -> float:
+    """Time of the bare calls: decoding, resampling, FFTs, matrix products and the network."""
+    import soundfile
+    import soxr
+    from ai_edge_litert.interpreter import Interpreter
+
+    description = read_description(model)
+    spec = description.front_end
+    filters, dct = np.ascontiguousarray(mel_filter_bank(spec).T), dct_matrix(spec.n_mfcc, spec.n_mels)
+    interpreter = Interpreter(str(model / NETWORK_FILE), num_threads=1)
+    interpreter.allocate_tensors()
+    frames_a_hop = HOP_S * spec.sample_rate / spec.hop_length
+    window = np.zeros((description.window_frames, spec.n_mels))
+
+    def work() -> None:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = file.samplerate
+            stream = soxr.ResampleStream(rate, spec.sample_rate, 1, dtype="float32", quality=soxr.HQ)
+            frames = 0.0
+            while len(block := file.read(round(HOP_S * rate), dtype="float32", always_2d=True)):
+                if rate != spec.sample_rate:
+                    stream.resample_chunk(np.ascontiguousarray(block[:, 0]))
+                frames += frames_a_hop
+                count = int(frames)
+                frames -= count
+                framed = np.zeros((count, spec.n_fft))
+                np.fft.rfft(framed)
+                np.matmul(framed[:, : len(filters)], filters)
+                np.matmul(window, dct)
+                interpreter.invoke()
+
+    return seconds(work)
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """Compare speeds on a long file, as multiples of real time."""
+    length_s = 20.0 if scale.quick else FILE_S
+    with tempfile.TemporaryDirectory() as folder:
+        short = write_wav(Path(folder) / "short.wav", 6.0 if scale.quick else ORDINARY_S)
+        ordinary = (sys.executable, "-m", "benchmarks.ordinary", str(scale.model), str(short))
+        for sample_rate, channels in ((44_100, 2),) if scale.quick else ((22_050, 1), (44_100, 2)):
+            path = write_wav(
+                Path(folder) / f"{sample_rate}.wav", length_s, sample_rate=sample_rate, channels=channels
+            )
+            command = (*GENRE_LIVE, "--model", str(scale.model), "--file", str(path), "--speed", "max")
+            speeds, limits, rivals = [], [], []
+            for _ in range(scale.rounds(5)):
+                finished = run((*command, "--json"), one_core=True)
+                windows = json.loads(finished.output.splitlines()[-1])["windows"]
+                if windows < length_s / HOP_S - 10:
+                    raise RuntimeError(f"Only {windows} windows were heard.")
+                speeds.append(length_s / finished.wall_s)
+                with on_one_core():
+                    limits.append(length_s / _limit_s(path, scale.model))
+                rival = run(ordinary, one_core=True, environment=WITHOUT_GPU)
+                rivals.append((6.0 if scale.quick else ORDINARY_S) / rival.wall_s)
+            path.unlink()
+            kind = f"{sample_rate / 1000:g} kHz {'mono' if channels == 1 else 'stereo'}"
+            what = f"file at --speed max, {kind}"
+            yield compared(what, "× real time", speeds, "librosa + Keras predict", rivals, better="more")
+            yield compared(what, "× real time", speeds, "the limit: bare calls", limits, better="more")

@@ -1,0 +1,128 @@
+"""The front end alone: MFCCs of 30 s of sound, by genre-live and by the libraries people use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import Row, Scale, missing, on_one_core, pairs, seconds
+from benchmarks.sound import music
+from live.classifier import read_description
+from live.front_end import FrontEndSpec, MelFrames, Samples, dct_matrix, mel_filter_bank, mfcc
+
+WHAT = "MFCC of 30 s"
+SOUND_S = 30.0
+
+Work = Callable[[], object]
+
+
+def _ours(samples: Samples, spec: FrontEndSpec) -> Work:
+    mel_frames = MelFrames(spec)
+    dct = dct_matrix(spec.n_mfcc, spec.n_mels)
+
+    def work() -> object:
+        mel_frames.reset()
+        return mfcc(mel_frames.feed(samples), spec, dct)
+
+    return work
+
+
+def _librosa(samples: Samples, spec: FrontEndSpec) -> Work:
+    librosa = importlib.import_module("librosa")
+    return lambda: librosa.feature.mfcc(
+        y=samples,
+        sr=spec.sample_rate,
+        n_mfcc=spec.n_mfcc,
+        n_fft=spec.n_fft,
+        hop_length=spec.hop_length,
+        center=False,
+        n_mels=spec.n_mels,
+        fmin=spec.fmin,
+        fmax=spec.fmax,
+    )
+
+
+def _essentia(samples: Samples, spec: FrontEndSpec) -> Work:
+    importlib.import_module("essentia").log.infoActive = False
+    standard = importlib.import_module("essentia.standard")
+    window = standard.Windowing(type="hann", size=spec.n_fft, zeroPhase=False)
+    spectrum = standard.Spectrum(size=spec.n_fft)
+    coefficients = standard.MFCC(
+        inputSize=1 + spec.n_fft // 2,
+        sampleRate=spec.sample_rate,
+        numberBands=spec.n_mels,
+        numberCoefficients=spec.n_mfcc,
+        lowFrequencyBound=spec.fmin,
+        highFrequencyBound=spec.fmax,
+        warpingFormula="slaneyMel",
+        logType="dbpow",
+    )
+
+    def work() -> object:
+        frames = standard.FrameGenerator(
+            samples, frameSize=spec.n_fft, hopSize=spec.hop_length, startFromZero=True
+        )
+        return [coefficients(spectrum(window(frame)))[1] for frame in frames]
+
+    return work
+
+
+def _aubio(samples: Samples, spec: FrontEndSpec) -> Work:
+    aubio = importlib.import_module("aubio")
+    spectrum = aubio.pvoc(spec.n_fft, spec.hop_length)
+    # Only Slaney's original bank of 40 bands is there for MFCCs, and 13 coefficients are what it gives best.
+    coefficients = aubio.mfcc(spec.n_fft, 40, 13, spec.sample_rate)
+    starts = range(0, len(samples) - spec.hop_length, spec.hop_length)
+    return lambda: [coefficients(spectrum(samples[start : start + spec.hop_length])) for start in starts]
+
+
+def _limit(samples: Samples, spec: FrontEndSpec) -> Work:
+    """The FFTs and matrix products with nothing around them: all that they need lies ready."""
+    count = 1 + (len(samples) - spec.n_fft) // spec.hop_length
+    framed = np.stack(
+        [samples[k * spec.hop_length : k * spec.hop_length + spec.n_fft] for k in range(count)]
+    ).astype(np.float64)
+    filters = np.ascontiguousarray(mel_filter_bank(spec).T)
+    dct = dct_matrix(spec.n_mfcc, spec.n_mels)
+    spectrum = np.empty((count, len(filters)), dtype=np.complex128)
+    power = np.abs(np.fft.rfft(framed)) ** 2
+    mel, coefficients = np.empty((count, spec.n_mels)), np.empty((count, spec.n_mfcc))
+
+    def work() -> object:
+        np.fft.rfft(framed, out=spectrum)
+        np.matmul(power, filters, out=mel)
+        return np.matmul(mel, dct, out=coefficients)
+
+    return work
+
+
+RIVALS: dict[str, Callable[[Samples, FrontEndSpec], Work]] = {
+    "librosa": _librosa,
+    "essentia": _essentia,
+    "aubio (40 bands, 13 coefficients)": _aubio,
+    "the limit: bare FFTs and products": _limit,
+}
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """Compare front ends, each on one core."""
+    spec = read_description(scale.model).front_end
+    samples = music(6.0 if scale.quick else SOUND_S, spec.sample_rate)
+    ours = _ours(samples, spec)
+    for rival, make in RIVALS.items():
+        try:
+            theirs = make(samples, spec)
+        except ImportError:
+            yield missing(WHAT, rival)
+            continue
+        with on_one_core():
+            yield pairs(
+                WHAT, "ms", _milliseconds(ours), rival, _milliseconds(theirs), rounds=scale.rounds(25)
+            )
+
+
+def _milliseconds(work: Work) -> Any:
+    return lambda: 1e3 * seconds(work)

@@ -1,0 +1,117 @@
+"""What listening live costs: the share of a core while sound is heard at the pace of real time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from benchmarks.cold import ORDINARY, WITHOUT_GPU
+from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared
+from benchmarks.sound import write_wav
+
+SIZE = (30, 100)  # lines and columns of the terminal
+RIVAL = "librosa + Keras predict, every 0.5 s"
+
+
+def _used_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    used: float = times.user + times.system
+    return used
+
+
+@contextlib.contextmanager
+def _drawn(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command on a terminal that someone looks at."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment)
+    os.close(its)
+
+    def look() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(ours, 1 << 16):
+                pass
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        watcher.join()
+        os.close(ours)
+
+
+@contextlib.contextmanager
+def _unseen(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command whose output goes nowhere."""
+    environment = os.environ | WITHOUT_GPU
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _shares(
+    processes: Sequence[subprocess.Popen[bytes]], warm_after_s: float, watched_s: float
+) -> list[float]:
+    """Per cent of a core that each process uses, over the same stretch of time."""
+    time.sleep(warm_after_s)
+    watched = [psutil.Process(process.pid) for process in processes]
+    before, began = [_used_s(process) for process in watched], time.monotonic()
+    time.sleep(watched_s)
+    used = [_used_s(process) - earlier for process, earlier in zip(watched, before, strict=True)]
+    elapsed_s = time.monotonic() - began
+    return [100 * share / elapsed_s for share in used]
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """Listen with the screen and without, beside the ordinary way, all at the same time."""
+    if sys.platform == "win32":
+        yield Row("listening live", "% of a core", None, note="needs a pseudo-terminal")
+        return
+    watched_s, warm_after_s = (1.0, 6.0) if scale.quick else (10.0, 15.0)
+    rounds = scale.rounds(3)
+    length_s = warm_after_s + watched_s + 10.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(write_wav(Path(folder) / "live.wav", length_s, sample_rate=44_100))
+        command = (*GENRE_LIVE, "--model", str(scale.model), "--file", path)
+        ordinary = (*ORDINARY, str(scale.model), path, "--live", str(length_s))
+        screen: list[float] = []
+        lines: list[float] = []
+        rival: list[float] = []
+        for _ in range(rounds):
+            with (
+                _drawn(command) as first,
+                _unseen((*command, "--json")) as second,
+                _unseen(ordinary) as third,
+            ):
+                shares = _shares((first, second, third), warm_after_s, watched_s)
+            for values, share in zip((screen, lines, rival), shares, strict=True):
+                values.append(share)
+    yield compared("listening live, screen on", "% of a core", screen, RIVAL, rival)
+    yield compared("listening live, --json", "% of a core", lines, RIVAL, rival)

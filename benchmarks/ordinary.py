@@ -1,0 +1,109 @@
+"""The ordinary way to classify music, as tutorials do it: librosa's MFCC of a segment, Keras's predict.
+
+    python -m benchmarks.ordinary BUNDLE FILE              verdict on a file, window by window
+    python -m benchmarks.ordinary BUNDLE FILE --segments   the same, cut into segments, in one predict
+    python -m benchmarks.ordinary BUNDLE FILE --live 20    as it would listen live, for 20 seconds
+
+It hears through the same network and the same windows as genre-live.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+HOP_S = 0.5
+
+
+class OrdinaryWay:
+    """librosa and Keras, ready to hear windows.
+
+    Parameters
+    ----------
+    bundle : Path
+        Its ``network.keras`` is run.
+    """
+
+    def __init__(self, bundle: Path) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        import keras
+        import librosa
+
+        from live.classifier import read_description
+
+        self._librosa = librosa
+        self.description = read_description(bundle)
+        self.spec = self.description.front_end
+        self.window = self.spec.window_samples(self.description.window_frames)
+        self.network: Any = keras.models.load_model(bundle / "network.keras")
+
+    def load(self, path: Path) -> Any:
+        """Read a file at the rate that the network hears."""
+        return self._librosa.load(path, sr=self.spec.sample_rate)[0]
+
+    def mfcc(self, samples: Any) -> Any:
+        """MFCCs [shape=(frames, n_mfcc)], float32."""
+        spec = self.spec
+        return self._librosa.feature.mfcc(
+            y=samples,
+            sr=spec.sample_rate,
+            n_mfcc=spec.n_mfcc,
+            n_fft=spec.n_fft,
+            hop_length=spec.hop_length,
+            center=False,
+            n_mels=spec.n_mels,
+            fmin=spec.fmin,
+            fmax=spec.fmax,
+        ).T
+
+    def hear(self, samples: Any) -> Any:
+        """Probabilities of one window [shape=(window,)]."""
+        return self.network.predict(self.mfcc(samples)[None], verbose=0)[0]
+
+
+def verdict(way: OrdinaryWay, path: Path, *, segments: bool) -> str:
+    """Genre of a file, by the mean of its windows."""
+    import numpy as np
+
+    samples = way.load(path)
+    step = way.window if segments else round(HOP_S * way.spec.sample_rate)
+    starts = range(0, len(samples) - way.window + 1, step)
+    if segments:
+        inputs = np.stack([way.mfcc(samples[start : start + way.window]) for start in starts])
+        probabilities = way.network.predict(inputs, verbose=0)
+    else:
+        probabilities = np.stack([way.hear(samples[start : start + way.window]) for start in starts])
+    return way.description.labels[int(probabilities.mean(axis=0).argmax())]
+
+
+def listen(way: OrdinaryWay, path: Path, seconds: float) -> None:
+    """Hear a window every half second, at the pace of real time."""
+    samples = way.load(path)
+    began = time.monotonic()
+    for number in range(int(seconds / HOP_S)):
+        start = number * round(HOP_S * way.spec.sample_rate) % (len(samples) - way.window)
+        way.hear(samples[start : start + way.window])
+        time.sleep(max(0.0, began + (number + 1) * HOP_S - time.monotonic()))
+
+
+def main() -> None:
+    """Run the ordinary way on a file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ordinary", description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--segments", action="store_true")
+    parser.add_argument("--live", type=float, metavar="SECONDS")
+    arguments = parser.parse_args()
+    way = OrdinaryWay(arguments.bundle)
+    if arguments.live is not None:
+        listen(way, arguments.file, arguments.live)
+    else:
+        print(verdict(way, arguments.file, segments=arguments.segments))
+
+
+if __name__ == "__main__":
+    main()
