@@ -13,6 +13,7 @@ from live.classifier import BundleDescription, Classifier
 from live.errors import InputError
 from live.events import NO_MUSIC
 from training.augment import Windows
+from training.clips import UNLABELLED
 from training.hearing import (
     HeardClip,
     hear_frames,
@@ -454,9 +455,8 @@ def evaluate(
             if progress is not None:
                 progress(number * len(segments) + done + 1, 2 * len(segments))
         measures.append(measure(heard, classifier.description))
-    unknown = sorted(
-        {store.label[s.clip] for s in segments} - set(classifier.description.labels) - {NO_MUSIC}
-    )
+    present = {store.label[segment.clip] for segment in segments}
+    unknown = sorted(present - set(classifier.description.labels) - {NO_MUSIC, UNLABELLED})
     said = list(notes)
     if unknown:
         said.append(f"The model does not know {', '.join(unknown)}: these clips count as music alone.")

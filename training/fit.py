@@ -208,7 +208,7 @@ class Checkpoint:
 
     def save(self, plan: FitPlan, history: History, network: Any, best: list[npt.NDArray[Any]]) -> None:
         """Write the state atomically."""
-        state = {f"variable_{k}": np.asarray(v) for k, v in enumerate(_all_variables(network))}
+        state = {f"variable_{k}": v.numpy() for k, v in enumerate(_all_variables(network))}
         state |= {f"best_{k}": array for k, array in enumerate(best)}
         about = json.dumps({"plan": plan.fingerprint, "history": asdict(history)})
         unfinished = self.path.with_suffix(".part")
