@@ -1,19 +1,17 @@
-"""The front end alone: MFCCs of 30 s of sound, by genre-live and by the libraries people use."""
+"""The front end alone: MFCCs by genre-live and by the libraries people use, of a window and of 30 s."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Row, Scale, missing, on_one_core, pairs, seconds
+from benchmarks.measuring import Measurement, Row, Scale, missing, on_one_core, pairs, seconds
 from benchmarks.sound import music
 from live.classifier import read_description
 from live.front_end import FrontEndSpec, MelFrames, Samples, dct_matrix, mel_filter_bank, mfcc
 
-WHAT = "MFCC of 30 s"
 SOUND_S = 30.0
 
 Work = Callable[[], object]
@@ -109,20 +107,25 @@ RIVALS: dict[str, Callable[[Samples, FrontEndSpec], Work]] = {
 
 def measure(scale: Scale) -> Iterator[Row]:
     """Compare front ends, each on one core."""
-    spec = read_description(scale.model).front_end
-    samples = music(6.0 if scale.quick else SOUND_S, spec.sample_rate)
-    ours = _ours(samples, spec)
+    description = read_description(scale.model)
+    spec = description.front_end
+    sound = music(6.0 if scale.quick else SOUND_S, spec.sample_rate)
+    window = sound[: spec.window_samples(description.window_frames)]
+    yield from _compare("MFCC of a window", window, spec, calls=20, rounds=scale.rounds(25))
+    yield from _compare("MFCC of 30 s", sound, spec, calls=2, rounds=scale.rounds(25))
+
+
+def _compare(what: str, samples: Samples, spec: FrontEndSpec, *, calls: int, rounds: int) -> Iterator[Row]:
+    ours = _milliseconds(_ours(samples, spec), calls)
     for rival, make in RIVALS.items():
         try:
             theirs = make(samples, spec)
         except ImportError:
-            yield missing(WHAT, rival)
+            yield missing(what, rival)
             continue
         with on_one_core():
-            yield pairs(
-                WHAT, "ms", _milliseconds(ours), rival, _milliseconds(theirs), rounds=scale.rounds(25)
-            )
+            yield pairs(what, "ms", ours, rival, _milliseconds(theirs, calls), rounds=rounds)
 
 
-def _milliseconds(work: Work) -> Any:
-    return lambda: 1e3 * seconds(work)
+def _milliseconds(work: Work, calls: int) -> Measurement:
+    return lambda: 1e3 * seconds(work, calls)
