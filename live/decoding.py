@@ -19,6 +19,7 @@ from live.wav_stream import UNKNOWN_SIZE_FROM, WavStream
 
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz
 MOST_CHANNELS = 64
+SKIPPED_AT_ONCE = 65_536  # frames
 CUT_SHORT_TOLERANCE_S = 0.1
 SHORTEST_HEARD_S = 0.5
 
@@ -79,6 +80,7 @@ class _SoundFileDecoder:
         self.channels: int = self._file.channels
         frames: int = self._file.frames
         self.is_length_exact: bool = self._file.format in {"WAV", "WAVEX", "FLAC", "AIFF", "W64", "RF64"}
+        self.is_opus: bool = self._file.subtype == "OPUS"
         self._read = 0
         self.length_s: float | None = frames / self.sample_rate if 0 < frames < 2**40 else None
         if self.length_s is not None and self._file.format in {"WAV", "WAVEX"}:
@@ -153,6 +155,55 @@ class _FfmpegDecoder:
         self._process.wait()
 
 
+class _OpusDecoder:
+    """Opus by libsndfile, and where that gives up, by ffmpeg from the same place on.
+
+    libsndfile 1.2 takes some sound Opus files for malformed in the middle, which ffmpeg does not.
+    """
+
+    is_length_exact = False
+
+    def __init__(self, path: Path, first: _SoundFileDecoder) -> None:
+        self._path, self._decoder = path, cast(Decoder, first)
+        self.sample_rate, self.channels, self.length_s = first.sample_rate, first.channels, first.length_s
+        self._read = 0
+        self._has_given_up = False
+
+    def read(self, frames: int) -> Samples:
+        try:
+            block = self._decoder.read(frames)
+        except GenreLiveError:
+            if self._has_given_up or not self._turn_to_ffmpeg():
+                raise
+            block = self._decoder.read(frames)
+        self._read += len(block)
+        return block
+
+    def _turn_to_ffmpeg(self) -> bool:
+        """Have ffmpeg go on where libsndfile gave up; False when it cannot either."""
+        self._has_given_up = True
+        program = shutil.which("ffmpeg")
+        if program is None:
+            return False
+        try:
+            second = _FfmpegDecoder(self._path.absolute(), program)
+        except InputError:
+            return False
+        if (second.sample_rate, second.channels) == (self.sample_rate, self.channels):
+            behind = self._read
+            while behind > 0 and (passed := len(second.read(min(behind, SKIPPED_AT_ONCE)))) > 0:
+                behind -= passed
+            if behind == 0:
+                self._decoder.close()
+                self._decoder = second
+                return True
+        second.close()
+        return False
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
 def _is_pipe(path: Path) -> bool:
     """Whether ``path`` is a named pipe, or a shell's ``<(command)``."""
     try:
@@ -185,7 +236,8 @@ def _open_file(path: Path) -> Decoder:
     import soundfile
 
     try:
-        return _SoundFileDecoder(path)
+        decoder = _SoundFileDecoder(path)
+        return _OpusDecoder(path, decoder) if decoder.is_opus else decoder
     except (
         soundfile.LibsndfileError,
         RuntimeError,

@@ -14,6 +14,7 @@ import soundfile
 from live.decoding import Decoder, open_decoder
 from live.errors import InputError, RunningError
 from live.front_end import Samples
+from tests.shared_data import SHARED
 from tests.sounds import ffmpeg, tune, write_tune
 
 
@@ -233,3 +234,35 @@ def test_silence_compressed_to_almost_nothing_is_read_in_blocks(tmp_path: Path) 
     assert decoder.length_s == 3_600
     assert sum(len(decoder.read(1_000)) for _ in range(5)) == 5_000
     decoder.close()
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_opus_that_libsndfile_gives_up_is_heard_on_through_ffmpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tune.opus"
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(5 * 48_000) / 48_000)
+    soundfile.write(path, tone, 48_000, format="OGG", subtype="OPUS")
+    whole = read_all(open_decoder(str(path)))
+    real_read = soundfile.SoundFile.read
+
+    def read_until_two_seconds(self: Any, *arguments: Any, **options: Any) -> Any:
+        if self.tell() >= 2 * 48_000:
+            raise soundfile.LibsndfileError(9)
+        return real_read(self, *arguments, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read_until_two_seconds)
+    continued = read_all(open_decoder(str(path)))
+    assert abs(len(continued) - len(whole)) < 1_000
+    assert rms(continued[3 * 48_000 :]) == pytest.approx(rms(whole[3 * 48_000 :]), rel=0.02)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(RunningError, match="damaged"):
+        read_all(open_decoder(str(path)))
+
+
+def test_an_opus_file_that_libsndfile_takes_for_malformed_is_heard_to_its_end() -> None:
+    path = SHARED / "data/no_music/noise/seawaves_4-195497-B.opus"
+    if not path.is_file() or shutil.which("ffmpeg") is None:
+        pytest.skip("The recording is not here (../shared/data/no_music), or no ffmpeg.")
+    decoder = open_decoder(str(path))
+    assert len(read_all(decoder)) / decoder.sample_rate == pytest.approx(5.0, abs=0.05)
