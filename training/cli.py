@@ -121,6 +121,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="the same seed gives the same split and model (default 0)",
     )  # fmt: skip
     fitting.add_argument("--teacher", metavar="FILE", type=Path, help="also learn a tagger's tags (.npz)")
+    fitting.add_argument(
+        "--refit", metavar="MODEL", type=Path,
+        help="fit a measured model's recipe again, on its training and validation clips together",
+    )  # fmt: skip
     fitting.add_argument("--resume", action="store_true", help="go on where an interrupted training stood")
     fitting.add_argument(
         "--export-json", metavar="FILE", type=Path, help="also write the MFCCs and labels as JSON"
@@ -142,6 +146,22 @@ def _check_installed(needed: Sequence[str]) -> None:
         )
 
 
+def _check_refit(arguments: argparse.Namespace) -> None:
+    """See that nothing is asked for that the model to be fitted again has settled."""
+    settled = {
+        "split": None,
+        "recipe": "live",
+        "epochs": None,
+        "batch_size": None,
+        "seed": 0,
+        "export_json": None,
+    }
+    for option, default in settled.items():
+        if getattr(arguments, option) != default:
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} is settled by the model that --refit names: leave it out.")
+
+
 def _check_together(arguments: argparse.Namespace) -> None:
     """See that the arguments fit together."""
     if arguments.evaluate is None:
@@ -149,6 +169,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
             raise InputError("Say where the model goes with --out DIR, or measure one with --evaluate MODEL.")
         if arguments.part is not None:
             raise InputError("--part is for --evaluate: leave it out, training measures every part.")
+        if arguments.refit is not None:
+            _check_refit(arguments)
         return
     defaults = {
         "name": None,
@@ -157,6 +179,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "resume": False,
         "export_json": None,
         "teacher": None,
+        "refit": None,
     }
     for option, default in defaults.items():
         if getattr(arguments, option) != default:
@@ -185,6 +208,21 @@ def _train(arguments: argparse.Namespace) -> None:
     from training.recipes import RECIPES as KNOWN
     from training.train import TrainOptions, train
 
+    if arguments.refit is not None:
+        from training.refit import RefitOptions, refit
+
+        again = RefitOptions(
+            data=_dataset_options(arguments),
+            model=arguments.refit,
+            out=arguments.out,
+            name=arguments.name or arguments.out.absolute().name,
+            resume=arguments.resume,
+            teacher=arguments.teacher,
+        )
+        refitted = refit(again, ConsoleListener(Console(stderr=True)))
+        if arguments.json:
+            print(json.dumps(refitted))
+        return
     options = TrainOptions(
         data=_dataset_options(arguments),
         recipe=KNOWN[arguments.recipe],

@@ -174,6 +174,7 @@ LIVE = Recipe(
     epochs=100,
     batch_size=64,
     patience=30,
+    vote={"unsure_below": 0.4},
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (LIVE, SEED)}

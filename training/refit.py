@@ -1,0 +1,165 @@
+"""Fitting a measured recipe once more, on its training and validation clips together.
+
+What was learnt of the recipe (epochs, temperature, figures) comes from the fit that saw the training clips
+alone. Nothing is left to measure the second fit on, so it carries the first one's figures and says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from live.classifier import BundleDescription, read_description
+from live.errors import InputError
+from training.bundle import (
+    CARD_FILE,
+    BundleContent,
+    check_destination,
+    package_versions,
+    replacing,
+    write_description,
+    write_networks,
+)
+from training.clips import UNLABELLED
+from training.crops import Crops
+from training.fit import Checkpoint, FitPlan, fit
+from training.recipes import RECIPES
+from training.splits import SplitName, split_store
+from training.teacher import Teacher
+from training.train import (
+    REPORT_FOLDER,
+    DatasetOptions,
+    TrainingListener,
+    checkpoint_path,
+    open_datasets,
+)
+
+
+@dataclass(frozen=True)
+class RefitOptions:
+    """What to fit again.
+
+    Attributes
+    ----------
+    data : DatasetOptions
+        The same datasets; split and seed are the model's own.
+    model : Path
+        The bundle whose recipe was measured.
+    out : Path
+        The new bundle.
+    name : str
+        Its name.
+    resume : bool
+    teacher : Path or None
+        As it was given to the first fit.
+    """
+
+    data: DatasetOptions
+    model: Path
+    out: Path
+    name: str
+    resume: bool = False
+    teacher: Path | None = None
+
+
+def _first_fit(description: BundleDescription, options: RefitOptions) -> dict[str, Any]:
+    """What the first fit says of itself, checked."""
+    facts = dict(description.training)
+    needed = {"split", "seed", "epochs", "batch_size"}
+    if facts.get("recipe") not in RECIPES or not needed <= set(facts) or "refit" in facts:
+        raise InputError(f"{options.model} cannot be fitted again: it does not name its recipe and split.")
+    if facts.get("leaks"):
+        raise InputError(f"{options.model} cannot be fitted again: its split leaks, so nothing was measured.")
+    if bool(facts.get("teacher")) != (options.teacher is not None):
+        raise InputError("Give the same --teacher as to the first fit, or none where it had none.")
+    return facts
+
+
+def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
+    """Fit a measured model's recipe on training and validation clips together.
+
+    Returns
+    -------
+    dict
+        ``bundle``, the folder, and ``clips``, how many it was fitted on.
+
+    Raises
+    ------
+    InputError
+        When the model does not tell how it was made, or the data are others.
+    """
+    check_destination(options.out)
+    description = read_description(options.model)
+    facts = _first_fit(description, options)
+    epochs, seed = int(facts["epochs"]), int(facts["seed"])
+    features = open_datasets(options.data, description.front_end, listener)
+    store = features.store
+    recipe = replace(RECIPES[facts["recipe"]].for_store(store.front_end), patience=None)
+    split = split_store(store, cast(SplitName, facts["split"]), window_frames=recipe.window_frames, seed=seed)
+    labels = tuple(sorted({store.label[segment.clip] for part in split.parts.values() for segment in part}))
+    if tuple(label for label in labels if label != UNLABELLED) != description.labels:
+        raise InputError(f"{options.model} was made from data with other labels: give the same datasets.")
+    joined = [*split.parts["train"], *split.parts["valid"]]
+    listener.say(f"Fitting for {epochs} epochs on {len(joined)} clips: training and validation together.")
+    teacher = None if options.teacher is None else Teacher(options.teacher)
+    plan = FitPlan(
+        recipe=recipe,
+        labels=description.labels,
+        seed=seed,
+        epochs=epochs,
+        batch_size=int(facts["batch_size"]),
+        description={"clips": len(store), "frames": int(store.offset[-1]), "refit": len(joined)},
+        teacher=teacher,
+    )
+    training = Crops(store, joined, description.labels, recipe, seed=seed, teacher=teacher)
+    seen = Crops(store, split.parts["valid"], description.labels, recipe, seed=seed)
+    checkpoint = Checkpoint(checkpoint_path(options.out))
+    if not options.resume:
+        checkpoint.remove()
+    with listener.fit_progress() as progress:
+        network, _ = fit(
+            plan, training, seen, checkpoint=checkpoint, resume=options.resume, progress=progress
+        )
+    content = BundleContent(
+        name=options.name,
+        labels=description.labels,
+        front_end=recipe.front_end,
+        window_frames=recipe.window_frames,
+        temperature=description.temperature,
+        vote=description.vote,
+        training={
+            **facts,
+            "packages": package_versions(),
+            "refit": {
+                "clips": len(joined),
+                "epochs": epochs,
+                "metrics_of": "the fit on training clips alone",
+            },
+        },
+    )
+    with replacing(options.out) as folder:
+        write_networks(folder, network, next(seen.validation(32))[0])
+        write_description(folder, content)
+        shutil.copytree(options.model / REPORT_FOLDER, folder / REPORT_FOLDER)
+        _say_so(options.model, folder, options.name, f"{len(joined)} clips, {epochs} epochs")
+    checkpoint.remove()
+    listener.say(f"The bundle is in {options.out}; its figures are those of {options.model}.")
+    return {"bundle": str(options.out), "clips": len(joined)}
+
+
+def _say_so(model: Path, folder: Path, name: str, fitted_on: str) -> None:
+    """Write the model card and the report's head: whose figures these are."""
+    note = (
+        f"> These weights were fitted on training and validation clips together ({fitted_on}). The figures "
+        "are those of the same recipe fitted on the training clips alone, to which the validation clips were "
+        "new."
+    )
+    for source, target in (
+        (model / CARD_FILE, folder / CARD_FILE),
+        (model / REPORT_FOLDER / "report.md", folder / REPORT_FOLDER / "report.md"),
+    ):
+        _, _, rest = source.read_text(encoding="utf-8").partition("\n")
+        title = f"# {name}" if target.name == CARD_FILE else f"# How well {name} hears"
+        target.write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
