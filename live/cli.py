@@ -220,6 +220,15 @@ def _say(error: str) -> None:
         print(f"genre-live: {one_line(error)}", file=sys.stderr)
 
 
+def _let_go_of_stdout() -> None:
+    """Write out what waits, or drop it where it cannot be written: Python would fail on it when it ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run genre-live.
 
@@ -251,7 +260,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, _Stop):
         return 0
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except GenreLiveError as error:
         if debug:
@@ -265,6 +273,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"It failed ({type(error).__name__}: {error}): run it again with --debug and report what it says."
         )
         return 1
+    finally:
+        _let_go_of_stdout()
     return 0
 
 
