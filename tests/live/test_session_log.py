@@ -145,3 +145,22 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="choose another --log"):
         open_log(tmp_path / name, LABELS)
+
+
+def test_lines_at_the_pace_of_listening_reach_the_disk_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, synced = [100.0], []
+    monkeypatch.setattr("live.session_log.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("live.session_log.os.fsync", lambda file: synced.append(os.fstat(file).st_size))
+    path = tmp_path / "log.jsonl"
+    log = JsonLog(path)
+    for _ in range(4):
+        log(window(3.0, "rock"))
+        assert synced[-1] == path.stat().st_size
+        now_s[0] += 0.5
+    count = len(synced)
+    for _ in range(100):  # as fast as can be: the disk is not asked each time
+        log(window(3.0, "rock"))
+        now_s[0] += 0.001
+    assert len(synced) - count <= 2
