@@ -116,6 +116,15 @@ def test_no_window_spans_a_gap_and_stream_time_counts_it(runs: list[tuple[int, i
     assert subject.lost_s == pytest.approx(sum(lost for _, lost in runs) / RATE)
 
 
+def test_a_gap_as_long_as_the_votes_memory_ends_what_it_said() -> None:
+    subject, _ = analyser()
+    list(subject.feed(noise(1)))
+    before = subject.vote.verdict
+    subject.gap(3_600 * RATE, "stall")
+    after = subject.vote.verdict
+    assert (before.state == "waiting", after.state == "waiting") == (False, True)
+
+
 def test_sound_held_back_by_the_resampler_does_not_leak_across_a_gap() -> None:
     subject, classifier = analyser(rate=44_100)
     list(subject.feed(np.ones((44_100, 1), dtype=np.float32)))

@@ -112,12 +112,16 @@ def test_a_sink_that_fails_ends_the_session_with_its_error(fails_at: type[Event]
     assert isinstance(events[-1], SummaryEvent)
 
 
-def test_a_sink_that_always_fails_hides_neither_its_error_nor_the_end() -> None:
+def test_a_sink_that_always_fails_hides_neither_its_first_error_nor_the_end() -> None:
+    errors: list[Exception] = []
+
     def fail(event: Event) -> None:
-        raise BrokenPipeError
+        errors.append(BrokenPipeError() if not errors else RunningError("Once more."))
+        raise errors[-1]
 
     session, _ = listen(ScriptedSource([noise(2)], endless=True), sinks=[fail])
-    assert isinstance(session.failure, BrokenPipeError)
+    assert len(errors) == 2
+    assert session.failure is errors[0]
 
 
 def test_a_sink_that_fails_keeps_nothing_from_the_others() -> None:

@@ -110,6 +110,16 @@ def test_how_often_it_is_asked_does_not_change_what_it_remembers() -> None:
         )
 
 
+def test_a_window_counts_by_the_time_it_stands_for() -> None:
+    long_rock, long_blues = Vote(LABELS, smooth_s=1_000.0), Vote(LABELS, smooth_s=1_000.0)
+    for vote, rock_s, blues_s in ((long_rock, 3.0, 0.5), (long_blues, 0.5, 3.0)):
+        vote.update(towards("rock"), level_dbfs=LOUD, elapsed_s=rock_s)
+        vote.update(towards("blues"), level_dbfs=LOUD, elapsed_s=blues_s)
+    assert long_rock.verdict.genre == "rock"
+    assert long_blues.verdict.genre == "blues"
+    assert long_rock.verdict.confidence == pytest.approx(long_blues.verdict.confidence, abs=0.01)
+
+
 def test_it_follows_a_change_of_genre_once() -> None:
     vote = Vote(LABELS, smooth_s=10.0)
     verdicts = [hear(vote, towards("rock")) for _ in range(60)]
