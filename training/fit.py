@@ -274,9 +274,10 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float
         network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
         figures = network.train_on_batch(*batch, return_dict=True)
         accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
-        sums += len(batch[0]) * np.array([float(figures["loss"]), accuracy])
+        genre_loss = float(figures.get("genre_loss", figures["loss"]))  # without that of a teacher's tags
+        sums += len(batch[0]) * np.array([genre_loss, accuracy])
         windows += len(batch[0])
-        if not np.isfinite(sums[0]):
+        if not np.isfinite(figures["loss"]):
             raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
         progress.step(loss=float(sums[0] / windows), accuracy=float(sums[1] / windows))
     return float(sums[0] / windows), float(sums[1] / windows)

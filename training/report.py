@@ -71,17 +71,22 @@ def _save(figure: Figure, path: Path) -> None:
 def draw_curves(history: History, path: Path) -> None:
     """Draw loss and accuracy by epoch."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9.6, 3.8), layout="constrained")
     epochs = np.arange(1, history.epochs + 1)
+    mark = "o" if history.epochs < 8 else ""
     for axes, name, fitted, validated in (
         (figure.add_subplot(1, 2, 1), "Accuracy", history.accuracy, history.valid_accuracy),
         (figure.add_subplot(1, 2, 2), "Loss (nats)", history.loss, history.valid_loss),
     ):
-        axes.plot(epochs, fitted, color=FAINT, label="fitting (windows as changed by augmentation)")
-        axes.plot(epochs, validated, color=CLEAN, label="validation (clean windows)")
+        axes.plot(
+            epochs, fitted, color=FAINT, marker=mark, label="fitting (windows as changed by augmentation)"
+        )
+        axes.plot(epochs, validated, color=CLEAN, marker=mark, label="validation (clean windows)")
         axes.axvline(history.best_epoch, color=MICROPHONE, linewidth=1, linestyle=":", label="epoch kept")
         axes.set(xlabel="Epoch", title=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(frameon=False, fontsize="small")
     _save(figure, path)
