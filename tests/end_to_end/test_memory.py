@@ -20,7 +20,7 @@ status = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 sys.exit(status)
 """
-ALLOWED = 6_000  # KiB; the ring buffer and the decoders' own buffers may or may not be touched in full
+ALLOWED = 6_000  # KiB, for buffers touched in full or not; all of the longer file would be 32_000 more
 
 
 def write_noise(path: Path, minutes: int) -> Path:
@@ -48,7 +48,7 @@ def peak_kib(path: Path, bundle: Path) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Peak memory is counted in other units elsewhere.")
-def test_an_hour_takes_no_more_memory_than_three_minutes(bundle: Path, tmp_path: Path) -> None:
+def test_a_long_file_takes_no_more_memory_than_a_short_one(bundle: Path, tmp_path: Path) -> None:
     short = peak_kib(write_noise(tmp_path / "short.flac", 3), bundle)
-    long = peak_kib(write_noise(tmp_path / "long.flac", 60), bundle)
+    long = peak_kib(write_noise(tmp_path / "long.flac", 20), bundle)
     assert long - short < ALLOWED
