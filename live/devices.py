@@ -131,7 +131,9 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
             if device.index == int(selector):
                 return device
         raise InputError(f"No input device has the number {selector}: see genre-live --list-devices.")
-    wanted = selector.casefold()
+    wanted = selector.strip().casefold()
+    if not wanted:
+        raise InputError("--device is empty: give a number or part of a name, see genre-live --list-devices.")
     exact = [device for device in devices if device.name.casefold() == wanted]
     fitting = exact or [device for device in devices if wanted in device.name.casefold()]
     if not fitting:

@@ -147,6 +147,9 @@ class Microphone:
         """
         self._ring = ring
         self._started_s = time.monotonic()
+        if self._stopping:
+            ring.close()
+            return
         try:
             self._stream.start()
         except port_audio().PortAudioError as error:
@@ -167,6 +170,7 @@ class Microphone:
     def _take_block(self, block: Any, frames: int, _time: Any, status: Any) -> None:
         """Copy a block into the ring buffer; PortAudio's own thread calls this."""
         now_s = time.monotonic()
+        is_first_again = self._lost_since_s is not None
         if self._lost_since_s is not None:
             gone_s = now_s - self._lost_since_s - frames / self.sample_rate
             self._ring.lose(round(gone_s * self.sample_rate), "stall")
@@ -186,6 +190,9 @@ class Microphone:
                 self._ring.hold()  # a loss that nothing announced is placed here
             self._ring.release(finding.lost_frames, self._suspicion)
             self._suspicion = "stall"
+        if is_first_again:
+            with self._woken:
+                self._woken.notify_all()
 
     def _note_end(self) -> None:
         """Wake the watch; PortAudio calls this when the stream is over for whatever reason."""
@@ -233,12 +240,15 @@ class Microphone:
         retry_s = SHORTEST_RETRY_S
         while True:
             with self._woken:
-                if self._woken.wait_for(lambda: self._stopping, retry_s):
-                    return False
+                stopping = self._woken.wait_for(lambda: self._stopping, retry_s)
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
             gone_s = time.monotonic() - since_s
-            if self._give_up_s is not None and gone_s > self._give_up_s:
+            gives_up = self._give_up_s is not None and gone_s > self._give_up_s
+            if stopping or gives_up:
                 self._ring.lose(round(gone_s * self.sample_rate), "stall")
+            if stopping:
+                return False
+            if gives_up:
                 self.failure = RunningError(
                     f"{self.name} was lost and is not back after {self._give_up_s:g} s: check its cable."
                 )
@@ -263,7 +273,9 @@ class Microphone:
             self._close()
             return False
         with self._woken:
-            self._woken.wait_for(lambda: self._stopping or self._finished, OPENED_WITHIN_S)
+            self._woken.wait_for(
+                lambda: self._stopping or self._finished or self._delivered_s is not None, OPENED_WITHIN_S
+            )
         if self._delivered_s is None:
             self._close()
             return False

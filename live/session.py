@@ -105,6 +105,7 @@ class Session:
         """End the session; ``ended`` is set when it has."""
         self._stopped = True
         self._going.set()
+        self._source.stop()  # first: a microphone that is lost has still to say what it lost
         self._ring.close()
 
     def reset_vote(self) -> None:

@@ -20,7 +20,7 @@ PACED_BLOCK_S = 0.05
 UNPACED_BLOCK_S = 0.5
 MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
 BUFFERED_BLOCKS = 4
-CLOSE_WITHIN_S = 1.0
+CLOSE_WITHIN_S = 0.5
 SHORTEST_FILE_S = 0.5
 
 
@@ -127,13 +127,14 @@ class AudioFile:
 
     def stop(self) -> None:
         """Push no more and close the file."""
+        was_stopped = self._stopped.is_set()
         self._stopped.set()
         speakers = self._speakers  # the other thread may give them up meanwhile
         if speakers is not None:
             speakers.abort()
         if self._thread is None:
             self._let_go()
-        elif self._thread is not threading.current_thread():
+        elif self._thread is not threading.current_thread() and not was_stopped:
             # Whoever reads a pipe or a dead network drive may wait for ever; it ends with the process.
             self._thread.join(CLOSE_WITHIN_S)
 

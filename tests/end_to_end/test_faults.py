@@ -148,3 +148,15 @@ def test_a_microphone_that_is_missing_at_the_start_is_waited_for(sound: Path) ->
             listener.wait_for(lambda event: is_window(event) and event["level_dbfs"] > -40)
             listener.end()
         assert listener.process.returncode == 0
+
+
+def test_what_was_lost_until_the_end_is_counted(
+    virtual_microphone: VirtualMicrophone, listening: Listener
+) -> None:
+    virtual_microphone.kill_server()
+    position, lost = listening.wait_for(is_source("lost"))
+    summary, _ = listening.end()
+    _, gap = listening.wait_for(is_gap, after=position)
+    assert gap["lost_s"] > 0
+    assert summary["lost_s"] == pytest.approx(gap["lost_s"], abs=1e-4)
+    assert summary["duration_s"] == pytest.approx(lost["time_s"] + gap["lost_s"], abs=0.01)
