@@ -22,7 +22,7 @@ Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.float64]
 
 SMALLEST_POWER = 1e-10  # librosa.power_to_db's ``amin``
-FRAMES_AT_ONCE = 64  # bounds the memory of one call on a long signal
+FRAMES_AT_ONCE = 32  # bounds the memory of one call on a long signal
 BAND_GROUPS = 6
 
 
@@ -249,9 +249,11 @@ class MelFrames:
         framed = np.empty((count, n_fft))
         for frame in range(count):
             start = frame * hop_length
-            np.multiply(signal[start : start + n_fft], self._window, out=framed[frame])
+            framed[frame] = signal[start : start + n_fft]
+        framed *= self._window
         spectrum = np.fft.rfft(framed, axis=1)
-        power: Frames = spectrum.real**2 + spectrum.imag**2
+        power: Frames = spectrum.real**2
+        power += spectrum.imag**2
         mel_power = np.empty((count, self.spec.n_mels))
         for bands, bins, filters in self._filters:
             np.matmul(power[:, bins], filters, out=mel_power[:, bands])
