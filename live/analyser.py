@@ -112,7 +112,7 @@ class Analyser:
         while self._analysed + self._piece_samples >= self._next_end:
             began = time.perf_counter()
             missing = self._next_end - self._analysed
-            waiting = np.concatenate(self._pieces)
+            waiting = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
             hop, rest = waiting[:missing], waiting[missing:]
             self._pieces, self._piece_samples = [rest], len(rest)
             self._hear(hop)
