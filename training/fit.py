@@ -60,6 +60,8 @@ class FitPlan:
     description : mapping
         What must be the same for a fit to be resumed, for instance the dataset.
     teacher : Teacher, optional
+    stop_after : int, optional
+        Epochs after which to stop, the course of the optimizer being that of ``epochs``.
     """
 
     recipe: Recipe
@@ -69,6 +71,7 @@ class FitPlan:
     batch_size: int
     description: dict[str, Any]
     teacher: Teacher | None = None
+    stop_after: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -319,7 +322,7 @@ def fit(
     patience = plan.recipe.patience
     steps = training.steps_in_epoch(plan.batch_size)
     progress.begin(epochs=plan.epochs, steps=steps, done_epochs=history.epochs)
-    for number in range(history.epochs, plan.epochs):
+    for number in range(history.epochs, plan.stop_after or plan.epochs):
         if patience is not None and number - history.best_epoch >= patience:
             break
         loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress)

@@ -1,7 +1,8 @@
 """Fitting a measured recipe once more, on its training and validation clips together.
 
-What was learnt of the recipe (epochs, temperature, figures) comes from the fit that saw the training clips
-alone. Nothing is left to measure the second fit on, so it carries the first one's figures and says so.
+What was learnt of the recipe (when to stop, the temperature, the figures) comes from the fit that saw the
+training clips alone. Nothing is left to measure the second fit on, so it carries the first one's figures and
+says so.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class RefitOptions:
 def _first_fit(description: BundleDescription, options: RefitOptions) -> dict[str, Any]:
     """What the first fit says of itself, checked."""
     facts = dict(description.training)
-    needed = {"split", "seed", "epochs", "batch_size"}
+    needed = {"split", "seed", "epochs", "best_epoch", "batch_size"}
     if facts.get("recipe") not in RECIPES or not needed <= set(facts) or "refit" in facts:
         raise InputError(f"{options.model} cannot be fitted again: it does not name its recipe and split.")
     if facts.get("leaks"):
@@ -93,7 +94,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
     check_destination(options.out)
     description = read_description(options.model)
     facts = _first_fit(description, options)
-    epochs, seed = int(facts["epochs"]), int(facts["seed"])
+    epochs, best_epoch, seed = (int(facts[name]) for name in ("epochs", "best_epoch", "seed"))
     features = open_datasets(options.data, description.front_end, listener)
     store = features.store
     recipe = replace(RECIPES[facts["recipe"]].for_store(store.front_end), patience=None)
@@ -102,7 +103,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
     if tuple(label for label in labels if label != UNLABELLED) != description.labels:
         raise InputError(f"{options.model} was made from data with other labels: give the same datasets.")
     joined = [*split.parts["train"], *split.parts["valid"]]
-    listener.say(f"Fitting for {epochs} epochs on {len(joined)} clips: training and validation together.")
+    listener.say(f"Fitting for {best_epoch} epochs on {len(joined)} clips: training and validation together.")
     teacher = None if options.teacher is None else Teacher(options.teacher)
     plan = FitPlan(
         recipe=recipe,
@@ -112,6 +113,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
         batch_size=int(facts["batch_size"]),
         description={"clips": len(store), "frames": int(store.offset[-1]), "refit": len(joined)},
         teacher=teacher,
+        stop_after=best_epoch,
     )
     training = Crops(store, joined, description.labels, recipe, seed=seed, teacher=teacher)
     seen = Crops(store, split.parts["valid"], description.labels, recipe, seed=seed)
@@ -134,7 +136,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
             "packages": package_versions(),
             "refit": {
                 "clips": len(joined),
-                "epochs": epochs,
+                "epochs": best_epoch,
                 "metrics_of": "the fit on training clips alone",
             },
         },
@@ -143,7 +145,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
         write_networks(folder, network, next(seen.validation(32))[0])
         write_description(folder, content)
         shutil.copytree(options.model / REPORT_FOLDER, folder / REPORT_FOLDER)
-        _say_so(options.model, folder, options.name, f"{len(joined)} clips, {epochs} epochs")
+        _say_so(options.model, folder, options.name, f"{len(joined)} clips, {best_epoch} epochs")
     checkpoint.remove()
     listener.say(f"The bundle is in {options.out}; its figures are those of {options.model}.")
     return {"bundle": str(options.out), "clips": len(joined)}
