@@ -4,6 +4,7 @@
     python -m benchmarks --quick            once, on little: to see that it runs, not how fast
     python -m benchmarks --only hop         one module's measurements
     python -m benchmarks --json             one JSON object a row
+    python -m benchmarks --markdown         the table of docs/performance.md
 
 Every row is measured in turn with its rival, in the same run. The sound is made by the program itself.
 What is not installed is named in the table; pip install 'genre-live[benchmark]' brings the rivals.
@@ -19,6 +20,7 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +64,24 @@ def _ratio(ratio: Figure) -> str:
     return f"{_number(ratio.median)} ({_number(ratio.low)} – {_number(ratio.high)})"
 
 
+def _cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:
+    """Give the rows as texts; what is measured several times is named once."""
+    last = ""
+    for row in rows:
+        ours = f"{_number(row.ours.median)} {row.unit}" if row.ours else ""
+        theirs = f"{_number(row.theirs.median)} {row.unit}" if row.theirs else row.note
+        ratio = _ratio(row.ratio) if row.ratio else ""
+        yield row.what if row.what != last else "", row.rival, ours, theirs, ratio
+        last = row.what
+
+
+def print_markdown(rows: list[Row]) -> None:
+    """Print the rows as a table for a document."""
+    print("| what | rival | genre-live | rival's figure | times better |\n|---|---|--:|--:|--:|")
+    for cells in _cells(rows):
+        print(f"| {' | '.join(cells)} |")
+
+
 def print_table(rows: list[Row], console: Console) -> None:
     """Print the rows as one table."""
     from rich.table import Table
@@ -70,13 +90,8 @@ def print_table(rows: list[Row], console: Console) -> None:
     table.add_column("genre-live", justify="right")
     table.add_column("rival's figure", justify="right")
     table.add_column("times better", justify="right")
-    last = ""
-    for row in rows:
-        ours = f"{_number(row.ours.median)} {row.unit}" if row.ours else ""
-        theirs = f"{_number(row.theirs.median)} {row.unit}" if row.theirs else row.note
-        ratio = _ratio(row.ratio) if row.ratio else ""
-        table.add_row(row.what if row.what != last else "", row.rival, ours, theirs, ratio)
-        last = row.what
+    for cells in _cells(rows):
+        table.add_row(*cells)
     console.print(table)
 
 
@@ -108,7 +123,9 @@ def main() -> int:
     parser.add_argument(
         "--model", metavar="NAME|DIR", default=DEFAULT_MODEL, help="the bundle to measure with"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a row")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object a row")
+    output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     arguments = parser.parse_args()
 
     from rich.console import Console
@@ -116,9 +133,10 @@ def main() -> int:
     from live.classifier import find_bundle
     from live.quiet import quiet_libraries
 
-    console = Console(stderr=arguments.json)
+    stderr = arguments.json or arguments.markdown
+    console = Console(stderr=stderr)
     if not console.is_terminal:
-        console = Console(stderr=arguments.json, width=WIDTH)
+        console = Console(stderr=stderr, width=WIDTH)
     scale = Scale(quick=arguments.quick, model=Path(find_bundle(arguments.model)).absolute())
     print_machine(console)
     rows: list[Row] = []
@@ -137,7 +155,9 @@ def main() -> int:
         for row in measured:
             if arguments.json:
                 print(json.dumps({"module": name} | asdict(row)), flush=True)
-    if not arguments.json:
+    if arguments.markdown:
+        print_markdown(rows)
+    elif not arguments.json:
         print_table(rows, console)
     return int(failed)
 
