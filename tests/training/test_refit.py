@@ -1,0 +1,67 @@
+"""A measured recipe fitted once more, on all that may be learnt from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from live.classifier import Classifier, read_description
+from training.cli import main
+
+
+def test_a_second_fit_takes_both_parts_and_keeps_the_first_ones_figures(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "again"
+    arguments = [str(dataset), "--refit", str(trained), "--out", str(out), "--cache", str(cache)]
+    assert main(arguments) == 0
+    first, second = read_description(trained), read_description(out)
+    counts = first.training["dataset"]
+    assert second.training["refit"]["clips"] == counts["train"] + counts["valid"]
+    assert second.training["refit"]["epochs"] == first.training["best_epoch"]
+    assert second.training["metrics"] == first.training["metrics"]
+    assert (second.temperature, second.labels, second.vote) == (first.temperature, first.labels, first.vote)
+    assert second.sha256 != first.sha256
+    Classifier(out)
+    for card in (out / "README.md", out / "report" / "report.md"):
+        assert "training and validation clips together" in card.read_text(encoding="utf-8")
+    assert (out / "report" / "figures.json").read_bytes() == (
+        trained / "report" / "figures.json"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"leaks": True}, "its split leaks"),
+        ({"recipe": "unknown"}, "does not name its recipe"),
+        ({"refit": {"clips": 3}}, "does not name its recipe"),
+        ({"teacher": "tags.npz"}, "Give the same --teacher"),
+    ],
+)
+def test_a_model_that_cannot_be_fitted_again_is_refused_in_one_sentence(
+    change: dict[str, object],
+    words: str,
+    trained: Path,
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    values = json.loads((trained / "bundle.json").read_text(encoding="utf-8"))
+    values["training"] |= change
+    (model / "bundle.json").write_text(json.dumps(values), encoding="utf-8")
+    assert main([str(dataset), "--refit", str(model), "--out", str(tmp_path / "again")]) == 2
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert words in sentence
+
+
+def test_what_the_first_fit_settled_is_not_asked_again(
+    trained: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(dataset), "--refit", str(trained), "--out", str(tmp_path / "again"), "--epochs", "3"]
+    assert main(arguments) == 2
+    assert "--epochs is settled" in capsys.readouterr().err
