@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +163,27 @@ def test_what_was_lost_until_the_end_is_counted(
     assert gap["lost_s"] > 0
     assert summary["lost_s"] == pytest.approx(gap["lost_s"], abs=1e-4)
     assert summary["duration_s"] == pytest.approx(lost["time_s"] + gap["lost_s"], abs=0.01)
+
+
+def test_a_computer_that_is_busy_loses_nothing_unseen(
+    virtual_microphone: VirtualMicrophone, listening: Listener
+) -> None:
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))
+    ]
+    try:
+        position = len(listening.events)
+        began_s = listening.events[position - 1]["time_s"]
+        listening.wait_for(lambda event: is_window(event) and event["time_s"] > began_s + 8, after=position)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    summary, complaints = listening.end()
+    check_losses(listening.events)
+    assert complaints == ""
+    assert not any(event["event"] == "source" for event in listening.events)
+    window_s, hop_s = listening.events[0]["window_s"], listening.events[0]["hop_s"]
+    if summary["lost_s"] == 0:  # then every window that was due was heard, or counted as skipped
+        due = 1 + int((summary["duration_s"] - window_s) / hop_s)
+        assert summary["windows"] + summary["skipped_windows"] == pytest.approx(due, abs=1)
