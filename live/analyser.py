@@ -140,9 +140,7 @@ class Analyser:
         self.windows += 1
         return WindowEvent(
             time_s=self._run_start_s + ends_at / self._spec.sample_rate,
-            probabilities={
-                label: float(share) for label, share in zip(self._labels, probabilities, strict=True)
-            },
+            probabilities=dict(zip(self._labels, probabilities.tolist(), strict=True)),
             level_dbfs=level,
             compute_ms=(time.perf_counter() - began) * 1_000,
             vote=verdict,

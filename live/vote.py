@@ -106,22 +106,22 @@ class Vote:
     def verdict(self) -> Verdict:
         """What the vote says now."""
         shares = self._distribution()
-        distribution = {label: float(share) for label, share in zip(self.labels, shares, strict=True)}
+        distribution = dict(zip(self.labels, shares, strict=True))
         genre, confidence = None, 0.0
         if self._state == "genre" and self._genre is not None:
-            genre, confidence = self.labels[self._genre], float(shares[self._genre])
+            genre, confidence = self.labels[self._genre], shares[self._genre]
         elif self._state == "unsure":
-            confidence = float(max(shares[index] for index in self._genres))
+            confidence = max(shares[index] for index in self._genres)
         elif self._state == "no_music" and self._no_music is not None:
-            confidence = float(shares[self._no_music])
+            confidence = shares[self._no_music]
         return Verdict(self._state, genre, confidence, distribution)
 
-    def _distribution(self) -> npt.NDArray[np.float64]:
+    def _distribution(self) -> list[float]:
         if self._weight < 1e-9:
-            return np.full(len(self.labels), 1 / len(self.labels))
+            return [1 / len(self.labels)] * len(self.labels)
         mean = self._evidence / self._weight
         exponentials = np.exp(mean - mean.max())
-        shares: npt.NDArray[np.float64] = exponentials / exponentials.sum()
+        shares: list[float] = (exponentials / exponentials.sum()).tolist()
         return shares
 
     def update(
