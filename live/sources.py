@@ -16,7 +16,7 @@ from live.ring_buffer import RingBuffer
 if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
     from live.speakers import Speakers
 
-PACED_BLOCK_S = 0.05
+PACED_BLOCK_S = 0.1  # as often as the screen is drawn
 UNPACED_BLOCK_S = 0.5
 MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
 BUFFERED_BLOCKS = 4
