@@ -29,6 +29,7 @@ from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 
 BLOCK_FRAMES = 1 << 16
 SHORTEST_CLIP_S = 0.5
+LARGE_PIECE = 30_000_000  # bytes; above 32 MiB glibc does not learn from it
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
 
 Progress = Callable[[int, int], None]
@@ -104,6 +105,9 @@ def _begin_worker() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    # glibc hands memory back to the system, and asks for it again, with every block of frames, until it has
+    # seen a large piece freed; that took as long as the frames themselves. No page of this is ever touched.
+    np.empty(LARGE_PIECE, dtype=np.uint8)
 
 
 def _in_order(
