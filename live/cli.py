@@ -60,7 +60,8 @@ def _ending_signals() -> Iterator[None]:
         if time.monotonic() - asked_s < SAME_REQUEST_S:
             return
         if sys.stdout.isatty():
-            os.write(sys.stdout.fileno(), b"\x1b[?1049l\x1b[?25h\x1b[0m\r\n")
+            with contextlib.suppress(OSError):
+                os.write(sys.stdout.fileno(), b"\x1b[?1049l\x1b[?25h\x1b[0m\r\n")
         os._exit(0)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -75,8 +76,9 @@ def _ending_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        if not asked_s:  # else a signal that comes late must not undo a good ending
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
 
 def _open_source(arguments: argparse.Namespace) -> AudioSource:
