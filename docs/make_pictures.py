@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Name, moment in the demo tune in seconds, columns, rows, theme.
 PICTURES: tuple[tuple[str, float, int, int, Theme], ...] = (
-    ("screen-dark.svg", 57.0, 100, 30, DARK),
-    ("screen-light.svg", 57.0, 100, 30, LIGHT),
+    ("screen-dark.svg", 50.0, 100, 30, DARK),
+    ("screen-light.svg", 50.0, 100, 30, LIGHT),
     ("screen-small.svg", 33.0, 60, 20, DARK),
 )
 
