@@ -4,7 +4,7 @@ Listens to the demo tune with the shipped model, as ``genre-live --file examples
 saves what the screen shows at given moments. That takes as long as the tune, so that the pictures show what a
 window costs when one is heard at a time::
 
-    python docs/make_pictures.py [--model NAME|DIR] [--out docs/pictures]
+    OPENBLAS_NUM_THREADS=1 python docs/make_pictures.py [--model NAME|DIR] [--out docs/pictures]
 """
 
 from __future__ import annotations
