@@ -266,3 +266,20 @@ def test_an_opus_file_that_libsndfile_takes_for_malformed_is_heard_to_its_end() 
         pytest.skip("The recording is not here (../shared/data/no_music), or no ffmpeg.")
     decoder = open_decoder(str(path))
     assert len(read_all(decoder)) / decoder.sample_rate == pytest.approx(5.0, abs=0.05)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ffconcat version 1.0\nfile '{sound}'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{sound}\n#EXT-X-ENDLIST\n",
+    ],
+    ids=["concat", "hls"],
+)
+def test_a_script_that_names_other_files_opens_none(script: str, tmp_path: Path) -> None:
+    sound, path = tmp_path / "sound.wav", tmp_path / "song.mp3"
+    soundfile.write(sound, np.zeros(5 * 22_050), 22_050)
+    path.write_text(script.format(sound=sound.name))
+    with pytest.raises(InputError, match="cannot be read as audio"):
+        open_decoder(str(path))
