@@ -28,6 +28,7 @@ KERAS_FILE = "network.keras"
 CARD_FILE = "README.md"
 LARGEST_DIFFERENCE = 1e-5  # between LiteRT's probabilities and Keras's
 CHECKED_WINDOWS = 32
+LONGEST_UNROLLED = 64  # steps of an LSTM that are written out one by one
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
 
 
@@ -66,11 +67,20 @@ def package_versions() -> dict[str, str]:
 
 
 def for_one_window(network: Any) -> Any:
-    """The same network for exactly one window at a time, without which an LSTM does not convert."""
+    """The same network for exactly one window at a time, without which an LSTM does not convert.
+
+    The steps of a short LSTM are written out one by one: the same numbers, without the cost of a loop.
+    """
     import keras
 
+    def rebuilt(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.LSTM) and layer.input.shape[1] <= LONGEST_UNROLLED:
+            config["unroll"] = True
+        return layer.__class__.from_config(config)
+
     inputs = keras.Input(network.input_shape[1:], batch_size=1, name="mfcc")
-    single = keras.models.clone_model(network, input_tensors=inputs)
+    single = keras.models.clone_model(network, input_tensors=inputs, clone_function=rebuilt)
     single.set_weights(network.get_weights())
     return single
 

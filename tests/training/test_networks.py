@@ -38,6 +38,15 @@ def test_litert_gives_what_keras_gives(recipe: Recipe, labels: int) -> None:
     assert largest_difference(network, to_litert(network), inputs) < 1e-5
 
 
+@pytest.mark.parametrize(("recipe", "loops"), [(LIVE, False), (SEED, True)], ids=["live", "seed"])
+def test_a_short_lstm_is_exported_without_a_loop(recipe: Recipe, loops: bool) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=to_litert(shuffled(recipe, 3)))
+    operations = {details["op_name"] for details in interpreter._get_ops_details()}
+    assert ("WHILE" in operations) is loops
+
+
 def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import training.bundle
     from live.errors import RunningError
