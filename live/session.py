@@ -183,7 +183,8 @@ class Session:
 
     def _measure(self, samples: Samples) -> None:
         """Note the levels, what is no number, and whether there is any signal at all."""
-        loudest = float(np.abs(samples).max()) if samples.size else 0.0
+        # Not of np.abs: a copy of the whole block would cost more than all else here.
+        loudest = max(float(samples.max()), -float(samples.min()), 0.0) if samples.size else 0.0
         if not math.isfinite(loudest):
             self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
             loudest = 0.0 if math.isnan(loudest) else 1.0
