@@ -20,6 +20,7 @@ BLOCK_WITHIN_S = 1.5  # a stream that is silent for longer is lost
 OVERSLEPT_S = 0.3  # a wait that lasts this much too long was no wait: the process was stopped
 OPENED_WITHIN_S = 3.0  # the same, for one that is opened again: then another try is made
 CLOSE_WITHIN_S = 2.0
+CAPTURE_LATENCY_S = 0.2  # asked of the driver; its own default may wake this process 150 times a second
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 USUAL_CHANNELS = 2
 RETRY_GROWTH = 1.5
@@ -132,7 +133,7 @@ class Microphone:
             samplerate=self.sample_rate,
             channels=self._captured_channels,
             dtype="float32",
-            latency="high",
+            latency=CAPTURE_LATENCY_S,
             callback=self._take_block,
             finished_callback=self._note_end,
         )
