@@ -384,6 +384,65 @@ def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) ->
     return controlled
 
 
+def _frame_level(mel_db: Windows) -> Windows:
+    """Each frame's level below the window's loudest frame, in dB [shape=(windows, frames, 1)]."""
+    level = to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+    below: Windows = level - level.max(axis=1, keepdims=True)
+    return below
+
+
+def gated(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Turn down the quiet frames, as a noise gate does that takes them for noise."""
+    windows = len(mel_db)
+    threshold = _uniform(generator, (-40.0, -15.0), windows)
+    reduction = _uniform(generator, (6.0, 30.0), windows) * _happens(generator, chance, windows)
+    turned_down: Windows = mel_db - reduction * (_frame_level(mel_db) < threshold)
+    return turned_down
+
+
+def limited(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Turn down the loud frames, as a limiter does: what exceeds its threshold, all but a tenth."""
+    windows = len(mel_db)
+    threshold = _uniform(generator, (-15.0, -3.0), windows)
+    excess = np.maximum(_frame_level(mel_db) - threshold, 0)
+    turned_down: Windows = mel_db - 0.9 * excess * _happens(generator, chance, windows)
+    return turned_down
+
+
+def lossily_coded(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Leave out what louder neighbours mask, as a codec short of bits does."""
+    windows, _, n_mels = mel_db.shape
+    reach = max(1, n_mels // 16)
+    padded = np.pad(mel_db, ((0, 0), (0, 0), (reach, reach)), mode="edge")
+    loudest = np.max([padded[:, :, shift : shift + n_mels] for shift in range(2 * reach + 1)], axis=0)
+    masked_below = loudest - _uniform(generator, (12.0, 30.0), windows)
+    lost = (mel_db < masked_below) & _happens(generator, chance, windows)
+    holes: Windows = np.where(lost, mel_db - _uniform(generator, (10.0, 40.0), windows), mel_db)
+    return np.maximum(holes, np.float32(-100))
+
+
+def through_a_call(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """The path of a telephone or a conference: automatic gain, noise gate, limiter, lossy codec.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    generator : Generator
+    chance : float
+        Probability of each part.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
+    heard = level_controlled(mel_db, generator, chance=chance)
+    heard = gated(heard, generator, chance=chance)
+    heard = limited(heard, generator, chance=chance)
+    return lossily_coded(heard, generator, chance=chance)
+
+
 def over_noise_floor(
     mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, below_db: Range, chance: float
 ) -> Windows:
@@ -540,7 +599,7 @@ def augmented(
     if through.any():
         beside = _noise_beside(int(through.sum()), frames, context, generator)
         heard = room_and_microphone(changed[through], spec, generator, FITTED, beside)
-        changed[through] = level_controlled(heard, generator, chance=0.2)
+        changed[through] = through_a_call(heard, generator, chance=0.15)
     if not through.all():
         changed[~through] = over_noise_floor(
             changed[~through], spec, generator, below_db=(20.0, 80.0), chance=0.5
