@@ -477,7 +477,11 @@ def _one_noise(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows
     time = np.arange(frames)
     colour = interpolated(generator.uniform(-1, 1, 6), spec.n_mels) * generator.choice([0.0, 5.0, 12.0])
     level = np.clip(generator.uniform(-9, 3) * octaves, -50, 30) + colour + np.zeros((frames, 1))
-    kind = generator.choice(["steady", "gusts", "pulses", "clicks"], p=[0.4, 0.2, 0.2, 0.2])
+    kind = generator.choice(
+        ["steady", "gusts", "pulses", "clicks", "glides"], p=[0.3, 0.15, 0.15, 0.15, 0.25]
+    )
+    if kind == "glides":
+        return _gliding_harmonics(generator, frames, spec)
     if kind == "gusts":
         walk = np.convolve(generator.normal(size=frames + 12), np.hanning(13)[1:], "valid")[:frames]
         level += walk[:, None] * generator.uniform(2, 8)
@@ -497,6 +501,30 @@ def _one_noise(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows
     if generator.random() < 0.5:
         noise = noise + _tones(generator, frames, spec, 10 * np.log10(float(noise.max())))
     return noise.astype(np.float32)
+
+
+def _gliding_harmonics(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows:
+    """Motors, saws, cries and howls: harmonics of a pitch that never rests on a note, over some hiss."""
+    centres, bands = band_centres(spec), np.arange(spec.n_mels)
+    turns = max(2, round(frames * spec.hop_length / spec.sample_rate * generator.uniform(0.3, 3.0)) + 1)
+    octaves = interpolated(generator.normal(0, generator.uniform(0.03, 0.5), turns), frames)
+    pitch = 40.0 * 2 ** (generator.uniform(0, 4.5) + octaves)
+    slope = generator.uniform(-12, -1)
+    formants = interpolated(generator.uniform(-12, 12, 8), spec.n_mels)
+    power = np.zeros((frames, spec.n_mels), dtype=np.float32)
+    for number in range(1, 31):
+        line = np.interp(number * pitch, centres, bands)[:, None]
+        level = slope * np.log2(number) - 6 * ((bands - line) / 0.8) ** 2
+        power += to_power(np.maximum(level, -80.0)) * (number * pitch < spec.fmax)[:, None]
+    power = power * to_power(formants)
+    if generator.random() < 0.6:  # it comes and goes: breath, strokes, calls
+        calls = interpolated(generator.uniform(-40, 0, turns + 1), frames)[:, None]
+        power = power * to_power(calls)
+    tilt = np.clip(generator.uniform(-6, 3) * np.log2(centres / 1_000.0), -40, 20)
+    hiss = to_power(tilt) * _speckle(generator, power.shape, spec)
+    share = 10 ** (generator.uniform(-35, 0) / 10) * power.mean() / hiss.mean()
+    sound: Windows = (power + hiss * share).astype(np.float32)
+    return sound
 
 
 def _tones(generator: Generator, frames: int, spec: FrontEndSpec, loudest_db: float) -> Windows:

@@ -223,8 +223,9 @@ def test_a_call_changes_nothing_where_no_part_of_it_happens() -> None:
 
 
 def test_mechanical_noise_is_of_many_kinds() -> None:
-    noise = mechanical_noise(np.random.default_rng(0), 60, 46, SPEC)
-    assert noise.shape == (60, 46, SPEC.n_mels)
+    noise = mechanical_noise(np.random.default_rng(0), 120, 46, SPEC)
+    assert noise.shape == (120, 46, SPEC.n_mels)
+    assert noise.dtype == np.float32
     assert np.isfinite(noise).all()
     assert (noise > 0).all()
     swing = np.std(10 * np.log10(noise.sum(axis=2)), axis=1)
