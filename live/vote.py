@@ -1,10 +1,12 @@
 """Probabilities over time to one verdict: genre, unsure, silence, no music, or waiting.
 
-The vote is the geometric mean of the windows' probabilities, the newest counting most: log-probabilities
+The vote is a geometric mean of the windows' probabilities, the newest counting most: log-probabilities
 are averaged with weights that decay exponentially, divided by their own sum so that the first windows count
-fully. Of the votes that were compared (see docs/training.md) it follows a change of genre soonest for what
-it gains in accuracy, and what it says of its own confidence is nearest the truth. Every threshold has a
-second, lower one for leaving, so that a verdict at the edge does not flicker.
+fully. There are two such means. The *lasting* one hears long, which is more often right; the *recent* one
+hears what has just changed. When the recent one speaks clearly against the lasting one, the music has
+changed, and the lasting one forgets all before. Of the votes that were compared (see docs/training.md) this
+one is right most often for how soon it follows a change of genre. Every threshold has a second, lower one
+for leaving, so that a verdict at the edge does not flicker.
 """
 
 from __future__ import annotations
@@ -41,6 +43,11 @@ class VoteParameters:
         RMS level, in dBFS, under which there is nothing to hear.
     silence_s : float
         Seconds of that until the verdict is silence.
+    recent, lasting : float
+        Lengths of the two memories, in parts of the vote's ``smooth_s``.
+    change_nats : float
+        How much likelier the recent windows must make another label, as a mean over them of the natural
+        logarithm, to be heard as a change of what is playing.
     """
 
     unsure_below: float = 0.35
@@ -49,12 +56,58 @@ class VoteParameters:
     switch_margin: float = 0.02
     silence_dbfs: float = -60.0
     silence_s: float = 1.0
+    recent: float = 0.6
+    lasting: float = 3.0
+    change_nats: float = 1.5
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> VoteParameters:
         """Take the parameters that ``values`` holds; others keep their defaults."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: float(value) for name, value in values.items() if name in known})
+
+
+class _Memory:
+    """A mean of log-probabilities in which the past fades.
+
+    Parameters
+    ----------
+    labels : int
+    length_s : float
+        What was heard this many seconds ago counts a twentieth (exp(−3)) of what is heard now.
+    """
+
+    def __init__(self, labels: int, length_s: float) -> None:
+        self._length_s = length_s
+        self._evidence = np.zeros(labels)
+        self._weight = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered."""
+        return self._weight < 1e-9
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean log-probability of each label [shape=(labels,)]."""
+        mean: npt.NDArray[np.float64] = self._evidence / self._weight
+        return mean
+
+    def fade(self, elapsed_s: float) -> None:
+        """Let time pass."""
+        decay = math.exp(-TIME_CONSTANTS_REMEMBERED * elapsed_s / self._length_s)
+        self._evidence *= decay
+        self._weight *= decay
+
+    def add(self, log_probabilities: npt.NDArray[np.float64], elapsed_s: float) -> None:
+        """Remember a window that stands for ``elapsed_s`` seconds."""
+        self._evidence += log_probabilities * elapsed_s
+        self._weight += elapsed_s
+
+    def become(self, other: _Memory) -> None:
+        """Remember what another memory does, and no more."""
+        self._evidence = other._evidence.copy()
+        self._weight = other._weight
 
 
 class Vote:
@@ -65,8 +118,7 @@ class Vote:
     labels : sequence of str
         In the order of the probabilities; ``no_music`` is not a genre.
     smooth_s : float
-        The vote's memory: what was heard this many seconds ago counts a twentieth (exp(−3)) of what is
-        heard now.
+        The vote's pace: the recent memory is 0.6 times as long, the lasting one three times.
     parameters : mapping, optional
         See ``VoteParameters``.
     """
@@ -85,8 +137,8 @@ class Vote:
 
     def reset(self) -> None:
         """Forget everything heard."""
-        self._evidence = np.zeros(len(self.labels))
-        self._weight = 0.0
+        self._recent = _Memory(len(self.labels), self.parameters.recent * self.smooth_s)
+        self._lasting = _Memory(len(self.labels), self.parameters.lasting * self.smooth_s)
         self._silent_s = 0.0
         self._state: VoteState = "waiting"
         self._genre: int | None = None
@@ -95,12 +147,20 @@ class Vote:
         """Let the evidence fade across lost sound; what was said before a long gap no longer holds."""
         self._fade(lost_s)
         if lost_s >= self.smooth_s:
+            self._lasting.become(self._recent)
             self._state, self._genre = "waiting", None
 
     def _fade(self, elapsed_s: float) -> None:
-        decay = math.exp(-TIME_CONSTANTS_REMEMBERED * elapsed_s / self.smooth_s)
-        self._evidence *= decay
-        self._weight *= decay
+        self._recent.fade(elapsed_s)
+        self._lasting.fade(elapsed_s)
+
+    def _hear(self, probabilities: npt.NDArray[np.floating[Any]], elapsed_s: float) -> None:
+        heard = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY))
+        self._recent.add(heard, elapsed_s)
+        self._lasting.add(heard, elapsed_s)
+        recent = self._recent.mean
+        if recent.max() - recent[self._lasting.mean.argmax()] > self.parameters.change_nats:
+            self._lasting.become(self._recent)
 
     @property
     def verdict(self) -> Verdict:
@@ -117,9 +177,9 @@ class Vote:
         return Verdict(self._state, genre, confidence, distribution)
 
     def _distribution(self) -> list[float]:
-        if self._weight < 1e-9:
+        if self._lasting.is_empty:
             return [1 / len(self.labels)] * len(self.labels)
-        mean = self._evidence / self._weight
+        mean = self._lasting.mean
         exponentials = np.exp(mean - mean.max())
         shares: list[float] = (exponentials / exponentials.sum()).tolist()
         return shares
@@ -150,9 +210,9 @@ class Vote:
             self._silent_s += elapsed_s
         else:
             self._silent_s = 0.0
-            heard = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY)
-            self._evidence += np.log(heard) * elapsed_s
-            self._weight += elapsed_s
+            if self._state == "silence":  # what comes after a pause may be another piece
+                self._lasting.become(self._recent)
+            self._hear(probabilities, elapsed_s)
         self._decide()
         return self.verdict
 
@@ -160,7 +220,7 @@ class Vote:
         if self._silent_s >= self.parameters.silence_s:
             self._state, self._genre = "silence", None
             return
-        if self._weight < 1e-9:
+        if self._lasting.is_empty:
             return
         shares, parameters = self._distribution(), self.parameters
         slack = parameters.hysteresis if self._state == "no_music" else 0.0

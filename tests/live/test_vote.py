@@ -89,14 +89,58 @@ def test_the_first_window_counts_fully() -> None:
     assert verdict.confidence == pytest.approx(0.7)
 
 
-def test_evidence_counts_a_twentieth_at_the_end_of_its_memory() -> None:
-    vote = Vote(LABELS, smooth_s=4.0)
-    before, after = np.array([0.1, 0.7, 0.1, 0.1]), np.array([0.1, 0.1, 0.7, 0.1])
+def test_evidence_counts_a_twentieth_at_the_end_of_a_memory() -> None:
+    vote = Vote(LABELS, smooth_s=4.0, parameters={"lasting": 3.0})
+    before, after = np.array([0.1, 0.5, 0.3, 0.1]), np.array([0.1, 0.3, 0.5, 0.1])  # no clear change
     hear(vote, before, seconds=400)
-    verdict = hear(vote, after, seconds=4.0)
+    verdict = hear(vote, after, seconds=12.0)
     fading = math.exp(-3)
     expected = np.exp(fading * np.log(before) + (1 - fading) * np.log(after))
     np.testing.assert_allclose(list(verdict.distribution.values()), expected / expected.sum(), atol=1e-6)
+
+
+def test_a_clear_change_is_followed_long_before_the_past_has_faded() -> None:
+    clear, faint = Vote(LABELS, smooth_s=10.0), Vote(LABELS, smooth_s=10.0)
+    delays = []
+    for vote, share in ((clear, 0.9), (faint, 0.45)):
+        hear(vote, towards("rock", share), seconds=120)
+        heard_s = 0.0
+        while hear(vote, towards("blues", share)).genre != "blues":
+            heard_s += 0.5
+            assert heard_s < 30
+        delays.append(heard_s)
+    assert delays[0] <= 3
+    assert delays[1] >= 6
+
+
+def test_after_a_change_nothing_of_before_is_left() -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    hear(vote, towards("rock"), seconds=120)
+    verdict = hear(vote, towards("blues"), seconds=6)  # as long as the recent memory
+    assert verdict.distribution["rock"] < 0.06
+
+
+def test_the_lasting_memory_outvotes_a_few_wrong_windows() -> None:
+    steady, forgetful = Vote(LABELS), Vote(LABELS, parameters={"lasting": 0.6})
+    generator = np.random.default_rng(3)
+    wrong = {"steady": 0, "forgetful": 0}
+    for _ in range(600):
+        label = "rock" if generator.random() < 0.6 else generator.choice(["blues", "techno"])
+        for name, vote in (("steady", steady), ("forgetful", forgetful)):
+            said = vote.update(towards(label, 0.45), level_dbfs=LOUD, elapsed_s=0.5).distribution
+            wrong[name] += max(said, key=lambda label: said[label]) != "rock"
+    assert wrong["steady"] < wrong["forgetful"] / 3
+
+
+def test_after_a_pause_another_piece_is_heard_as_such() -> None:
+    paused, going_on = Vote(LABELS), Vote(LABELS)
+    for vote in (paused, going_on):
+        hear(vote, towards("rock", 0.5), seconds=60)
+    hear(paused, towards("rock"), seconds=6, level=SILENT)
+    for vote in (paused, going_on):
+        hear(vote, towards("blues", 0.5), seconds=2)
+    assert paused.verdict.genre == "blues"
+    assert going_on.verdict.genre == "rock"
 
 
 def test_how_often_it_is_asked_does_not_change_what_it_remembers() -> None:
