@@ -22,6 +22,7 @@ import numpy.typing as npt
 from live.events import NO_MUSIC, Verdict, VoteState
 
 TIME_CONSTANTS_REMEMBERED = 3.0
+SHORTEST_MEMORY = 0.01  # in parts of smooth_s, whatever a stranger's bundle says
 SMALLEST_PROBABILITY = 1e-4  # one window that rules a genre out must not outweigh many that hear it
 
 
@@ -137,8 +138,9 @@ class Vote:
 
     def reset(self) -> None:
         """Forget everything heard."""
-        self._recent = _Memory(len(self.labels), self.parameters.recent * self.smooth_s)
-        self._lasting = _Memory(len(self.labels), self.parameters.lasting * self.smooth_s)
+        recent, lasting = (max(SHORTEST_MEMORY, p) for p in (self.parameters.recent, self.parameters.lasting))
+        self._recent = _Memory(len(self.labels), recent * self.smooth_s)
+        self._lasting = _Memory(len(self.labels), lasting * self.smooth_s)
         self._silent_s = 0.0
         self._state: VoteState = "waiting"
         self._genre: int | None = None

@@ -304,6 +304,14 @@ def test_a_bundles_parameters_are_taken_and_unknown_ones_left() -> None:
     assert parameters == VoteParameters(silence_s=3.0)
 
 
+@pytest.mark.parametrize("length", [0.0, -3.0, 1e8])
+def test_a_bundle_with_absurd_memories_breaks_nothing(length: float) -> None:
+    vote = Vote(LABELS, parameters={"recent": length, "lasting": length, "change_nats": -length})
+    hear(vote, towards("rock"), seconds=30)
+    vote.gap(3.0)
+    assert hear(vote, towards("rock"), seconds=30).genre == "rock"
+
+
 def test_a_vote_without_memory_is_refused() -> None:
     with pytest.raises(ValueError, match="smooth_s"):
         Vote(LABELS, smooth_s=0.0)
