@@ -59,7 +59,7 @@ class VoteParameters:
     silence_s: float = 1.0
     recent: float = 0.6
     lasting: float = 3.0
-    change_nats: float = 1.5
+    change_nats: float = 2.0
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> VoteParameters:
