@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, dct_matrix
-from training.augment import AugmentationContext, Generator, Targets, Windows
+from training.augment import AugmentationContext, Targets
 from training.clips import UNLABELLED
+from training.mel_levels import Generator, Windows
 from training.recipes import Recipe
 from training.splits import Segment
 from training.store import FeatureStore

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from live.classifier import BundleDescription, Classifier
 from live.errors import InputError
 from live.events import NO_MUSIC
-from training.augment import Windows
 from training.clips import UNLABELLED
 from training.hearing import (
     HeardClip,
@@ -22,6 +21,7 @@ from training.hearing import (
     recalibrated,
     vote_over,
 )
+from training.mel_levels import Windows
 from training.splits import Segment
 from training.store import FeatureStore
 

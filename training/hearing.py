@@ -14,7 +14,8 @@ from live.classifier import Classifier, calibrated
 from live.events import NO_MUSIC, Verdict
 from live.front_end import FrontEndSpec
 from live.vote import Vote
-from training.augment import band_widths, microphone_simulation
+from training.mel_levels import band_widths
+from training.room import microphone_simulation
 from training.splits import Segment
 from training.store import FeatureStore
 

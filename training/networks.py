@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from live.front_end import FrontEndSpec, dct_matrix
-from training.augment import Windows
+from training.mel_levels import Windows
 
 FEWEST_BANDS = 24  # that the convolutions can pool
 FLOOR_DB = -60.0

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from live.errors import InputError
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
-from training.augment import AugmentationContext, Generator, Targets, Windows, augmented
+from training.augment import AugmentationContext, Targets, augmented
 from training.clips import UNLABELLED
+from training.mel_levels import Generator, Windows
 from training.networks import POOLED_LAYER, conv_lstm_network, seed_network
 
 WINDOW_S = 3.0

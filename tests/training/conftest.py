@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.front_end import FrontEndSpec
+from live.front_end import FrontEndSpec, MelFrames
 from training.store import FeatureStore, StoreWriter, open_store
 
 RATE = 22_050
@@ -94,3 +94,12 @@ def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
     words += ["--epochs", "5", "--batch-size", "8"]
     assert main(words) == 0
     return out
+
+
+def mel_db(samples: np.ndarray) -> np.ndarray:
+    """Mel levels of samples, as windows for augmentation hold them."""
+    return MelFrames(FrontEndSpec()).feed(samples).astype(np.float32)
+
+
+def mel_windows(count: int = 6) -> np.ndarray:
+    return np.stack([mel_db(tone(k, 3) + 0.1 * hiss(k, 3)) for k in range(count)])
