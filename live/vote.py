@@ -141,6 +141,7 @@ class Vote:
         recent, lasting = (max(SHORTEST_MEMORY, p) for p in (self.parameters.recent, self.parameters.lasting))
         self._recent = _Memory(len(self.labels), recent * self.smooth_s)
         self._lasting = _Memory(len(self.labels), lasting * self.smooth_s)
+        self._shares: list[float] | None = None  # the distribution, until something is heard
         self._silent_s = 0.0
         self._state: VoteState = "waiting"
         self._genre: int | None = None
@@ -153,6 +154,7 @@ class Vote:
             self._state, self._genre = "waiting", None
 
     def _fade(self, elapsed_s: float) -> None:
+        self._shares = None
         self._recent.fade(elapsed_s)
         self._lasting.fade(elapsed_s)
 
@@ -179,12 +181,14 @@ class Vote:
         return Verdict(self._state, genre, confidence, distribution)
 
     def _distribution(self) -> list[float]:
-        if self._lasting.is_empty:
-            return [1 / len(self.labels)] * len(self.labels)
-        mean = self._lasting.mean
-        exponentials = np.exp(mean - mean.max())
-        shares: list[float] = (exponentials / exponentials.sum()).tolist()
-        return shares
+        if self._shares is None:
+            if self._lasting.is_empty:
+                self._shares = [1 / len(self.labels)] * len(self.labels)
+            else:
+                mean = self._lasting.mean
+                exponentials = np.exp(mean - mean.max())
+                self._shares = (exponentials / exponentials.sum()).tolist()
+        return self._shares
 
     def update(
         self, probabilities: npt.NDArray[np.floating[Any]], *, level_dbfs: float, elapsed_s: float
