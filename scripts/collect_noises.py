@@ -3,7 +3,7 @@
     apt-get download tuxpaint-stamps-default warzone2100-data openttd-opensfx
     for package in *.deb; do dpkg -x "$package" unpacked; done
     python scripts/collect_noises.py unpacked noises
-    genre-train genres noises/no_music.csv --out my-model
+    genre-train genres noises/noises.csv --out my-model
 
 Short words of one voice are joined to clips of half a minute; noises stay as they are, up to ten seconds.
 """
@@ -124,7 +124,7 @@ def main() -> None:
     for voice, words in sorted(voices.items()):
         for number, clip in enumerate(joined(words, np.random.default_rng(0))):
             write(f"{voice}-{number}", voice, clip)
-    with (arguments.out / "no_music.csv").open("w", encoding="utf-8", newline="") as file:
+    with (arguments.out / "noises.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("path", "label", "group"), *rows])
     print(f"{len(rows)} clips in {arguments.out}")
 

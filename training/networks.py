@@ -20,6 +20,8 @@ FLOOR_DB = -60.0
 LOWEST_BELOW_MEAN_DB = -40.0
 SMALLEST_VARIANCE = 1e-3
 POOLED_LAYER = "pooled"
+BLOCKS = ((32, (1, 4)), (64, (2, 2)), (96, (1, 3)))  # channels, and frames and bands that become one
+UNITS = 128
 
 
 def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
@@ -114,7 +116,7 @@ def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list
 
 
 def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
-    """A small 2-D convolutional front before an LSTM of 96, averaged over time.
+    """A small 2-D convolutional front before an LSTM of 128, averaged over time.
 
     The convolutions see two pictures of a window: levels below its loudest, and each band's level above
     its own mean, from which the colour of a microphone has vanished.
@@ -137,15 +139,15 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
     mean, variance = _statistics(examples, spec, bands)
     standardised = layers.Normalization(axis=-1, mean=mean, variance=[variance] * bands)(levels)
     hidden = keras.ops.stack([standardised, above_own_mean(levels)], axis=-1)
-    for channels, pool in ((16, (1, 2)), (32, (2, 4)), (64, (1, 3))):
+    for channels, pool in BLOCKS:
         hidden = layers.Conv2D(channels, 3, padding="same", use_bias=False)(hidden)
         hidden = layers.MaxPooling2D(pool)(hidden)
         hidden = layers.BatchNormalization(momentum=0.98)(hidden)
         hidden = layers.ReLU()(hidden)
         hidden = layers.SpatialDropout2D(0.05)(hidden)
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
-    hidden = layers.Dense(96, activation="relu")(hidden)
-    hidden = layers.LSTM(96, return_sequences=True)(hidden)
+    hidden = layers.Dense(UNITS, activation="relu")(hidden)
+    hidden = layers.LSTM(UNITS, return_sequences=True)(hidden)
     hidden = layers.GlobalAveragePooling1D(name=POOLED_LAYER)(hidden)
     hidden = layers.Dropout(0.15)(hidden)
     hidden = layers.Dense(64, activation="relu")(hidden)
