@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ import psutil
 from benchmarks.cold import ORDINARY, WITHOUT_GPU
 from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared
 from benchmarks.sound import write_wav
+from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone, missing_parts
 
 SIZE = (30, 100)  # lines and columns of the terminal
 RIVAL = "librosa + Keras predict, every 0.5 s"
@@ -59,9 +60,11 @@ def _drawn(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def _unseen(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _unseen(
+    command: Sequence[str], environment: Mapping[str, str] = os.environ
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command whose output goes nowhere."""
-    environment = os.environ | WITHOUT_GPU
+    environment = {**environment, **WITHOUT_GPU}
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -95,23 +98,54 @@ def measure(scale: Scale) -> Iterator[Row]:
         yield Row("listening live", "% of a core", None, note="needs a pseudo-terminal")
         return
     watched_s, warm_after_s = (1.0, 6.0) if scale.quick else (10.0, 15.0)
-    rounds = scale.rounds(3)
     length_s = warm_after_s + watched_s + 10.0
     with tempfile.TemporaryDirectory() as folder:
-        path = str(write_wav(Path(folder) / "live.wav", length_s, sample_rate=44_100))
-        command = (*GENRE_LIVE, "--model", str(scale.model), "--file", path)
-        ordinary = (*ORDINARY, str(scale.model), path, "--live", str(length_s))
-        screen: list[float] = []
-        lines: list[float] = []
-        rival: list[float] = []
-        for _ in range(rounds):
-            with (
-                _drawn(command) as first,
-                _unseen((*command, "--json")) as second,
-                _unseen(ordinary) as third,
-            ):
-                shares = _shares((first, second, third), warm_after_s, watched_s)
-            for values, share in zip((screen, lines, rival), shares, strict=True):
-                values.append(share)
+        path = write_wav(Path(folder) / "live.wav", length_s, sample_rate=44_100)
+        ordinary = (*ORDINARY, str(scale.model), str(path), "--live", str(length_s))
+        yield from _file(scale, path, ordinary, warm_after_s, watched_s)
+        if missing := missing_parts():
+            yield Row("listening to a microphone, --json", "% of a core", None, note=f"needs {missing[0]}")
+        else:
+            yield _microphone(scale, path, ordinary, warm_after_s, watched_s)
+
+
+def _file(
+    scale: Scale, path: Path, ordinary: Sequence[str], warm_after_s: float, watched_s: float
+) -> Iterator[Row]:
+    """Hear a file at its own pace."""
+    command = (*GENRE_LIVE, "--model", str(scale.model), "--file", str(path))
+    screen: list[float] = []
+    lines: list[float] = []
+    rival: list[float] = []
+    for _ in range(scale.rounds(3)):
+        with (
+            _drawn(command) as first,
+            _unseen((*command, "--json")) as second,
+            _unseen(ordinary) as third,
+        ):
+            shares = _shares((first, second, third), warm_after_s, watched_s)
+        for values, share in zip((screen, lines, rival), shares, strict=True):
+            values.append(share)
     yield compared("listening live, screen on", "% of a core", screen, RIVAL, rival)
     yield compared("listening live, --json", "% of a core", lines, RIVAL, rival)
+
+
+def _microphone(
+    scale: Scale, path: Path, ordinary: Sequence[str], warm_after_s: float, watched_s: float
+) -> Row:
+    """Hear the same through PulseAudio and PortAudio; the rival hears its file."""
+    command = (*GENRE_LIVE, "--model", str(scale.model), "--device", DEVICE, "--json")
+    lines: list[float] = []
+    rival: list[float] = []
+    for _ in range(scale.rounds(3)):
+        with (
+            VirtualMicrophone(sample_rate=44_100) as microphone,
+            _unseen(command, microphone.environment) as first,
+            _unseen(ordinary) as second,
+        ):
+            microphone.wait_for_listener()
+            microphone.start_playing(path)
+            shares = _shares((first, second), warm_after_s, watched_s)
+        for values, share in zip((lines, rival), shares, strict=True):
+            values.append(share)
+    return compared("listening to a microphone, --json", "% of a core", lines, RIVAL, rival)

@@ -24,7 +24,8 @@ import soundfile
 import soxr
 
 SAMPLE_RATE = 22_050
-CLIP_S, PAUSE_S, LONGEST_NOISE_S, SHORTEST_S = 30.0, 0.25, 10.0, 0.15
+CLIP_S, PAUSE_S, SHORTEST_WORD_S = 30.0, 0.25, 0.15
+SHORTEST_NOISE_S, LONGEST_NOISE_S = 0.5, 10.0
 CLIPS_OF_A_VOICE = 6
 SPOKEN = re.compile(r"_([a-z]{2}(_[a-zA-Z]{2})?)$")  # Tux Paint's files end in their language
 MUSICAL = re.compile(r"/music/|roll-call|hanukkah|christmas|newyears|symbols/|roadsigns|\.music")
@@ -43,7 +44,7 @@ def read(sound: Path | bytes) -> Samples | None:
     except (soundfile.LibsndfileError, OSError):
         return None
     mono = soxr.resample(samples if samples.ndim == 1 else samples.mean(axis=1), rate, SAMPLE_RATE)
-    if len(mono) < SHORTEST_S * SAMPLE_RATE or np.sqrt((mono**2).mean()) < 10 ** (SILENCE_DBFS / 20):
+    if len(mono) < SHORTEST_WORD_S * SAMPLE_RATE or np.sqrt((mono**2).mean()) < 10 ** (SILENCE_DBFS / 20):
         return None
     peak = float(np.abs(mono).max())
     scaled: Samples = (mono * (0.5 / peak)).astype(np.float32)
@@ -119,7 +120,7 @@ def main() -> None:
         for voice, name, samples in source(arguments.unpacked):
             if voice:
                 voices.setdefault(voice, []).append(samples)
-            elif name not in {row[2] for row in rows}:
+            elif len(samples) >= SHORTEST_NOISE_S * SAMPLE_RATE and name not in {row[2] for row in rows}:
                 write(name, name, samples[: round(LONGEST_NOISE_S * SAMPLE_RATE)])
     for voice, words in sorted(voices.items()):
         for number, clip in enumerate(joined(words, np.random.default_rng(0))):
