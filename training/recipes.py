@@ -175,7 +175,7 @@ LIVE = Recipe(
     epochs=70,
     batch_size=64,
     patience=30,
-    vote={"unsure_below": 0.4},
+    vote={"unsure_below": 0.4, "no_music_above": 0.2},
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (LIVE, SEED)}
