@@ -30,6 +30,7 @@ from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 BLOCK_FRAMES = 1 << 16
 SHORTEST_CLIP_S = 0.5
 LARGE_PIECE = 30_000_000  # bytes; above 32 MiB glibc does not learn from it
+CLIPS_AT_ONCE = 8  # that a process reads before it hands them over
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
 
 Progress = Callable[[int, int], None]
@@ -99,6 +100,11 @@ def _extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
         return f"{path} cannot be read: {type(error).__name__}: {error}"
 
 
+def _extract_or_explain_each(paths: Sequence[Path], spec: FrontEndSpec) -> list[MelLevels | str]:
+    """The same of several files: a process that hands over each result alone waits for that too often."""
+    return [_extract_or_explain(path, spec) for path in paths]
+
+
 def _begin_worker() -> None:
     """Leave Ctrl-C to the parent, and keep what C libraries print off the terminal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -118,24 +124,26 @@ def _in_order(
         for clip in clips:
             yield clip, _extract_or_explain(clip.path, spec)
         return
-    waiting = deque(clips)
+    at_once = max(1, min(CLIPS_AT_ONCE, len(clips) // (4 * workers)))
+    waiting = deque([clips[first : first + at_once] for first in range(0, len(clips), at_once)])
     while waiting:
-        running: deque[tuple[Clip, Future[MelLevels | str]]] = deque()
+        running: deque[tuple[Sequence[Clip], Future[list[MelLevels | str]]]] = deque()
         with ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), initializer=_begin_worker
         ) as executor:
             try:
                 while waiting or running:
-                    while waiting and len(running) < 3 * workers:
-                        clip = waiting.popleft()
-                        running.append((clip, executor.submit(_extract_or_explain, clip.path, spec)))
-                    clip, future = running[0]
-                    result = future.result()
+                    while waiting and len(running) < 2 * workers + 1:
+                        some = waiting.popleft()
+                        paths = [clip.path for clip in some]
+                        running.append((some, executor.submit(_extract_or_explain_each, paths, spec)))
+                    some, future = running[0]
+                    results = future.result()
                     running.popleft()
-                    yield clip, result
+                    yield from zip(some, results, strict=True)
             except BrokenProcessPool:
                 # A decoder crashed, on any of those that ran: read these one by one to find which.
-                suspects = [clip for clip, _ in running]
+                suspects = [clip for some, _ in running for clip in some]
             else:
                 suspects = []
         for clip in suspects:
