@@ -134,9 +134,9 @@ def _in_order(
             try:
                 while waiting or running:
                     while waiting and len(running) < 2 * workers + 1:
-                        some = waiting.popleft()
-                        paths = [clip.path for clip in some]
-                        running.append((some, executor.submit(_extract_or_explain_each, paths, spec)))
+                        paths = [clip.path for clip in waiting[0]]
+                        future = executor.submit(_extract_or_explain_each, paths, spec)  # fails once broken
+                        running.append((waiting.popleft(), future))
                     some, future = running[0]
                     results = future.result()
                     running.popleft()

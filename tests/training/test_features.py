@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -176,6 +179,27 @@ def test_a_decoder_that_crashes_costs_one_file(tmp_path: Path, monkeypatch: pyte
     features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=2)
     assert features.store.clip == ("hiss0", "hiss2", "tone0", "tone1", "tone2")
     assert "crashed" in features.skipped[0]
+
+
+def test_a_pool_that_breaks_while_it_is_given_work_loses_no_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import training.features
+
+    class Breaking(ProcessPoolExecutor):
+        submitted = 0
+
+        def submit(self, *work: Any, **more: Any) -> Any:
+            Breaking.submitted += 1
+            if Breaking.submitted == 2:
+                raise BrokenProcessPool
+            return super().submit(*work, **more)
+
+    monkeypatch.setattr(training.features, "ProcessPoolExecutor", Breaking)
+    dataset = write_dataset(tmp_path / "d", 3, 1.0)
+    features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=2)
+    assert features.store.clip == ("hiss0", "hiss1", "hiss2", "tone0", "tone1", "tone2")
+    assert Breaking.submitted > 2
 
 
 def test_the_cache_is_where_the_platform_keeps_such_things(
