@@ -243,7 +243,13 @@ def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "training.cli", str(tmp_path / "s.npz"), "--out", str(tmp_path / "m")]
     words += ["--recipe", "seed", "--batch-size", "4"]
     checkpoint = tmp_path / ".m.training" / "checkpoint.npz"
-    process = subprocess.Popen([*words, "--epochs", "10000"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*words, "--epochs", "10000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has them, and so this, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
