@@ -43,7 +43,7 @@ class Analyser:
     hop_s : float
         Seconds of stream time from one window to the next.
     smooth_s : float
-        The vote's memory, in seconds.
+        The pace of the vote's memories, in seconds.
     """
 
     def __init__(

@@ -92,7 +92,7 @@ def listen(
     hop_s : float
         Seconds from one window to the next.
     smooth_s : float
-        The vote's memory, in seconds.
+        The pace of the vote's memories, in seconds.
     duration_s : float, optional
         End after this much sound; for ever without it.
     channel : int, optional
@@ -221,7 +221,7 @@ def classify_file(
     hop_s : float
         Seconds from one window to the next.
     smooth_s : float
-        The vote's memory, in seconds.
+        The pace of the vote's memories, in seconds.
     duration_s : float, optional
         Hear no more than this much of it.
 
@@ -287,7 +287,7 @@ class Session:
     hop_s : float
         Seconds from one window to the next.
     smooth_s : float
-        The vote's memory, in seconds.
+        The pace of the vote's memories, in seconds.
 
     Examples
     --------

@@ -132,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     hearing.add_argument(
         "--smooth", metavar="SECONDS", type=_number(0.1, 3600, "seconds"), default=10.0,
-        help="the vote's memory (default 10)",
+        help="the vote's pace: longer is steadier (default 10)",
     )  # fmt: skip
     hearing.add_argument(
         "--duration", metavar="SECONDS", type=_number(0.5, 1e9, "seconds"), help="end after this much sound"

@@ -37,7 +37,7 @@ class Session:
         Opened, not started.
     classifier : Classifier
     hop_s, smooth_s : float
-        Seconds from window to window, and the vote's memory.
+        Seconds from window to window, and the pace of the vote's memories.
     duration_s : float, optional
         Stream time after which to stop.
     sinks : sequence of callables

@@ -28,7 +28,8 @@ CLIP_S, PAUSE_S, SHORTEST_WORD_S = 30.0, 0.25, 0.15
 SHORTEST_NOISE_S, LONGEST_NOISE_S = 0.5, 10.0
 CLIPS_OF_A_VOICE = 6
 SPOKEN = re.compile(r"_([a-z]{2}(_[a-zA-Z]{2})?)$")  # Tux Paint's files end in their language
-MUSICAL = re.compile(r"/music/|roll-call|hanukkah|christmas|newyears|symbols/|roadsigns|\.music")
+# Instruments, a bugle, carols and fireworks; and words whose names do not tell their language.
+NOT_NOISE = re.compile("/music/|roll-call|hanukkah|christmas|newyears|symbols/|roadsigns")
 BATTLE_NOISES = ("audio/sfx/", "effects/")
 SILENCE_DBFS = -60.0
 
@@ -55,7 +56,7 @@ def tux_paint(root: Path) -> Iterator[tuple[str, str, Samples]]:
     """Sounds of the stamps: (voice or empty, name, samples)."""
     for path in sorted((root / "usr/share/tuxpaint/stamps").rglob("*.ogg")):
         language = SPOKEN.search(path.stem)
-        if (language is None and MUSICAL.search(path.as_posix())) or (samples := read(path)) is None:
+        if (language is None and NOT_NOISE.search(path.as_posix())) or (samples := read(path)) is None:
             continue
         yield ("" if language is None else f"tux-{language[1]}"), f"tux-{path.stem}", samples
 
@@ -110,21 +111,25 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     voices: dict[str, list[Samples]] = {}
     rows: list[tuple[str, str, str]] = []
+    taken: set[str] = set()
 
     def write(name: str, group: str, samples: Samples) -> None:
         file = f"{name}.flac"
         soundfile.write(arguments.out / file, samples, SAMPLE_RATE)
         rows.append((file, "no_music", group))
+        taken.add(name)
 
     for source in (tux_paint, warzone, open_ttd):
         for voice, name, samples in source(arguments.unpacked):
             if voice:
                 voices.setdefault(voice, []).append(samples)
-            elif len(samples) >= SHORTEST_NOISE_S * SAMPLE_RATE and name not in {row[2] for row in rows}:
+            elif len(samples) >= SHORTEST_NOISE_S * SAMPLE_RATE and name not in taken:
                 write(name, name, samples[: round(LONGEST_NOISE_S * SAMPLE_RATE)])
     for voice, words in sorted(voices.items()):
         for number, clip in enumerate(joined(words, np.random.default_rng(0))):
             write(f"{voice}-{number}", voice, clip)
+    if not rows:
+        parser.error(f"{arguments.unpacked} holds none of the packages' sounds: unpack them there first")
     with (arguments.out / "noises.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("path", "label", "group"), *rows])
     print(f"{len(rows)} clips in {arguments.out}")

@@ -71,3 +71,12 @@ def test_noises_stay_single_words_are_joined_and_music_is_left_out(tmp_path: Pat
     lengths = {path: soundfile.info(out / path).duration for path in groups}
     assert lengths["wz-tank.flac"] == 10.0
     assert lengths["tux-fr-0.flac"] > 2.0
+
+
+def test_a_folder_without_the_packages_is_told_in_a_sentence(tmp_path: Path) -> None:
+    script = str(ROOT / "scripts/collect_noises.py")
+    command = [sys.executable, script, str(tmp_path / "x"), str(tmp_path / "out")]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert finished.returncode == 2
+    assert "holds none of the packages' sounds: unpack them there first" in finished.stderr
+    assert not (tmp_path / "out" / "noises.csv").exists()

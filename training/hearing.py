@@ -20,7 +20,7 @@ from training.splits import Segment
 from training.store import FeatureStore
 
 HOP_S = 0.5  # from one window to the next, as genre-live has it by default
-SMOOTH_S = 10.0  # the vote's memory, likewise
+SMOOTH_S = 10.0  # the pace of the vote's memories, likewise
 FLOOR_DBFS = -120.0
 
 

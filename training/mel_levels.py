@@ -87,5 +87,5 @@ def mean_power(power: Windows, spec: FrontEndSpec) -> Windows:
 
 
 def at_unit_power(power: Windows, spec: FrontEndSpec) -> Windows:
-    """Each window at the same mean power."""
+    """Each window at a mean power of 1."""
     return power / mean_power(power, spec)

@@ -250,7 +250,7 @@ def _follow_sentence(follow: Mapping[str, Any]) -> str:
 
 _METHOD = """\
 A clip is heard as a stream would be: a window every 0.5 s. The clip's genre is the one with the highest mean
-probability over its windows, `no_music` aside. The vote is genre-live's own with a memory of 10 s; what it
+probability over its windows, `no_music` aside. The vote is genre-live's own at its default pace; what it
 leans to counts, even where it says “unsure”. The microphone is one fixed simulation on the mel bands
 (reverberation RT60 0.3–0.8 s, high-pass 100–300 Hz, low-pass 5–9 kHz, ripples of ±6 dB, noise or babble
 10–20 dB below the music), drawn by each clip's name. In brackets: 95 % of 1000 bootstrap samples of clips."""

@@ -170,7 +170,7 @@ def microphone_simulation(mel_db: npt.NDArray[np.floating[Any]], clip: str, spec
 def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
     """Take out a part of the slow changes of level, as a phone's automatic gain does."""
     windows, frames, _ = mel_db.shape
-    level = to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+    level = _frame_level(mel_db)
     slow = level.copy()
     for frame in range(1, frames):
         slow[:, frame] = 0.7 * slow[:, frame - 1] + 0.3 * level[:, frame]
@@ -181,8 +181,13 @@ def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) ->
 
 
 def _frame_level(mel_db: Windows) -> Windows:
-    """Each frame's level below the window's loudest frame, in dB [shape=(windows, frames, 1)]."""
-    level = to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+    """Each frame's level, in dB [shape=(windows, frames, 1)]."""
+    return to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+
+
+def _below_loudest(mel_db: Windows) -> Windows:
+    """Each frame's level below that of the window's loudest frame, in dB [shape=(windows, frames, 1)]."""
+    level = _frame_level(mel_db)
     below: Windows = level - level.max(axis=1, keepdims=True)
     return below
 
@@ -192,7 +197,7 @@ def gated(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
     windows = len(mel_db)
     threshold = uniform(generator, (-40.0, -15.0), windows)
     reduction = uniform(generator, (6.0, 30.0), windows) * happens(generator, chance, windows)
-    turned_down: Windows = mel_db - reduction * (_frame_level(mel_db) < threshold)
+    turned_down: Windows = mel_db - reduction * (_below_loudest(mel_db) < threshold)
     return turned_down
 
 
@@ -200,7 +205,7 @@ def limited(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
     """Turn down the loud frames, as a limiter does: what exceeds its threshold, all but a tenth."""
     windows = len(mel_db)
     threshold = uniform(generator, (-15.0, -3.0), windows)
-    excess = np.maximum(_frame_level(mel_db) - threshold, 0)
+    excess = np.maximum(_below_loudest(mel_db) - threshold, 0)
     turned_down: Windows = mel_db - 0.9 * excess * happens(generator, chance, windows)
     return turned_down
 

@@ -222,6 +222,15 @@ def test_samples_that_are_no_numbers_are_counted_in_a_warning() -> None:
     assert "7 samples" in warning
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_peak_is_of_either_sign(sign: int) -> None:
+    block = noise(1)
+    block[:] = np.clip(block, -0.1, 0.1)
+    block[::10] = sign * 0.5
+    session, _ = listen(ScriptedSource([block]))
+    assert session.snapshot.peak_dbfs == pytest.approx(-6.02, abs=0.01)
+
+
 def test_clipping_shows_in_the_snapshot() -> None:
     session, _ = listen(ScriptedSource([np.ones((RATE, 1), dtype=np.float32)]))
     assert session.snapshot.clipped

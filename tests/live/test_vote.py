@@ -285,6 +285,13 @@ def test_a_gap_as_long_as_its_memory_ends_what_it_said(lost_s: float) -> None:
     assert hear(vote, towards("rock")).genre == "rock"
 
 
+def test_after_such_a_gap_the_lasting_memory_is_gone_too() -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    hear(vote, towards("rock", 0.5), seconds=120)
+    vote.gap(10.0)
+    assert hear(vote, towards("blues", 0.5), seconds=1).genre == "blues"
+
+
 def test_weeks_of_one_genre_overflow_nothing() -> None:
     vote = Vote(LABELS, smooth_s=3_600.0)
     for _ in range(1_000):

@@ -29,6 +29,13 @@ def test_babble_has_syllables_and_steady_noise_has_none() -> None:
     assert swing(babble(generator, 40, 68, SPEC)) > 2 * swing(steady_noise(generator, 40, 68, SPEC))
 
 
+def test_mechanical_noise_has_many_harmonics_at_times() -> None:
+    noise = 10 * np.log10(mechanical_noise(np.random.default_rng(0), 120, 46, SPEC))
+    between = np.maximum(noise[:, :, :-4], noise[:, :, 4:])
+    lines = (noise[:, :, 2:-2] > between + 6).sum(axis=2).mean(axis=1)  # bands that stand out
+    assert (lines > 8).sum() >= 5
+
+
 def test_mechanical_noise_is_of_many_kinds() -> None:
     noise = mechanical_noise(np.random.default_rng(0), 120, 46, SPEC)
     assert noise.shape == (120, 46, SPEC.n_mels)
