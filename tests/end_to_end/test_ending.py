@@ -40,9 +40,10 @@ def running(
 
 
 def _write(pipe: IO[str], content: bytes) -> None:
-    """Write bytes to a pipe that was opened for text."""
-    while content:
-        content = content[os.write(pipe.fileno(), content) :]
+    """Write bytes to a pipe that was opened for text, or as many as its reader wants."""
+    with contextlib.suppress(BrokenPipeError):
+        while content:
+            content = content[os.write(pipe.fileno(), content) :]
 
 
 def rest(process: subprocess.Popen[str], lines: Sequence[str] = ()) -> Outcome:
