@@ -19,11 +19,10 @@ Work = Callable[[], object]
 
 def _ours(samples: Samples, spec: FrontEndSpec) -> Work:
     mel_frames = MelFrames(spec)
-    dct = dct_matrix(spec.n_mfcc, spec.n_mels)
 
     def work() -> object:
         mel_frames.reset()
-        return mfcc(mel_frames.feed(samples), spec, dct)
+        return mfcc(mel_frames.feed(samples).astype(np.float32), spec)
 
     return work
 

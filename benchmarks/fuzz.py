@@ -28,6 +28,7 @@ import numpy as np
 import soundfile
 from rich.console import Console
 
+from live.classifier import DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import GenreLiveError
 from live.quiet import quiet_libraries
 
@@ -61,7 +62,9 @@ def try_bundle(folder: Path) -> str:
     from live.classifier import Classifier
 
     try:
-        Classifier(folder)
+        classifier = Classifier(folder)
+        spec = classifier.description.front_end
+        classifier.classify(np.zeros((8, classifier.description.window_frames, spec.n_mels)))
     except GenreLiveError:
         return "refused"
     return "opened"
@@ -131,15 +134,17 @@ def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path
 def bundle_cases(folder: Path, model: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
     """Give damaged bundles without end; their hashes are right, as a stranger's would be."""
     description = json.loads((model / "bundle.json").read_text())
-    network = (model / "network.tflite").read_bytes()
+    networks = {name: (model / name).read_bytes() for name in (NETWORK_FILE, SEVERAL_FILE)}
     case = folder / "bundle"
     case.mkdir()
     while True:
-        content = damage(network, chance) if chance.random() < 0.7 else network
-        description["sha256"] = {"network.tflite": hashlib.sha256(content).hexdigest()}
+        harmed = chance.choice((NETWORK_FILE, SEVERAL_FILE, DESCRIPTION_FILE))
+        for name, network in networks.items():
+            content = damage(network, chance) if name == harmed else network
+            description["sha256"][name] = hashlib.sha256(content).hexdigest()
+            (case / name).write_bytes(content)
         text = json.dumps(description).encode()
-        (case / "network.tflite").write_bytes(content)
-        (case / "bundle.json").write_bytes(text if content is not network else damage(text, chance))
+        (case / DESCRIPTION_FILE).write_bytes(damage(text, chance) if harmed == DESCRIPTION_FILE else text)
         yield "bundle", case
 
 
@@ -175,7 +180,8 @@ def attempt(kind: str, path: Path) -> str:
 
 def keep(kind: str, path: Path) -> Path:
     """Keep a case that failed."""
-    content = path.read_bytes() if path.is_file() else (path / "network.tflite").read_bytes()
+    names = [path] if path.is_file() else [path / name for name in (DESCRIPTION_FILE, NETWORK_FILE)]
+    content = b"".join(name.read_bytes() for name in names)
     target = CORPUS / f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():

@@ -1,26 +1,29 @@
 """Everything between samples and events, without a thread: feed it blocks, take the events.
 
 Stream time runs on the source's clock. Windows end at ``window_s + k * hop_s`` after the start of each
-unbroken run of sound; a gap begins a new run, so no window spans one. Sound is analysed hop by hop,
-each hop as a whole, so what comes out does not depend on how the sound was cut into blocks.
+unbroken run of sound; a gap begins a new run, so no window spans one. Sound is analysed by whole hops,
+as many together as have come, and what comes out does not depend on how it was cut into blocks.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from live.classifier import Classifier
 from live.events import GapEvent, GapReason, WindowEvent
-from live.front_end import Frames, MelFrames, Samples
+from live.front_end import Levels, MelFrames, Samples
 from live.resampling import Resampler, to_mono
 from live.vote import Vote
 
 FLOOR_DBFS = -120.0
 SHORTEST_SOUND_S = 0.5  # less than this gets no verdict
+MOST_AT_ONCE = 8  # windows that are classified together, where so many are complete
 
 
 def level_dbfs(samples: Samples) -> float:
@@ -30,6 +33,24 @@ def level_dbfs(samples: Samples) -> float:
     wide = samples.astype(np.float64)
     mean_square = float(np.dot(wide, wide)) / len(wide)
     return max(FLOOR_DBFS, 10 * math.log10(mean_square)) if mean_square > 0 else FLOOR_DBFS
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window that is complete and not yet classified.
+
+    Attributes
+    ----------
+    ends_at : int
+        Sample of the run that it ends at.
+    mel_db : ndarray [shape=(window_frames, n_mels)]
+    level_dbfs : float
+        Of its newest hop.
+    """
+
+    ends_at: int
+    mel_db: Levels
+    level_dbfs: float
 
 
 class Analyser:
@@ -71,8 +92,7 @@ class Analyser:
         self._run_start_s = self._position / self.source_rate
         self._resampler.reset()
         self._mel_frames.reset()
-        self._frames: Frames = np.empty((0, self._spec.n_mels))
-        self._first_frame = 0  # the run's number of the oldest frame kept
+        self._frames: Levels = np.empty((0, self._spec.n_mels), dtype=np.float32)
         self._pieces: list[Samples] = []  # resampled sound that does not yet fill a hop
         self._piece_samples = 0
         self._analysed = 0  # samples of the run that the front end has had
@@ -93,7 +113,7 @@ class Analyser:
         self._begin_run()
 
     def feed(self, samples: Samples, *, newest_only: bool = False) -> Iterator[WindowEvent]:
-        """Hear the next samples; yields each window that they complete, as it is done.
+        """Hear the next samples; yields each window that they complete.
 
         Parameters
         ----------
@@ -109,42 +129,55 @@ class Analyser:
     def _take(self, mono: Samples, *, newest_only: bool) -> Iterator[WindowEvent]:
         self._pieces.append(mono)
         self._piece_samples += len(mono)
-        while self._analysed + self._piece_samples >= self._next_end:
+        available = self._analysed + self._piece_samples
+        while self._next_end <= available:
+            ends = range(self._next_end, available + 1, self._hop_samples)[:MOST_AT_ONCE]
+            self._next_end = ends[-1] + self._hop_samples
             began = time.perf_counter()
-            missing = self._next_end - self._analysed
-            waiting = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
-            hop, rest = waiting[:missing], waiting[missing:]
-            self._pieces, self._piece_samples = [rest], len(rest)
-            self._hear(hop)
-            ends_at = self._next_end
-            self._next_end += self._hop_samples
-            if newest_only and self._analysed + self._piece_samples >= self._next_end:
-                self.skipped_windows += 1
-            else:
-                yield self._classify(ends_at, hop, began)
+            complete = self._hear(ends)
+            if newest_only:
+                passed = len(complete) - 1 if self._next_end > available else len(complete)
+                self.skipped_windows += passed
+                complete = complete[passed:]
+            yield from self._classify(complete, began)
 
-    def _hear(self, hop: Samples) -> None:
-        """Pass sound through the front end and keep the frames that a window may need."""
-        self._analysed += len(hop)
-        frames = np.concatenate((self._frames, self._mel_frames.feed(hop)))
-        surplus = max(0, len(frames) - self._window_frames)
-        self._frames = frames[surplus:]
-        self._first_frame += surplus
+    def _hear(self, ends: Sequence[int]) -> list[_Window]:
+        """Pass sound through the front end and cut out the windows that end at these samples of the run."""
+        start = self._analysed
+        waiting = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
+        sound, rest = waiting[: ends[-1] - start], waiting[ends[-1] - start :]
+        self._pieces, self._piece_samples = [rest], len(rest)
+        self._analysed = ends[-1]
+        frames = np.concatenate((self._frames, self._mel_frames.feed(sound).astype(np.float32)))
+        first = self._spec.complete_frames(ends[-1]) - len(frames)
+        self._frames = frames[max(0, len(frames) - self._window_frames) :]
+        windows = []
+        for before, end in itertools.pairwise((start, *ends)):
+            newest = self._spec.complete_frames(end) - first
+            mel_db = frames[max(0, newest - self._window_frames) : newest]
+            windows.append(_Window(end, mel_db, level_dbfs(sound[before - start : end - start])))
+        return windows
 
-    def _classify(self, ends_at: int, hop: Samples, began: float) -> WindowEvent:
-        probabilities = self._classifier(self._frames)
-        level = level_dbfs(hop)
-        elapsed_s = (ends_at - self._voted) / self._spec.sample_rate
-        verdict = self.vote.update(probabilities, level_dbfs=level, elapsed_s=elapsed_s)
-        self._voted = ends_at
-        self.windows += 1
-        return WindowEvent(
-            time_s=self._run_start_s + ends_at / self._spec.sample_rate,
-            probabilities=dict(zip(self._labels, probabilities.tolist(), strict=True)),
-            level_dbfs=level,
-            compute_ms=(time.perf_counter() - began) * 1_000,
-            vote=verdict,
-        )
+    def _classify(self, complete: Sequence[_Window], began: float) -> Iterator[WindowEvent]:
+        """Classify windows, all with one call, and let the vote hear one after the other."""
+        if not complete:
+            return
+        classified = self._classifier.classify(np.stack([window.mel_db for window in complete]))
+        shared_s = (time.perf_counter() - began) / len(complete)
+        for window, probabilities in zip(complete, classified, strict=True):
+            began = time.perf_counter()
+            elapsed_s = (window.ends_at - self._voted) / self._spec.sample_rate
+            verdict = self.vote.update(probabilities, level_dbfs=window.level_dbfs, elapsed_s=elapsed_s)
+            self._voted = window.ends_at
+            self.windows += 1
+            own_s = time.perf_counter() - began
+            yield WindowEvent(
+                time_s=self._run_start_s + window.ends_at / self._spec.sample_rate,
+                probabilities=dict(zip(self._labels, probabilities.tolist(), strict=True)),
+                level_dbfs=window.level_dbfs,
+                compute_ms=(shared_s + own_s) * 1_000,
+                vote=verdict,
+            )
 
     def skip(self, frames: int) -> None:
         """Let ``frames`` frames of the source go by unheard, since the user wants it so."""
@@ -170,14 +203,10 @@ class Analyser:
         if self.windows or self.time_s - self._run_start_s < SHORTEST_SOUND_S:
             return
         began = time.perf_counter()
-        rest = np.concatenate(self._pieces)
-        self._pieces, self._piece_samples = [], 0
-        self._hear(rest)
-        if len(self._frames) == 0:
+        (heard,) = self._hear([self._analysed + self._piece_samples])
+        if len(heard.mel_db) == 0:
             return
-        repeats = -(-self._window_frames // len(self._frames))
-        self._frames = np.tile(self._frames, (repeats, 1))[: self._window_frames]
-        window = self._classify(self._analysed, rest, began)
-        yield WindowEvent(
-            self.time_s, window.probabilities, window.level_dbfs, window.compute_ms, window.vote, partial=True
-        )
+        repeats = -(-self._window_frames // len(heard.mel_db))
+        filled = np.tile(heard.mel_db, (repeats, 1))[: self._window_frames]
+        for window in self._classify([replace(heard, mel_db=filled)], began):
+            yield replace(window, time_s=self.time_s, partial=True)

@@ -1,4 +1,4 @@
-"""A model bundle, opened and checked, and the network in it.
+"""A model bundle, opened and checked, and the networks in it.
 
 Opening a bundle runs no code from it: it is JSON and a LiteRT flat buffer whose hash, size and shapes
 are checked before the interpreter sees it.
@@ -10,8 +10,9 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ import numpy.typing as npt
 
 import models
 from live.errors import BundleError, RunningError, one_line
-from live.front_end import Frames, FrontEndSpec, dct_matrix, mfcc
+from live.front_end import FrontEndSpec, Levels, mfcc
 
 BUNDLE_FORMAT = 1
 SHIPPED = Path(models.__file__).parent
 DESCRIPTION_FILE = "bundle.json"
 NETWORK_FILE = "network.tflite"
+SEVERAL_FILE = "network-of-several.tflite"  # the same for several windows at a time; may be missing
 LARGEST_DESCRIPTION = 1_000_000  # bytes
 LARGEST_NETWORK = 64_000_000  # bytes
+MOST_AT_A_TIME = 64  # windows
 LONGEST_WINDOW_S = 60.0
 MOST_LABELS = 1_000
 LONGEST_REASON = 200  # characters
@@ -182,8 +185,67 @@ def read_description(folder: Path) -> BundleDescription:
         raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {reason}.") from None
 
 
+class _Network:
+    """A bundle's LiteRT flat buffer, ready to run.
+
+    Attributes
+    ----------
+    windows : int
+        How many it takes at a time, no more and no fewer.
+    """
+
+    def __init__(self, folder: Path, name: str, description: BundleDescription) -> None:
+        content = _read_bounded(folder, name, LARGEST_NETWORK)
+        if hashlib.sha256(content).hexdigest() != description.sha256[name]:
+            raise BundleError(
+                f"The bundle {folder} was changed after it was made: its {name} does not match "
+                "its sha256; train it anew or fetch it again."
+            )
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            raise BundleError(
+                f"The bundle {folder} is broken: LiteRT cannot open its {name} ({reason})."
+            ) from None
+        shape = (description.window_frames, description.front_end.n_mfcc)
+        self.windows = _windows_at_a_time(name, inputs)
+        for side, tensors, wanted in (
+            ("input", inputs, [self.windows, *shape]),
+            ("output", outputs, [self.windows, len(description.labels)]),
+        ):
+            if len(tensors) != 1 or list(tensors[0]["shape"]) != wanted or tensors[0]["dtype"] != np.float32:
+                found = ", ".join(f"{list(tensor['shape'])}" for tensor in tensors)
+                raise BundleError(
+                    f"The bundle {folder} is broken: the {side} of its {name} is {found}, "
+                    f"and its {DESCRIPTION_FILE} asks for {wanted} of float32."
+                )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        try:
+            self(np.zeros((self.windows, *shape), dtype=np.float32))  # the first call is slow
+        except (RuntimeError, ValueError) as error:
+            raise BundleError(f"The bundle {folder} is broken: its {name} fails ({error}).") from None
+
+    def __call__(self, coefficients: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run it on MFCCs [shape=(windows, window_frames, n_mfcc)]; gives [shape=(windows, labels)]."""
+        self._interpreter.set_tensor(self._input, coefficients)
+        self._interpreter.invoke()
+        probabilities: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output)
+        return probabilities
+
+
+def _windows_at_a_time(name: str, inputs: Sequence[Mapping[str, Any]]) -> int:
+    """How many windows a network may take: one, or as many as that of several says."""
+    shape: Sequence[int] = inputs[0]["shape"] if inputs else []
+    return min(max(2, int(shape[0])), MOST_AT_A_TIME) if name == SEVERAL_FILE and len(shape) else 1
+
+
 class Classifier:
-    """A bundle's network, ready to run: a window of mel levels in, a probability for each label out.
+    """A bundle's network, ready to run: windows of mel levels in, a probability for each label out.
 
     Parameters
     ----------
@@ -198,70 +260,74 @@ class Classifier:
 
     def __init__(self, folder: Path) -> None:
         self.description = read_description(folder)
-        content = _read_bounded(folder, NETWORK_FILE, LARGEST_NETWORK)
-        if hashlib.sha256(content).hexdigest() != self.description.sha256[NETWORK_FILE]:
-            raise BundleError(
-                f"The bundle {folder} was changed after it was made: its {NETWORK_FILE} does not match "
-                "its sha256; train it anew or fetch it again."
-            )
-        spec = self.description.front_end
-        self._dct = dct_matrix(spec.n_mfcc, spec.n_mels)
-        self._open_network(folder, content)
+        self._folder = folder
+        self._network = _Network(folder, NETWORK_FILE, self.description)
         try:
-            self(np.full((self.description.window_frames, spec.n_mels), -100.0))  # the first call is slow
-        except (RunningError, RuntimeError, ValueError) as error:
+            self(np.full(self._window_shape, -100.0, dtype=np.float32))
+        except RunningError as error:
             raise BundleError(f"The bundle {folder} is broken: its network fails ({error}).") from None
 
-    def _open_network(self, folder: Path, content: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+    @property
+    def _window_shape(self) -> tuple[int, int]:
+        return self.description.window_frames, self.description.front_end.n_mels
 
-        shape = [1, self.description.window_frames, self.description.front_end.n_mfcc]
-        try:
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
-            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-            raise BundleError(
-                f"The bundle {folder} is broken: LiteRT cannot open its network ({reason})."
-            ) from None
-        for side, tensors, wanted in (
-            ("input", inputs, shape),
-            ("output", outputs, [1, len(self.description.labels)]),
-        ):
-            if len(tensors) != 1 or list(tensors[0]["shape"]) != wanted or tensors[0]["dtype"] != np.float32:
-                found = ", ".join(f"{list(tensor['shape'])}" for tensor in tensors)
-                raise BundleError(
-                    f"The bundle {folder} is broken: its network's {side} is {found}, "
-                    f"and its {DESCRIPTION_FILE} asks for {wanted} of float32."
-                )
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+    @cached_property
+    def _network_of_several(self) -> _Network | None:
+        """Opened when it is wanted first: who hears sound as it comes never has several windows to hear."""
+        if SEVERAL_FILE not in self.description.sha256 or not (self._folder / SEVERAL_FILE).exists():
+            return None
+        return _Network(self._folder, SEVERAL_FILE, self.description)
 
-    def __call__(self, mel_db: Frames) -> Probabilities:
-        """Classify one window.
+    def __call__(self, mel_db: Levels) -> Probabilities:
+        """Classify one window; as ``classify`` does several.
 
         Parameters
         ----------
         mel_db : ndarray [shape=(window_frames, n_mels)]
-            Mel levels in dB, as ``MelFrames`` gives them.
 
         Returns
         -------
         ndarray [shape=(labels,)]
-            Calibrated probabilities; they sum to 1.
+        """
+        probabilities: Probabilities = self.classify(mel_db[None])[0]
+        return probabilities
+
+    def classify(self, mel_db: Levels) -> Probabilities:
+        """Classify windows; what is said of one does not depend on which others it is given with.
+
+        Parameters
+        ----------
+        mel_db : ndarray [shape=(windows, window_frames, n_mels)]
+            Mel levels in dB, as ``MelFrames`` gives them.
+
+        Returns
+        -------
+        ndarray [shape=(windows, labels)]
+            Calibrated probabilities; those of a window sum to 1.
 
         Raises
         ------
         RunningError
             When the network gives something that is no probability.
+        BundleError
+            When the bundle's network of several windows turns out broken, which is opened only here.
         """
-        coefficients = mfcc(mel_db, self.description.front_end, self._dct)
-        self._interpreter.set_tensor(self._input, coefficients.astype(np.float32)[None])
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output)[0]
-        if not np.isfinite(raw).all() or raw.min() < 0 or not raw.any():
+        coefficients = mfcc(mel_db.astype(np.float32, copy=False), self.description.front_end)
+        raw = np.concatenate([network(some) for network, some in self._in_turns(coefficients)])
+        if not np.isfinite(raw).all() or raw.min() < 0 or not raw.any(axis=1).all():
             raise RunningError("The model gave something that is no probability: choose another --model.")
         return calibrated(raw, self.description.temperature)
+
+    def _in_turns(
+        self, coefficients: npt.NDArray[np.float32]
+    ) -> Iterator[tuple[_Network, npt.NDArray[np.float32]]]:
+        """Give the windows to the networks: to that of several as many as it takes, one by one the rest."""
+        start = 0
+        while (left := len(coefficients) - start) > 0:
+            several = self._network_of_several if left > 1 else None
+            network = several if several is not None and several.windows <= left else self._network
+            yield network, coefficients[start : start + network.windows]
+            start += network.windows
 
 
 def calibrated(probabilities: npt.NDArray[np.floating[Any]], temperature: float) -> Probabilities:

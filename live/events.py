@@ -170,7 +170,9 @@ class SummaryEvent:
 
 Event = StartEvent | WindowEvent | GapEvent | SourceEvent | SummaryEvent
 
+_ENCODER = json.JSONEncoder(allow_nan=False)  # json.dumps would make one for each event
+
 
 def to_json_line(event: Event) -> str:
     """Give the event as one line of JSON, in ASCII, without the line's end."""
-    return json.dumps(event.to_dict(), allow_nan=False)
+    return _ENCODER.encode(event.to_dict())

@@ -13,13 +13,15 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.floating[Any]]
+Real = TypeVar("Real", bound=np.floating[Any])
 
 SMALLEST_POWER = 1e-10  # librosa.power_to_db's ``amin``
 FRAMES_AT_ONCE = 32  # bounds the memory of one call on a long signal
@@ -97,6 +99,10 @@ class FrontEndSpec:
         """Give the fields as a JSON object."""
         return asdict(self)
 
+    def complete_frames(self, samples: int) -> int:
+        """Frames that lie within the first ``samples`` samples of a signal."""
+        return 0 if samples < self.n_fft else 1 + (samples - self.n_fft) // self.hop_length
+
     def window_samples(self, window_frames: int) -> int:
         """Samples that a window of ``window_frames`` frames covers."""
         return (window_frames - 1) * self.hop_length + self.n_fft
@@ -155,25 +161,29 @@ def power_to_db(power: Frames) -> Frames:
     return decibels
 
 
-def mfcc(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec, dct: Frames | None = None) -> Frames:
-    """MFCCs of one window.
+@functools.lru_cache(maxsize=8)
+def _dct_matrix_of(spec: FrontEndSpec, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return dct_matrix(spec.n_mfcc, spec.n_mels).astype(dtype)
+
+
+def mfcc(mel_db: npt.NDArray[Real], spec: FrontEndSpec) -> npt.NDArray[Real]:
+    """MFCCs of a window, or of several.
 
     Parameters
     ----------
-    mel_db : ndarray [shape=(frames, n_mels)]
-        Mel levels of the window, in dB.
+    mel_db : ndarray [shape=(..., frames, n_mels)]
+        Mel levels of each window, in dB.
     spec : FrontEndSpec
         Gives ``top_db`` and ``n_mfcc``.
-    dct : ndarray [shape=(n_mels, n_mfcc)], optional
-        ``dct_matrix(spec.n_mfcc, spec.n_mels)``, to save making it anew.
 
     Returns
     -------
-    ndarray [shape=(frames, n_mfcc)]
-        The transpose of ``librosa.feature.mfcc`` on the same frames.
+    ndarray [shape=(..., frames, n_mfcc)]
+        Of each window the transpose of ``librosa.feature.mfcc`` on the same frames, in the precision of
+        ``mel_db``.
     """
-    matrix = dct_matrix(spec.n_mfcc, spec.n_mels) if dct is None else dct
-    coefficients: Frames = np.maximum(mel_db, mel_db.max() - spec.top_db) @ matrix
+    floor = mel_db.max(axis=(-2, -1), keepdims=True) - spec.top_db
+    coefficients: npt.NDArray[Real] = np.maximum(mel_db, floor) @ _dct_matrix_of(spec, mel_db.dtype)
     return coefficients
 
 
@@ -225,13 +235,13 @@ class MelFrames:
         ndarray [shape=(frames, n_mels)]
             10·log10 of mel power, unclipped but for the floor of −100 dB; ``frames`` may be 0.
         """
-        n_fft, hop_length = self.spec.n_fft, self.spec.hop_length
+        hop_length = self.spec.hop_length
         if self._skip:  # a hop longer than a frame leaves samples between frames
             skipped = min(self._skip, len(samples))
             self._skip -= skipped
             samples = samples[skipped:]
         signal = np.concatenate((self._waiting, samples)) if len(self._waiting) else samples
-        count = 0 if len(signal) < n_fft else 1 + (len(signal) - n_fft) // hop_length
+        count = self.spec.complete_frames(len(signal))
         used = count * hop_length
         self._skip += max(0, used - len(signal))
         self._waiting = np.array(signal[used:], dtype=np.float32)

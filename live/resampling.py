@@ -22,15 +22,16 @@ def to_mono(samples: Samples) -> Samples:
     """
     channels = samples.shape[1]
     mono: Samples = samples[:, 0]
+    if len(mono) == 0:
+        return mono
     with np.errstate(over="ignore", invalid="ignore"):
         if channels > 1:  # column by column: NumPy's own mean over so short an axis takes ten times as long
-            mono = mono.copy()
-            for channel in range(1, channels):
+            mono = mono + samples[:, 1]
+            for channel in range(2, channels):
                 mono += samples[:, channel]
             mono *= np.float32(1 / channels)
-        usable = np.abs(mono) <= LOUDEST
-    if not usable.all():
-        mono = np.where(usable, mono, np.float32(0))
+        if not (mono.max() <= LOUDEST and mono.min() >= -LOUDEST):  # so of what is no number, too
+            mono = np.where(np.abs(mono) <= LOUDEST, mono, np.float32(0))
     return mono
 
 

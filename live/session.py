@@ -15,6 +15,7 @@ from live.errors import InputError
 from live.events import NO_MUSIC, Event, SourceEvent, StartEvent, SummaryEvent
 from live.front_end import Samples
 from live.history import History
+from live.memory import keep_freed_memory
 from live.resampling import to_mono
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.snapshot import Snapshot, SourceCondition
@@ -23,9 +24,20 @@ from live.sources import SHORTEST_FILE_S, AudioSource, too_short
 HEARTBEAT_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 FULL_SCALE = 0.999
+KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 METER_S = 0.1  # of sound, the newest, that the level meter shows
 
 Sink = Callable[[Event], None]
+
+
+def _peak(samples: Samples) -> float:
+    """Largest magnitude of either sign, 1 where it is infinite; what is no number has none."""
+    if samples.size == 0:
+        return 0.0
+    peak = max(float(samples.max()), -float(samples.min()), 0.0)
+    if math.isnan(peak):
+        return 0.0
+    return min(peak, 1.0) if math.isinf(peak) else peak
 
 
 class Session:
@@ -130,6 +142,7 @@ class Session:
         return sentences
 
     def _work(self) -> None:
+        keep_freed_memory(KEPT_BYTES)
         try:
             self._emit(self._start_event)
             self._source.start(self._ring)
@@ -183,18 +196,19 @@ class Session:
 
     def _measure(self, samples: Samples) -> None:
         """Note the levels, what is no number, and whether there is any signal at all."""
-        # Not of np.abs: a copy of the whole block would cost more than all else here.
-        loudest = max(float(samples.max()), -float(samples.min()), 0.0) if samples.size else 0.0
-        if not math.isfinite(loudest):
+        every = samples.ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            energy = float(np.dot(every, every))  # one pass without a copy, over a block that may be large
+        if not math.isfinite(energy):
             self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
-            loudest = 0.0 if math.isnan(loudest) else 1.0
-        peak = max(FLOOR_DBFS, 20 * float(np.log10(loudest))) if loudest > 0 else FLOOR_DBFS
         newest = samples[-max(1, round(METER_S * self._source.sample_rate)) :]
-        self._levels = (level_dbfs(to_mono(newest)), peak, loudest >= FULL_SCALE)
+        peak = _peak(samples if self._source.is_live else newest)
+        peak_dbfs = max(FLOOR_DBFS, 20 * math.log10(peak)) if peak > 0 else FLOOR_DBFS
+        self._levels = (level_dbfs(to_mono(newest)), peak_dbfs, peak >= FULL_SCALE)
         if not self._source.is_live:
             return
-        self._zero_frames = 0 if loudest > 0 else self._zero_frames + len(samples)
-        if self._condition == "muted" and loudest > 0:
+        self._zero_frames = self._zero_frames + len(samples) if energy == 0 else 0
+        if self._condition == "muted" and energy != 0:
             self._condition = "listening"
             self._emit(SourceEvent(self._analyser.time_s, "back"))
         elif self._condition == "listening" and self._zero_frames > MUTED_AFTER_S * self._source.sample_rate:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
 PACED_BLOCK_S = 0.1  # as often as the screen is drawn
 UNPACED_BLOCK_S = 0.5
 MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
-BUFFERED_BLOCKS = 4
+BUFFERED_BLOCKS = 16  # so many windows at a time are cheaper than one by one
 CLOSE_WITHIN_S = 0.5
 SHORTEST_FILE_S = 0.5
 
@@ -101,7 +101,7 @@ class AudioFile:
         block_s = UNPACED_BLOCK_S if speed is None else PACED_BLOCK_S * max(1.0, speed)
         bearable_s = MOST_BLOCK_SAMPLES / (self.sample_rate * self.channels)
         self.block_s = min(block_s, UNPACED_BLOCK_S, bearable_s)
-        self.buffer_s = BUFFERED_BLOCKS * self.block_s
+        self.buffer_s = min(BUFFERED_BLOCKS * self.block_s, 4 * bearable_s)
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
         self._stopped = threading.Event()

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE, find_bundle, shipped_models
+from live.classifier import (
+    BUNDLE_FORMAT,
+    DESCRIPTION_FILE,
+    NETWORK_FILE,
+    SEVERAL_FILE,
+    find_bundle,
+    shipped_models,
+)
 from live.front_end import FrontEndSpec
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -51,8 +58,9 @@ def untrained_bundle(folder: Path) -> Path:
 def copy_bundle(bundle: Path, folder: Path) -> Path:
     """Copy what a bundle needs to run into ``folder``, to be tampered with."""
     folder.mkdir(exist_ok=True)
-    for name in (DESCRIPTION_FILE, NETWORK_FILE):
-        shutil.copyfile(bundle / name, folder / name)
+    for name in (DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE):
+        if (bundle / name).exists():
+            shutil.copyfile(bundle / name, folder / name)
     return folder
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import platform
@@ -19,16 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE
+from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import InputError, RunningError
 from live.front_end import FrontEndSpec
-from live.quiet import quiet_libraries
+from training.litert import largest_difference, to_litert
 
 KERAS_FILE = "network.keras"
 CARD_FILE = "README.md"
 LARGEST_DIFFERENCE = 1e-5  # between LiteRT's probabilities and Keras's
 CHECKED_WINDOWS = 32
-LONGEST_UNROLLED = 64  # steps of an LSTM that are written out one by one
+AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
 
 
@@ -66,67 +65,6 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def for_one_window(network: Any) -> Any:
-    """The same network for exactly one window at a time, without which an LSTM does not convert.
-
-    The steps of a short LSTM are written out one by one: the same numbers, without the cost of a loop.
-    """
-    import keras
-
-    def rebuilt(layer: Any) -> Any:
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.LSTM) and layer.input.shape[1] <= LONGEST_UNROLLED:
-            config["unroll"] = True
-        return layer.__class__.from_config(config)
-
-    inputs = keras.Input(network.input_shape[1:], batch_size=1, name="mfcc")
-    single = keras.models.clone_model(network, input_tensors=inputs, clone_function=rebuilt)
-    single.set_weights(network.get_weights())
-    return single
-
-
-def to_litert(network: Any) -> bytes:
-    """Convert a Keras network to a LiteRT flat buffer of batch size 1."""
-    import tensorflow
-
-    # The converter prints on both streams, through Python and below it.
-    with contextlib.redirect_stdout(io.StringIO()), quiet_libraries():
-        content: bytes = tensorflow.lite.TFLiteConverter.from_keras_model(for_one_window(network)).convert()
-    return content
-
-
-def run_litert(content: bytes, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Run a flat buffer window by window.
-
-    Parameters
-    ----------
-    content : bytes
-    inputs : ndarray [shape=(windows, window_frames, n_mfcc)]
-
-    Returns
-    -------
-    ndarray [shape=(windows, labels)]
-    """
-    from ai_edge_litert.interpreter import Interpreter
-
-    with quiet_libraries():
-        interpreter = Interpreter(model_content=content, num_threads=1)
-        interpreter.allocate_tensors()
-    into, out = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    outputs = []
-    for window in inputs:
-        interpreter.set_tensor(into, window[None].astype(np.float32))
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(out)[0])
-    return np.stack(outputs)
-
-
-def largest_difference(network: Any, content: bytes, inputs: npt.NDArray[np.float32]) -> float:
-    """How far the probabilities of LiteRT and Keras lie apart at most, over some windows."""
-    expected = np.asarray(network.predict_on_batch(inputs))
-    return float(np.abs(run_litert(content, inputs) - expected).max())
-
-
 def description(content: BundleContent, sha256: Mapping[str, str]) -> str:
     """The text of ``bundle.json``."""
     values = {
@@ -150,24 +88,25 @@ def _sha256(path: Path) -> str:
 
 def write_description(folder: Path, content: BundleContent) -> None:
     """Write ``bundle.json`` for the networks that lie in ``folder``."""
-    sha256 = {name: _sha256(folder / name) for name in (NETWORK_FILE, KERAS_FILE)}
+    names = (NETWORK_FILE, SEVERAL_FILE, KERAS_FILE)
+    sha256 = {name: _sha256(folder / name) for name in names if (folder / name).exists()}
     (folder / DESCRIPTION_FILE).write_text(description(content, sha256), encoding="utf-8")
 
 
 def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]) -> float:
-    """Write both forms of a network and see that they agree.
+    """Write all forms of a network and see that they agree.
 
     Parameters
     ----------
     folder : Path
     network : keras.Model
     examples : ndarray [shape=(windows, window_frames, n_mfcc)]
-        MFCCs to compare the two on.
+        MFCCs to compare them on.
 
     Returns
     -------
     float
-        The largest difference between their probabilities.
+        The largest difference between probabilities of Keras and of LiteRT.
 
     Raises
     ------
@@ -176,14 +115,17 @@ def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]
     """
     import keras
 
-    content = to_litert(network)
-    difference = largest_difference(network, content, examples[:CHECKED_WINDOWS])
+    contents = {name: to_litert(network, windows) for name, windows in AT_A_TIME.items()}
+    difference = max(
+        largest_difference(network, content, examples[:CHECKED_WINDOWS]) for content in contents.values()
+    )
     if not difference <= LARGEST_DIFFERENCE:
         raise RunningError(
             f"The exported network differs from the fitted one by {difference:.1e}, more than "
             f"{LARGEST_DIFFERENCE:.0e}: no bundle was written."
         )
-    (folder / NETWORK_FILE).write_bytes(content)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
     without_optimizer = keras.Model.from_config(network.get_config())
     without_optimizer.set_weights(network.get_weights())
     without_optimizer.save(folder / KERAS_FILE)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from live.events import NO_MUSIC
-from live.front_end import FrontEndSpec, dct_matrix
+from live.front_end import mfcc
 from training.augment import AugmentationContext, Targets
 from training.clips import UNLABELLED
 from training.mel_levels import Generator, Windows
@@ -36,25 +36,6 @@ def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) ->
     indices = np.maximum(np.arange(start, start + frames), 0) % len(clip)
     levels: Windows = clip[indices].astype(np.float32)
     return levels
-
-
-def batched_mfcc(mel_db: Windows, spec: FrontEndSpec) -> Windows:
-    """MFCCs of many windows at once; each as ``live.front_end.mfcc`` gives it.
-
-    Parameters
-    ----------
-    mel_db : ndarray [shape=(windows, window_frames, n_mels)]
-    spec : FrontEndSpec
-
-    Returns
-    -------
-    ndarray [shape=(windows, window_frames, n_mfcc)]
-    """
-    floor = mel_db.max(axis=(1, 2), keepdims=True) - np.float32(spec.top_db)
-    coefficients: Windows = np.maximum(mel_db, floor) @ dct_matrix(spec.n_mfcc, spec.n_mels).astype(
-        np.float32
-    )
-    return coefficients
 
 
 def grid_starts(segment: Segment, window_frames: int) -> list[int]:
@@ -218,7 +199,7 @@ class Crops:
             targets["tags"] = np.stack(tags)
         if recipe.augment is not None:
             mel_db, targets = recipe.augment(mel_db, targets, self._context, generator)
-        return batched_mfcc(mel_db[:, -window_frames:], recipe.front_end), targets
+        return mfcc(mel_db[:, -window_frames:], recipe.front_end), targets
 
     def examples(self, batch_size: int) -> Windows:
         """MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
@@ -248,4 +229,4 @@ class Crops:
                 [frames_of(self._store, self._segments[k], start, recipe.window_frames) for k, start in chunk]
             )
             targets = self._target[[k for k, _ in chunk]]
-            yield batched_mfcc(mel_db, recipe.front_end), {"genre": targets}
+            yield mfcc(mel_db, recipe.front_end), {"genre": targets}

@@ -23,13 +23,14 @@ import numpy as np
 from live.decoding import open_decoder
 from live.errors import GenreLiveError, InputError
 from live.front_end import FrontEndSpec, MelFrames
+from live.memory import keep_freed_memory
 from live.resampling import Resampler, to_mono
 from training.clips import Clip, read_dataset
 from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 
 BLOCK_FRAMES = 1 << 16
 SHORTEST_CLIP_S = 0.5
-LARGE_PIECE = 30_000_000  # bytes; above 32 MiB glibc does not learn from it
+KEPT_BYTES = 30_000_000  # the frames of an hour-long file, in one piece
 CLIPS_AT_ONCE = 8  # that a process reads before it hands them over
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
 
@@ -111,9 +112,7 @@ def _begin_worker() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    # glibc hands memory back to the system, and asks for it again, with every block of frames, until it has
-    # seen a large piece freed; that took as long as the frames themselves. No page of this is ever touched.
-    np.empty(LARGE_PIECE, dtype=np.uint8)
+    keep_freed_memory(KEPT_BYTES)
 
 
 def _in_order(

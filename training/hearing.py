@@ -55,10 +55,7 @@ def window_ends(
     hop = max(1, round(hop_s * spec.sample_rate))
     first = spec.window_samples(window_frames)
     length = spec.window_samples(frames)
-    return [
-        ((end - spec.n_fft) // spec.hop_length, end / spec.sample_rate)
-        for end in range(first, length + 1, hop)
-    ]
+    return [(spec.complete_frames(end) - 1, end / spec.sample_rate) for end in range(first, length + 1, hop)]
 
 
 def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) -> float:
@@ -96,7 +93,7 @@ def hear_frames(
     heard = 0
     for newest, end_s in window_ends(len(mel_db), spec, window_frames, hop_s):
         window = mel_db[newest + 1 - window_frames : newest + 1]
-        probabilities.append(classifier(window.astype(np.float64)))
+        probabilities.append(classifier(window))
         levels.append(mel_level_dbfs(mel_db[min(heard, newest) : newest + 1], spec))
         ends_s.append(end_s)
         heard = newest + 1

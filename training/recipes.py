@@ -93,7 +93,7 @@ class Recipe:
     def window_frames(self) -> int:
         """Frames that fit into three seconds."""
         spec = self.front_end
-        return 1 + (round(WINDOW_S * spec.sample_rate) - spec.n_fft) // spec.hop_length
+        return spec.complete_frames(round(WINDOW_S * spec.sample_rate))
 
     def for_store(self, stored: FrontEndSpec) -> Recipe:
         """The recipe as it is run on a store.

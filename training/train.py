@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from live.classifier import Classifier, read_description
-from live.front_end import FrontEndSpec
+from live.front_end import FrontEndSpec, mfcc
 from live.vote import VoteParameters
 from training.bundle import (
     CARD_FILE,
@@ -22,7 +22,7 @@ from training.bundle import (
     write_networks,
 )
 from training.clips import UNLABELLED, check_labels
-from training.crops import Crops, batched_mfcc, frames_of, grid_starts
+from training.crops import Crops, frames_of, grid_starts
 from training.evaluate import Evaluation, Progress, evaluate, fit_temperature
 from training.features import Features, load_features
 from training.fit import Checkpoint, FitPlan, FitProgress, History, fit, history_as_json
@@ -406,7 +406,7 @@ def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
     def texts() -> Iterator[str]:
         for segment, start in windows:
             mel_db = frames_of(store, segment, start, recipe.window_frames)
-            coefficients = batched_mfcc(mel_db[None], recipe.front_end)[0]
+            coefficients = mfcc(mel_db, recipe.front_end)
             yield json.dumps([[round(float(value), 4) for value in frame] for frame in coefficients])
 
     with path.open("w", encoding="utf-8") as file:

@@ -10,7 +10,7 @@ import numpy as np
 from live.classifier import BundleDescription, Classifier, Probabilities
 from live.errors import GenreLiveError
 from live.events import SourceKind, SourceStatus
-from live.front_end import Frames, FrontEndSpec, Samples
+from live.front_end import FrontEndSpec, Levels, Samples
 from live.ring_buffer import RingBuffer
 
 SMALL_SPEC = FrontEndSpec(
@@ -31,14 +31,15 @@ class StubClassifier(Classifier):
         vote: Mapping[str, float] | None = None,
     ) -> None:
         self.description = BundleDescription("stub", tuple(labels), spec, window_frames, 1.0, {}, vote or {})
-        self.heard: list[Frames] = []
+        self.heard: list[Levels] = []
 
-    def __call__(self, mel_db: Frames) -> Probabilities:
-        self.heard.append(mel_db.copy())
-        weights = np.random.default_rng(1).normal(size=(len(self.description.labels), mel_db.size))
-        scores = weights @ mel_db.ravel() / mel_db.size
-        exponentials = np.exp(scores - scores.max())
-        probabilities: Probabilities = (exponentials / exponentials.sum()).astype(np.float32)
+    def classify(self, mel_db: Levels) -> Probabilities:
+        self.heard += list(mel_db.copy())
+        weights = np.random.default_rng(1).normal(size=(mel_db[0].size, len(self.description.labels)))
+        scores = [window.ravel() @ weights / window.size for window in mel_db]
+        exponentials = np.exp([score - score.max() for score in scores])
+        shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+        probabilities: Probabilities = shares.astype(np.float32)
         return probabilities
 
 

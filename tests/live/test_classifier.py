@@ -18,6 +18,7 @@ from live.classifier import (
     DESCRIPTION_FILE,
     LARGEST_DESCRIPTION,
     NETWORK_FILE,
+    SEVERAL_FILE,
     Classifier,
     calibrated,
     find_bundle,
@@ -73,6 +74,52 @@ def test_one_window_leaves_no_trace_in_the_next(folder: Path) -> None:
     before = classifier(window)
     classifier(np.full(shape, -100.0))
     np.testing.assert_array_equal(classifier(window), before)
+
+
+def state_hash(folder: Path, name: str, stated: str) -> None:
+    """Have the description state a hash of one of the bundle's files."""
+    rewrite(folder, lambda values: values["sha256"].update({name: stated}))
+
+
+def random_windows(folder: Path, count: int) -> np.ndarray:
+    description = read_description(folder)
+    shape = (count, description.window_frames, description.front_end.n_mels)
+    windows: np.ndarray = np.random.default_rng(count).uniform(-60, 0, size=shape)
+    return windows
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 8, 11])
+def test_windows_are_classified_together_as_they_are_one_by_one(count: int, folder: Path) -> None:
+    together, alone = Classifier(folder), Classifier(folder)
+    windows = random_windows(folder, count)
+    expected = np.stack([alone(window) for window in windows])
+    np.testing.assert_array_equal(together.classify(windows), expected)
+    np.testing.assert_array_equal(together(windows[0]), expected[0])
+
+
+def test_a_bundle_does_without_its_network_of_several(folder: Path) -> None:
+    windows = random_windows(folder, 5)
+    expected = Classifier(folder).classify(windows)
+    (folder / SEVERAL_FILE).unlink(missing_ok=True)
+    np.testing.assert_array_equal(Classifier(folder).classify(windows), expected)
+    rewrite(folder, lambda values: values["sha256"].pop(SEVERAL_FILE, None))
+    np.testing.assert_array_equal(Classifier(folder).classify(windows), expected)
+
+
+def test_a_network_of_several_that_is_none_is_refused_when_it_is_wanted(folder: Path) -> None:
+    windows = random_windows(folder, 5)
+    one = (folder / NETWORK_FILE).read_bytes()
+    for content in (b"nonsense", one, one[:1_000]):
+        (folder / SEVERAL_FILE).write_bytes(content)
+        state_hash(folder, SEVERAL_FILE, hashlib.sha256(content).hexdigest())
+        classifier = Classifier(folder)
+        classifier(windows[0])
+        with pytest.raises(BundleError, match=SEVERAL_FILE) as raised:
+            classifier.classify(windows)
+        assert str(raised.value).endswith(".")
+    state_hash(folder, SEVERAL_FILE, "0" * 64)
+    with pytest.raises(BundleError, match="sha256"):
+        Classifier(folder).classify(windows)
 
 
 def test_a_window_ends_where_its_samples_do(folder: Path) -> None:

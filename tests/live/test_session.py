@@ -157,7 +157,7 @@ def test_a_source_that_fails_midway_ends_the_session_after_what_it_delivered() -
 
 
 class _Broken(StubClassifier):
-    def __call__(self, mel_db: np.ndarray) -> np.ndarray:
+    def classify(self, mel_db: np.ndarray) -> np.ndarray:
         del mel_db
         raise RuntimeError("The network gave something that is no probability.")
 

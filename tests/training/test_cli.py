@@ -48,7 +48,7 @@ def test_a_bundle_tells_how_it_was_made(trained: Path) -> None:
     assert {"tensorflow", "numpy", "python"} <= set(training["packages"])
     assert training["metrics"]["valid"]["clip_accuracy"] is not None
     values = json.loads((trained / "bundle.json").read_text())
-    assert set(values["sha256"]) == {"network.tflite", "network.keras"}
+    assert set(values["sha256"]) == {"network.tflite", "network-of-several.tflite", "network.keras"}
     card = (trained / "README.md").read_text()
     assert "fitted on" in card or "Fit" in card
     assert "report/report.md" in card
@@ -68,7 +68,7 @@ def test_a_bundle_brings_its_report_with_pictures(trained: Path) -> None:
 def test_nothing_but_the_bundle_is_left_behind(trained: Path) -> None:
     assert [path.name for path in trained.parent.iterdir()] == [trained.name]
     assert {path.name for path in trained.iterdir()} == {
-        "README.md", "bundle.json", "network.keras", "network.tflite", "report",
+        "README.md", "bundle.json", "network-of-several.tflite", "network.keras", "network.tflite", "report",
     }  # fmt: skip
 
 

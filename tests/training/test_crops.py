@@ -10,7 +10,7 @@ import pytest
 from live.front_end import FrontEndSpec, mfcc
 from tests.training.conftest import small_store
 from training.augment import AugmentationContext, Targets
-from training.crops import Crops, batched_mfcc, even_starts, frames_of, grid_starts
+from training.crops import Crops, even_starts, frames_of, grid_starts
 from training.recipes import LIVE, SEED, Recipe
 from training.splits import Segment, whole_store
 from training.store import FeatureStore, StoreWriter, open_store
@@ -22,12 +22,6 @@ LABELS = ("high", "low")
 
 def crops(store: FeatureStore, recipe: Recipe, seed: int = 0) -> Crops:
     return Crops(store, whole_store(store), LABELS, recipe, seed=seed)
-
-
-def test_batched_mfccs_are_the_front_ends() -> None:
-    levels = np.random.default_rng(0).normal(-30, 40, (5, 34, 24)).astype(np.float32)
-    expected = np.stack([mfcc(window.astype(np.float64), SPEC) for window in levels])
-    np.testing.assert_allclose(batched_mfcc(levels, SPEC), expected, atol=1e-3)
 
 
 def test_three_seconds_are_as_many_frames_as_fit() -> None:
@@ -127,7 +121,7 @@ def test_an_augmentation_sees_the_frames_before_the_window(store: FeatureStore) 
     inputs, _ = next(crops(store, replace(PLAIN, augment=watch, context_frames=6)).epoch(1, 8))
     assert seen[0].shape == (8, 40, 24)
     ramp = np.arange(6, 40, dtype=np.float32)[None, :, None]
-    np.testing.assert_allclose(inputs, batched_mfcc(seen[0][:, 6:] + ramp, SPEC))
+    np.testing.assert_allclose(inputs, mfcc(seen[0][:, 6:] + ramp, SPEC))
 
 
 def test_an_augmentation_may_draw_noise_from_the_no_music_clips(tmp_path: Path) -> None:
@@ -159,8 +153,8 @@ def test_validation_is_unchanged_and_evenly_spaced(store: FeatureStore) -> None:
     targets = np.concatenate([targets["genre"] for _, targets in batches])
     assert len(inputs) == 12 * 10
     clip = store.clip_frames(0).astype(np.float32)
-    np.testing.assert_allclose(inputs[0], batched_mfcc(clip[None, :34], SPEC)[0])
-    np.testing.assert_allclose(inputs[9], batched_mfcc(clip[None, 26:60], SPEC)[0])
+    np.testing.assert_allclose(inputs[0], mfcc(clip[None, :34], SPEC)[0])
+    np.testing.assert_allclose(inputs[9], mfcc(clip[None, 26:60], SPEC)[0])
     np.testing.assert_array_equal(targets[:10].argmax(axis=1), [0] * 10)
     np.testing.assert_array_equal(targets[10:20].argmax(axis=1), [1] * 10)
 

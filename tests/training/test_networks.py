@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from live.front_end import FrontEndSpec
-from training.bundle import for_one_window, largest_difference, to_litert, write_networks
+from training.bundle import write_networks
+from training.litert import for_windows, largest_difference, run_litert, to_litert
 from training.networks import above_own_mean, conv_lstm_network, relative_levels, seed_network
 from training.recipes import LIVE, SEED, Recipe
 
@@ -35,7 +37,9 @@ def test_litert_gives_what_keras_gives(recipe: Recipe, labels: int) -> None:
     probabilities = np.asarray(network.predict_on_batch(inputs))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert np.ptp(probabilities, axis=0).max() > 1e-3  # it listens to its input
-    assert largest_difference(network, to_litert(network), inputs) < 1e-5
+    one, several = to_litert(network), to_litert(network, 4)
+    assert largest_difference(network, one, inputs) < 1e-5
+    np.testing.assert_array_equal(run_litert(one, inputs), run_litert(several, inputs))
 
 
 @pytest.mark.parametrize(("recipe", "loops"), [(LIVE, False), (SEED, True)], ids=["live", "seed"])
@@ -53,7 +57,7 @@ def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
     network = shuffled(LIVE, 3)
     monkeypatch.setattr(training.bundle, "largest_difference", lambda *_: 2e-5)
-    monkeypatch.setattr(training.bundle, "to_litert", lambda _: b"")
+    monkeypatch.setattr(training.bundle, "to_litert", lambda *_: b"")
     with pytest.raises(RunningError, match="differs"):
         write_networks(tmp_path, network, examples(LIVE))
     assert list(tmp_path.iterdir()) == []
@@ -67,7 +71,7 @@ def test_a_saved_network_opens_without_code_of_this_package_or_an_optimizer(
     network = shuffled(LIVE, 3)
     network.compile("adam", "categorical_crossentropy")
     network.optimizer.build(network.trainable_variables)
-    monkeypatch.setattr(training.bundle, "to_litert", lambda _: b"")
+    monkeypatch.setattr(training.bundle, "to_litert", lambda *_: b"")
     monkeypatch.setattr(training.bundle, "largest_difference", lambda *_: 0.0)
     write_networks(tmp_path, network, examples(LIVE))
     opened = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
@@ -76,12 +80,35 @@ def test_a_saved_network_opens_without_code_of_this_package_or_an_optimizer(
     assert not any(isinstance(layer, keras.layers.Lambda) for layer in opened.layers)
 
 
-def test_the_single_window_network_is_the_same_network() -> None:
+@pytest.mark.parametrize("windows", [1, 4])
+def test_the_network_for_so_many_windows_is_the_same_network(windows: int) -> None:
     network = shuffled(LIVE, 4)
-    single = for_one_window(network)
-    assert single.input_shape == (1, 34, 96)
-    one = examples(LIVE)[:1]
-    np.testing.assert_allclose(single(one), network(one), atol=1e-6)
+    fixed = for_windows(network, windows)
+    assert fixed.input_shape == (windows, 34, 96)
+    some = examples(LIVE)[:windows]
+    np.testing.assert_allclose(fixed(some), network(some), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"return_sequences": True},
+        {"go_backwards": True},
+        {"activation": "relu"},
+        {"use_bias": False},
+        {"recurrent_activation": "hard_sigmoid"},
+    ],
+    ids=str,
+)
+def test_any_lstm_is_exported_as_what_it_is(options: dict[str, Any]) -> None:
+    inputs = keras.Input((9, 5))
+    hidden = keras.layers.Flatten()(keras.layers.LSTM(7, **options)(inputs))
+    network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+    network.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in network.get_weights()])
+    heard = np.random.default_rng(1).normal(size=(6, 9, 5)).astype(np.float32)
+    for windows in (1, 4):
+        assert largest_difference(network, to_litert(network, windows), heard) < 1e-5
 
 
 def test_level_does_not_matter_to_the_live_network() -> None:
