@@ -30,8 +30,7 @@ def level_dbfs(samples: Samples) -> float:
     """RMS level in dB below full scale (a full-scale square wave is 0 dBFS); −120 at the least."""
     if len(samples) == 0:
         return FLOOR_DBFS
-    wide = samples.astype(np.float64)
-    mean_square = float(np.dot(wide, wide)) / len(wide)
+    mean_square = float(np.dot(samples, samples)) / len(samples)
     return max(FLOOR_DBFS, 10 * math.log10(mean_square)) if mean_square > 0 else FLOOR_DBFS
 
 
