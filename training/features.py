@@ -1,37 +1,24 @@
-"""A dataset to its feature store: decoded, mixed down, resampled and framed exactly as when listening.
+"""A dataset to its feature store.
 
-Files are read in parallel processes. The store is cached, and a file that has not changed since is not
-read again; one that cannot be read is named and left out.
+The store is cached, and a file that has not changed since is not read again; one that cannot be read is
+named and left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-import signal
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from live.decoding import open_decoder
-from live.errors import GenreLiveError, InputError
-from live.front_end import FrontEndSpec, MelFrames
-from live.memory import keep_freed_memory
-from live.resampling import Resampler, to_mono
+from live.errors import InputError
+from live.front_end import FrontEndSpec
 from training.clips import Clip, read_dataset
+from training.extraction import extract_each
 from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 
-BLOCK_FRAMES = 1 << 16
-SHORTEST_CLIP_S = 0.5
-KEPT_BYTES = 30_000_000  # the frames of an hour-long file, in one piece
-CLIPS_AT_ONCE = 8  # that a process reads before it hands them over
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
 
 Progress = Callable[[int, int], None]
@@ -50,111 +37,6 @@ class Features:
 
     store: FeatureStore
     skipped: tuple[str, ...] = ()
-
-
-def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
-    """Mel frames of one audio file.
-
-    Parameters
-    ----------
-    path : Path
-    spec : FrontEndSpec
-
-    Returns
-    -------
-    ndarray [shape=(frames, n_mels)]
-        In dB, unclipped.
-
-    Raises
-    ------
-    GenreLiveError
-        When the file cannot be read or holds less than half a second.
-    """
-    decoder = open_decoder(os.fspath(path.absolute()))
-    try:
-        resampler = Resampler(decoder.sample_rate, spec.sample_rate)
-        mel_frames = MelFrames(spec)
-        parts: list[MelLevels] = []
-        heard = 0
-        while len(block := decoder.read(BLOCK_FRAMES)):
-            heard += len(block)
-            parts.append(mel_frames.feed(resampler.feed(to_mono(block))).astype(np.float16))
-        rest = resampler.feed(np.empty(0, dtype=np.float32), last=True)
-        parts.append(mel_frames.feed(rest).astype(np.float16))
-        if heard < SHORTEST_CLIP_S * decoder.sample_rate:
-            raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
-    finally:
-        decoder.close()
-    frames = np.concatenate(parts)
-    if len(frames) == 0:
-        raise InputError(f"{path} is shorter than one frame of {spec.n_fft} samples.")
-    return frames
-
-
-def _extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
-    """Mel frames, or the sentence that says why there are none (errors cross processes as text)."""
-    try:
-        return extract(path, spec)
-    except GenreLiveError as error:
-        return str(error) if path.name in str(error) else f"{path}: {error}"
-    except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it
-        return f"{path} cannot be read: {type(error).__name__}: {error}"
-
-
-def _extract_or_explain_each(paths: Sequence[Path], spec: FrontEndSpec) -> list[MelLevels | str]:
-    """The same of several files: a process that hands over each result alone waits for that too often."""
-    return [_extract_or_explain(path, spec) for path in paths]
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and keep what C libraries print off the terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    keep_freed_memory(KEPT_BYTES)
-
-
-def _in_order(
-    clips: Sequence[Clip], spec: FrontEndSpec, workers: int
-) -> Iterator[tuple[Clip, MelLevels | str]]:
-    """Extract in parallel; results come in the order of ``clips``, with few held at once."""
-    if workers <= 1:
-        for clip in clips:
-            yield clip, _extract_or_explain(clip.path, spec)
-        return
-    at_once = max(1, min(CLIPS_AT_ONCE, len(clips) // (4 * workers)))
-    waiting = deque([clips[first : first + at_once] for first in range(0, len(clips), at_once)])
-    while waiting:
-        running: deque[tuple[Sequence[Clip], Future[list[MelLevels | str]]]] = deque()
-        with ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_begin_worker
-        ) as executor:
-            try:
-                while waiting or running:
-                    while waiting and len(running) < 2 * workers + 1:
-                        paths = [clip.path for clip in waiting[0]]
-                        future = executor.submit(_extract_or_explain_each, paths, spec)  # fails once broken
-                        running.append((waiting.popleft(), future))
-                    some, future = running[0]
-                    results = future.result()
-                    running.popleft()
-                    yield from zip(some, results, strict=True)
-            except BrokenProcessPool:
-                # A decoder crashed, on any of those that ran: read these one by one to find which.
-                suspects = [clip for some, _ in running for clip in some]
-            else:
-                suspects = []
-        for clip in suspects:
-            yield clip, _alone(clip, spec)
-
-
-def _alone(clip: Clip, spec: FrontEndSpec) -> MelLevels | str:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin_worker) as executor:
-        try:
-            return executor.submit(_extract_or_explain, clip.path, spec).result()
-        except BrokenProcessPool:
-            return f"{clip.path} cannot be read: its decoder crashed."
 
 
 def cache_folder() -> Path:
@@ -231,7 +113,8 @@ def build_store(
     fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
     rows = {} if known is None else {text: row for row, text in enumerate(known.fingerprint) if text}
     fresh = [clip for clip in clips if fingerprints[clip.id] not in rows]
-    extracted = _in_order(fresh, spec, min(workers, max(1, len(fresh))))
+    workers = min(workers, max(1, len(fresh)))
+    extracted = extract_each([clip.path for clip in fresh], spec, workers=workers)
     skipped: list[str] = []
     interrupted = False
     written = 0
@@ -242,7 +125,7 @@ def build_store(
                 if known is not None and fingerprint in rows:
                     frames: MelLevels | str = known.clip_frames(rows[fingerprint])
                 else:
-                    _, frames = next(extracted)
+                    frames = next(extracted)
                 if isinstance(frames, str):
                     skipped.append(frames)
                 else:

@@ -16,7 +16,8 @@ from live.front_end import FrontEndSpec, mfcc
 from tests.shared_data import gtzan_recording
 from tests.training.conftest import RATE, hiss, tone, write_dataset
 from training.clips import read_dataset
-from training.features import build_store, cache_folder, extract, load_features
+from training.extraction import extract
+from training.features import build_store, cache_folder, load_features
 
 SPEC = FrontEndSpec()
 
@@ -92,7 +93,7 @@ def test_many_workers_give_what_one_does(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import training.features
+    import training.extraction
 
     dataset = write_dataset(tmp_path / "d", 2, 1.0)
     read: list[str] = []
@@ -107,7 +108,7 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
         np.testing.assert_array_equal(store.clip_frames(0), extract(dataset / "hiss" / "hiss0.wav", SPEC))
         return sorted(read)
 
-    monkeypatch.setattr(training.features, "extract", watched)
+    monkeypatch.setattr(training.extraction, "extract", watched)
     assert load() == ["hiss0.wav", "hiss1.wav", "tone0.wav", "tone1.wav"]
     assert load() == []
     soundfile.write(dataset / "hiss" / "hiss0.wav", hiss(9, 1.5), RATE)
@@ -128,7 +129,7 @@ def test_another_front_end_has_another_cache(tmp_path: Path) -> None:
 
 
 def test_an_interruption_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import training.features
+    import training.extraction
 
     dataset = write_dataset(tmp_path / "d", 2, 1.0)
     read: list[str] = []
@@ -139,7 +140,7 @@ def test_an_interruption_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest
         read.append(path.name)
         return extract(path, spec)
 
-    monkeypatch.setattr(training.features, "extract", interrupted)
+    monkeypatch.setattr(training.extraction, "extract", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
     read.clear()
@@ -184,7 +185,7 @@ def test_a_decoder_that_crashes_costs_one_file(tmp_path: Path, monkeypatch: pyte
 def test_a_pool_that_breaks_while_it_is_given_work_loses_no_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import training.features
+    import training.extraction
 
     class Breaking(ProcessPoolExecutor):
         submitted = 0
@@ -195,7 +196,7 @@ def test_a_pool_that_breaks_while_it_is_given_work_loses_no_clip(
                 raise BrokenProcessPool
             return super().submit(*work, **more)
 
-    monkeypatch.setattr(training.features, "ProcessPoolExecutor", Breaking)
+    monkeypatch.setattr(training.extraction, "ProcessPoolExecutor", Breaking)
     dataset = write_dataset(tmp_path / "d", 3, 1.0)
     features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=2)
     assert features.store.clip == ("hiss0", "hiss1", "hiss2", "tone0", "tone1", "tone2")

@@ -10,7 +10,7 @@ from live.classifier import Classifier
 from live.events import NO_MUSIC, Verdict
 from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, tone
-from training.features import extract
+from training.extraction import extract
 from training.hearing import (
     HeardClip,
     hear_frames,
