@@ -18,7 +18,7 @@ from live.palette import DARK, LIGHT, Theme
 from live.screen import KEYS, Extras, save_picture
 from live.session import Session
 from live.snapshot import Snapshot
-from live.sources import AudioFile
+from live.sources.audio_file import AudioFile
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,7 +22,7 @@ from live.classifier import Classifier, find_bundle
 from live.events import Event, GapReason, Verdict, WindowEvent
 from live.session import Session as ThreadedSession
 from live.snapshot import Stretch
-from live.sources import AudioFile
+from live.sources.audio_file import AudioFile
 
 MOST_WAITING = 1_000  # windows that a slow loop may lag behind
 LONGEST_HOP_S, LONGEST_SMOOTH_S = 60.0, 3_600.0
@@ -118,7 +118,7 @@ def listen(
     ...     print(window.time_s, window.vote.genre or window.vote.state)
     """
     _check(hop_s, smooth_s)
-    from live.microphone import Microphone
+    from live.sources.microphone import Microphone
 
     classifier = _open_model(model)
     selector = None if device is None else str(device)

@@ -20,9 +20,9 @@ from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
-    from live.service import ServiceManager
+    from live.outputs.service import ServiceManager
     from live.session import Session, Sink
-    from live.sources import AudioSource
+    from live.sources.source import AudioSource
 
 
 WORKER_DEAD_AFTER_S = 5.0
@@ -38,7 +38,7 @@ def _list_devices() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from live.devices import input_devices
+    from live.sources.devices import input_devices
 
     devices = input_devices()
     if not devices:
@@ -88,14 +88,14 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
             raise InputError("--channel, --gain, --wait and --give-up are for microphones: leave them out.")
         if arguments.play and arguments.speed != 1.0:
             raise InputError("--play is for a file at its own pace: leave out --speed.")
-        from live.sources import AudioFile
+        from live.sources.audio_file import AudioFile
 
         return AudioFile(arguments.file, speed=arguments.speed, play=arguments.play)
     if arguments.play:
         raise InputError("--play is for files: give one with --file, or leave it out.")
     if arguments.speed != 1.0:
         raise InputError("--speed is for files: give one with --file, or leave it out.")
-    from live.microphone import Microphone
+    from live.sources.microphone import Microphone
 
     return Microphone(
         arguments.device,
@@ -109,9 +109,9 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
 def _listen(arguments: argparse.Namespace) -> None:
     """Run one session from the arguments, to its end."""
     from live.classifier import Classifier, find_bundle
-    from live.connections import Connections
-    from live.outputs import JsonLines, PlainLines, say_summary, write_line
-    from live.service import ServiceManager
+    from live.outputs.connections import Connections
+    from live.outputs.lines import JsonLines, PlainLines, say_summary, write_line
+    from live.outputs.service import ServiceManager
     from live.session import Session
 
     on_screen = not arguments.json and _can_draw()
@@ -172,7 +172,7 @@ def _can_draw() -> bool:
 
 def _show(session: Session) -> None:
     """Draw the session on the terminal until it ends, and heed the keys."""
-    from live.outputs import nobody_reads
+    from live.outputs.lines import nobody_reads
     from live.screen import Screen
 
     def on_key(key: str) -> str | None:
@@ -205,7 +205,7 @@ def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     elif arguments.show_defaults:
         print(show_defaults())
     elif arguments.report is not None:
-        from live.report import write_report
+        from live.outputs.report import write_report
 
         report = write_report(arguments.report, arguments.output)
         if report.complaint is not None:

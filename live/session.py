@@ -19,7 +19,7 @@ from live.memory import keep_freed_memory
 from live.resampling import to_mono
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.snapshot import Snapshot, SourceCondition
-from live.sources import SHORTEST_FILE_S, AudioSource, too_short
+from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 
 HEARTBEAT_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone

@@ -104,11 +104,11 @@ def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
 def _check_addresses(options: Mapping[str, Any]) -> None:
     """Refuse now what every later run would stumble over."""
     if options.get("osc") is not None:
-        from live.open_sound_control import parse_address
+        from live.outputs.open_sound_control import parse_address
 
         parse_address(options["osc"])
     if options.get("mqtt") is not None:
-        from live.mqtt import parse_url
+        from live.outputs.mqtt import parse_url
 
         parse_url(options["mqtt"])
 
@@ -165,7 +165,7 @@ def show_defaults() -> str:
     import tomli_w
 
     if "mqtt" in values:
-        from live.mqtt import without_password
+        from live.outputs.mqtt import without_password
 
         values["mqtt"] = without_password(values["mqtt"])
     return f"# {path}\n{tomli_w.dumps(values) or '# nothing is saved'}".rstrip()

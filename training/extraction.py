@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from live.decoding import open_decoder
 from live.errors import GenreLiveError, InputError
 from live.front_end import FrontEndSpec, MelFrames
 from live.memory import keep_freed_memory
 from live.resampling import Resampler, to_mono
+from live.sources.decoding import open_decoder
 
 if TYPE_CHECKING:  # what each process imports, it waits for
     from training.store import MelLevels

@@ -18,9 +18,9 @@ from typing import Self
 from rich.console import Console
 from rich.control import Control
 
-from live.keys import KeyReader
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
+from live.screen.keys import KeyReader
 from live.screen.motion import FLOOR_DBFS, Motion
 from live.screen.picture import save_picture
 from live.screen.terminal import theme_for

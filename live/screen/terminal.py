@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from live.keys import single_keys
 from live.palette import DARK, LIGHT, Theme, luminance
+from live.screen.keys import single_keys
 
 # The second question is one that every terminal answers: who knows only that one need not be waited for.
 _ASK_BACKGROUND = b"\x1b]11;?\x1b\\"

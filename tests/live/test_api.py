@@ -154,7 +154,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, source: ScriptedSource) -> list[
         asked.append({"device": device, **options})
         return source
 
-    monkeypatch.setattr("live.microphone.Microphone", open_microphone)
+    monkeypatch.setattr("live.sources.microphone.Microphone", open_microphone)
     return asked
 
 

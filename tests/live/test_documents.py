@@ -10,14 +10,14 @@ from typing import Any, get_args
 import pytest
 
 from live.arguments import build_parser
-from live.change_command import verdict_variables
 from live.classifier import DESCRIPTION_FILE, find_bundle, read_description, shipped_models
 from live.events import GapReason, SourceStatus, VoteState
-from live.log_reading import event_from_dict
-from live.mqtt import Publications, discovery_messages, parse_url
-from live.open_sound_control import MessageWriter
-from live.session_log import CSV_COLUMNS
-from live.sources import AudioFile
+from live.outputs.change_command import verdict_variables
+from live.outputs.log_reading import event_from_dict
+from live.outputs.mqtt import Publications, discovery_messages, parse_url
+from live.outputs.open_sound_control import MessageWriter
+from live.outputs.session_log import CSV_COLUMNS
+from live.sources.audio_file import AudioFile
 from live.vote import VoteParameters
 from tests.event_contract import parse_line
 from tests.live.example_events import start, summary, verdict, window
@@ -133,7 +133,7 @@ def test_the_python_of_the_page_runs(
     def open_demo(_device: str | None = None, **_options: Any) -> AudioFile:
         return AudioFile("examples/demo.ogg", speed=None)
 
-    monkeypatch.setattr("live.microphone.Microphone", open_demo)
+    monkeypatch.setattr("live.sources.microphone.Microphone", open_demo)
     for example in examples:
         exec(compile(example, page, "exec"), {})
         assert capsys.readouterr().out

@@ -1,0 +1,109 @@
+"""All that a session's events go to besides standard output and the screen, from the arguments."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from live.errors import InputError, one_line
+
+if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
+    from live.outputs.background import BackgroundSink
+    from live.outputs.change_command import ChangeCommand
+    from live.outputs.session_log import CsvLog, JsonLog
+
+
+class Notices:
+    """Sentences for the user on standard error: at once, or kept while a screen is drawn.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether to keep them until ``show``.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._kept: list[str] = []
+
+    def __call__(self, sentence: str) -> None:
+        """Take a sentence; may be called on any thread."""
+        self._kept.append(sentence)
+        if not self._keep:
+            self.show()
+
+    def show(self) -> None:
+        """Write what was kept."""
+        while self._kept:
+            sentence = self._kept.pop(0)
+            if sys.stderr is not None:
+                print(f"genre-live: {one_line(sentence)}", file=sys.stderr)
+
+
+class Connections:
+    """The log, the command, the OSC receiver and the broker that the arguments name.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    labels : sequence of str
+        The model's.
+    on_screen : bool
+        Whether a screen is drawn, which notices must not run into.
+
+    Attributes
+    ----------
+    sinks : list of callables
+        For the session.
+
+    Raises
+    ------
+    InputError
+        When one of them cannot be opened.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, labels: Sequence[str], *, on_screen: bool) -> None:
+        self._notices = Notices(keep=on_screen)
+        self._threads: list[BackgroundSink | ChangeCommand] = []
+        self._log: JsonLog | CsvLog | None = None
+        if arguments.on_change is not None:
+            from live.outputs.change_command import ChangeCommand
+
+            self._threads.append(
+                ChangeCommand(
+                    arguments.on_change,
+                    self._notices,
+                    cooldown_s=arguments.cooldown or 0.0,
+                    show_output=arguments.debug,
+                )
+            )
+        elif arguments.cooldown is not None:
+            raise InputError("--cooldown is for --on-change: give a command with it, or leave it out.")
+        if arguments.osc is not None:
+            from live.outputs.open_sound_control import OpenSoundControl
+
+            self._threads.append(OpenSoundControl(arguments.osc, self._notices))
+        if arguments.mqtt is not None:
+            from live.outputs.mqtt import Mqtt
+
+            self._threads.append(Mqtt(arguments.mqtt, self._notices))
+        if arguments.log is not None:
+            from live.outputs.session_log import open_log
+
+            self._log = open_log(arguments.log, labels)
+        self.sinks = [*([self._log] if self._log is not None else []), *self._threads]
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        for sink in self._threads:
+            sink.start()
+
+    def close(self) -> None:
+        """Deliver what is left, in bounded time, and let go of all of them."""
+        for sink in self._threads:
+            sink.close()
+        if self._log is not None:
+            self._log.close()
+        self._notices.show()

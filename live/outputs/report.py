@@ -1,0 +1,404 @@
+"""``--report``: a logged session as one page for the browser, which needs no network and no server.
+
+The page holds all it needs: the charting library (Plotly), the data, and the colours for light and dark.
+Its content security policy forbids it to load anything else, and names by their hashes the only scripts
+that may run, so that nothing a log says can become one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import importlib.resources
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from live import __version__
+from live.errors import InputError
+from live.events import NO_MUSIC
+from live.extras import need
+from live.outputs.lines import GAP_REASONS, clock
+from live.outputs.log_reading import LogReader
+from live.outputs.recording import Recording, split_sessions
+from live.palette import THEMES, Theme
+from live.snapshot import Heard, Stretch
+
+MOST_SESSIONS = 20
+MOST_CHANGES = 300
+MOST_LABELS = 15  # each with a colour of its own; the rest is one more
+REST = "others"
+GENERATOR = '<meta name="generator" content="genre-live'
+
+STATE_NAMES: Mapping[Heard, str] = {
+    "unsure": "unsure",
+    "silence": "silence",
+    "no_music": "no music",
+    "waiting": "nothing yet",
+    "gap": "sound lost",
+}
+PATTERNS: Mapping[Heard, str] = {"unsure": "/", "no_music": "-", "silence": ".", "gap": "x"}
+STATUS_NAMES = {"lost": "microphone lost", "back": "microphone back", "muted": "digital silence"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page that was written.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies.
+    complaint : str or None
+        What could not be read of the log.
+    """
+
+    path: Path
+    complaint: str | None
+
+
+def write_report(log: Path, output: Path | None = None) -> Report:
+    """Turn a log into a page.
+
+    Parameters
+    ----------
+    log : Path
+        Written by ``--log``, as JSON lines.
+    output : Path, optional
+        Where the page goes; beside the log by default, unless something else is there by that name.
+
+    Raises
+    ------
+    InputError
+        When the log cannot be read or is none, the page cannot be written, or the extra is missing.
+    """
+    if log.suffix.lower() == ".csv":
+        raise InputError(
+            f"{log} is a table: a report takes a log of JSON lines, such as --log session.jsonl."
+        )
+    library = need("plotly.offline", extra="report", purpose="--report").get_plotlyjs()
+    reader = LogReader(log)
+    recordings, count = split_sessions(reader, MOST_SESSIONS)
+    target = output if output is not None else log.with_suffix(".html")
+    page = make_page(log.name, recordings, count, complaint=reader.complaint, library=library)
+    try:
+        if target.exists() and target.samefile(log):
+            raise InputError(f"{target} is the log itself: choose another place with --output.")
+        if output is None and target.exists() and GENERATOR not in _beginning(target):
+            raise InputError(f"{target} is there already and is no report: choose a place with --output.")
+        target.write_text(page, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"The report {target} cannot be written ({reason}): choose another place.") from None
+    return Report(target, reader.complaint)
+
+
+def _beginning(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(1_000)
+
+
+def make_page(
+    name: str, recordings: Sequence[Recording], count: int, *, complaint: str | None, library: str
+) -> str:
+    """Give the page's HTML.
+
+    Parameters
+    ----------
+    name : str
+        The log's name.
+    recordings : sequence of Recording
+        The latest sessions, oldest first.
+    count : int
+        How many sessions the log holds.
+    complaint : str or None
+        What could not be read of it.
+    library : str
+        Plotly's JavaScript.
+    """
+    files = importlib.resources.files("live.outputs")
+    script = (files / "report_page.js").read_text(encoding="utf-8")
+    sessions, charts = [], []
+    for number, recording in reversed(list(enumerate(recordings, start=count - len(recordings) + 1))):
+        view = _SessionView(recording, f"chart-{number}")
+        title = f"Session {number} of {count}" if count > 1 else ""
+        sessions.append(view.html(title))
+        if recording.windows:
+            charts.append(view.chart())
+    notes = [f"Made by genre-live {__version__} from {name}."]
+    if count > len(recordings):
+        notes.append(f"{count - len(recordings)} earlier sessions are left out.")
+    if complaint is not None:
+        notes.append(complaint)
+    heading = f"What genre-live heard · {name}"
+    return Template((files / "report_page.html").read_text(encoding="utf-8")).substitute(
+        version=__version__,
+        title=html.escape(heading),
+        heading=html.escape(heading),
+        light=_css_colors(THEMES["light"]),
+        dark=_css_colors(THEMES["dark"]),
+        script_hashes=" ".join(_script_hash(source) for source in (library, script)),
+        sessions="\n".join(sessions),
+        footer=html.escape(" ".join(notes)),
+        charts=json.dumps(charts, separators=(",", ":")).replace("<", "\\u003c"),
+        library=library,
+        script=script,
+    )
+
+
+def _script_hash(source: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _css_colors(theme: Theme) -> str:
+    colors = {
+        "background": theme.background,
+        "text": theme.text,
+        "quiet": theme.quiet,
+        "faint": theme.faint,
+        "track": theme.track,
+        "alarm": theme.alarm,
+    }
+    return " ".join(f"--{name}: {color};" for name, color in colors.items())
+
+
+class _SessionView:
+    """One session's part of the page."""
+
+    def __init__(self, recording: Recording, identity: str) -> None:
+        self._recording = recording
+        self._identity = identity
+        pieces = list(recording.pieces())
+        self._pieces = pieces
+        weight = dict.fromkeys(recording.labels, 0.0)
+        for _, piece in pieces:
+            for label, share in piece.distribution.items():
+                weight[label] = weight.get(label, 0.0) + share
+        heaviest = set(sorted(weight, key=weight.__getitem__, reverse=True)[:MOST_LABELS])
+        # In the model's order, which is the same in every report; no music lies on top.
+        labels = [label for label in weight if label in heaviest and label != NO_MUSIC]
+        self._shown = [*labels, *([NO_MUSIC] if NO_MUSIC in heaviest else [])]
+        self._has_rest = len(weight) > len(heaviest)
+
+    def _colors(self, theme: Theme) -> dict[str, str]:
+        genres = [label for label in self._recording.labels if label != NO_MUSIC]
+        return {**theme.colors(genres), NO_MUSIC: theme.track}
+
+    # --- the chart
+
+    def chart(self) -> dict[str, Any]:
+        """Give what the page's script draws."""
+        times, rows = self._area()
+        names = [*self._shown, *([REST] if self._has_rest else [])]
+        strip: dict[tuple[Heard, str | None], dict[str, Any]] = {}
+        for stretch in self._recording.strip():
+            state = (stretch.state, stretch.genre)
+            if stretch.state == "waiting":
+                continue
+            if state not in strip:
+                is_shown = stretch.genre in self._shown
+                strip[state] = {
+                    "name": stretch.genre or STATE_NAMES[stretch.state],
+                    "state": stretch.state,
+                    "color": self._shown.index(str(stretch.genre)) if is_shown else None,
+                    "pattern": PATTERNS.get(stretch.state, ""),
+                    "starts": [],
+                    "lengths": [],
+                }
+            strip[state]["starts"].append(round(stretch.start_s, 3))
+            strip[state]["lengths"].append(round(stretch.end_s - stretch.start_s, 3))
+        return {
+            "id": self._identity,
+            "begin": self._recording.begin_s,
+            "end": round(self._recording.end_s, 3),
+            "labels": [{"name": html.escape(_name(label))} for label in names],
+            "times": times,
+            "distribution": [[round(row.get(name, 0.0), 4) for row in rows] for name in names],
+            "strip": list(strip.values()),
+            "themes": {name: self._theme(theme) for name, theme in THEMES.items()},
+        }
+
+    def _theme(self, theme: Theme) -> dict[str, Any]:
+        colors = self._colors(theme)
+        states = {"unsure": theme.track, "silence": theme.background, "no_music": theme.track}
+        states |= {"gap": theme.background, "genre": theme.faint}
+        return {
+            "background": theme.background,
+            "text": theme.text,
+            "quiet": theme.quiet,
+            "faint": theme.faint,
+            "track": theme.track,
+            "alarm": theme.alarm,
+            "colors": [*(colors[label] for label in self._shown), theme.faint],
+            "states": states,
+        }
+
+    def _area(self) -> tuple[list[float], list[dict[str, float]]]:
+        """Give the times and the distribution at each, which is empty where nothing was heard."""
+        times: list[float] = []
+        rows: list[dict[str, float]] = []
+        empty: dict[str, float] = {}
+        was_heard = False
+        half_s = self._recording.bin_s / 2
+        for begin_s, piece in self._pieces:
+            is_heard = bool(piece.windows) and piece.state[0] not in {"gap", "silence", "waiting"}
+            if is_heard != was_heard:  # an edge, not a slope
+                times += [round(begin_s, 3)] * 2
+                edge = self._row(piece) if is_heard else rows[-1]
+                rows += [empty, edge] if is_heard else [edge, empty]
+            if is_heard:
+                times.append(round(begin_s + half_s, 3))
+                rows.append(self._row(piece))
+            was_heard = is_heard
+        if was_heard:
+            times.append(round(self._recording.end_s, 3))
+            rows.append(rows[-1])
+        return times, rows
+
+    def _row(self, piece: Any) -> dict[str, float]:
+        distribution: dict[str, float] = piece.distribution
+        rest = sum(share for label, share in distribution.items() if label not in self._shown)
+        return {**distribution, REST: rest}
+
+    # --- the words
+
+    def html(self, title: str) -> str:
+        """Give the session's section."""
+        recording = self._recording
+        parts = [f"<h2>{html.escape(title)}</h2>" if title else "", self._headline(), self._facts()]
+        if recording.windows:
+            parts += [
+                "<h2>Over time</h2>",
+                f'<div class="chart" id="{self._identity}" role="img" aria-label="'
+                "The distribution over time as a stacked area, and the verdict as a strip below it; "
+                'the same is in the tables."></div>',
+                '<p class="hint">Above the distribution, below the verdict. Point at it for the numbers; '
+                "on a wide screen drag to look closer and double-click to go back.</p>",
+                '<noscript><p class="alarm">The chart needs JavaScript; the tables do not.</p></noscript>',
+            ]
+        parts += ['<div class="columns">', self._shares(), self._changes(), self._losses(), "</div>"]
+        return f'<section class="session">{"".join(parts)}</section>'
+
+    def _headline(self) -> str:
+        recording = self._recording
+        if not recording.windows:
+            return '<p class="verdict">Nothing was heard</p>'
+        if not recording.share:
+            return '<p class="verdict">No genre</p>'
+        genre, windows = recording.share.most_common(1)[0]
+        part = windows / recording.windows
+        return f'<p class="verdict">{html.escape(genre)} <small>{part:.0%} of the time</small></p>'
+
+    def _facts(self) -> str:
+        recording = self._recording
+        facts = [f"{clock(recording.end_s - recording.begin_s)} of sound"]
+        if recording.start is not None:
+            kind = "" if recording.start.source_kind == "file" else "microphone "
+            facts += [f"{kind}{recording.start.source_name}", f"model {recording.start.model_name}"]
+        facts.append(f"{recording.windows} windows")
+        spans = [f"<span>{html.escape(fact)}</span>" for fact in facts]
+        if recording.lost_s:
+            spans.append(f'<span class="alarm">{recording.lost_s:.1f} s lost</span>')
+        if recording.skipped_windows:
+            spans.append(f'<span class="alarm">{recording.skipped_windows} windows skipped</span>')
+        if recording.summary is None:
+            spans.append("<span>not ended in good order, or still going on</span>")
+        return f'<div class="facts">{"".join(spans)}</div>'
+
+    def _swatch(self, state: Heard, genre: str | None) -> str:
+        if genre is None:
+            return f'<span class="swatch {state}"></span>'
+        return f'<span class="swatch" style="{self._color_style(genre)}"></span>'
+
+    def _color_style(self, label: str) -> str:
+        """Give the label's two colours, of which the page shows the one that suits its background."""
+        colors = {name: self._colors(theme).get(label, theme.faint) for name, theme in THEMES.items()}
+        return f"--on-light:{colors['light']};--on-dark:{colors['dark']}"
+
+    def _shares(self) -> str:
+        recording = self._recording
+        if not recording.windows:
+            return ""
+        ranked = [genre for genre, _ in recording.share.most_common(MOST_LABELS)]
+        silent = [label for label in self._shown if label not in recording.share and label != NO_MUSIC]
+        lines = [
+            self._share_line("genre", genre, recording.share[genre] / recording.windows)
+            for genre in [*ranked, *silent]
+        ]
+        covered_s = max(recording.end_s - recording.begin_s, 1e-9)
+        seconds: dict[Heard, float] = {}
+        for _, piece in self._pieces:
+            for (state, _genre), length_s in piece.states.items():
+                seconds[state] = seconds.get(state, 0.0) + length_s
+        lines += [
+            self._share_line(state, None, min(1.0, seconds[state] / covered_s))
+            for state in STATE_NAMES
+            if state != "waiting" and seconds.get(state, 0.0) > 0
+        ]
+        return f'<div><h2>Shares</h2><ul class="shares">{"".join(lines)}</ul></div>'
+
+    def _share_line(self, state: Heard, genre: str | None, part: float) -> str:
+        name = html.escape(genre if genre is not None else STATE_NAMES[state])
+        style = f"{self._color_style(genre)};" if genre is not None else ""
+        percent = f"{part:.0%}" if part >= 0.01 or part == 0 else "<1%"
+        return (
+            f"<li>{self._swatch(state, genre)}<span>{name}</span>"
+            f'<div class="bar"><i class="{"" if genre is not None else state}" '
+            f'style="{style}--part:{part:.2%}"></i></div><b>{html.escape(percent)}</b></li>'
+        )
+
+    def _changes(self) -> str:
+        changes, step_s = self._recording.changes(MOST_CHANGES)
+        rows = [
+            f"<tr><td>{clock(change.start_s)}</td><td>{self._swatch(change.state, change.genre)}"
+            f"{html.escape(_say(change))}</td>"
+            f'<td class="number">{_length(change.end_s - change.start_s)}</td></tr>'
+            for change in changes
+            if change.state != "waiting"
+        ]
+        if not rows:
+            return ""
+        step = clock(step_s) if step_s >= 60 else f"{step_s:g} s"
+        note = f'<p class="quiet">What was heard in most of every {step}.</p>' if step_s else ""
+        return (
+            f'<div class="long"><h2>Changes <small>{len(rows)}</small></h2>{note}<div class="scroll"><table>'
+            '<thead><tr><th>From</th><th>Heard</th><th class="number">For</th></tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div></div>"
+        )
+
+    def _losses(self) -> str:
+        recording = self._recording
+        if not recording.notes:
+            text = (
+                "No sound was lost." if not recording.lost_s else f"{recording.lost_s:.1f} s of sound lost."
+            )
+            return f'<div><h2>Losses</h2><p class="quiet">{text}</p></div>'
+        rows = [
+            f"<tr><td>{clock(note.time_s)}</td><td>"
+            f"{html.escape(GAP_REASONS.get(note.what) or STATUS_NAMES[note.what])}</td>"
+            f'<td class="number">{f"{note.lost_s:.2f} s" if note.lost_s else ""}</td></tr>'
+            for note in recording.notes
+        ]
+        left_out = recording.notes_left_out
+        note = f'<p class="quiet">{left_out} later ones are left out.</p>' if left_out else ""
+        return (
+            f'<div><h2>Losses</h2>{note}<div class="scroll"><table><thead><tr><th>At</th><th>What</th>'
+            f'<th class="number">Lost</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></div>'
+        )
+
+
+def _length(seconds: float) -> str:
+    return clock(seconds) if seconds >= 1 else f"{seconds:.1f} s"
+
+
+def _say(stretch: Stretch) -> str:
+    return stretch.genre or STATE_NAMES.get(stretch.state, stretch.state)
+
+
+def _name(label: str) -> str:
+    return "no music" if label == NO_MUSIC else label

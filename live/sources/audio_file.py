@@ -1,0 +1,155 @@
+"""A file, or a stream, heard as if it came through the air."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from live.errors import GenreLiveError, InputError, RunningError, one_line
+from live.events import SourceKind
+from live.front_end import Samples
+from live.ring_buffer import RingBuffer
+from live.sources.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
+from live.sources.source import SHORTEST_FILE_S, too_short
+
+if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
+    from live.sources.speakers import Speakers
+
+PACED_BLOCK_S = 0.1  # as often as the screen is drawn
+UNPACED_BLOCK_S = 0.5
+MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
+BUFFERED_BLOCKS = 16  # so many windows at a time are cheaper than one by one
+CLOSE_WITHIN_S = 0.5
+
+
+class AudioFile:
+    """A file, or a WAV stream on standard input, streamed as if it came through the air.
+
+    Parameters
+    ----------
+    path : str
+        ``-`` for standard input.
+    speed : float or None
+        Pace, as a multiple of real time; None is as fast as it is heard.
+    play : bool
+        Also play it through the speakers, which then set the pace.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read as audio or is shorter than half a second, or there is nothing to play
+        it through.
+    """
+
+    kind: SourceKind = "file"
+    is_live = False
+
+    def __init__(self, path: str, *, speed: float | None = 1.0, play: bool = False) -> None:
+        self.name = "standard input" if path == "-" else one_line(Path(path).name)
+        self.speed = speed
+        self._decoder = open_decoder(path)
+        self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
+        self.length_s = self._decoder.length_s
+        if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
+            self._decoder.close()
+            raise InputError(too_short(self.name, self.length_s))
+        block_s = UNPACED_BLOCK_S if speed is None else PACED_BLOCK_S * max(1.0, speed)
+        bearable_s = MOST_BLOCK_SAMPLES / (self.sample_rate * self.channels)
+        self.block_s = min(block_s, UNPACED_BLOCK_S, bearable_s)
+        self.buffer_s = min(BUFFERED_BLOCKS * self.block_s, 4 * bearable_s)
+        self.failure: GenreLiveError | None = None
+        self.warning: str | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._speakers: Speakers | None = None
+        if play:
+            from live.sources.speakers import Speakers
+
+            self._speakers = Speakers(self.sample_rate, self.channels)
+
+    def start(self, ring: RingBuffer) -> None:
+        """Begin to push sound into ``ring``.
+
+        Raises
+        ------
+        RunningError
+            When the speakers opened but do not start.
+        """
+        if self._speakers is not None:
+            self._speakers.start()
+        self._thread = threading.Thread(target=self._push, args=(ring,), name="audio file", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Push no more and close the file."""
+        was_stopped = self._stopped.is_set()
+        self._stopped.set()
+        speakers = self._speakers  # the other thread may give them up meanwhile
+        if speakers is not None:
+            speakers.abort()
+        if self._thread is None:
+            self._let_go()
+        elif self._thread is not threading.current_thread() and not was_stopped:
+            # Whoever reads a pipe or a dead network drive may wait for ever; it ends with the process.
+            self._thread.join(CLOSE_WITHIN_S)
+
+    def _push(self, ring: RingBuffer) -> None:
+        block_frames = max(1, round(self.block_s * self.sample_rate))
+        pushed = 0
+        began = time.monotonic()
+        try:
+            while not self._stopped.is_set():
+                block = self._decoder.read(block_frames)
+                if len(block) == 0:
+                    self._note_if_cut_short(pushed)
+                    if self._speakers is not None:
+                        self._speakers.finish()
+                    break
+                if not ring.write_all(block):
+                    break
+                pushed += len(block)
+                if self._is_played(block):
+                    began = time.monotonic() - pushed / self.sample_rate
+                elif self.speed is not None:
+                    ahead_s = began + pushed / (self.sample_rate * self.speed) - time.monotonic()
+                    if ahead_s < -1.0:  # the process was stopped, or a pipe paused: the pace begins anew
+                        began -= ahead_s
+                    elif ahead_s > 0:
+                        self._stopped.wait(ahead_s)
+        except GenreLiveError as error:
+            self.failure = error
+        except Exception as error:  # a thread's error must reach the session
+            self.failure = RunningError(f"{self.name} cannot be read further: {error}.")
+            self.failure.__cause__ = error
+        finally:
+            ring.close()
+            self._let_go()
+
+    def _is_played(self, block: Samples) -> bool:
+        """Play a block, which waits for the block before; False where there is nobody to play it."""
+        if self._speakers is None:
+            return False
+        if not self._speakers.play(block):
+            self._speakers.close()
+            self._speakers = None
+            if not self._stopped.is_set():
+                self.warning = f"The speakers took no more of {self.name}: the rest was heard without them."
+        return True
+
+    def _let_go(self) -> None:
+        """Close the file and the speakers."""
+        self._decoder.close()
+        if self._speakers is not None:
+            self._speakers.close()
+
+    def _note_if_cut_short(self, pushed: int) -> None:
+        heard_s = pushed / self.sample_rate
+        if not self._decoder.is_length_exact or self.length_s is None:
+            return
+        if heard_s < self.length_s - CUT_SHORT_TOLERANCE_S:
+            self.warning = (
+                f"{self.name} is cut short: it held {heard_s:.1f} s of the "
+                f"{self.length_s:.1f} s that its header promises."
+            )

@@ -1,0 +1,164 @@
+"""``--play``: what is analysed is also played, through the default output, which then sets the pace."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from live.errors import InputError, RunningError
+from live.front_end import Samples
+from live.sources.devices import port_audio
+
+QUEUE_S = 0.25  # of sound between who decodes and who plays
+FIRST_TAKEN_WITHIN_S = 8.0  # some servers take seconds before the first callback
+TAKEN_WITHIN_S = 3.0  # a device that takes nothing for longer is given up
+SILENCE_S = 0.15  # before and after: some servers swallow the first and the last of what they are given
+USUAL_CHANNELS = 2
+
+
+class Speakers:
+    """The default output device, fed block by block.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Of the blocks, in Hz; converted where the device takes another rate alone.
+    channels : int
+        Of the blocks; more than two are mixed down to one.
+
+    Raises
+    ------
+    InputError
+        When there is no PortAudio, no output, or it refuses to open.
+    """
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        sounddevice = port_audio("--play needs")
+        self._error = sounddevice.PortAudioError
+        self._changed = threading.Condition()
+        self._queue: deque[Samples] = deque()
+        self._queued = 0  # frames
+        self._is_over = self._has_played = False
+        self._resampler: Any = None
+        self._is_mixed = channels > USUAL_CHANNELS
+        self._channels = 1 if self._is_mixed else channels
+        try:
+            device = sounddevice.query_devices(kind="output")
+            own_rate = int(device["default_samplerate"])
+            try:
+                self._stream = self._open(sounddevice, sample_rate)
+            except self._error:
+                self._stream = self._open(sounddevice, own_rate)
+                self._convert(sample_rate, own_rate)
+        except (self._error, ValueError) as error:
+            raise InputError(
+                f"The speakers cannot be opened ({error}): check the sound set-up, or leave out --play."
+            ) from None
+
+    def _open(self, sounddevice: Any, rate: int) -> Any:
+        self._limit = max(1, round(QUEUE_S * rate))
+        self._silence = np.zeros((round(SILENCE_S * rate), self._channels), dtype=np.float32)
+        return sounddevice.OutputStream(
+            samplerate=rate,
+            channels=self._channels,
+            dtype="float32",
+            latency="high",
+            callback=self._give_block,
+            finished_callback=self._note_end,
+        )
+
+    def _convert(self, from_rate: int, to_rate: int) -> None:
+        import soxr
+
+        self._resampler = soxr.ResampleStream(from_rate, to_rate, self._channels, dtype="float32")
+
+    def start(self) -> None:
+        """Begin to play.
+
+        Raises
+        ------
+        RunningError
+            When the device opened but does not start.
+        """
+        self._append(self._silence)
+        try:
+            self._stream.start()
+        except self._error as error:
+            raise RunningError(f"The speakers do not start ({error}): leave out --play.") from None
+
+    def play(self, block: Samples) -> bool:
+        """Play the next samples [shape=(n, channels)]; waits until there is room for them.
+
+        Returns
+        -------
+        bool
+            False when the device takes no more sound, or the speakers were closed.
+        """
+        sound = block.mean(axis=1, keepdims=True, dtype=np.float32) if self._is_mixed else block
+        sound = np.clip(np.nan_to_num(sound, nan=0.0), -1.0, 1.0)
+        if self._resampler is not None:
+            sound = self._resampler.resample_chunk(np.ascontiguousarray(sound))
+        with self._changed:
+            patience_s = TAKEN_WITHIN_S if self._has_played else FIRST_TAKEN_WITHIN_S
+            has_room = self._changed.wait_for(lambda: self._is_over or self._queued < self._limit, patience_s)
+            if self._is_over or not has_room:
+                self._is_over = True
+                return False
+            self._append(sound)
+            return True
+
+    def _append(self, sound: Samples) -> None:
+        self._queue.append(sound)
+        self._queued += len(sound)
+
+    def finish(self) -> None:
+        """Wait until all that was given has been played, within bounds."""
+        with self._changed:
+            self._append(self._silence)
+            patience_s = TAKEN_WITHIN_S if self._has_played else FIRST_TAKEN_WITHIN_S
+            self._changed.wait_for(lambda: self._is_over or not self._queue, patience_s)
+            if self._is_over:
+                return
+        try:
+            self._stream.stop()  # waits for what the device itself has in store
+        except self._error:
+            return
+
+    def abort(self) -> None:
+        """Let whoever waits go on; what is queued stays unplayed."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self.abort()
+        try:
+            self._stream.close()
+        except self._error:
+            return
+
+    def _give_block(self, out: Any, frames: int, _time: Any, _status: Any) -> None:
+        """Fill PortAudio's block with what is queued, and with silence where that is too little."""
+        filled = 0
+        with self._changed:
+            self._has_played = True
+            while filled < frames and self._queue:
+                first = self._queue[0]
+                taken = min(frames - filled, len(first))
+                out[filled : filled + taken] = first[:taken]
+                filled += taken
+                if taken == len(first):
+                    self._queue.popleft()
+                else:
+                    self._queue[0] = first[taken:]
+            self._queued -= filled
+            self._changed.notify_all()
+        out[filled:] = 0
+
+    def _note_end(self) -> None:
+        """Wake whoever waits; PortAudio calls this when the stream is over for whatever reason."""
+        self.abort()

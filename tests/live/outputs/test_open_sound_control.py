@@ -1,0 +1,115 @@
+"""``--osc``: what a real OSC server on this machine receives."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from live.errors import InputError
+from live.events import GapEvent, SourceEvent
+from live.outputs.open_sound_control import (
+    MessageWriter,
+    OpenSoundControl,
+    parse_address,
+    probability_address,
+)
+from tests.live.example_events import LABELS, start, summary, window
+from tests.receivers import OscReceiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[OscReceiver]:
+    receiver = OscReceiver()
+    yield receiver
+    receiver.close()
+
+
+def test_a_session_reaches_an_osc_server(receiver: OscReceiver) -> None:
+    complaints: list[str] = []
+    sink = OpenSoundControl(receiver.address, complaints.append)
+    sink.start()
+    for event in (
+        start(),
+        window(3.0, "rock", 0.7),
+        window(3.5, "rock", 0.7),
+        GapEvent(4.5, 1.0, "stall"),
+        SourceEvent(4.5, "back"),
+        window(7.5, state="silence", confidence=0.4),
+        summary(),
+    ):
+        sink(event)
+    messages = receiver.until("/genre_live/end")
+    sink.close()
+    assert messages[0] == ("/genre_live/start", ("song.wav", "genre-lstm"))
+    assert messages[-1] == ("/genre_live/end", (30.0,))
+    said = [values for address, values in messages if address == "/genre_live/verdict"]
+    assert [values[:2] for values in said] == [("genre", "rock"), ("genre", "rock"), ("silence", "")]
+    assert said[0][2] == pytest.approx(0.7)
+    changes = [values for address, values in messages if address == "/genre_live/change"]
+    assert changes == [("genre", "rock", "waiting", ""), ("silence", "", "genre", "rock")]
+    for label in LABELS:
+        shares = [values for address, values in messages if address == f"/genre_live/probability/{label}"]
+        assert len(shares) == 3
+        assert all(isinstance(share, float) for (share,) in shares)
+    assert ("/genre_live/gap", (1.0, "stall")) in messages
+    assert ("/genre_live/source", ("back",)) in messages
+    levels = [values for address, values in messages if address == "/genre_live/level"]
+    assert levels[0][0] == pytest.approx(-18.3, abs=1e-4)
+    assert complaints == []
+
+
+def test_nobody_who_receives_harms_nothing() -> None:
+    complaints: list[str] = []
+    sink = OpenSoundControl("127.0.0.1:9", complaints.append)
+    sink.start()
+    for number in range(1_000):
+        sink(window(number / 2, "rock"))
+    sink.close()
+    assert len(complaints) <= 2, "a queue that overflowed or a refusal is told, once"
+
+
+def test_an_integer_is_sent_as_a_float() -> None:
+    messages = dict(MessageWriter()(window(3, "rock", 1)))
+    assert messages["/genre_live/confidence"] == (1.0,)
+    assert isinstance(messages["/genre_live/time"][0], float)
+
+
+@pytest.mark.parametrize(
+    ("label", "end"),
+    [("rock", "rock"), ("drum & bass", "drum_&_bass"), ("r#b/soul*", "r_b_soul_"), ("café", "caf_")],
+)
+def test_an_address_holds_only_what_it_may(label: str, end: str) -> None:
+    assert probability_address(label) == f"/genre_live/probability/{end}"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9000", ("127.0.0.1", 9_000)),
+        ("desk.local:1", ("desk.local", 1)),
+        ("[::1]:65535", ("::1", 65_535)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "9000", ":9000", "host", "host:", "host:x", "host:0", "host:65536"])
+def test_what_is_no_address_is_one_sentence(text: str) -> None:
+    with pytest.raises(InputError, match="--osc takes HOST:PORT"):
+        parse_address(text)
+
+
+def test_an_unknown_host_is_one_sentence() -> None:
+    pytest.importorskip("pythonosc")
+    with pytest.raises(InputError, match=r"host of --osc no\.\.such\.\.host:9 is not known"):
+        OpenSoundControl("no..such..host:9", print)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("pythonosc", "pythonosc.udp_client"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=r"pip install 'genre-live\[osc\]'"):
+        OpenSoundControl("127.0.0.1:9000", print)

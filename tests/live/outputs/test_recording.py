@@ -1,0 +1,147 @@
+"""A session summed up: right where it is short, bounded where it is long."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from live.events import Event, GapEvent, SourceEvent
+from live.outputs.recording import MOST_BINS, MOST_STRETCHES, Recording, split_sessions
+from live.snapshot import Stretch
+from tests.live.example_events import start, summary, window
+
+
+def recorded(*events: Event) -> Recording:
+    (recording,), count = split_sessions(events, 10)
+    assert count == 1
+    return recording
+
+
+def told(stretches: list[Stretch]) -> list[tuple[float, float, str]]:
+    return [(stretch.start_s, stretch.end_s, stretch.genre or stretch.state) for stretch in stretches]
+
+
+def test_a_short_session_is_told_exactly() -> None:
+    recording = recorded(
+        start(),
+        window(3.0, "rock", 0.7),
+        window(3.5, "rock", 0.9),
+        window(4.0, "metal"),
+        SourceEvent(4.0, "lost"),
+        GapEvent(6.0, 2.0, "stall"),
+        SourceEvent(6.0, "back"),
+        window(9.0, state="silence"),
+        summary(10.0, windows=4),
+    )
+    expected = [
+        (0.0, 3.5, "rock"),
+        (3.5, 4.0, "metal"),
+        (4.0, 6.0, "gap"),
+        (6.0, 9.0, "silence"),
+        (9.0, 10.0, "waiting"),
+    ]
+    assert told(recording.changes(100)[0]) == expected
+    assert told(recording.strip()) == expected
+    assert recording.share == {"rock": 2, "metal": 1}
+    assert (recording.windows, recording.lost_s, recording.losses) == (4, 2.0, 1)
+    assert [(note.time_s, note.what) for note in recording.notes] == [
+        (4.0, "lost"), (4.0, "stall"), (6.0, "back")
+    ]  # fmt: skip
+    heard = {begin_s: piece for begin_s, piece in recording.pieces() if piece.windows}
+    assert list(heard) == [2.5, 3.0, 3.5, 8.5]
+    assert heard[3.0].distribution["rock"] == pytest.approx(0.9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0.01, 50_000), st.sampled_from(["rock", "metal", None]), st.booleans()),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_no_time_is_lost_or_counted_twice(steps: list[tuple[float, str | None, bool]]) -> None:
+    recording, now_s = Recording(start()), 0.0
+    for step_s, genre, is_gap in steps:
+        now_s += step_s
+        recording.add(GapEvent(now_s, step_s, "stall") if is_gap else window(now_s, genre))
+    pieces = list(recording.pieces())
+    assert len(pieces) <= MOST_BINS
+    assert sum(sum(piece.states.values()) for _, piece in pieces) == pytest.approx(now_s, rel=1e-6)
+    assert sum(piece.windows for _, piece in pieces) == recording.windows
+    strip = recording.strip()
+    assert strip[0].start_s == 0
+    assert strip[-1].end_s == recording.end_s
+    assert all(one.end_s == other.start_s for one, other in pairwise(strip))
+
+
+def test_a_day_is_bounded() -> None:
+    recording = Recording(start())
+    genres = ("rock", "metal", "blues")
+    for number in range(30_000):
+        recording.add(window(3.0 + 3 * number, genres[number // 2 % 3]))
+        if number % 50 == 0:
+            recording.add(GapEvent(5.0 + 3 * number, 0.1, "overflow"))
+    assert len(list(recording.pieces())) <= MOST_BINS
+    assert recording._stretches is None, f"more than {MOST_STRETCHES} are not kept"
+    assert len(recording.notes) + recording.notes_left_out == recording.losses == 600
+    changes, step_s = recording.changes(300)
+    assert 0 < len(changes) <= 300
+    assert step_s > 0
+    assert (changes[0].start_s, changes[-1].end_s) == (0.0, recording.end_s)
+    assert recording.share.total() == recording.windows == 30_000
+
+
+def test_too_many_changes_are_told_by_what_was_mostly_heard() -> None:
+    recording = Recording(start())
+    for number in range(400):  # mostly rock, then mostly metal
+        usual = "rock" if number < 200 else "metal"
+        recording.add(window(3.0 + number, "blues" if number % 4 == 3 else usual))
+    stretches, step_s = recording.changes(10)
+    assert step_s >= 2
+    assert [stretch.genre for stretch in stretches] == ["rock", "metal"]
+    assert stretches[0].end_s == stretches[1].start_s == pytest.approx(203, abs=step_s)
+    assert (stretches[0].start_s, stretches[1].end_s) == (0.0, 402.0)
+    exact, step_s = recording.changes(1_000)
+    assert step_s == 0
+    assert len(exact) == 200
+
+
+def test_a_log_of_several_sessions_is_split() -> None:
+    events: list[Event] = [
+        start(),
+        window(3.0, "rock"),
+        summary(),
+        start(),
+        window(3.0, "metal"),
+        start(),
+        summary(0.0),
+    ]
+    recordings, count = split_sessions(events, 10)
+    assert count == 3
+    assert [dict(recording.share) for recording in recordings] == [{"rock": 1}, {"metal": 1}, {}]
+    assert [recording.summary is not None for recording in recordings] == [True, False, True]
+    latest, count = split_sessions(events, 2)
+    assert (len(latest), count) == (2, 3)
+    assert dict(latest[0].share) == {"metal": 1}
+
+
+def test_a_log_that_begins_in_the_middle_is_told_from_there() -> None:
+    recording = recorded(window(86_400.0, "rock"), window(86_400.5, "metal"), summary(86_401.0))
+    assert (recording.begin_s, recording.end_s) == (86_399.5, 86_401.0)
+    assert told(recording.strip())[0] == (86_399.5, 86_400.0, "rock")
+    assert recording.labels == tuple(window(0, "rock").vote.distribution)
+
+
+def test_time_that_jumps_back_without_a_start_begins_another_session() -> None:
+    recordings, count = split_sessions([window(500.0, "rock"), window(3.0, "metal")], 10)
+    assert count == 2
+    assert recordings[1].begin_s == 2.5
+
+
+def test_wild_numbers_do_no_harm() -> None:
+    recording = recorded(start(), window(1e10, "rock"), GapEvent(1e10, 1e10, "stall"), window(1e10, "rock"))
+    assert len(list(recording.pieces())) <= MOST_BINS

@@ -1,0 +1,316 @@
+"""``--report``: one page that holds all it needs, says what was heard, and runs nothing that a log says."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from live import cli
+from live.errors import InputError
+from live.events import Event, GapEvent, SourceEvent, to_json_line
+from live.outputs.report import make_page, write_report
+from live.palette import THEMES
+from tests.live.example_events import start, summary, window
+
+HOSTILE = '</script><script>alert("heard")</script><img src=x onerror=alert(1)>'
+
+
+def session(
+    *, genre: str = "rock", labels: tuple[str, ...] = ("blues", "metal", "rock", "no_music")
+) -> list[Event]:
+    return [
+        start(labels),
+        *[window(3.0 + number / 2, genre, 0.6, labels=labels) for number in range(40)],
+        GapEvent(24.5, 2.0, "stall"),
+        SourceEvent(24.5, "back"),
+        *[window(27.5 + number / 2, state="silence", confidence=0.4, labels=labels) for number in range(20)],
+        *[window(37.5 + number / 2, None, 0.3, labels=labels) for number in range(20)],
+        summary(47.0, windows=80),
+    ]
+
+
+def write_log(path: Path, *events: Event) -> Path:
+    path.write_text("".join(to_json_line(event) + "\n" for event in events), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    pytest.importorskip("plotly")
+    report = write_report(write_log(tmp_path / "evening.jsonl", *session()))
+    assert report.path == tmp_path / "evening.html"
+    return report.path.read_text(encoding="utf-8")
+
+
+class Links(HTMLParser):
+    """Collects whatever an element could load, and the text that is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.texts: list[str] = []
+        self.scripts = 0
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._inside = tag
+        self.scripts += tag == "script"
+        self.links += [str(value) for name, value in attributes if name in {"src", "href", "data", "action"}]
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in {"script", "style"}:
+            self.texts.append(data.strip())
+
+
+def parse(page: str) -> Links:
+    links = Links()
+    links.feed(page)
+    links.close()
+    return links
+
+
+def charts(page: str) -> list[dict[str, object]]:
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    result: list[dict[str, object]] = json.loads(found[1])
+    return result
+
+
+def test_the_page_holds_all_it_needs(page: str) -> None:
+    links = parse(page)
+    assert links.links == []
+    assert links.scripts == 3
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    assert "http" not in policy[1]
+    assert "unsafe-inline" not in policy[1].partition("script-src")[2]
+
+
+def test_the_page_says_what_was_heard(page: str) -> None:
+    texts = parse(page).texts
+    for text in (
+        "rock",
+        "50% of the time",
+        "2.0 s lost",
+        "80 windows",
+        "the device stalled",
+        "microphone back",
+    ):
+        assert text in texts
+    assert "0:22" in texts, "the time of the loss"
+    (chart,) = charts(page)
+    strip = {part["name"]: part["lengths"] for part in chart["strip"]}  # type: ignore[attr-defined]
+    assert strip == {
+        "rock": [pytest.approx(22.5)],
+        "sound lost": [2.0],
+        "silence": [pytest.approx(12.5)],
+        "unsure": [pytest.approx(10.0)],
+    }
+    assert [label["name"] for label in chart["labels"]] == ["blues", "metal", "rock", "no music"]  # type: ignore[attr-defined]
+    rows: list[list[float]] = chart["distribution"]  # type: ignore[assignment]
+    sums = {round(sum(column), 2) for column in zip(*rows, strict=True)}
+    assert sums == {0.0, 1.0}, "nothing is drawn where nothing was heard"
+
+
+def test_genres_have_the_colours_of_the_screen(page: str) -> None:
+    (chart,) = charts(page)
+    for name, theme in THEMES.items():
+        colors = chart["themes"][name]["colors"]  # type: ignore[index]
+        assert colors[:3] == [theme.known[genre] for genre in ("blues", "metal", "rock")]
+
+
+def test_nothing_that_a_log_says_becomes_part_of_the_page(tmp_path: Path) -> None:
+    labels = (HOSTILE[:60], "$title ${charts}", "<b>rock</b>", "&lt;")
+    events = session(genre=labels[0], labels=labels)
+    events[0] = start(labels, name=HOSTILE)
+    pytest.importorskip("plotly")
+    log = write_log(tmp_path / "a&b<i>.jsonl", *events)
+    page = write_report(log).path.read_text(encoding="utf-8")
+    links = parse(page)
+    assert links.links == []
+    assert links.scripts == 3
+    assert HOSTILE not in page
+    assert any(HOSTILE in text for text in links.texts)
+    (chart,) = charts(page)
+    assert [html.unescape(label["name"]) for label in chart["labels"]] == list(labels)  # type: ignore[attr-defined]
+    assert all("<" not in label["name"] for label in chart["labels"])  # type: ignore[attr-defined]
+
+
+def test_a_day_stays_small(tmp_path: Path) -> None:
+    from live.outputs.recording import split_sessions
+
+    genres = ("rock", "metal", "blues")
+    events = (window(3.0 + 4 * number, genres[number // 3 % 3]) for number in range(21_600))
+    recordings, count = split_sessions(events, 20)
+    page = make_page("day.jsonl", recordings, count, complaint=None, library="")
+    assert len(page) < 500_000
+    assert "What was heard in most of every " in page
+
+
+def test_a_thousand_labels_are_summed_up() -> None:
+    from live.outputs.recording import split_sessions
+
+    labels = tuple(f"genre {number}" for number in range(1_000))
+    recordings, count = split_sessions(session(genre="genre 5", labels=labels), 20)
+    page = make_page("log.jsonl", recordings, count, complaint=None, library="")
+    (chart,) = charts(page)
+    names = [label["name"] for label in chart["labels"]]  # type: ignore[attr-defined]
+    assert len(names) == 16
+    assert names[-1] == "others"
+    assert "genre 5" in names
+
+
+def test_sessions_stand_newest_first_and_the_oldest_are_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    log = write_log(tmp_path / "log.jsonl", *(event for _ in range(22) for event in session()))
+    page = write_report(log).path.read_text(encoding="utf-8")
+    assert re.findall(r"Session (\d+) of 22", page) == [str(number) for number in range(22, 2, -1)]
+    assert "2 earlier sessions are left out." in page
+    assert len(charts(page)) == 20
+
+
+@pytest.mark.parametrize(
+    "events", [[start()], [start(), summary(0.0, windows=0)], [SourceEvent(0.0, "lost")]]
+)
+def test_a_session_without_a_window_says_so(tmp_path: Path, events: list[Event]) -> None:
+    pytest.importorskip("plotly")
+    page = write_report(write_log(tmp_path / "log.jsonl", *events)).path.read_text(encoding="utf-8")
+    assert "Nothing was heard" in parse(page).texts
+    assert charts(page) == []
+
+
+# --- the command
+
+
+def test_the_command_writes_the_page_and_names_broken_lines(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly")
+    log = write_log(tmp_path / "log.jsonl", *session())
+    with log.open("a") as file:
+        file.write("{\n")
+    output = tmp_path / "page.htm"
+    assert cli.main(["--report", str(log), "-o", str(output)]) == 0
+    said = capfd.readouterr()
+    assert said.out == f"Wrote {output}.\n"
+    assert said.err == f"genre-live: Line 85 of {log} cannot be read: left out.\n"
+    assert "Line 85" in output.read_text(encoding="utf-8")
+    assert cli.main(["--report", str(log)]) == 0
+    assert cli.main(["--report", str(log)]) == 0, "a report may be written again"
+
+
+def test_nothing_else_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("plotly")
+    log = write_log(tmp_path / "log.jsonl", *session())
+    other = tmp_path / "log.html"
+    other.write_text("<p>my own page</p>")
+    assert cli.main(["--report", str(log)]) == 2
+    assert "is there already and is no report: choose a place with --output" in capsys.readouterr().err
+    assert cli.main(["--report", str(log), "-o", str(log)]) == 2
+    assert "is the log itself" in capsys.readouterr().err
+    assert other.read_text() == "<p>my own page</p>"
+    assert log.read_text().startswith("{")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.jsonl", b"", "is no session log"),
+        ("a.jsonl", b"RIFF....WAVE" * 100, "is no session log"),
+        ("a.csv", b"written_at,time_s\n", "is a table: a report takes a log of JSON lines"),
+    ],
+)
+def test_what_is_no_log_is_one_sentence(
+    tmp_path: Path, name: str, content: bytes, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly")
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert cli.main(["--report", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("\n") == 1
+    assert not path.with_suffix(".html").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    log = write_log(tmp_path / "log.jsonl", *session())
+    for output in (tmp_path / "missing" / "page.html", tmp_path, Path("a\0b")):
+        with pytest.raises(InputError, match=r"cannot be written .*: choose another place"):
+            write_report(log, output)
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("plotly", "plotly.offline"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=r"pip install 'genre-live\[report\]'"):
+        write_report(write_log(tmp_path / "log.jsonl", *session()))
+
+
+# --- in a browser
+
+
+def browse(page: Path, *options: str, profile: Path) -> str:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("This test needs Chromium.")
+    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += [
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--virtual-time-budget=10000",
+    ]
+    command += [f"--user-data-dir={profile}", "--host-resolver-rules=MAP * ~NOTFOUND", *options]
+    command.append(page.absolute().as_uri())
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_a_browser_draws_the_chart(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    report = write_report(write_log(tmp_path / "evening.jsonl", *session()))
+    document = browse(report.path, "--dump-dom", profile=tmp_path / "profile")
+    assert re.search(r'<html[^>]* data-drawn="yes"', document)
+    areas = re.findall(r'<path class="js-fill"', document)
+    assert len(areas) == 4, "an area for each label"
+    assert document.count('<g class="points"') >= 4, "and a bar for each verdict and state"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("dark", 500), ("light", 1280)])
+def test_the_page_follows_the_system_in_dark_and_light(tmp_path: Path, theme: str, width: int) -> None:
+    pytest.importorskip("plotly")
+    report = write_report(write_log(tmp_path / "evening.jsonl", *session()))
+    picture = tmp_path / "page.png"
+    scheme = {"dark": 0, "light": 1}[theme]
+    options = [f"--blink-settings=preferredColorScheme={scheme}", f"--window-size={width},900"]
+    browse(report.path, *options, f"--screenshot={picture}", profile=tmp_path / "profile")
+    content = picture.read_bytes()
+    assert int.from_bytes(content[16:20], "big") == width
+    background = THEMES["dark" if theme == "dark" else "light"].background
+    assert first_pixel(content) == background
+
+
+def first_pixel(png: bytes) -> str:
+    """Colour of the pixel at the upper left: no filter of a PNG's first line changes it."""
+    place, compressed = 8, b""
+    while place < len(png):
+        length, kind = int.from_bytes(png[place : place + 4], "big"), png[place + 4 : place + 8]
+        if kind == b"IDAT":
+            compressed += png[place + 8 : place + 8 + length]
+        place += 12 + length
+    return f"#{zlib.decompress(compressed)[1:4].hex()}"

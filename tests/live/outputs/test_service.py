@@ -1,0 +1,77 @@
+"""What a service manager is told, by a socket that stands in for systemd's."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.events import SourceEvent, StartEvent, SummaryEvent, Verdict, WindowEvent
+from live.outputs.service import ServiceManager
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd on Windows")
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path))
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+        yield listening
+
+
+def told(manager: socket.socket) -> list[str]:
+    messages = []
+    while True:
+        try:
+            messages.append(manager.recv(4_096).decode())
+        except BlockingIOError:
+            return messages
+
+
+def window(genre: str | None) -> WindowEvent:
+    verdict = Verdict("genre" if genre else "unsure", genre, 0.7, {"rock": 0.7, "jazz": 0.3})
+    return WindowEvent(3.0, {"rock": 0.7, "jazz": 0.3}, -20.0, 1.0, verdict)
+
+
+def test_a_session_is_told_from_ready_to_stopping(manager: socket.socket) -> None:
+    service = ServiceManager()
+    assert service.is_there
+    assert service.interval_s == 15.0
+    service(StartEvent("microphone", "pulse", 44_100, "m", ("rock", "jazz"), 3.0, 0.5))
+    service(window("rock"))
+    service(window("rock"))
+    service(SourceEvent(4.0, "lost"))
+    service(window(None))
+    service.alive()
+    service(SummaryEvent(5.0, 3, 0, 0.0, "rock", {"rock": 0.66}))
+    assert told(manager) == [
+        "READY=1",
+        "STATUS=rock 70%",
+        "STATUS=the microphone is gone; waiting for it",
+        "STATUS=unsure",
+        "WATCHDOG=1",
+        "STOPPING=1",
+    ]
+
+
+def test_a_manager_that_went_away_is_no_trouble(manager: socket.socket, tmp_path: Path) -> None:
+    service = ServiceManager()
+    (tmp_path / "notify").unlink()
+    service.alive()
+    assert told(manager) == []
+
+
+def test_nothing_is_sent_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    service = ServiceManager()
+    assert not service.is_there
+    assert service.interval_s is None
+    service.alive()

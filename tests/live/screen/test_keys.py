@@ -1,0 +1,148 @@
+"""Keys from a pseudo-terminal, and from none."""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+from live.screen.keys import KeyDecoder, KeyReader
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+WITHIN_S = 10.0
+
+
+def decoded(*pieces: bytes) -> str:
+    decoder = KeyDecoder()
+    return "".join(key for piece in pieces for key in decoder.feed(piece))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "keys"),
+    [
+        ((b"q",), "q"),
+        ((b"q r\n\x7f\x03",), "q r"),
+        ((b"\x1b[A\x1b[1;5Cq\x1bOP",), "q"),
+        ((b"\x1bqr",), "r"),
+        ((b"\x1b", b"q"), "q"),
+        ((b"\x1b[1", b";5Cq"), "q"),
+        ((b"\x1b]11;rg", b"b:ffff/ffff/ffff", b"\x1b\\q"), "q"),
+        ((b"\x1b]11;rgb:ffff/ffff/ffff\x07s\x1b[?62;22c",), "s"),
+        (("é".encode()[:1], "é".encode()[1:] + b"q"), "éq"),
+        ((b"\xffq\x80",), "q"),
+    ],
+)
+def test_decoder_finds_keys_and_leaves_sequences_out(pieces: tuple[bytes, ...], keys: str) -> None:
+    assert decoded(*pieces) == keys
+
+
+def ignore(key: str) -> None:
+    pass
+
+
+class Terminal:
+    """A pseudo-terminal whose one end acts as the user's keyboard."""
+
+    def __init__(self) -> None:
+        self.keyboard, self.descriptor = os.openpty()
+        self.stream: TextIO = os.fdopen(os.dup(self.descriptor), "r", encoding="utf-8")
+
+    def attributes(self) -> list[Any]:
+        import termios
+
+        return termios.tcgetattr(self.descriptor)
+
+    def close(self) -> None:
+        self.stream.close()
+        os.close(self.descriptor)
+        if self.keyboard >= 0:
+            os.close(self.keyboard)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Any:
+    # The pseudo-terminal controls no process group here; say that it belongs to this one.
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+def test_keys_arrive_one_by_one_without_enter(terminal: Terminal) -> None:
+    pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with KeyReader(pressed.put, terminal.stream) as reader:
+        assert reader.working
+        os.write(terminal.keyboard, b"q")
+        assert pressed.get(timeout=WITHIN_S) == "q"
+        os.write(terminal.keyboard, b"\x1b[A ")
+        assert pressed.get(timeout=WITHIN_S) == " "
+    assert not reader.working
+
+
+def test_the_terminal_is_restored(terminal: Terminal) -> None:
+    import termios
+
+    before = terminal.attributes()
+    with KeyReader(ignore, terminal.stream):
+        during = terminal.attributes()
+        assert not during[3] & (termios.ICANON | termios.ECHO)
+        assert during[3] & termios.ISIG  # Ctrl-C still interrupts
+    assert terminal.attributes() == before
+
+
+def test_the_terminal_is_restored_after_an_error(terminal: Terminal) -> None:
+    before = terminal.attributes()
+    with pytest.raises(RuntimeError), KeyReader(ignore, terminal.stream):
+        raise RuntimeError
+    assert terminal.attributes() == before
+
+
+def test_a_terminal_that_goes_away_ends_the_reading(terminal: Terminal) -> None:
+    with KeyReader(ignore, terminal.stream):
+        os.close(terminal.keyboard)
+        terminal.keyboard = -1
+
+
+def test_many_sessions_leave_no_open_files(terminal: Terminal) -> None:
+    def open_files() -> int:
+        return len(list(Path("/dev/fd").iterdir()))
+
+    with KeyReader(ignore, terminal.stream):
+        pass
+    before = open_files()
+    for _ in range(20):
+        with KeyReader(ignore, terminal.stream):
+            pass
+    assert open_files() == before
+
+
+def test_in_the_background_the_terminal_is_left_alone(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    before = terminal.attributes()
+    with KeyReader(ignore, terminal.stream) as reader:
+        assert not reader.working
+        assert terminal.attributes() == before
+
+
+def test_without_a_terminal_nothing_happens(tmp_path: Path) -> None:
+    closed = io.StringIO()
+    closed.close()
+    path = tmp_path / "file"
+    path.touch()
+    with path.open() as file:
+        for stream in (io.StringIO("q"), closed, file):
+            with KeyReader(pytest.fail, stream) as reader:
+                assert not reader.working
+
+
+def test_without_standard_input_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with KeyReader(ignore) as reader:
+        assert not reader.working
