@@ -9,13 +9,12 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from live.errors import GenreLiveError, InputError, one_line
+from live.errors import InputError, explain, say
 from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
 
@@ -149,7 +148,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     if session.failure is not None:
         raise session.failure
     for warning in session.warnings():
-        _say(warning)
+        say("genre-live", warning)
 
 
 def _wait(session: Session, service: ServiceManager) -> None:
@@ -209,17 +208,12 @@ def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
 
         report = write_report(arguments.report, arguments.output)
         if report.complaint is not None:
-            _say(report.complaint)
+            say("genre-live", report.complaint)
         print(f"Wrote {report.path}.")
     elif arguments.output is not None:
         raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:
         _listen(arguments)
-
-
-def _say(error: str) -> None:
-    if sys.stderr is not None:
-        print(f"genre-live: {one_line(error)}", file=sys.stderr)
 
 
 def _let_go_of_stdout() -> None:
@@ -263,18 +257,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed
         return 0
-    except GenreLiveError as error:
-        if debug:
-            traceback.print_exc()
-        _say(str(error))
-        return error.exit_status
     except Exception as error:
-        if debug:
-            traceback.print_exc()
-        _say(
-            f"It failed ({type(error).__name__}: {error}): run it again with --debug and report what it says."
-        )
-        return 1
+        return explain("genre-live", error, debug=debug)
     finally:
         _let_go_of_stdout()
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class GenreLiveError(Exception):
     """An error whose text is one plain sentence for the user.
@@ -41,3 +43,37 @@ def one_line(text: str) -> str:
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
+
+
+def say(command: str, sentence: str) -> None:
+    """Write a sentence of a command to standard error, if there is one."""
+    if sys.stderr is not None:
+        print(f"{command}: {one_line(sentence)}", file=sys.stderr)
+
+
+def explain(command: str, error: Exception, *, debug: bool) -> int:
+    """Say in one sentence what went wrong.
+
+    Parameters
+    ----------
+    command : str
+        Its name.
+    error : Exception
+    debug : bool
+        Whether to show the traceback, too.
+
+    Returns
+    -------
+    int
+        The exit status that tells it: the error's own, or 1 for one that nobody foresaw.
+    """
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, GenreLiveError):
+        say(command, str(error))
+        return error.exit_status
+    failed = f"It failed ({type(error).__name__}: {error})"
+    say(command, f"{failed}: run it again with --debug and report what it says.")
+    return 1

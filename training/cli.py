@@ -8,14 +8,13 @@ import importlib.util
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from live import __version__
 from live.completion import add_completion_option
-from live.errors import GenreLiveError, InputError
+from live.errors import InputError, explain, say
 from live.quiet import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
@@ -262,11 +261,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         listener.say(note)
 
 
-def _say(sentence: str) -> None:
-    if sys.stderr is not None:
-        print(f"genre-train: {sentence}", file=sys.stderr)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run genre-train.
 
@@ -297,24 +291,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _evaluate(arguments)
     except KeyboardInterrupt:
         again = arguments is not None and arguments.evaluate is None
-        _say("Interrupted: run it again with --resume to go on." if again else "Interrupted.")
+        say("genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted.")
         return 1
     except BrokenPipeError:  # whoever read the output has had enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except GenreLiveError as error:
-        if debug:
-            traceback.print_exc()
-        _say(str(error))
-        return error.exit_status
     except Exception as error:
-        if debug:
-            traceback.print_exc()
-        _say(
-            f"It failed ({type(error).__name__}: {error}): run it again with --debug and report what it says."
-        )
-        return 1
+        return explain("genre-train", error, debug=debug)
     return 0
 
 

@@ -40,6 +40,7 @@ class Stream:
         device: int,
         samplerate: int,
         channels: int,
+        latency: float,
         callback: Callable[..., None],
         finished_callback: Callable[[], None],
         **_: object,
@@ -47,7 +48,7 @@ class Stream:
         self.device = module.devices[device]
         if self.device.refuses(samplerate, channels) or channels > self.device.channels:
             raise PortAudioError(f"Invalid sample rate or channels [PaErrorCode -{samplerate}]")
-        self.sample_rate, self.channels = samplerate, channels
+        self.sample_rate, self.channels, self.latency_s = samplerate, channels, latency
         self._module, self._callback, self._finished = module, callback, finished_callback
         self.started = self.closed = False
         module.streams.append(self)

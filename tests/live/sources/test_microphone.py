@@ -88,6 +88,12 @@ def test_a_device_is_opened_at_its_own_rate_in_stereo_at_most(audio: FakeSoundDe
         assert audio.streams[-1].closed
 
 
+def test_a_device_is_not_asked_to_be_quicker_than_a_screen_is_drawn(audio: FakeSoundDevice) -> None:
+    """Left to itself a driver may wake the process 150 times a second, which costs more than all hearing."""
+    Microphone().stop()
+    assert audio.streams[-1].latency_s >= Microphone.block_s
+
+
 @pytest.mark.parametrize(
     ("refuses", "rate", "channels"),
     [
