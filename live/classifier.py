@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -201,6 +202,8 @@ class _Network:
                 f"The bundle {folder} was changed after it was made: its {name} does not match "
                 "its sha256; train it anew or fetch it again."
             )
+        if not _has_operators_and_graph(content):
+            raise BundleError(f"The bundle {folder} is broken: its {name} is no network.")
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -236,6 +239,22 @@ class _Network:
         self._interpreter.invoke()
         probabilities: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return probabilities
+
+
+def _has_operators_and_graph(content: bytes) -> bool:
+    """Whether a flat buffer's root names operators, a graph and buffers.
+
+    LiteRT itself finds most damage, but reads from address nought where the root lacks one of these. A
+    root's table begins with the distance back to its list of fields, each of which is an offset or 0
+    (flatbuffers.dev/internals); the fields 1, 2 and 4 of LiteRT's schema are meant.
+    """
+    try:
+        (root,) = struct.unpack_from("<I", content)
+        fields = root - struct.unpack_from("<i", content, root)[0]
+        (size,) = struct.unpack_from("<H", content, fields)
+        return size >= 14 and all(struct.unpack_from("<H", content, fields + 4 + 2 * k)[0] for k in (1, 2, 4))
+    except struct.error:
+        return False
 
 
 def _windows_at_a_time(name: str, inputs: Sequence[Mapping[str, Any]]) -> int:

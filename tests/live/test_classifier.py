@@ -259,6 +259,19 @@ def test_random_bytes_for_a_network_are_refused_even_with_the_right_hash(seed: i
         refused(folder)
 
 
+@pytest.mark.parametrize("field", [1, 2, 4])
+def test_a_network_whose_root_lacks_a_part_is_refused_and_brings_nothing_down(
+    field: int, folder: Path
+) -> None:
+    """LiteRT itself would read from address nought: found by the fuzzer."""
+    content = bytearray((folder / NETWORK_FILE).read_bytes())
+    root = int.from_bytes(content[:4], "little")
+    fields = root - int.from_bytes(content[root : root + 4], "little", signed=True)
+    content[fields + 4 + 2 * field : fields + 6 + 2 * field] = b"\0\0"
+    set_network(folder, bytes(content))
+    assert "no network" in refused(folder)
+
+
 def test_a_network_too_large_is_refused_without_reading_it(folder: Path) -> None:
     with (folder / NETWORK_FILE).open("r+b") as file:
         file.truncate(10 * 2**30)  # a hole: it takes no space on the disk
