@@ -186,6 +186,17 @@ def read_description(folder: Path) -> BundleDescription:
         raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {reason}.") from None
 
 
+def _read_network(folder: Path, name: str, description: BundleDescription) -> bytes:
+    """Read a network that must be the one that the description means."""
+    content = _read_bounded(folder, name, LARGEST_NETWORK)
+    if hashlib.sha256(content).hexdigest() != description.sha256[name]:
+        raise BundleError(
+            f"The bundle {folder} was changed after it was made: its {name} does not match "
+            "its sha256; train it anew or fetch it again."
+        )
+    return content
+
+
 class _Network:
     """A bundle's LiteRT flat buffer, ready to run.
 
@@ -196,12 +207,7 @@ class _Network:
     """
 
     def __init__(self, folder: Path, name: str, description: BundleDescription) -> None:
-        content = _read_bounded(folder, name, LARGEST_NETWORK)
-        if hashlib.sha256(content).hexdigest() != description.sha256[name]:
-            raise BundleError(
-                f"The bundle {folder} was changed after it was made: its {name} does not match "
-                "its sha256; train it anew or fetch it again."
-            )
+        content = _read_network(folder, name, description)
         if not _has_operators_and_graph(content):
             raise BundleError(f"The bundle {folder} is broken: its {name} is no network.")
         from ai_edge_litert.interpreter import Interpreter
@@ -281,6 +287,9 @@ class Classifier:
         self.description = read_description(folder)
         self._folder = folder
         self._network = _Network(folder, NETWORK_FILE, self.description)
+        self._has_several = SEVERAL_FILE in self.description.sha256 and (folder / SEVERAL_FILE).exists()
+        if self._has_several:  # what was tampered with is to be told now, not in the middle of a song
+            _read_network(folder, SEVERAL_FILE, self.description)
         try:
             self(np.full(self._window_shape, -100.0, dtype=np.float32))
         except RunningError as error:
@@ -293,7 +302,7 @@ class Classifier:
     @cached_property
     def _network_of_several(self) -> _Network | None:
         """Opened when it is wanted first: who hears sound as it comes never has several windows to hear."""
-        if SEVERAL_FILE not in self.description.sha256 or not (self._folder / SEVERAL_FILE).exists():
+        if not self._has_several:
             return None
         return _Network(self._folder, SEVERAL_FILE, self.description)
 

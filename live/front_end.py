@@ -3,7 +3,7 @@
 The formulas are those of librosa 0.11: a power spectrogram of frames that are not centred
 (``center=False``), so that a frame depends only on sound already heard; Slaney's mel filters with
 area normalisation; ``power_to_db`` whose floor is ``top_db`` below the loudest value of the window;
-the orthonormal DCT-II. NumPy alone computes them, in float64: each frame comes out the same however
+the orthonormal DCT-II. NumPy alone computes them, frames in float64: each comes out the same however
 the samples were cut into blocks, and nothing needs compiling at the first call.
 """
 

@@ -31,12 +31,10 @@ Sink = Callable[[Event], None]
 
 
 def _peak(samples: Samples) -> float:
-    """Largest magnitude of either sign, 1 where it is infinite; what is no number has none."""
+    """Largest magnitude of either sign, 1 where it is infinite; NaN where a sample is."""
     if samples.size == 0:
         return 0.0
     peak = max(float(samples.max()), -float(samples.min()), 0.0)
-    if math.isnan(peak):
-        return 0.0
     return min(peak, 1.0) if math.isinf(peak) else peak
 
 

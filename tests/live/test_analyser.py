@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -158,6 +159,23 @@ def test_a_moment_of_sound_after_a_gap_gets_no_verdict() -> None:
     list(subject.feed(noise(1)))
     subject.gap(5 * RATE, "stall")
     assert hear(subject, [noise(0.1)]) == []
+
+
+def test_it_keeps_no_more_frames_than_a_window_has() -> None:
+    subject, _ = analyser()
+    for _ in range(5):
+        list(subject.feed(noise(4)))
+        assert len(subject._frames) == WINDOW_FRAMES
+
+
+def test_the_time_it_takes_is_shared_out_among_the_windows() -> None:
+    subject, _ = analyser()
+    began = time.perf_counter()
+    times = [event.compute_ms for event in subject.feed(noise(4))]
+    elapsed_ms = (time.perf_counter() - began) * 1_000
+    assert len(times) > 16
+    assert min(times) > 0
+    assert sum(times) <= elapsed_ms
 
 
 def test_a_full_window_is_never_marked_partial() -> None:

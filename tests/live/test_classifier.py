@@ -25,7 +25,7 @@ from live.classifier import (
     read_description,
     shipped_models,
 )
-from live.errors import BundleError
+from live.errors import BundleError, RunningError
 from tests.bundles import copy_bundle, describe
 
 
@@ -97,6 +97,30 @@ def test_windows_are_classified_together_as_they_are_one_by_one(count: int, fold
     np.testing.assert_array_equal(together(windows[0]), expected[0])
 
 
+class _Silent:
+    """A network for one window that finds nothing likely."""
+
+    windows = 1
+
+    def __init__(self, labels: int) -> None:
+        self._labels = labels
+
+    def __call__(self, coefficients: np.ndarray) -> np.ndarray:
+        return np.zeros((len(coefficients), self._labels), dtype=np.float32)
+
+
+def test_four_windows_are_heard_at_a_time_and_what_is_no_probability_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (folder / SEVERAL_FILE).exists():
+        pytest.skip("the bundle has no network of several windows")
+    classifier = Classifier(folder)
+    monkeypatch.setattr(classifier, "_network", _Silent(len(classifier.description.labels)))
+    assert classifier.classify(random_windows(folder, 8)).sum() == pytest.approx(8, abs=1e-4)
+    with pytest.raises(RunningError, match="no probability"):
+        classifier.classify(random_windows(folder, 5))
+
+
 def test_a_bundle_does_without_its_network_of_several(folder: Path) -> None:
     windows = random_windows(folder, 5)
     expected = Classifier(folder).classify(windows)
@@ -118,8 +142,7 @@ def test_a_network_of_several_that_is_none_is_refused_when_it_is_wanted(folder: 
             classifier.classify(windows)
         assert str(raised.value).endswith(".")
     state_hash(folder, SEVERAL_FILE, "0" * 64)
-    with pytest.raises(BundleError, match="sha256"):
-        Classifier(folder).classify(windows)
+    assert "sha256" in refused(folder)
 
 
 def test_a_window_ends_where_its_samples_do(folder: Path) -> None:

@@ -217,3 +217,10 @@ def test_a_window_covers_its_frames_and_no_more() -> None:
     samples = np.zeros(spec.window_samples(34), dtype=np.float32)
     assert len(MelFrames(spec).feed(samples)) == 34
     assert len(MelFrames(spec).feed(samples[:-1])) == 33
+
+
+def test_the_floor_is_each_windows_own() -> None:
+    spec = FrontEndSpec(n_mels=16, n_mfcc=16)
+    windows = np.random.default_rng(0).uniform(-100, 0, size=(2, 5, 16))
+    windows[1] -= 60
+    np.testing.assert_allclose(mfcc(windows, spec), [mfcc(window, spec) for window in windows], atol=1e-9)

@@ -94,6 +94,11 @@ def test_enormous_samples_do_not_poison_the_stream() -> None:
     assert np.isfinite(after).all()
 
 
+@pytest.mark.parametrize("sample", [3e38, -3e38])
+def test_an_enormous_sample_of_either_sign_is_heard_as_silence(sample: float) -> None:
+    np.testing.assert_array_equal(to_mono(np.array([[0.5], [sample]], dtype=np.float32)), [0.5, 0.0])
+
+
 def test_mixing_leaves_the_block_as_it_was() -> None:
     block = np.array([[np.nan], [1.0]], dtype=np.float32)
     to_mono(block)

@@ -231,6 +231,29 @@ def test_the_peak_is_of_either_sign(sign: int) -> None:
     assert session.snapshot.peak_dbfs == pytest.approx(-6.02, abs=0.01)
 
 
+def test_a_microphones_peak_is_of_all_that_came_and_a_files_of_the_newest_sound() -> None:
+    """A file at full speed comes in seconds at a time, of which the meter shows the end."""
+    block = np.full((RATE, 1), 0.1, dtype=np.float32)
+    block[10] = 1.0
+    microphone = ScriptedSource([block], kind="microphone", is_live=True)
+    file = ScriptedSource([block])
+    microphone.buffer_s = microphone.block_s = file.buffer_s = file.block_s = 1.0  # all of it at once
+    assert listen(microphone)[0].snapshot.clipped
+    heard = listen(file)[0].snapshot
+    assert not heard.clipped
+    assert heard.peak_dbfs == pytest.approx(-20.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sample", "peak_dbfs"), [(np.inf, 0.0), (-np.inf, 0.0), (np.nan, -120.0), (3e38, 770)]
+)
+def test_the_peak_of_what_is_no_number_is_one_all_the_same(sample: float, peak_dbfs: float) -> None:
+    block = noise(1)
+    block[-5] = sample
+    session, _ = listen(ScriptedSource([block]))
+    assert session.snapshot.peak_dbfs == pytest.approx(peak_dbfs, abs=1)
+
+
 def test_clipping_shows_in_the_snapshot() -> None:
     session, _ = listen(ScriptedSource([np.ones((RATE, 1), dtype=np.float32)]))
     assert session.snapshot.clipped
