@@ -1,18 +1,8 @@
-"""Audio files to mel frames, decoded, mixed down, resampled and framed exactly as when listening.
-
-Files are read in parallel processes. One that cannot be read costs a sentence; one that brings its decoder
-down costs that process, and no other file.
-"""
+"""An audio file to mel frames: decoded, mixed down, resampled and framed exactly as when listening."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +10,6 @@ import numpy as np
 
 from live.errors import GenreLiveError, InputError
 from live.front_end import FrontEndSpec, MelFrames
-from live.memory import keep_freed_memory
 from live.resampling import Resampler, to_mono
 from live.sources.decoding import open_decoder
 
@@ -29,8 +18,6 @@ if TYPE_CHECKING:  # what each process imports, it waits for
 
 BLOCK_FRAMES = 1 << 16
 SHORTEST_CLIP_S = 0.5
-KEPT_BYTES = 30_000_000  # the frames of an hour-long file, in one piece
-FILES_AT_ONCE = 8  # that a process reads before it hands their frames over
 
 
 def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
@@ -72,7 +59,7 @@ def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
     return frames
 
 
-def _extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
+def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
     """Mel frames, or the sentence that says why there are none (errors cross processes as text)."""
     try:
         return extract(path, spec)
@@ -80,68 +67,3 @@ def _extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
         return str(error) if path.name in str(error) else f"{path}: {error}"
     except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it
         return f"{path} cannot be read: {type(error).__name__}: {error}"
-
-
-def _extract_or_explain_each(paths: Sequence[Path], spec: FrontEndSpec) -> list[MelLevels | str]:
-    """The same of several files: a process that hands over each result alone waits for that too often."""
-    return [_extract_or_explain(path, spec) for path in paths]
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and keep what C libraries print off the terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    keep_freed_memory(KEPT_BYTES)
-
-
-def extract_each(paths: Sequence[Path], spec: FrontEndSpec, *, workers: int) -> Iterator[MelLevels | str]:
-    """Mel frames of audio files, or of each what is wrong with it, in their order and with few held at once.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    spec : FrontEndSpec
-    workers : int
-        Processes that read files; with one, this process does.
-    """
-    if workers <= 1:
-        for path in paths:
-            yield _extract_or_explain(path, spec)
-        return
-    at_once = max(1, min(FILES_AT_ONCE, len(paths) // (4 * workers)))
-    waiting = deque([paths[first : first + at_once] for first in range(0, len(paths), at_once)])
-    while waiting:
-        running: deque[tuple[Sequence[Path], Future[list[MelLevels | str]]]] = deque()
-        with _processes(workers) as executor:
-            try:
-                while waiting or running:
-                    while waiting and len(running) < 2 * workers + 1:
-                        future = executor.submit(
-                            _extract_or_explain_each, waiting[0], spec
-                        )  # fails once broken
-                        running.append((waiting.popleft(), future))
-                    _, future = running[0]
-                    results = future.result()
-                    running.popleft()
-                    yield from results
-            except BrokenProcessPool:
-                # A decoder crashed, on any of those that ran: read these one by one to find which.
-                suspects = [path for some, _ in running for path in some]
-            else:
-                suspects = []
-        for path in suspects:
-            yield _alone(path, spec)
-
-
-def _processes(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin_worker)
-
-
-def _alone(path: Path, spec: FrontEndSpec) -> MelLevels | str:
-    with _processes(1) as executor:
-        try:
-            return executor.submit(_extract_or_explain, path, spec).result()
-        except BrokenProcessPool:
-            return f"{path} cannot be read: its decoder crashed."

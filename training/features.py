@@ -6,6 +6,7 @@ named and left out.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 from training.clips import Clip, read_dataset
-from training.extraction import extract_each
+from training.readers import extract_each
 from training.store import FeatureStore, MelLevels, StoreWriter, open_store
 
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
@@ -113,12 +114,11 @@ def build_store(
     fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
     rows = {} if known is None else {text: row for row, text in enumerate(known.fingerprint) if text}
     fresh = [clip for clip in clips if fingerprints[clip.id] not in rows]
-    workers = min(workers, max(1, len(fresh)))
     extracted = extract_each([clip.path for clip in fresh], spec, workers=workers)
     skipped: list[str] = []
     interrupted = False
     written = 0
-    with StoreWriter(path, spec) as writer:
+    with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
         try:
             for done, clip in enumerate(clips):
                 fingerprint = fingerprints[clip.id]

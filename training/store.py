@@ -123,7 +123,7 @@ class StoreWriter:
         for name, value in zip(self._columns, (clip, label, group, fingerprint), strict=True):
             self._columns[name].append(value)
         self._offset.append(self._offset[-1] + len(mel_db))
-        self._frames.write(np.ascontiguousarray(mel_db, dtype="<f2").tobytes())
+        self._frames.write(np.ascontiguousarray(mel_db, dtype="<f2").data)
 
     def __enter__(self) -> Self:
         return self
