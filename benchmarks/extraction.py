@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measuring import Row, Scale, missing, on_one_core, pairs, seconds
+from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import write_wav
 from live.classifier import read_description
 from live.front_end import FrontEndSpec
@@ -35,19 +36,7 @@ def _plain_loop(clips: list[Clip], spec: FrontEndSpec) -> list[object]:
     features: list[object] = []
     for clip in clips:
         samples, _ = librosa.load(clip.path, sr=spec.sample_rate)
-        features.append(
-            librosa.feature.mfcc(
-                y=samples,
-                sr=spec.sample_rate,
-                n_mfcc=spec.n_mfcc,
-                n_fft=spec.n_fft,
-                hop_length=spec.hop_length,
-                center=False,
-                n_mels=spec.n_mels,
-                fmin=spec.fmin,
-                fmax=spec.fmax,
-            )
-        )
+        features.append(librosa_mfcc(samples, spec))
     return features
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.measuring import Measurement, Row, Scale, missing, on_one_core, pairs, seconds
+from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import music
 from live.classifier import read_description
 from live.front_end import FrontEndSpec, MelFrames, Samples, dct_matrix, mel_filter_bank, mfcc
@@ -28,18 +29,7 @@ def _ours(samples: Samples, spec: FrontEndSpec) -> Work:
 
 
 def _librosa(samples: Samples, spec: FrontEndSpec) -> Work:
-    librosa = importlib.import_module("librosa")
-    return lambda: librosa.feature.mfcc(
-        y=samples,
-        sr=spec.sample_rate,
-        n_mfcc=spec.n_mfcc,
-        n_fft=spec.n_fft,
-        hop_length=spec.hop_length,
-        center=False,
-        n_mels=spec.n_mels,
-        fmin=spec.fmin,
-        fmax=spec.fmax,
-    )
+    return lambda: librosa_mfcc(samples, spec)
 
 
 def _essentia(samples: Samples, spec: FrontEndSpec) -> Work:

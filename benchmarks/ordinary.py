@@ -10,12 +10,31 @@ It hears through the same network and the same windows as genre-live.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from live.front_end import FrontEndSpec
+
 HOP_S = 0.5
+
+
+def librosa_mfcc(samples: Any, spec: FrontEndSpec) -> Any:
+    """MFCCs by librosa, of the same frames and bands as genre-live's [shape=(n_mfcc, frames)]."""
+    librosa = importlib.import_module("librosa")
+    return librosa.feature.mfcc(
+        y=samples,
+        sr=spec.sample_rate,
+        n_mfcc=spec.n_mfcc,
+        n_fft=spec.n_fft,
+        hop_length=spec.hop_length,
+        center=False,
+        n_mels=spec.n_mels,
+        fmin=spec.fmin,
+        fmax=spec.fmax,
+    )
 
 
 class OrdinaryWay:
@@ -47,18 +66,7 @@ class OrdinaryWay:
 
     def mfcc(self, samples: Any) -> Any:
         """MFCCs [shape=(frames, n_mfcc)], float32."""
-        spec = self.spec
-        return self._librosa.feature.mfcc(
-            y=samples,
-            sr=spec.sample_rate,
-            n_mfcc=spec.n_mfcc,
-            n_fft=spec.n_fft,
-            hop_length=spec.hop_length,
-            center=False,
-            n_mels=spec.n_mels,
-            fmin=spec.fmin,
-            fmax=spec.fmax,
-        ).T
+        return librosa_mfcc(samples, self.spec).T
 
     def hear(self, samples: Any) -> Any:
         """Probabilities of one window [shape=(window,)]."""

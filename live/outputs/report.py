@@ -155,8 +155,9 @@ def _script_hash(source: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _css_colors(theme: Theme) -> str:
-    colors = {
+def _page_colors(theme: Theme) -> dict[str, str]:
+    """Colours that the style sheet and the chart share."""
+    return {
         "background": theme.background,
         "text": theme.text,
         "quiet": theme.quiet,
@@ -164,7 +165,10 @@ def _css_colors(theme: Theme) -> str:
         "track": theme.track,
         "alarm": theme.alarm,
     }
-    return " ".join(f"--{name}: {color};" for name, color in colors.items())
+
+
+def _css_colors(theme: Theme) -> str:
+    return " ".join(f"--{name}: {color};" for name, color in _page_colors(theme).items())
 
 
 class _SessionView:
@@ -228,12 +232,7 @@ class _SessionView:
         states = {"unsure": theme.track, "silence": theme.background, "no_music": theme.track}
         states |= {"gap": theme.background, "genre": theme.faint}
         return {
-            "background": theme.background,
-            "text": theme.text,
-            "quiet": theme.quiet,
-            "faint": theme.faint,
-            "track": theme.track,
-            "alarm": theme.alarm,
+            **_page_colors(theme),
             "colors": [*(colors[label] for label in self._shown), theme.faint],
             "states": states,
         }
