@@ -186,17 +186,6 @@ def read_description(folder: Path) -> BundleDescription:
         raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {reason}.") from None
 
 
-def _read_network(folder: Path, name: str, description: BundleDescription) -> bytes:
-    """Read a network that must be the one that the description means."""
-    content = _read_bounded(folder, name, LARGEST_NETWORK)
-    if hashlib.sha256(content).hexdigest() != description.sha256[name]:
-        raise BundleError(
-            f"The bundle {folder} was changed after it was made: its {name} does not match "
-            "its sha256; train it anew or fetch it again."
-        )
-    return content
-
-
 class _Network:
     """A bundle's LiteRT flat buffer, ready to run.
 
@@ -206,8 +195,7 @@ class _Network:
         How many it takes at a time, no more and no fewer.
     """
 
-    def __init__(self, folder: Path, name: str, description: BundleDescription) -> None:
-        content = _read_network(folder, name, description)
+    def __init__(self, folder: Path, name: str, description: BundleDescription, content: bytes) -> None:
         if not _has_operators_and_graph(content):
             raise BundleError(f"The bundle {folder} is broken: its {name} is no network.")
         from ai_edge_litert.interpreter import Interpreter
@@ -286,14 +274,24 @@ class Classifier:
     def __init__(self, folder: Path) -> None:
         self.description = read_description(folder)
         self._folder = folder
-        self._network = _Network(folder, NETWORK_FILE, self.description)
-        self._has_several = SEVERAL_FILE in self.description.sha256 and (folder / SEVERAL_FILE).exists()
-        if self._has_several:  # what was tampered with is to be told now, not in the middle of a song
-            _read_network(folder, SEVERAL_FILE, self.description)
+        self._network = _Network(folder, NETWORK_FILE, self.description, self._read(NETWORK_FILE))
+        # Read now though opened later: in the middle of a song the bundle may have been trained anew.
+        has_several = SEVERAL_FILE in self.description.sha256 and (folder / SEVERAL_FILE).exists()
+        self._several_content = self._read(SEVERAL_FILE) if has_several else None
         try:
             self(np.full(self._window_shape, -100.0, dtype=np.float32))
         except RunningError as error:
             raise BundleError(f"The bundle {folder} is broken: its network fails ({error}).") from None
+
+    def _read(self, name: str) -> bytes:
+        """Read a network, which must be the one that the description means."""
+        content = _read_bounded(self._folder, name, LARGEST_NETWORK)
+        if hashlib.sha256(content).hexdigest() != self.description.sha256[name]:
+            raise BundleError(
+                f"The bundle {self._folder} was changed after it was made: its {name} does not match "
+                "its sha256; train it anew or fetch it again."
+            )
+        return content
 
     @property
     def _window_shape(self) -> tuple[int, int]:
@@ -302,9 +300,9 @@ class Classifier:
     @cached_property
     def _network_of_several(self) -> _Network | None:
         """Opened when it is wanted first: who hears sound as it comes never has several windows to hear."""
-        if not self._has_several:
+        if self._several_content is None:
             return None
-        return _Network(self._folder, SEVERAL_FILE, self.description)
+        return _Network(self._folder, SEVERAL_FILE, self.description, self._several_content)
 
     def __call__(self, mel_db: Levels) -> Probabilities:
         """Classify one window; as ``classify`` does several.

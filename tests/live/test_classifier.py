@@ -130,6 +130,14 @@ def test_a_bundle_does_without_its_network_of_several(folder: Path) -> None:
     np.testing.assert_array_equal(Classifier(folder).classify(windows), expected)
 
 
+def test_a_bundle_that_is_trained_anew_meanwhile_changes_nothing(folder: Path) -> None:
+    windows = random_windows(folder, 5)
+    expected = Classifier(folder).classify(windows)
+    classifier = Classifier(folder)
+    (folder / SEVERAL_FILE).write_bytes(b"another network")
+    np.testing.assert_array_equal(classifier.classify(windows), expected)
+
+
 def test_a_network_of_several_that_is_none_is_refused_when_it_is_wanted(folder: Path) -> None:
     windows = random_windows(folder, 5)
     one = (folder / NETWORK_FILE).read_bytes()
