@@ -7,7 +7,7 @@
     python -m benchmarks --markdown         the table of docs/performance.md
 
 Every row is measured in turn with its rival, in the same run. The sound is made by the program itself.
-What is not installed is named in the table; pip install 'genre-live[benchmark]' brings the rivals.
+What is not installed is named in the table; pip install -e '.[train,benchmark]' brings the rivals.
 """
 
 from __future__ import annotations

@@ -29,5 +29,6 @@ def need(module: str, *, extra: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise InputError(
-            f"{purpose} needs the extra [{extra}]: install it with pip install 'genre-live[{extra}]'."
+            f"{purpose} needs the extra [{extra}]: install genre-live again with it, "
+            f"as in pipx install --force '.[{extra}]'."
         ) from None

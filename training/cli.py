@@ -140,8 +140,8 @@ def _check_installed(needed: Sequence[str]) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(
-            f"genre-train needs packages that are not installed ({', '.join(missing)}): run "
-            "pip install 'genre-live[train]'."
+            f"genre-train needs packages that are not installed ({', '.join(missing)}): install genre-live "
+            "again with them, as in pipx install --force '.[train]'."
         )
 
 

@@ -43,8 +43,9 @@ class Pose:
 def at_rest(snapshot: Snapshot) -> Pose:
     """Give the pose that the snapshot asks for, without any movement."""
     verdict = snapshot.verdict
-    # Before the first window the distribution is a guess: nothing was heard yet.
-    heard = {} if verdict.state == "waiting" else verdict.distribution
+    # What the vote remembers says nothing about now when nothing was heard yet, or nothing is to be heard.
+    nothing = verdict.state in ("waiting", "silence") or snapshot.source_condition in ("lost", "muted")
+    heard = {} if nothing else verdict.distribution
     # No sound comes in: the level measured last says nothing about now.
     deaf = snapshot.source_condition in ("opening", "lost", "ended")
     return Pose(

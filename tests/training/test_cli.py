@@ -234,7 +234,7 @@ def test_without_the_extra_it_says_what_to_install(
         "importlib.util.find_spec", lambda name, *rest: None if name == "tensorflow" else found(name, *rest)
     )
     assert run(tmp_path, "--out", tmp_path / "m") == 2
-    assert "pip install 'genre-live[train]'" in said(capfd)
+    assert "pipx install --force '.[train]'" in said(capfd)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to a child there")

@@ -99,7 +99,7 @@ def test_what_is_no_url_is_one_sentence_without_the_password(url: str) -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("paho", "paho.mqtt", "paho.mqtt.client"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=r"pip install 'genre-live\[mqtt\]'"):
+    with pytest.raises(InputError, match=r"install --force '.\[mqtt\]'"):
         Mqtt("mqtt://broker", print)
 
 

@@ -386,17 +386,31 @@ def test_small_screens_show_the_likeliest_genres_in_the_models_order() -> None:
     assert shown == sorted(shown, key=GENRES.index)
 
 
-def test_what_was_heard_last_is_grey_while_the_source_is_lost() -> None:
+def test_what_was_heard_last_is_grey_while_paused() -> None:
     color = DARK.colors(GENRES)["rock"]
 
-    def bar_is_colored(snapshot: Snapshot) -> bool:
-        for line in render(snapshot).lines(80, 24):
+    def bar_is_colored(extras: Extras) -> bool:
+        for line in render(SONG, extras=extras).lines(80, 24):
             if "".join(segment.text for segment in line)[4:8] == "rock":
                 return any(s.style and s.style.color and s.style.color.name == color for s in line)
         raise AssertionError
 
-    assert bar_is_colored(SONG)
-    assert not bar_is_colored(replace(SONG, source_condition="lost"))
+    assert bar_is_colored(Extras())
+    assert not bar_is_colored(Extras(paused=True))
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        replace(SONG, source_condition="lost"),
+        replace(SONG, source_condition="muted"),
+        replace(SONG, verdict=SILENCE),
+    ],
+    ids=["lost", "muted", "silence"],
+)
+def test_there_are_no_bars_where_there_is_nothing_to_hear(snapshot: Snapshot) -> None:
+    assert set(at_rest(snapshot).bars) == {0.0}
+    assert "  0 %" in row_with(text_of(render(snapshot)), " rock ")
 
 
 def test_bars_ease_towards_their_values_and_arrive() -> None:
