@@ -74,6 +74,10 @@ def _ending_signals() -> Iterator[None]:
     before = {name: signal.signal(name, stop) for name in names}
     try:
         yield
+    except ImportError:  # what a signal turns an import into that it strikes
+        if asked_s:
+            raise _Stop from None
+        raise
     finally:
         if not asked_s:  # else a signal that comes late must not undo a good ending
             for name, handler in before.items():

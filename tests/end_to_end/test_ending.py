@@ -221,3 +221,30 @@ def test_an_ffmpeg_that_it_started_does_not_outlive_it(bundle: Path, tmp_path: P
         process.send_signal(signal.SIGTERM)
         rest(process, lines).session()
         assert psutil.wait_procs([child], timeout=TIMEOUT_S)[1] == []
+
+
+STRUCK_WHILE_IT_IMPORTS = """
+import os, signal, sys
+from live.cli import main
+
+class Struck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "live.classifier":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True: pass
+            except BaseException:
+                raise ImportError("initialization failed")
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # which whoever runs the tests in the background has ignored
+sys.meta_path.insert(0, Struck())
+sys.exit(main(["--file", "song.wav"]))
+"""
+
+
+@needs_signals
+def test_ctrl_c_while_libraries_are_imported_is_no_error() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STRUCK_WHILE_IT_IMPORTS], capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
