@@ -117,7 +117,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     from live.outputs.service import ServiceManager
     from live.session import Session
 
-    on_screen = not arguments.json and _can_draw()
+    on_screen = not arguments.json and _can_draw() and not (arguments.debug and _errors_go_to_terminal())
     classifier = Classifier(find_bundle(arguments.model))
     source = _open_source(arguments)
     connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
@@ -160,6 +160,11 @@ def _wait(session: Session, service: ServiceManager) -> None:
     while not session.ended.wait(service.interval_s):
         if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
             service.alive()
+
+
+def _errors_go_to_terminal() -> bool:
+    """Whether what libraries and commands say would run across the screen."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _can_draw() -> bool:

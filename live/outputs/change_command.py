@@ -167,7 +167,9 @@ class ChangeCommand:
     def _report_once(self, what: str) -> None:
         if not self._reported:
             self._reported = True
-            self._report(f"The --on-change command {what}: try it with --debug to see its output.")
+            hidden = self._output == subprocess.DEVNULL
+            hint = ": try it with --debug to see its output" if hidden else ""
+            self._report(f"The --on-change command {what}{hint}.")
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -132,3 +132,12 @@ def test_space_halts_a_file_and_starts_it_again(terminal: Terminal) -> None:
     terminal.press(b"q")
     assert terminal.read_to_its_end() == 0
     assert b"Listened for 1:00" not in terminal.seen
+
+
+def test_with_debug_there_is_no_screen_for_other_words_to_run_across(song: Path) -> None:
+    words = ["--file", str(song), "--speed", "max", "--debug", "--on-change", "echo these are other words"]
+    with Terminal(*words) as terminal:
+        assert terminal.read_to_its_end() == 0
+    assert b"these are other words" in terminal.seen
+    assert b"Listened for 1:00" in terminal.seen
+    assert LEAVES_SECOND_PAGE not in terminal.seen
