@@ -21,6 +21,7 @@ from live.settings import read_arguments, save_defaults, show_defaults
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
     from live.outputs.service import ServiceManager
     from live.session import Session, Sink
+    from live.snapshot import Snapshot
     from live.sources.source import AudioSource
 
 
@@ -84,8 +85,8 @@ def _ending_signals() -> Iterator[None]:
                 signal.signal(name, handler)
 
 
-def _open_source(arguments: argparse.Namespace) -> AudioSource:
-    """Open what the arguments name."""
+def _open_source(arguments: argparse.Namespace, service: ServiceManager) -> AudioSource:
+    """Open what the arguments name; while it is waited for, the user and the service manager know."""
     if arguments.file is not None:
         if arguments.channel is not None or arguments.gain or arguments.wait or arguments.give_up is not None:
             raise InputError("--channel, --gain, --wait and --give-up are for microphones: leave them out.")
@@ -100,12 +101,21 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
         raise InputError("--speed is for files: give one with --file, or leave it out.")
     from live.sources.microphone import Microphone
 
+    said: set[str] = set()
+
+    def say_waiting(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say("genre-live", sentence)
+        service.waiting(sentence)
+
     return Microphone(
         arguments.device,
         channel=arguments.channel,
         gain_db=arguments.gain,
         give_up_s=arguments.give_up,
         wait=arguments.wait,
+        on_wait=say_waiting,
     )
 
 
@@ -119,12 +129,12 @@ def _listen(arguments: argparse.Namespace) -> None:
 
     on_screen = not arguments.json and _can_draw()
     classifier = Classifier(find_bundle(arguments.model))
-    source = _open_source(arguments)
+    service = ServiceManager()
+    source = _open_source(arguments, service)
     connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))
-    service = ServiceManager()
     if service.is_there:
         sinks.append(service)
     session = Session(
@@ -140,7 +150,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     try:
         with contextlib.suppress(_Stop):
             if on_screen:
-                _show(session)
+                _show(session, service)
             else:
                 _wait(session, service)
     finally:
@@ -158,8 +168,13 @@ def _listen(arguments: argparse.Namespace) -> None:
 def _wait(session: Session, service: ServiceManager) -> None:
     """Wait for the session's end; meanwhile tell a service manager's watchdog that all is well."""
     while not session.ended.wait(service.interval_s):
-        if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
-            service.alive()
+        _feed_watchdog(session, service)
+
+
+def _feed_watchdog(session: Session, service: ServiceManager) -> None:
+    """Tell a service manager's watchdog that all is well, if it is."""
+    if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
+        service.alive()
 
 
 def _can_draw() -> bool:
@@ -173,8 +188,8 @@ def _can_draw() -> bool:
     return Screen.usable(Console())
 
 
-def _show(session: Session) -> None:
-    """Draw the session on the terminal until it ends, and heed the keys."""
+def _show(session: Session, service: ServiceManager) -> None:
+    """Draw the session on the terminal until it ends, heed the keys, and feed the watchdog."""
     from live.outputs.lines import nobody_reads
     from live.screen import Screen
 
@@ -195,8 +210,17 @@ def _show(session: Session) -> None:
                     return f"The picture cannot be saved here: {error.strerror}"
         return None
 
+    fed_s = time.monotonic()
+
+    def newest() -> Snapshot:
+        nonlocal fed_s
+        if service.interval_s is not None and time.monotonic() - fed_s >= service.interval_s:
+            fed_s = time.monotonic()
+            _feed_watchdog(session, service)
+        return session.snapshot
+
     with nobody_reads(), Screen() as screen:
-        screen.run(lambda: session.snapshot, session.ended, on_key)
+        screen.run(newest, session.ended, on_key)
 
 
 def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
