@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,8 +53,13 @@ def _list_devices() -> None:
 
 
 @contextlib.contextmanager
-def _ending_signals() -> Iterator[None]:
-    """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once."""
+def _ending_signals() -> Iterator[threading.Event]:
+    """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once.
+
+    Gives an event to be set when the end has begun: the first one then changes nothing more, so that all
+    that is being closed gets closed.
+    """
+    closing = threading.Event()
     asked_s = 0.0
 
     def end_at_once(_number: int, _frame: FrameType | None) -> None:
@@ -69,12 +75,13 @@ def _ending_signals() -> Iterator[None]:
         asked_s = time.monotonic()
         for name in names:
             signal.signal(name, end_at_once)
-        raise _Stop
+        if not closing.is_set():
+            raise _Stop
 
     names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(name, stop) for name in names}
     try:
-        yield
+        yield closing
     except ImportError:  # what a signal turns an import into that it strikes
         if asked_s:
             raise _Stop from None
@@ -119,8 +126,8 @@ def _open_source(arguments: argparse.Namespace, service: ServiceManager) -> Audi
     )
 
 
-def _listen(arguments: argparse.Namespace) -> None:
-    """Run one session from the arguments, to its end."""
+def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
+    """Run one session from the arguments, to its end; ``closing`` is set when that has begun."""
     from live.classifier import Classifier, find_bundle
     from live.outputs.connections import Connections
     from live.outputs.lines import JsonLines, PlainLines, say_summary, write_line
@@ -148,12 +155,15 @@ def _listen(arguments: argparse.Namespace) -> None:
     connections.start()
     session.start()
     try:
-        with contextlib.suppress(_Stop):
-            if on_screen:
-                _show(session, service)
-            else:
-                _wait(session, service)
-    finally:
+        try:
+            with contextlib.suppress(_Stop):
+                if on_screen:
+                    _show(session, service)
+                else:
+                    _wait(session, service)
+        finally:
+            closing.set()
+    finally:  # no signal raises any more: one has, or none will
         session.stop()
         session.ended.wait()
         connections.close()
@@ -223,7 +233,7 @@ def _show(session: Session, service: ServiceManager) -> None:
         screen.run(newest, session.ended, on_key)
 
 
-def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
+def _do(arguments: argparse.Namespace, given: Mapping[str, Any], closing: threading.Event) -> None:
     """Do what the arguments ask for."""
     if arguments.list_devices:
         _list_devices()
@@ -241,7 +251,7 @@ def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     elif arguments.output is not None:
         raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:
-        _listen(arguments)
+        _listen(arguments, closing)
 
 
 def _let_go_of_stdout() -> None:
@@ -279,8 +289,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )  # names of files need not fit the terminal's encoding
     try:
         arguments, given = read_arguments(words)
-        with _ending_signals(), quiet_libraries(enabled=not debug):
-            _do(arguments, given)
+        with _ending_signals() as closing, quiet_libraries(enabled=not debug):
+            _do(arguments, given, closing)
     except (KeyboardInterrupt, _Stop):
         return 0
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed

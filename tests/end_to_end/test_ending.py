@@ -13,7 +13,8 @@ from typing import IO
 
 import pytest
 
-from tests.end_to_end.commands import Outcome, command
+from live.outputs.connections import Connections
+from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
 from tests.sounds import ffmpeg, tune, write_tune
 
@@ -87,6 +88,35 @@ def test_the_same_signal_twice_at_once_as_timeout_sends_it_ends_it_with_a_summar
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         rest(process, lines).session()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """The handlers of signals as they were, after a command that one has ended."""
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+@needs_signals
+@pytest.mark.usefixtures("signals")
+def test_a_signal_while_it_closes_leaves_nothing_open(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, closed = write_tune(tmp_path / "tune.wav", 4), []
+    close = Connections.close
+
+    def interrupted(connections: Connections) -> None:
+        signal.raise_signal(signal.SIGINT)
+        close(connections)
+        closed.append(connections)
+
+    monkeypatch.setattr(Connections, "close", interrupted)
+    outcome = in_this_process(capfd, "--model", bundle, "--file", path, "--speed", "max", "--json")
+    outcome.session()
+    assert outcome.error == ""
+    assert len(closed) == 1
 
 
 @needs_signals
