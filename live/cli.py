@@ -39,6 +39,7 @@ def _list_devices() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from live.outputs.lines import write_line
     from live.sources.devices import input_devices
 
     devices = input_devices()
@@ -49,7 +50,10 @@ def _list_devices() -> None:
         mark = "default" if device.is_default else ""
         row = (str(device.index), device.name, device.host_api, str(device.channels), str(device.sample_rate))
         table.add_row(*row, mark, style="bold" if device.is_default else None)
-    Console().print(table)
+    console = Console()
+    with console.capture() as shown:
+        console.print(table)
+    write_line(sys.stdout, shown.get().rstrip("\n"))
 
 
 @contextlib.contextmanager
@@ -235,19 +239,21 @@ def _show(session: Session, service: ServiceManager) -> None:
 
 def _do(arguments: argparse.Namespace, given: Mapping[str, Any], closing: threading.Event) -> None:
     """Do what the arguments ask for."""
+    from live.outputs.lines import write_line
+
     if arguments.list_devices:
         _list_devices()
     elif arguments.save_defaults:
-        print(save_defaults(given, afresh=arguments.no_defaults))
+        write_line(sys.stdout, save_defaults(given, afresh=arguments.no_defaults))
     elif arguments.show_defaults:
-        print(show_defaults())
+        write_line(sys.stdout, show_defaults())
     elif arguments.report is not None:
         from live.outputs.report import write_report
 
         report = write_report(arguments.report, arguments.output)
         if report.complaint is not None:
             say("genre-live", report.complaint)
-        print(f"Wrote {report.path}.")
+        write_line(sys.stdout, f"Wrote {report.path}.")
     elif arguments.output is not None:
         raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:

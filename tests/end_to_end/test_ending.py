@@ -16,6 +16,7 @@ import pytest
 from live.outputs.connections import Connections
 from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
+from tests.live.fake_sounddevice import Device, FakeSoundDevice
 from tests.sounds import ffmpeg, tune, write_tune
 
 TIMEOUT_S = 60.0
@@ -207,6 +208,23 @@ def test_an_output_that_is_full_is_an_error_while_running(
     outcome = shell('"$@" >/dev/full', bundle, "--file", path, "--speed", "max", *arguments)
     assert outcome.status == 1
     assert "cannot be written" in outcome.sentence()
+
+
+@needs_full_device
+@pytest.mark.parametrize(
+    "words", [["--show-defaults"], ["--hop", "1", "--save-defaults"], ["--list-devices"]]
+)
+def test_an_answer_that_cannot_be_written_is_one_sentence(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GENRE_LIVE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice([Device("Mic")]))
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        outcome = in_this_process(capfd, *words)
+        monkeypatch.undo()
+    assert outcome.status == 1
+    assert "The output cannot be written" in outcome.sentence()
 
 
 @needs_full_device
