@@ -18,10 +18,11 @@ from typing import Self
 from rich.console import Console
 from rich.control import Control
 
+from live.analyser import FLOOR_DBFS
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
 from live.screen.keys import KeyReader
-from live.screen.motion import FLOOR_DBFS, Motion
+from live.screen.motion import Motion
 from live.screen.picture import save_picture
 from live.screen.terminal import theme_for
 from live.screen.timeline import Memory
