@@ -17,15 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from live.analyser import Analyser
-from live.arguments import DEFAULT_MODEL
+from live.arguments import DEFAULT_MODEL, DURATION_S, GAIN_DB, HOP_S, SMOOTH_S
 from live.classifier import Classifier, find_bundle
 from live.events import Event, GapReason, Verdict, WindowEvent
 from live.session import Session as ThreadedSession
 from live.snapshot import Stretch
 from live.sources.audio_file import AudioFile
+from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 MOST_WAITING = 1_000  # windows that a slow loop may lag behind
-LONGEST_HOP_S, LONGEST_SMOOTH_S = 60.0, 3_600.0
+LONGEST_GAP_S = DURATION_S[1]
 
 Block = npt.ArrayLike
 
@@ -34,11 +35,18 @@ def _open_model(model: str | PathLike[str]) -> Classifier:
     return Classifier(find_bundle(str(model)))
 
 
-def _check(hop_s: float, smooth_s: float) -> None:
-    if not 0.05 <= hop_s <= LONGEST_HOP_S:
-        raise ValueError(f"hop_s must be from 0.05 to {LONGEST_HOP_S:g}, not {hop_s!r}")
-    if not 0.1 <= smooth_s <= LONGEST_SMOOTH_S:
-        raise ValueError(f"smooth_s must be from 0.1 to {LONGEST_SMOOTH_S:g}, not {smooth_s!r}")
+def _check(name: str, value: float, bounds: tuple[float, float]) -> None:
+    """Refuse a value outside its bounds, and what is no number, before anything is opened."""
+    lowest, highest = bounds
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} must be from {lowest:g} to {highest:g}, not {value!r}")
+
+
+def _check_pace(hop_s: float, smooth_s: float, duration_s: float | None = None) -> None:
+    _check("hop_s", hop_s, HOP_S)
+    _check("smooth_s", smooth_s, SMOOTH_S)
+    if duration_s is not None:
+        _check("duration_s", duration_s, DURATION_S)
 
 
 class _Mailbox:
@@ -94,11 +102,11 @@ def listen(
     smooth_s : float
         The pace of the vote's memories, in seconds.
     duration_s : float, optional
-        End after this much sound; for ever without it.
+        End after this much sound, half a second at least; for ever without it.
     channel : int, optional
         Hear this channel alone, counted from 1.
     gain_db : float
-        Amplify the sound.
+        Amplify the sound, by −60 to 60 dB.
     wait : bool
         Wait for a microphone that is not there yet.
 
@@ -109,6 +117,8 @@ def listen(
 
     Raises
     ------
+    ValueError
+        When a number is out of its bounds; raised by the first window asked for, before the microphone opens.
     live.errors.GenreLiveError
         When the microphone or the model cannot be used, or fails while listening.
 
@@ -117,7 +127,8 @@ def listen(
     >>> for window in live.listen(duration_s=60):  # doctest: +SKIP
     ...     print(window.time_s, window.vote.genre or window.vote.state)
     """
-    _check(hop_s, smooth_s)
+    _check_pace(hop_s, smooth_s, duration_s)
+    _check("gain_db", gain_db, GAIN_DB)
     from live.sources.microphone import Microphone
 
     classifier = _open_model(model)
@@ -223,7 +234,7 @@ def classify_file(
     smooth_s : float
         The pace of the vote's memories, in seconds.
     duration_s : float, optional
-        Hear no more than this much of it.
+        Hear no more than this much of it, half a second at least.
 
     Returns
     -------
@@ -231,6 +242,8 @@ def classify_file(
 
     Raises
     ------
+    ValueError
+        When a number is out of its bounds.
     live.errors.GenreLiveError
         When the file or the model cannot be used.
 
@@ -240,7 +253,7 @@ def classify_file(
     >>> result.genre, result.share  # doctest: +SKIP
     ('jazz', {'jazz': 0.94, 'blues': 0.02})
     """
-    _check(hop_s, smooth_s)
+    _check_pace(hop_s, smooth_s, duration_s)
     mean = _Mean()
     classifier = _open_model(model)
     session = ThreadedSession(
@@ -289,6 +302,13 @@ class Session:
     smooth_s : float
         The pace of the vote's memories, in seconds.
 
+    Raises
+    ------
+    ValueError
+        When a number is out of its bounds.
+    live.errors.GenreLiveError
+        When the model cannot be used.
+
     Examples
     --------
     >>> session = live.Session(sample_rate=44_100)  # doctest: +SKIP
@@ -305,11 +325,11 @@ class Session:
         hop_s: float = 0.5,
         smooth_s: float = 10.0,
     ) -> None:
-        if not 4_000 <= sample_rate <= 768_000:
-            raise ValueError(f"sample_rate must be from 4000 to 768000 Hz, not {sample_rate!r}")
-        _check(hop_s, smooth_s)
+        _check("sample_rate", sample_rate, (LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE))
+        _check_pace(hop_s, smooth_s)
         self._classifier = _open_model(model)
         self._analyser = Analyser(self._classifier, sample_rate, hop_s=hop_s, smooth_s=smooth_s)
+        self._is_finished = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -339,22 +359,54 @@ class Session:
         -------
         list of WindowEvent
             The windows that these samples completed; often none.
+
+        Raises
+        ------
+        ValueError
+            When the block has another shape, or the stream is finished.
+        TypeError
+            When it holds no numbers.
         """
+        self._check_unfinished()
         return list(self._analyser.feed(_as_samples(block)))
 
     def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
-        """Say that sound was lost before what is fed next, so that no window spans the hole."""
-        if not lost_s >= 0:
-            raise ValueError(f"lost_s must not be negative, not {lost_s!r}")
+        """Say that sound was lost before what is fed next, so that no window spans the hole.
+
+        Parameters
+        ----------
+        lost_s : float
+            Seconds of it, from 0 to a thousand million.
+        reason : str
+            ``overflow``, ``stall`` or ``behind``.
+
+        Raises
+        ------
+        ValueError
+            When ``lost_s`` is out of its bounds, or the stream is finished.
+        """
+        self._check_unfinished()
+        _check("lost_s", lost_s, (0.0, LONGEST_GAP_S))
         self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
 
     def finish(self) -> list[WindowEvent]:
-        """End the stream; gives what the last samples complete, or the one window of a short sound."""
+        """End the stream; gives what the last samples complete, or the one window of a short sound.
+
+        After it nothing more can be fed until ``reset``; when it is called again it gives nothing.
+        """
+        if self._is_finished:
+            return []
+        self._is_finished = True
         return list(self._analyser.finish())
 
     def reset(self) -> None:
         """Forget the stream, its time included, to hear another."""
         self._analyser.reset()
+        self._is_finished = False
+
+    def _check_unfinished(self) -> None:
+        if self._is_finished:
+            raise ValueError("the stream is finished: reset() begins another")
 
 
 def _as_samples(block: Block) -> npt.NDArray[np.float32]:

@@ -12,6 +12,8 @@ from live.completion import add_completion_option
 from live.errors import InputError
 
 DEFAULT_MODEL = "genre-lstm"
+HOP_S, SMOOTH_S, DURATION_S = (0.05, 60.0), (0.1, 3_600.0), (0.5, 1e9)  # from, to
+GAIN_DB = (-60.0, 60.0)
 DESCRIPTION = "Listens to a microphone or a file and says what kind of music is playing."
 EXAMPLES = """\
 examples:
@@ -127,22 +129,25 @@ def build_parser() -> argparse.ArgumentParser:
         help="pace of a file, in times real time (default 1)",
     )
     hearing.add_argument(
-        "--hop", metavar="SECONDS", type=_number(0.05, 60, "seconds"), default=0.5,
+        "--hop", metavar="SECONDS", type=_number(*HOP_S, "seconds"), default=0.5,
         help="time from one verdict to the next (default 0.5)",
     )  # fmt: skip
     hearing.add_argument(
-        "--smooth", metavar="SECONDS", type=_number(0.1, 3600, "seconds"), default=10.0,
+        "--smooth", metavar="SECONDS", type=_number(*SMOOTH_S, "seconds"), default=10.0,
         help="the vote's pace: longer is steadier (default 10)",
     )  # fmt: skip
     hearing.add_argument(
-        "--duration", metavar="SECONDS", type=_number(0.5, 1e9, "seconds"), help="end after this much sound"
+        "--duration",
+        metavar="SECONDS",
+        type=_number(*DURATION_S, "seconds"),
+        help="end after this much sound",
     )
     microphone = parser.add_argument_group("microphones")
     microphone.add_argument(
         "--channel", metavar="N", type=int, help="hear this channel alone, counted from 1"
     )
     microphone.add_argument(
-        "--gain", metavar="DB", type=_number(-60, 60, "decibels"), default=0.0, help="amplify the sound"
+        "--gain", metavar="DB", type=_number(*GAIN_DB, "decibels"), default=0.0, help="amplify the sound"
     )
     microphone.add_argument("--wait", action="store_true", help="wait for a microphone that is not there yet")
     microphone.add_argument(

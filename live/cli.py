@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from live.settings import read_arguments, save_defaults, show_defaults
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
     from live.outputs.service import ServiceManager
     from live.session import Session, Sink
+    from live.snapshot import Snapshot
     from live.sources.source import AudioSource
 
 
@@ -37,6 +39,7 @@ def _list_devices() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from live.outputs.lines import write_line
     from live.sources.devices import input_devices
 
     devices = input_devices()
@@ -47,12 +50,20 @@ def _list_devices() -> None:
         mark = "default" if device.is_default else ""
         row = (str(device.index), device.name, device.host_api, str(device.channels), str(device.sample_rate))
         table.add_row(*row, mark, style="bold" if device.is_default else None)
-    Console().print(table)
+    console = Console()
+    with console.capture() as shown:
+        console.print(table)
+    write_line(sys.stdout, shown.get().rstrip("\n"))
 
 
 @contextlib.contextmanager
-def _ending_signals() -> Iterator[None]:
-    """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once."""
+def _ending_signals() -> Iterator[threading.Event]:
+    """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once.
+
+    Gives an event to be set when the end has begun: the first one then changes nothing more, so that all
+    that is being closed gets closed.
+    """
+    closing = threading.Event()
     asked_s = 0.0
 
     def end_at_once(_number: int, _frame: FrameType | None) -> None:
@@ -68,12 +79,13 @@ def _ending_signals() -> Iterator[None]:
         asked_s = time.monotonic()
         for name in names:
             signal.signal(name, end_at_once)
-        raise _Stop
+        if not closing.is_set():
+            raise _Stop
 
     names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(name, stop) for name in names}
     try:
-        yield
+        yield closing
     except ImportError:  # what a signal turns an import into that it strikes
         if asked_s:
             raise _Stop from None
@@ -84,8 +96,8 @@ def _ending_signals() -> Iterator[None]:
                 signal.signal(name, handler)
 
 
-def _open_source(arguments: argparse.Namespace) -> AudioSource:
-    """Open what the arguments name."""
+def _open_source(arguments: argparse.Namespace, service: ServiceManager) -> AudioSource:
+    """Open what the arguments name; while it is waited for, the user and the service manager know."""
     if arguments.file is not None:
         if arguments.channel is not None or arguments.gain or arguments.wait or arguments.give_up is not None:
             raise InputError("--channel, --gain, --wait and --give-up are for microphones: leave them out.")
@@ -100,17 +112,26 @@ def _open_source(arguments: argparse.Namespace) -> AudioSource:
         raise InputError("--speed is for files: give one with --file, or leave it out.")
     from live.sources.microphone import Microphone
 
+    said: set[str] = set()
+
+    def say_waiting(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say("genre-live", sentence)
+        service.waiting(sentence)
+
     return Microphone(
         arguments.device,
         channel=arguments.channel,
         gain_db=arguments.gain,
         give_up_s=arguments.give_up,
         wait=arguments.wait,
+        on_wait=say_waiting,
     )
 
 
-def _listen(arguments: argparse.Namespace) -> None:
-    """Run one session from the arguments, to its end."""
+def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
+    """Run one session from the arguments, to its end; ``closing`` is set when that has begun."""
     from live.classifier import Classifier, find_bundle
     from live.outputs.connections import Connections
     from live.outputs.lines import JsonLines, PlainLines, say_summary, write_line
@@ -119,12 +140,12 @@ def _listen(arguments: argparse.Namespace) -> None:
 
     on_screen = not arguments.json and _can_draw() and not (arguments.debug and _errors_go_to_terminal())
     classifier = Classifier(find_bundle(arguments.model))
-    source = _open_source(arguments)
+    service = ServiceManager()
+    source = _open_source(arguments, service)
     connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))
-    service = ServiceManager()
     if service.is_there:
         sinks.append(service)
     session = Session(
@@ -138,12 +159,15 @@ def _listen(arguments: argparse.Namespace) -> None:
     connections.start()
     session.start()
     try:
-        with contextlib.suppress(_Stop):
-            if on_screen:
-                _show(session)
-            else:
-                _wait(session, service)
-    finally:
+        try:
+            with contextlib.suppress(_Stop):
+                if on_screen:
+                    _show(session, service)
+                else:
+                    _wait(session, service)
+        finally:
+            closing.set()
+    finally:  # no signal raises any more: one has, or none will
         session.stop()
         session.ended.wait()
         connections.close()
@@ -158,8 +182,13 @@ def _listen(arguments: argparse.Namespace) -> None:
 def _wait(session: Session, service: ServiceManager) -> None:
     """Wait for the session's end; meanwhile tell a service manager's watchdog that all is well."""
     while not session.ended.wait(service.interval_s):
-        if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
-            service.alive()
+        _feed_watchdog(session, service)
+
+
+def _feed_watchdog(session: Session, service: ServiceManager) -> None:
+    """Tell a service manager's watchdog that all is well, if it is."""
+    if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
+        service.alive()
 
 
 def _errors_go_to_terminal() -> bool:
@@ -178,8 +207,8 @@ def _can_draw() -> bool:
     return Screen.usable(Console())
 
 
-def _show(session: Session) -> None:
-    """Draw the session on the terminal until it ends, and heed the keys."""
+def _show(session: Session, service: ServiceManager) -> None:
+    """Draw the session on the terminal until it ends, heed the keys, and feed the watchdog."""
     from live.outputs.lines import nobody_reads
     from live.screen import Screen
 
@@ -200,29 +229,40 @@ def _show(session: Session) -> None:
                     return f"The picture cannot be saved here: {error.strerror}"
         return None
 
+    fed_s = time.monotonic()
+
+    def newest() -> Snapshot:
+        nonlocal fed_s
+        if service.interval_s is not None and time.monotonic() - fed_s >= service.interval_s:
+            fed_s = time.monotonic()
+            _feed_watchdog(session, service)
+        return session.snapshot
+
     with nobody_reads(), Screen() as screen:
-        screen.run(lambda: session.snapshot, session.ended, on_key)
+        screen.run(newest, session.ended, on_key)
 
 
-def _do(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
+def _do(arguments: argparse.Namespace, given: Mapping[str, Any], closing: threading.Event) -> None:
     """Do what the arguments ask for."""
+    from live.outputs.lines import write_line
+
     if arguments.list_devices:
         _list_devices()
     elif arguments.save_defaults:
-        print(save_defaults(given, afresh=arguments.no_defaults))
+        write_line(sys.stdout, save_defaults(given, afresh=arguments.no_defaults))
     elif arguments.show_defaults:
-        print(show_defaults())
+        write_line(sys.stdout, show_defaults())
     elif arguments.report is not None:
         from live.outputs.report import write_report
 
         report = write_report(arguments.report, arguments.output)
         if report.complaint is not None:
             say("genre-live", report.complaint)
-        print(f"Wrote {report.path}.")
+        write_line(sys.stdout, f"Wrote {report.path}.")
     elif arguments.output is not None:
         raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:
-        _listen(arguments)
+        _listen(arguments, closing)
 
 
 def _let_go_of_stdout() -> None:
@@ -260,8 +300,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )  # names of files need not fit the terminal's encoding
     try:
         arguments, given = read_arguments(words)
-        with _ending_signals(), quiet_libraries(enabled=not debug):
-            _do(arguments, given)
+        with _ending_signals() as closing, quiet_libraries(enabled=not debug):
+            _do(arguments, given, closing)
     except (KeyboardInterrupt, _Stop):
         return 0
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed

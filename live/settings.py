@@ -198,4 +198,6 @@ def read_arguments(words: Sequence[str]) -> tuple[argparse.Namespace, Options]:
         if "file" in given:  # what is saved for microphones does not concern files
             saved = {name: value for name, value in saved.items() if name not in MICROPHONE_OPTIONS}
         options |= saved
+    if (options | given).get("on_change") is None:  # nor does a saved cooldown, where no command is to run
+        options["cooldown"] = None
     return argparse.Namespace(**options | given), given

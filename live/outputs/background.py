@@ -72,7 +72,8 @@ class BackgroundSink(ABC):
         if self._thread.is_alive():
             self._thread.join(CLOSE_WITHIN_S)
         if self.dropped:
-            self._report(f"{self._name} missed {self.dropped} messages.")
+            messages = "message" if self.dropped == 1 else "messages"
+            self._report(f"{self._name} missed {self.dropped} {messages}.")
 
     @abstractmethod
     def deliver(self, item: Event | str) -> None:

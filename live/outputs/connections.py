@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from live.errors import InputError, one_line
+from live.errors import InputError, say
 
 if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.outputs.background import BackgroundSink
@@ -37,9 +36,7 @@ class Notices:
     def show(self) -> None:
         """Write what was kept."""
         while self._kept:
-            sentence = self._kept.pop(0)
-            if sys.stderr is not None:
-                print(f"genre-live: {one_line(sentence)}", file=sys.stderr)
+            say("genre-live", self._kept.pop(0))
 
 
 class Connections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -32,8 +33,8 @@ SOURCE_STATUS = {
 
 
 def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds, with hours where there are any."""
-    minutes, rest = divmod(int(seconds), 60)
+    """Write a time as minutes and seconds, with hours where there are any: ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(int(max(0.0, seconds)) if math.isfinite(seconds) else 0, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

@@ -199,7 +199,7 @@ class Mqtt(BackgroundSink):
     """Publishes the session on an MQTT broker; connects, and connects again, by itself.
 
     While there is no connection nothing is kept but what the topics should say; that is published as
-    soon as there is one, and what was passed over counts as dropped.
+    soon as there is one. What something newer took the place of, or the end, counts as dropped.
 
     Parameters
     ----------
@@ -220,6 +220,7 @@ class Mqtt(BackgroundSink):
         library = need("paho.mqtt.client", extra="mqtt", purpose="--mqtt")
         self._success = library.MQTT_ERR_SUCCESS
         self._publications = Publications()
+        self._unsaid: dict[str, str] = {}  # topics and what they should say, not published yet
         client = self._client = library.Client(library.CallbackAPIVersion.VERSION2)
         client.on_connect = self._note_connection
         client.on_connect_fail = self._note_failure
@@ -256,12 +257,14 @@ class Mqtt(BackgroundSink):
         if isinstance(item, str):
             for topic, message in discovery_messages(self._broker).items():
                 self._publish(topic, json.dumps(message))
-            changed = {"status": "online", **self._publications.said}
+            self._unsaid = {"status": "online", **self._publications.said}
         else:
             changed = self._publications(item)
-        for topic, text in changed.items():
-            if self._publish(f"{self._broker.prefix}/{topic}", text) is None:
-                self.dropped += 1
+            self.dropped += len(self._unsaid.keys() & changed.keys())
+            self._unsaid |= changed
+        for topic, text in list(self._unsaid.items()):
+            if self._publish(f"{self._broker.prefix}/{topic}", text) is not None:
+                del self._unsaid[topic]
 
     def _publish(self, topic: str, text: str) -> Any:
         """Hand a message to the client; None when there is no connection or no room."""
@@ -272,6 +275,7 @@ class Mqtt(BackgroundSink):
 
     def finish(self) -> None:
         """Say that nobody listens any more, and disconnect."""
+        self.dropped += len(self._unsaid)
         last = self._publish(f"{self._broker.prefix}/status", "offline")
         if last is not None:
             last.wait_for_publish(LAST_WORD_WITHIN_S)

@@ -39,6 +39,16 @@ class ServiceManager:
             case SummaryEvent():
                 self.notify("STOPPING=1")
 
+    def waiting(self, for_what: str) -> None:
+        """Tell that the program is well and waits for something, in the words ``for_what``.
+
+        That is ready enough: a manager that waits for more would give up, or hold up the start of the
+        machine for a microphone.
+        """
+        self.notify("READY=1")
+        self._say(for_what)
+        self.alive()
+
     def alive(self) -> None:
         """Tell the watchdog that the program is well."""
         self.notify("WATCHDOG=1")

@@ -7,6 +7,7 @@ import csv
 import errno
 import io
 import os
+import stat
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,7 +36,8 @@ class AppendedFile:
     """A file that whole texts are appended to, each on its way to the disk when written.
 
     Before each text the path is looked at: when the file was moved away, deleted or replaced, as log
-    rotation does, the next text begins a new file there.
+    rotation does, the next text begins a new file there. A file whose last line is torn, as a power cut
+    leaves it, goes on with a line of its own.
 
     Parameters
     ----------
@@ -61,7 +63,10 @@ class AppendedFile:
 
     def _open(self) -> int:
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self._wants_header = os.fstat(file).st_size == 0
+        if os.fstat(file).st_size == 0:
+            self._first = self._header
+        else:
+            self._first = "\n" if _is_torn(self._path) else ""
         return file
 
     def write(self, text: str) -> None:
@@ -75,11 +80,11 @@ class AppendedFile:
         try:
             self._follow_rotation()
             before = os.fstat(self._file).st_size
-            content = (self._header + text if self._wants_header else text).encode()
+            content = (self._first + text).encode()
             if os.write(self._file, content) < len(content):
                 os.ftruncate(self._file, before)  # the log is whole lines
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._wants_header = False
+            self._first = ""
             self._bring_to_the_disk()
         except OSError as error:
             raise RunningError(
@@ -119,6 +124,18 @@ class AppendedFile:
             os.fsync(self._file)
         with contextlib.suppress(OSError):
             os.close(self._file)
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether a file's last line has no end."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe holds nothing to go on from
+            return False
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # it may be written and not read
+        return False
 
 
 class JsonLog:

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from live.outputs.lines import clock
 from live.palette import DARK, Theme, ink
 from live.screen import timeline
 from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
@@ -271,9 +272,9 @@ class _Painter:
 
     def header(self) -> _Row:
         snapshot, theme = self.snapshot, self.theme
-        time = timeline.clock(snapshot.time_s)
+        time = clock(snapshot.time_s)
         if snapshot.length_s is not None:
-            time += f" of {timeline.clock(snapshot.length_s)}"
+            time += f" of {clock(snapshot.length_s)}"
         sign, word, color = self.condition()
         row = self.begin()
         self.add(row, f"{sign} {word}", self.style(color, bold=True))
@@ -402,7 +403,7 @@ class _Painter:
             if (stretch.state, stretch.genre) != (verdict.state, verdict.genre):
                 break
             since = stretch.start_s
-        return "" if since is None else timeline.clock(since)
+        return "" if since is None else clock(since)
 
     def since_detail(self) -> tuple[tuple[str, str, bool], ...]:
         since = self.since()

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
-# A control sequence, a command to or answer from the terminal, a function key, or Alt with a key.
+# A control sequence; a command to or answer from the terminal, which a new sequence breaks off; a function
+# key; or Alt with a key, which may be the sign that any of these begins with.
 _ESCAPE_SEQUENCE = re.compile(
-    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)|O.|[^\[\]P_^O]|$)", re.DOTALL
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b[^\\]))"
+    rb"|O.|[^\[\]P_^O]|[\[\]P_^O]?\Z)",
+    re.DOTALL,
 )
 # One that goes on in the next piece, or a character whose last bytes are still to come.
-_BEGUN = re.compile(rb"\x1b[\[\]P_^O][^\x07]*$|[\xc2-\xf4][\x80-\xbf]{0,2}$", re.DOTALL)
+_BEGUN = re.compile(rb"\x1b(?:\[[ -?]+|[\]P_^][^\x07\x1b]+\x1b?)\Z|[\xc2-\xf4][\x80-\xbf]{0,2}\Z", re.DOTALL)
+_LONGEST_BEGUN = 100  # bytes; terminals answer in fewer, and whoever types must not be swallowed for long
 _READ_SIZE = 1024
 
 
@@ -129,10 +133,11 @@ class KeyDecoder:
 
     def feed(self, sent: bytes) -> list[str]:
         """Give the printable characters; escape sequences (arrow keys, answers) are left out."""
-        text = _ESCAPE_SEQUENCE.sub(b"", self._rest + sent)
+        text = self._rest + sent
         begun = _BEGUN.search(text)
-        self._rest = text[begun.start() :] if begun else b""
-        complete = text[: begun.start()] if begun else text
+        end = begun.start() if begun else len(text)
+        self._rest = text[end:] if len(text) - end <= _LONGEST_BEGUN else b""
+        complete = _ESCAPE_SEQUENCE.sub(b"", text[:end])
         return [key for key in complete.decode("utf-8", "ignore") if key.isprintable()]
 
 

@@ -18,10 +18,11 @@ from typing import Self
 from rich.console import Console
 from rich.control import Control
 
+from live.analyser import FLOOR_DBFS
 from live.palette import DARK, Theme
 from live.screen.frame import Extras, Line, render
 from live.screen.keys import KeyReader
-from live.screen.motion import FLOOR_DBFS, Motion
+from live.screen.motion import Motion
 from live.screen.picture import save_picture
 from live.screen.terminal import theme_for
 from live.screen.timeline import Memory
@@ -72,7 +73,7 @@ class Screen:
         self._memory = Memory()
         self._lines: list[Line] = []
         self._size = (0, 0)
-        self._snapshot: Snapshot | None = None
+        self._shown: tuple[Snapshot, Extras] | None = None
         self._message = ""
         self._message_until_s = 0.0
         self._last_change_s = 0.0
@@ -160,9 +161,9 @@ class Screen:
         now_s = self._clock()
         message = self._message if now_s < self._message_until_s else ""
         extras = Extras(keys=self._known_keys if keys else (), paused=self.paused, message=message)
-        self._snapshot = snapshot
         # While paused nothing is measured.
         shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
+        self._shown = shown, replace(extras, keys=(), message="")
         console = self.console
         width, height = self._terminal_size()
         frame = render(
@@ -203,11 +204,14 @@ class Screen:
         return (width, height) if width > 0 and height > 0 else self.console.size
 
     def save_picture(self, path: str | Path) -> Path:
-        """Save what is on the screen as SVG."""
-        if self._snapshot is None:
+        """Save what is on the screen as SVG, without hints and messages."""
+        if self._shown is None:
             raise ValueError("Nothing has been drawn yet.")
+        snapshot, extras = self._shown
         width, height = self._size
-        return save_picture(self._snapshot, path, width=width, height=height, theme=self.theme or DARK)
+        return save_picture(
+            snapshot, path, width=width, height=height, theme=self.theme or DARK, extras=extras
+        )
 
     def _ask_for_stop(self) -> None:
         self._stop_asked = True

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from live.analyser import FLOOR_DBFS
 from live.snapshot import Snapshot
-
-FLOOR_DBFS = -120.0
 
 _BAR_TIME_CONSTANT_S = 0.25
 _BAR_SNAP = 0.002

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from live.outputs.lines import clock
 from live.snapshot import Heard, Stretch
 
 _SPANS_S = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 604800)
@@ -70,14 +71,6 @@ def span_words(span_s: float) -> str:
     if span_s >= 3600 and span_s % 3600 == 0:
         return f"{span_s / 3600:.0f} h"
     return f"{span_s / 60:.0f} min" if span_s % 60 == 0 else f"{span_s:.0f} s"
-
-
-def clock(time_s: float) -> str:
-    """Give a time as ``m:ss`` or ``h:mm:ss``."""
-    seconds = int(max(0.0, time_s)) if math.isfinite(time_s) else 0
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:

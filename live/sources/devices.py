@@ -13,6 +13,10 @@ from typing import Any
 from live.errors import InputError
 
 
+class MissingDeviceError(InputError):
+    """A device that is not there now; it may come, as no other fault mends itself."""
+
+
 @dataclass(frozen=True)
 class InputDevice:
     """A device that sound can be captured from.
@@ -115,12 +119,14 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
 
     Raises
     ------
+    MissingDeviceError
+        When no device fits.
     InputError
-        When no device fits, or more than one.
+        When more than one fits, or nothing can.
     """
     devices = input_devices(refresh=refresh)
     if not devices:
-        raise InputError("There is no microphone: plug one in, or listen to a file with --file PATH.")
+        raise MissingDeviceError("There is no microphone: plug one in, or listen to a file with --file PATH.")
     if selector is None:
         for device in devices:
             if device.is_default:
@@ -130,14 +136,16 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
         for device in devices:
             if device.index == int(selector):
                 return device
-        raise InputError(f"No input device has the number {selector}: see genre-live --list-devices.")
+        raise MissingDeviceError(f"No input device has the number {selector}: see genre-live --list-devices.")
     wanted = selector.strip().casefold()
     if not wanted:
         raise InputError("--device is empty: give a number or part of a name, see genre-live --list-devices.")
     exact = [device for device in devices if device.name.casefold() == wanted]
     fitting = exact or [device for device in devices if wanted in device.name.casefold()]
     if not fitting:
-        raise InputError(f"No input device has {selector!r} in its name: see genre-live --list-devices.")
+        raise MissingDeviceError(
+            f"No input device has {selector!r} in its name: see genre-live --list-devices."
+        )
     if len(fitting) > 1:
         names = ", ".join(f"{device.index} {device.name!r}" for device in fitting)
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,13 @@ from live.errors import GenreLiveError, InputError, RunningError
 from live.events import GapReason, SourceKind
 from live.ring_buffer import RingBuffer
 from live.sources.capture_clock import CaptureClock
-from live.sources.devices import InputDevice, find_device, input_devices, port_audio
+from live.sources.devices import (
+    InputDevice,
+    MissingDeviceError,
+    find_device,
+    input_devices,
+    port_audio,
+)
 
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
 BLOCK_WITHIN_S = 1.5  # a stream that is silent for longer is lost
@@ -45,7 +52,10 @@ class Microphone:
     give_up_s : float, optional
         Fail after the device was lost for this long; without, wait for ever.
     wait : bool
-        Wait for a device that is missing at the start.
+        Wait for a device that is missing at the start; what else is wrong with it fails at once.
+    on_wait : callable, optional
+        Takes a sentence that says what is waited for; called each time that it is not there, at least
+        every ten seconds.
 
     Raises
     ------
@@ -68,6 +78,7 @@ class Microphone:
         gain_db: float = 0.0,
         give_up_s: float | None = None,
         wait: bool = False,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self._selector = device
         self._channel = channel
@@ -82,20 +93,23 @@ class Microphone:
         self._suspicion: GapReason = "stall"
         self._stream: Any = None
         self._thread: threading.Thread | None = None
-        self._device = self._wait_for_device() if wait else find_device(device)
+        self._device = self._wait_for_device(on_wait) if wait else find_device(device)
         self.name = self._device.name
         self._open_any_way()
         self._clock = CaptureClock(self.sample_rate)
 
-    def _wait_for_device(self) -> InputDevice:
+    def _wait_for_device(self, on_wait: Callable[[str], None] | None) -> InputDevice:
+        which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
         began = time.monotonic()
         retry_s = SHORTEST_RETRY_S
         while True:
             try:
                 return find_device(self._selector, refresh=True)
-            except InputError as error:
+            except MissingDeviceError as error:
                 if self._give_up_s is not None and time.monotonic() - began > self._give_up_s:
                     raise RunningError(str(error)) from None
+                if on_wait is not None:
+                    on_wait(f"Waiting for {which}, which is not there yet.")
             with self._woken:
                 self._woken.wait(retry_s)
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)

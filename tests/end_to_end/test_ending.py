@@ -13,8 +13,10 @@ from typing import IO
 
 import pytest
 
-from tests.end_to_end.commands import Outcome, command
+from live.outputs.connections import Connections
+from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
+from tests.live.fake_sounddevice import Device, FakeSoundDevice
 from tests.sounds import ffmpeg, tune, write_tune
 
 TIMEOUT_S = 60.0
@@ -87,6 +89,35 @@ def test_the_same_signal_twice_at_once_as_timeout_sends_it_ends_it_with_a_summar
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         rest(process, lines).session()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """The handlers of signals as they were, after a command that one has ended."""
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+@needs_signals
+@pytest.mark.usefixtures("signals")
+def test_a_signal_while_it_closes_leaves_nothing_open(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, closed = write_tune(tmp_path / "tune.wav", 4), []
+    close = Connections.close
+
+    def interrupted(connections: Connections) -> None:
+        signal.raise_signal(signal.SIGINT)
+        close(connections)
+        closed.append(connections)
+
+    monkeypatch.setattr(Connections, "close", interrupted)
+    outcome = in_this_process(capfd, "--model", bundle, "--file", path, "--speed", "max", "--json")
+    outcome.session()
+    assert outcome.error == ""
+    assert len(closed) == 1
 
 
 @needs_signals
@@ -177,6 +208,23 @@ def test_an_output_that_is_full_is_an_error_while_running(
     outcome = shell('"$@" >/dev/full', bundle, "--file", path, "--speed", "max", *arguments)
     assert outcome.status == 1
     assert "cannot be written" in outcome.sentence()
+
+
+@needs_full_device
+@pytest.mark.parametrize(
+    "words", [["--show-defaults"], ["--hop", "1", "--save-defaults"], ["--list-devices"]]
+)
+def test_an_answer_that_cannot_be_written_is_one_sentence(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GENRE_LIVE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice([Device("Mic")]))
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        outcome = in_this_process(capfd, *words)
+        monkeypatch.undo()
+    assert outcome.status == 1
+    assert "The output cannot be written" in outcome.sentence()
 
 
 @needs_full_device

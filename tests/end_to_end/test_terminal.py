@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,11 +31,11 @@ SHOWS_CURSOR = b"\x1b[?25h"
 class Terminal:
     """A terminal of 80 by 24 with genre-live in it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **variables: str) -> None:
         self.end, inner = os.openpty()
         termios.tcsetwinsize(self.end, (24, 80))
         self.settings = termios.tcgetattr(inner)
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **variables}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "live.cli", *arguments],
             stdin=inner,
@@ -62,6 +63,14 @@ class Terminal:
         while words not in self.seen:
             ready, _, _ = select.select([self.end], [], [], PATIENCE_S)
             assert ready, f"{words!r} was not drawn; the last was {self.seen[-500:]!r}"
+            self.seen += os.read(self.end, 65_536)
+
+    def drain(self, other: socket.socket) -> None:
+        """Read what is drawn until ``other`` has something to say."""
+        while other.fileno() not in (
+            ready := select.select([self.end, other.fileno()], [], [], PATIENCE_S)[0]
+        ):
+            assert ready, "nothing is drawn"
             self.seen += os.read(self.end, 65_536)
 
     def press(self, key: bytes) -> None:
@@ -141,3 +150,18 @@ def test_with_debug_there_is_no_screen_for_other_words_to_run_across(song: Path)
     assert b"these are other words" in terminal.seen
     assert b"Listened for 1:00" in terminal.seen
     assert LEAVES_SECOND_PAGE not in terminal.seen
+
+
+def test_the_watchdog_is_fed_while_a_screen_is_drawn(song: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        variables = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        with Terminal("--file", str(song), **variables) as terminal:
+            told: list[bytes] = []
+            while told.count(b"WATCHDOG=1") < 2:
+                terminal.drain(manager)
+                told.append(manager.recv(4_096))
+                assert b"STOPPING=1" not in told
+            terminal.press(b"q")
+            assert terminal.read_to_its_end() == 0
+    assert told[0] == b"READY=1"

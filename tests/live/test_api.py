@@ -134,8 +134,37 @@ def test_arguments_that_make_no_sense_are_refused(options: dict[str, float]) -> 
         next(iter(live.listen(**options)))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="sample_rate"):
         live.Session(0)
-    with pytest.raises(ValueError, match="lost_s"):
-        live.Session(RATE).gap(-1)
+    for lost_s in (-1, float("nan"), float("inf"), 1e300):
+        with pytest.raises(ValueError, match="lost_s"):
+            live.Session(RATE).gap(lost_s)
+
+
+@pytest.mark.parametrize("duration_s", [float("nan"), float("inf"), -1, 0])
+def test_a_length_that_makes_no_sense_is_refused_before_anything_is_opened(
+    duration_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = microphone(monkeypatch, ScriptedSource())
+    with pytest.raises(ValueError, match="duration_s must be from"):
+        live.classify_file("missing.wav", duration_s=duration_s)
+    with pytest.raises(ValueError, match="duration_s must be from"):
+        next(iter(live.listen(duration_s=duration_s)))
+    with pytest.raises(ValueError, match="gain_db must be from -60 to 60"):
+        next(iter(live.listen(gain_db=float("nan"))))
+    assert asked == []
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])  # resampled or not
+def test_a_stream_that_is_finished_hears_nothing_more_until_it_begins_anew(rate: int) -> None:
+    sound = noise(3.0, sample_rate=rate)
+    session = live.Session(rate)
+    first = feed_all(session, sound, len(sound))
+    assert session.finish() == []
+    with pytest.raises(ValueError, match="finished"):
+        session.feed(sound)
+    with pytest.raises(ValueError, match="finished"):
+        session.gap(1.0)
+    session.reset()
+    assert told(feed_all(session, sound, len(sound))) == told(first)
 
 
 def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:

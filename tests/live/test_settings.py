@@ -66,6 +66,17 @@ def test_what_is_saved_for_microphones_leaves_files_alone() -> None:
     assert (arguments.give_up, arguments.hop) == (None, 0.2)
 
 
+@pytest.mark.parametrize("turned_off", [[], ["--no-on-change"], ["--file", "song.wav", "--no-on-change"]])
+def test_a_saved_cooldown_is_for_commands_alone(turned_off: list[str]) -> None:
+    if turned_off:
+        save("--on-change", "true", "--cooldown", "30")
+    else:
+        save("--cooldown", "30")
+    assert read_arguments(turned_off)[0].cooldown is None
+    assert read_arguments(["--on-change", "false"])[0].cooldown == 30.0
+    assert read_arguments([*turned_off, "--cooldown", "5"])[0].cooldown == 5.0, "typed, it is complained of"
+
+
 def test_paths_are_saved_whole(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("model").mkdir()

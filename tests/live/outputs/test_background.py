@@ -48,6 +48,15 @@ def test_the_newest_events_wait_for_a_slow_receiver_and_the_rest_is_counted() ->
     assert complaints == ["The receiver missed 10 messages."]
 
 
+def test_one_message_is_no_plural() -> None:
+    complaints: list[str] = []
+    sink = Broken("The receiver", complaints.append)
+    sink.start()
+    sink(window(3.0, "rock"))
+    sink.close()
+    assert complaints[-1] == "The receiver missed 1 message."
+
+
 def test_closing_waits_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("live.outputs.background.CLOSE_WITHIN_S", 0.01)
     sink = Slow([])

@@ -168,6 +168,29 @@ def test_it_comes_back_with_the_broker_and_says_what_is_so_by_then(tmp_path: Pat
     assert complaints[-1].endswith(f"missed {sink.dropped} messages.")
 
 
+def test_what_is_said_once_there_is_a_connection_was_not_missed(
+    broker: Broker, subscriber: Subscriber
+) -> None:
+    complaints: list[str] = []
+    sink = Mqtt(f"mqtt://127.0.0.1:{broker.port}", complaints.append)
+    sink.deliver(start())  # before there can be a connection
+    sink.start()
+    subscriber.until(lambda topics: topics.get("genre_live/source") == "listening")
+    sink.close()
+    assert complaints == []
+
+
+def test_what_never_found_a_connection_was_missed() -> None:
+    pytest.importorskip("paho.mqtt.client")
+    sink = Mqtt("mqtt://127.0.0.1:9", print)
+    for event in (start(), window(3.0, "rock"), window(3.5, "metal")):
+        sink.deliver(event)
+    assert sink.dropped == len(["verdict", "genre", "distribution"]), "metal took the place of rock"
+    left = ["source", "verdict", "state", "genre", "confidence", "level", "distribution"]
+    sink.finish()
+    assert sink.dropped == 3 + len(left)
+
+
 CRASHER = """\
 import sys, threading
 from live.outputs.mqtt import Mqtt

@@ -61,6 +61,14 @@ def test_a_session_is_told_from_ready_to_stopping(manager: socket.socket) -> Non
     ]
 
 
+def test_a_program_that_waits_is_ready_and_well(manager: socket.socket) -> None:
+    service = ServiceManager()
+    for _ in range(2):
+        service.waiting("Waiting for a microphone.")
+    waiting = ["READY=1", "STATUS=Waiting for a microphone.", "WATCHDOG=1", "READY=1", "WATCHDOG=1"]
+    assert told(manager) == waiting
+
+
 def test_a_manager_that_went_away_is_no_trouble(manager: socket.socket, tmp_path: Path) -> None:
     service = ServiceManager()
     (tmp_path / "notify").unlink()

@@ -115,6 +115,30 @@ def test_it_goes_on_after_rotation(tmp_path: Path, name: str, replaced: bool) ->
         assert lines(path)[0] == lines(moved)[0]
 
 
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_a_torn_last_line_costs_the_next_one_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+
+    def one_session() -> None:
+        log = open_log(path, LABELS)
+        log(window(3.0, "rock"))
+        log(window(3.5, "rock"))
+        log.close()
+
+    one_session()
+    whole = lines(path)
+    torn = path.read_bytes()[:-20]
+    path.write_bytes(torn)
+    one_session()
+    one_session()
+    assert path.read_bytes().startswith(torn + b"\n")
+    header = 1 if name.endswith("csv") else 0
+    assert len(lines(path)) == header + 3 * 2
+    assert [len(line.split(",")) for line in lines(path)[header + 2 :]] == [
+        len(line.split(",")) for line in [*whole[header:], *whole[header:]]
+    ]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file's folder be deleted.")
 def test_a_folder_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "folder"

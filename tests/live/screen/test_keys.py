@@ -35,10 +35,27 @@ def decoded(*pieces: bytes) -> str:
         ((b"\x1b]11;rgb:ffff/ffff/ffff\x07s\x1b[?62;22c",), "s"),
         (("é".encode()[:1], "é".encode()[1:] + b"q"), "éq"),
         ((b"\xffq\x80",), "q"),
+        ((b"\x1b]", b"q", b" ", b"r"), "q r"),  # Alt with ], and so on
+        ((b"\x1bP", b"q"), "q"),
+        ((b"\x1b_", b"q"), "q"),
+        ((b"\x1b^", b"q"), "q"),
+        ((b"\x1b[", b"q"), "q"),
+        ((b"\x1bO", b"q"), "q"),
+        ((b"\x1b]11;rgb:ffff\x1b", b"\\q"), "q"),
+        ((b"\x1b]r\x1b[Aq",), "q"),
+        ((b"\x1b]r", b"r\x1b[A", b"q"), "q"),
     ],
 )
 def test_decoder_finds_keys_and_leaves_sequences_out(pieces: tuple[bytes, ...], keys: str) -> None:
     assert decoded(*pieces) == keys
+
+
+def test_what_never_ends_is_not_held_for_ever() -> None:
+    decoder = KeyDecoder()
+    pieces = [b"\x1b]q", *[b"q"] * 1_000]
+    assert "q" in "".join(key for piece in pieces for key in decoder.feed(piece))
+    assert decoder.feed(b"\x1bP" + b"0" * 100_000) == []
+    assert decoder.feed(b" ") == [" "]
 
 
 def ignore(key: str) -> None:

@@ -873,6 +873,17 @@ def test_the_screen_saves_what_it_shows(tmp_path: Path) -> None:
         assert LIGHT.background in screen.save_picture(tmp_path / "picture.svg").read_text(encoding="utf-8")
 
 
+def test_a_picture_of_a_screen_that_is_paused_says_so(tmp_path: Path) -> None:
+    with Screen(console_of(80, 24), theme=DARK) as screen:
+        screen.paused = True
+        screen.show_message("Saved")
+        screen.draw(SONG, keys=True)
+        picture = screen.save_picture(tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert "paused" in picture
+    assert "listening" not in picture
+    assert "Saved" not in picture
+
+
 @pytest.mark.parametrize(
     ("answer", "theme"),
     [

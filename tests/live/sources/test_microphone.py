@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+import live.sources.devices
 import live.sources.microphone
 from live.errors import InputError, RunningError
 from live.front_end import Samples
@@ -313,6 +314,49 @@ def test_a_missing_device_is_waited_for_when_asked(audio: FakeSoundDevice) -> No
     audio.on_refresh = refreshed
     assert Microphone("Mic", wait=True).name == "Mic"
     assert tries == 4
+
+
+@pytest.mark.parametrize(
+    ("device", "which"),
+    [(None, "a microphone"), ("Mic", "the microphone 'Mic'"), ("7", "the microphone '7'")],
+)
+def test_what_is_waited_for_is_told_each_time_it_is_not_there(
+    device: str | None, which: str, audio: FakeSoundDevice
+) -> None:
+    audio.devices = []
+    told: list[str] = []
+
+    def refreshed() -> None:
+        if len(told) == 3:
+            audio.devices = [*[Device("Another")] * 7, Device("Mic")]
+
+    audio.on_refresh = refreshed
+    Microphone(device, wait=True, on_wait=told.append)
+    assert told == [f"Waiting for {which}, which is not there yet."] * 3
+
+
+@pytest.mark.parametrize(("device", "reason"), [("usb", "fits several"), (" ", "is empty")])
+def test_a_device_that_can_never_be_meant_is_not_waited_for(
+    device: str, reason: str, audio: FakeSoundDevice
+) -> None:
+    audio.devices = [Device("USB A"), Device("USB B")]
+
+    def refreshed() -> None:
+        audio.now_s += 10.0
+
+    audio.on_refresh = refreshed
+    with pytest.raises(InputError, match=reason):
+        Microphone(device, wait=True, give_up_s=25.0)
+
+
+def test_a_missing_library_is_not_waited_for(audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        audio.now_s += 10.0
+        raise InputError("Microphones need the PortAudio library, which is not installed.")
+
+    monkeypatch.setattr(live.sources.devices, "port_audio", missing)
+    with pytest.raises(InputError, match="PortAudio"):
+        Microphone(wait=True, give_up_s=25.0)
 
 
 def test_waiting_may_be_given_up(audio: FakeSoundDevice) -> None:
