@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imp
 
 
 WORKER_DEAD_AFTER_S = 5.0
+LONGEST_WAIT_S = 2.0
 SAME_REQUEST_S = 0.3  # timeout(1) sends its signal to the process and then to its group: not yet impatience
 
 
@@ -181,7 +182,9 @@ def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
 
 def _wait(session: Session, service: ServiceManager) -> None:
     """Wait for the session's end; meanwhile tell a service manager's watchdog that all is well."""
-    while not session.ended.wait(service.interval_s):
+    # Not for ever: a signal that comes just before Python begins to wait is heeded only when it has waited.
+    interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
+    while not session.ended.wait(interval_s):
         _feed_watchdog(session, service)
 
 

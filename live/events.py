@@ -67,6 +67,11 @@ class StartEvent:
     window_s: float
     hop_s: float
 
+    @property
+    def reach_s(self) -> float:
+        """How far back of its end a verdict holds: to the verdict before, but not beyond what was heard."""
+        return max(self.window_s, self.hop_s) + 0.05  # times are rounded
+
     def to_dict(self) -> dict[str, Any]:
         """Give the event's JSON object."""
         source = {"kind": self.source_kind, "name": self.source_name, "sample_rate": self.sample_rate}

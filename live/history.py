@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 
-from live.events import Event, GapEvent, SummaryEvent, WindowEvent
+from live.events import Event, GapEvent, StartEvent, SummaryEvent, WindowEvent
 from live.snapshot import Heard, Stretch
 
 LONGEST_TIMELINE = 5_000  # stretches; weeks of listening must not fill the memory
@@ -18,16 +19,20 @@ class History:
         self._stretches: deque[Stretch] = deque(maxlen=LONGEST_TIMELINE)
         self._verdicts: Counter[str] = Counter()
         self._compute_ms: deque[float] = deque(maxlen=COMPUTE_TIMES_KEPT)
+        self._reach_s = math.inf
         self.windows = 0
         self.lost_s = 0.0
 
     def add(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, WindowEvent):
+        if isinstance(event, StartEvent):
+            self._reach_s = event.reach_s
+        elif isinstance(event, WindowEvent):
             self.windows += 1
             self._compute_ms.append(event.compute_ms)
             if event.vote.genre is not None:
                 self._verdicts[event.vote.genre] += 1
+            self._extend(event.time_s - self._reach_s, "waiting", None)  # a pause: nobody heard it
             self._extend(event.time_s, event.vote.state, event.vote.genre)
         elif isinstance(event, GapEvent):
             self.lost_s += event.lost_s

@@ -168,7 +168,7 @@ class Session:
                 if self._last_frame is not None:
                     samples = samples[: self._last_frame - item.position]
                 position = item.position + len(samples)
-                if self._going.is_set():
+                if self._going.is_set() or not self._source.is_live:  # what a file gave before it waited
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
@@ -180,7 +180,7 @@ class Session:
                 self._zero_frames = 0
                 self._emit(SourceEvent(self._analyser.time_s, item.status))
             self.snapshot = self._take_snapshot()
-        self._end_stream()
+        self._end_stream(position)
 
     def _hear(self, samples: Samples) -> None:
         if self._condition == "opening":
@@ -213,11 +213,12 @@ class Session:
             self._condition = "muted"
             self._emit(SourceEvent(self._analyser.time_s, "muted"))
 
-    def _end_stream(self) -> None:
+    def _end_stream(self, position: int) -> None:
         for window in self._analyser.finish():
             self._emit(window)
         heard_s = self._analyser.time_s
-        cut_off = self._stopped or self._last_frame is not None or self._source.failure is not None
+        has_reached_the_end = self._last_frame is not None and position >= self._last_frame
+        cut_off = self._stopped or has_reached_the_end or self._source.failure is not None
         if self._source.kind == "file" and heard_s < SHORTEST_FILE_S and not cut_off:
             raise InputError(too_short(self._source.name, heard_s))
 

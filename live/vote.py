@@ -142,14 +142,15 @@ class Vote:
         self._recent = _Memory(len(self.labels), recent * self.smooth_s)
         self._lasting = _Memory(len(self.labels), lasting * self.smooth_s)
         self._shares: list[float] | None = None  # the distribution, until something is heard
-        self._silent_s = 0.0
+        self._silent_s = self._lost_s = 0.0
         self._state: VoteState = "waiting"
         self._genre: int | None = None
 
     def gap(self, lost_s: float) -> None:
         """Let the evidence fade across lost sound; what was said before a long gap no longer holds."""
         self._fade(lost_s)
-        if lost_s >= self.smooth_s:
+        self._lost_s += lost_s  # it may come in pieces
+        if self._lost_s >= self.smooth_s:
             self._lasting.become(self._recent)
             self._state, self._genre = "waiting", None
 
@@ -212,6 +213,7 @@ class Vote:
         if self._state == "silence":
             threshold += 3.0
         self._fade(elapsed_s)
+        self._lost_s = 0.0
         if level_dbfs < threshold:
             self._silent_s += elapsed_s
         else:

@@ -134,6 +134,8 @@ class Recording:
             self._labels.update(dict.fromkeys(window.vote.distribution))
         if window.vote.genre is not None:
             self.share[window.vote.genre] += 1
+        if self.start is not None:  # what lies further back was a pause: nobody heard it
+            self._pass(max(self.end_s, window.time_s - self.start.reach_s), ("waiting", None))
         self._pass(window.time_s, (window.vote.state, window.vote.genre))
         self._bin(window.time_s).hear(window.vote.distribution)
 

@@ -62,6 +62,7 @@ class AudioFile:
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
         self._stopped = threading.Event()
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._speakers: Speakers | None = None
         if play:
@@ -77,15 +78,23 @@ class AudioFile:
         RunningError
             When the speakers opened but do not start.
         """
-        if self._speakers is not None:
-            self._speakers.start()
-        self._thread = threading.Thread(target=self._push, args=(ring,), name="audio file", daemon=True)
-        self._thread.start()
+        with self._starting:
+            if self._stopped.is_set():
+                ring.close()
+                return
+            if self._speakers is not None:
+                self._speakers.start()
+            thread = threading.Thread(target=self._push, args=(ring,), name="audio file", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """Push no more and close the file."""
         was_stopped = self._stopped.is_set()
         self._stopped.set()
+        if not self._starting.acquire(timeout=CLOSE_WITHIN_S):  # what is being started must not be closed
+            return
+        self._starting.release()
         speakers = self._speakers  # the other thread may give them up meanwhile
         if speakers is not None:
             speakers.abort()

@@ -86,6 +86,7 @@ class Microphone:
         self._give_up_s = give_up_s
         self.failure: GenreLiveError | None = None
         self._woken = threading.Condition()
+        self._starting = threading.Lock()
         self._stopping = False
         self._finished = False
         self._delivered_s: float | None = None  # when the latest block came
@@ -162,23 +163,31 @@ class Microphone:
         """
         self._ring = ring
         self._started_s = time.monotonic()
-        if self._stopping:
-            ring.close()
-            return
-        try:
-            self._stream.start()
-        except port_audio().PortAudioError as error:
-            raise RunningError(f"{self.name} does not start ({error}): choose another --device.") from None
-        self._thread = threading.Thread(target=self._watch, name="microphone watch", daemon=True)
-        self._thread.start()
+        with self._starting:
+            if self._stopping:
+                ring.close()
+                return
+            try:
+                self._stream.start()
+            except port_audio().PortAudioError as error:
+                raise RunningError(
+                    f"{self.name} does not start ({error}): choose another --device."
+                ) from None
+            thread = threading.Thread(target=self._watch, name="microphone watch", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """Capture no more and let go of the device."""
         with self._woken:
             self._stopping = True
             self._woken.notify_all()
+        # PortAudio crashes on a stream that is closed while it starts.
+        if not self._starting.acquire(timeout=CLOSE_WITHIN_S):
+            return  # a driver may hang; the process ends all the same
+        self._starting.release()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(CLOSE_WITHIN_S)  # a driver may hang; the process ends all the same
+            self._thread.join(CLOSE_WITHIN_S)  # so may it here
         else:
             self._close()
 

@@ -43,6 +43,16 @@ def test_a_gap_is_a_stretch_of_its_own_length() -> None:
     assert subject.lost_s == 5.0
 
 
+def test_a_pause_is_no_part_of_the_verdict_after_it() -> None:
+    subject = history(start(), window(3.0, "rock"), window(603.0, "rock"), window(603.5, "rock"))
+    reach_s = start().reach_s
+    assert heard(subject) == [
+        (0.0, 3.0, "genre", "rock"),
+        (3.0, 603.0 - reach_s, "waiting", None),
+        (603.0 - reach_s, 603.5, "genre", "rock"),
+    ]
+
+
 def test_the_timeline_has_no_holes_whatever_comes() -> None:
     events: list[Event] = []
     for k in range(200):

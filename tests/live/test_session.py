@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -328,6 +329,40 @@ def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
     assert session.ended.wait(PATIENCE_S)
     told = recorded(events)
     assert len(told.windows) == len(recorded(listen(ScriptedSource([noise(4)]))[1]).windows)
+
+
+def test_what_a_file_gives_while_it_is_being_paused_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    session = Session(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
+    read, take_snapshot = session._ring.read, session._take_snapshot
+    taken = 0
+
+    def read_and_be_paused(*arguments: Any) -> Any:  # the key is pressed while the worker waits for sound
+        nonlocal taken
+        item = read(*arguments)
+        taken += 1
+        if taken == 30:
+            assert session.toggle_pause()
+        return item
+
+    def go_on() -> Any:
+        if not session._going.is_set():
+            assert not session.toggle_pause()
+        return take_snapshot()
+
+    monkeypatch.setattr(session._ring, "read", read_and_be_paused)
+    monkeypatch.setattr(session, "_take_snapshot", go_on)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    assert taken > 30
+    assert len(recorded(events).windows) == len(recorded(listen(ScriptedSource([noise(4)]))[1]).windows)
+
+
+@pytest.mark.parametrize("duration_s", [0.5, 60.0])
+def test_a_stream_too_short_is_told_unless_no_more_was_asked_for(duration_s: float) -> None:
+    source = ScriptedSource([noise(0.4 if duration_s > 0.5 else 4)])
+    session, _ = listen(source, duration_s=duration_s)
+    assert (session.failure is None) == (duration_s == 0.5)
 
 
 def test_a_stop_ends_a_paused_session() -> None:

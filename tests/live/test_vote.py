@@ -285,6 +285,22 @@ def test_a_gap_as_long_as_its_memory_ends_what_it_said(lost_s: float) -> None:
     assert hear(vote, towards("rock")).genre == "rock"
 
 
+def test_a_gap_in_pieces_is_one_gap() -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    hear(vote, towards("rock"), seconds=30)
+    for _ in range(126):
+        vote.gap(0.08)
+    assert (vote.verdict.state, vote.verdict.genre) == ("waiting", None)
+
+
+def test_short_gaps_with_sound_between_them_do_not_add_up() -> None:
+    vote = Vote(LABELS, smooth_s=10.0)
+    for _ in range(20):
+        hear(vote, towards("rock"), seconds=2)
+        vote.gap(1.0)
+        assert vote.verdict.genre == "rock"
+
+
 def test_after_such_a_gap_the_lasting_memory_is_gone_too() -> None:
     vote = Vote(LABELS, smooth_s=10.0)
     hear(vote, towards("rock", 0.5), seconds=120)

@@ -78,6 +78,18 @@ def test_no_time_is_lost_or_counted_twice(steps: list[tuple[float, str | None, b
     assert all(one.end_s == other.start_s for one, other in pairwise(strip))
 
 
+def test_a_pause_is_no_part_of_the_verdict_after_it() -> None:
+    recording = Recording(start())
+    for time_s in (3.0, 603.0, 603.5):
+        recording.add(window(time_s, "rock"))
+    told = [(piece.end_s, piece.state, piece.genre) for piece in recording.strip()]
+    assert told == [
+        (3.0, "genre", "rock"),
+        (pytest.approx(600.0, abs=0.1), "waiting", None),
+        (603.5, "genre", "rock"),
+    ]
+
+
 def test_a_day_is_bounded() -> None:
     recording = Recording(start())
     genres = ("rock", "metal", "blues")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -409,3 +410,19 @@ def test_a_reader_that_is_too_slow_loses_sound_that_is_counted(audio: FakeSoundD
     heard.until(lambda heard: heard.position == 3 * RATE)
     assert heard.gaps == [(RATE, 2 * RATE, "behind")]
     microphone.stop()
+
+
+def test_a_stream_is_not_closed_while_it_starts(audio: FakeSoundDevice) -> None:
+    microphone, ring = Microphone(), RingBuffer(RATE, 2)
+    stopping = threading.Thread(target=microphone.stop)
+
+    def stop_meanwhile(stream: Stream) -> None:
+        stopping.start()
+        stopping.join(0.2)  # which it must not do before the start is over
+        assert not stream.closed
+
+    audio.on_start = stop_meanwhile
+    microphone.start(ring)
+    stopping.join(PATIENCE_S)
+    assert audio.streams[-1].closed
+    assert isinstance(ring.read(1, PATIENCE_S), End)
