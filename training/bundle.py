@@ -25,6 +25,8 @@ from training.litert import largest_difference, to_litert
 
 KERAS_FILE = "network.keras"
 CARD_FILE = "README.md"
+REPORT_FOLDER = "report"
+BUNDLE_NAMES = {DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE, KERAS_FILE, CARD_FILE, REPORT_FOLDER}
 LARGEST_DIFFERENCE = 1e-5  # between LiteRT's probabilities and Keras's
 CHECKED_WINDOWS = 32
 AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster
@@ -142,11 +144,12 @@ def check_destination(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder for the bundle with --out.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION_FILE).is_file():
-        raise InputError(f"{folder} holds other files: give a new or empty folder with --out.")
     try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.absolute().parent):
+        found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        if found - BUNDLE_NAMES or (found and DESCRIPTION_FILE not in found):
+            raise InputError(f"{folder} holds other files: give a new or empty folder with --out.")
+        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.resolve().parent):
             pass
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}; give another --out.") from None
@@ -155,7 +158,7 @@ def check_destination(folder: Path) -> None:
 @contextlib.contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Fill a folder beside ``folder``, which it replaces at the end of the block unless that failed."""
-    folder = folder.absolute()
+    folder = folder.resolve()  # a link stays a link, to the new bundle
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     former = unfinished.with_name(unfinished.name + ".former")
     try:

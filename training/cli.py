@@ -116,8 +116,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--batch-size", metavar="N", type=_whole_number(1, 65_536), help="windows in a batch"
     )
     fitting.add_argument(
-        "--seed", metavar="N", type=_whole_number(0, 2**31 - 1), default=0,
-        help="the same seed gives the same split and model (default 0)",
+        "--seed", metavar="N", type=_whole_number(0, 2**31 - 1),
+        help="the same seed gives the same split and model (default 0; with --evaluate, the model's)",
     )  # fmt: skip
     fitting.add_argument("--teacher", metavar="FILE", type=Path, help="also learn a tagger's tags (.npz)")
     fitting.add_argument(
@@ -152,7 +152,7 @@ def _check_refit(arguments: argparse.Namespace) -> None:
         "recipe": "live",
         "epochs": None,
         "batch_size": None,
-        "seed": 0,
+        "seed": None,
         "export_json": None,
     }
     for option, default in settled.items():
@@ -196,7 +196,7 @@ def _dataset_options(arguments: argparse.Namespace) -> DatasetOptions:
         cache=arguments.cache or cache_folder() / "features",
         workers=arguments.workers,
         split=arguments.split,
-        seed=arguments.seed,
+        seed=arguments.seed or 0,
     )
 
 
@@ -252,6 +252,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.part or "all",
         arguments.out,
         listener,
+        seed=arguments.seed,
     )
     if arguments.json:
         print(json.dumps(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -371,8 +372,9 @@ def follow_changes(
     Returns
     -------
     dict
-        ``medleys`` played; ``followed``, the share in which the second genre was named before the end;
-        ``median_s``, over those, from the change until it was named.
+        ``medleys`` played in which the second genre was not named before it began; ``followed``, the share
+        of them in which it was named before the end; ``median_s``, over those, from the change until it was
+        named; ``named_before``, how many medleys were left out.
     """
     description = classifier.description
     spec = description.front_end
@@ -386,7 +388,8 @@ def follow_changes(
         for one, other in zip(order, order[1:] + order[:1], strict=True)
         if store.label[one.clip] != store.label[other.clip]
     ][:MOST_MEDLEYS]
-    delays = []
+    delays: list[float] = []
+    named_before = 0
     for one, other in pairs:
         mel_db: Windows = np.concatenate(
             [store.clip_frames(s.clip)[s.start : s.start + frames].astype(np.float32) for s in (one, other)]
@@ -395,17 +398,18 @@ def follow_changes(
         heard = hear_frames(classifier, mel_db, store.clip[other.clip], label)
         change_s = frames * spec.hop_length / spec.sample_rate
         verdicts = vote_over(heard, description.labels, description.vote)
-        named = [
-            end_s - change_s
-            for end_s, verdict in zip(heard.ends_s, verdicts, strict=True)
-            if end_s > change_s and verdict.genre == label
-        ]
-        delays.append(named[0] if named else float("nan"))
+        says_it = [verdict.genre == label for verdict in verdicts]
+        after = int(np.searchsorted(heard.ends_s, change_s, side="right"))
+        if after > 0 and says_it[after - 1]:  # by mistake: there is no change to be seen
+            named_before += 1
+            continue
+        delays.append(float(next(compress(heard.ends_s[after:] - change_s, says_it[after:]), np.nan)))
     followed = [delay for delay in delays if np.isfinite(delay)]
     return {
         "medleys": len(delays),
         "followed": _round(len(followed) / len(delays)) if delays else None,
         "median_s": _round(float(np.median(followed))) if followed else None,
+        "named_before": named_before,
     }
 
 

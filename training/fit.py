@@ -139,6 +139,15 @@ def genre_loss(smoothing: float) -> Any:
     return loss
 
 
+def hit_accuracy(targets: Any, probabilities: Any) -> Any:
+    """1 where the likeliest label is one that the target names, else 0; unlabelled music names them all."""
+    from keras import ops
+
+    likeliest = ops.argmax(probabilities, axis=-1)
+    named = ops.take_along_axis(targets, ops.expand_dims(likeliest, -1), axis=-1)
+    return ops.cast(ops.squeeze(named, -1) >= ops.max(targets, axis=-1), "float32")
+
+
 def tags_loss(answers: Any, probabilities: Any) -> Any:
     """Summed binary cross-entropy of a teacher's tags, for the windows that it has heard.
 
@@ -187,7 +196,7 @@ def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
         optimizer=recipe.optimizer(steps),
         loss=loss,
         loss_weights=weights,
-        metrics={"genre": ["categorical_accuracy"]},
+        metrics={"genre": [hit_accuracy]},
     )
     fitted.optimizer.build(fitted.trainable_variables)
     return network, fitted
@@ -236,8 +245,8 @@ class Checkpoint:
                 about = json.loads(str(state["about"]))
                 if about["plan"] != plan.fingerprint:
                     raise InputError(
-                        f"The interrupted training in {self.path.parent} was started with other options: "
-                        "give the same ones again, or leave out --resume to begin anew."
+                        f"The interrupted training in {self.path.parent} was started with other options or "
+                        "data: give the same ones again, or leave out --resume to begin anew."
                     )
                 for k, variable in enumerate(_all_variables(network)):
                     variable.assign(state[f"variable_{k}"])

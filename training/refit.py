@@ -16,6 +16,7 @@ from live.classifier import BundleDescription, read_description
 from live.errors import InputError
 from training.bundle import (
     CARD_FILE,
+    REPORT_FOLDER,
     BundleContent,
     check_destination,
     package_versions,
@@ -28,13 +29,15 @@ from training.crops import Crops
 from training.fit import Checkpoint, FitPlan, fit
 from training.recipes import RECIPES
 from training.splits import SplitName, split_store
-from training.teacher import Teacher
 from training.train import (
-    REPORT_FOLDER,
     DatasetOptions,
     TrainingListener,
+    check_name,
     checkpoint_path,
+    digest_of_files,
+    is_divided_alike,
     open_datasets,
+    open_teacher,
 )
 
 
@@ -75,6 +78,9 @@ def _first_fit(description: BundleDescription, options: RefitOptions) -> dict[st
         raise InputError(f"{options.model} cannot be fitted again: its split leaks, so nothing was measured.")
     if bool(facts.get("teacher")) != (options.teacher is not None):
         raise InputError("Give the same --teacher as to the first fit, or none where it had none.")
+    for name in (CARD_FILE, f"{REPORT_FOLDER}/report.md"):
+        if not (options.model / name).is_file():
+            raise InputError(f"{options.model} cannot be fitted again: it lacks its {name}.")
     return facts
 
 
@@ -92,6 +98,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
         When the model does not tell how it was made, or the data are others.
     """
     check_destination(options.out)
+    check_name(options.name)
     description = read_description(options.model)
     facts = _first_fit(description, options)
     epochs, best_epoch, seed = (int(facts[name]) for name in ("epochs", "best_epoch", "seed"))
@@ -102,16 +109,25 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
     labels = tuple(sorted({store.label[segment.clip] for part in split.parts.values() for segment in part}))
     if tuple(label for label in labels if label != UNLABELLED) != description.labels:
         raise InputError(f"{options.model} was made from data with other labels: give the same datasets.")
+    if not is_divided_alike(facts.get("dataset") or {}, store, split):
+        raise InputError(
+            f"{options.model} was made from other data, or they are divided otherwise now: give the same "
+            "datasets in the same order."
+        )
     joined = [*split.parts["train"], *split.parts["valid"]]
     listener.say(f"Fitting for {best_epoch} epochs on {len(joined)} clips: training and validation together.")
-    teacher = None if options.teacher is None else Teacher(options.teacher)
+    teacher = open_teacher(options.teacher, recipe)
     plan = FitPlan(
         recipe=recipe,
         labels=description.labels,
         seed=seed,
         epochs=epochs,
         batch_size=int(facts["batch_size"]),
-        description={"clips": len(store), "frames": int(store.offset[-1]), "refit": len(joined)},
+        description={
+            "refit": len(joined),
+            "division": split.digest(store),
+            "files": digest_of_files(store),
+        },
         teacher=teacher,
         stop_after=best_epoch,
     )

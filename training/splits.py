@@ -6,6 +6,7 @@ one artist, on both sides measures how well they are recognised again, not how w
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import re
 from collections import Counter
@@ -73,10 +74,26 @@ class Split:
         """Whether pieces of one recording lie in several parts."""
         return self.name == "segment"
 
+    def digest(self, store: FeatureStore) -> str:
+        """SHA-256 of which clip, by id, label, group and length, lies in which part of this division."""
+        text = hashlib.sha256()
+        for part, segments in self.parts.items():
+            for segment in segments:
+                clip = segment.clip
+                about = (store.clip[clip], store.label[clip], store.group[clip], segment.start, segment.stop)
+                text.update(repr((part, *about)).encode())
+        return text.hexdigest()
+
+
+def gtzan_id(clip: str) -> str | None:
+    """GTZAN's id of a clip; a folder before it tells joined stores apart, and not recordings."""
+    name = clip.rpartition("/")[2]
+    return name if GTZAN_ID.fullmatch(name) else None
+
 
 def default_split(store: FeatureStore) -> SplitName:
     """``fault-filtered`` when most clips bear the ids of GTZAN's, else ``group``."""
-    known = sum(GTZAN_ID.fullmatch(clip) is not None for clip in store.clip)
+    known = sum(gtzan_id(clip) is not None for clip in store.clip)
     return "fault-filtered" if known >= len(store) / 2 else "group"
 
 
@@ -106,7 +123,7 @@ def split_store(store: FeatureStore, name: SplitName, *, window_frames: int, see
         part_of_clip, notes = _fault_filtered(store, seed)
     else:
         groups = store.group if name == "group" else store.clip
-        part_of_clip = _divide(store.label, groups, seed)
+        part_of_clip = _divide(store.label, groups, seed, kind="group" if name == "group" else "clip")
     segments = _whole_clips(store)
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, chosen in zip(segments, part_of_clip, strict=True):
@@ -139,19 +156,20 @@ def _named(clips: Sequence[str], most: int = 5) -> str:
 def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | None], tuple[str, ...]]:
     lists = published_lists()
     part_of_id: dict[str, PartName] = {clip: part for part in PARTS for clip in lists[part]}
-    parts: list[PartName | None] = [part_of_id.get(clip) for clip in store.clip]
+    ids = [gtzan_id(clip) for clip in store.clip]
+    parts: list[PartName | None] = [part_of_id.get(clip_id or "") for clip_id in ids]
     notes = []
-    present = set(store.clip)
+    present = set(ids)
     for part in PARTS:
         missing = [clip for clip in lists[part] if clip not in present]
         if missing:
             notes.append(
                 f"{len(missing)} of the {len(lists[part])} {part} clips are missing: {_named(missing)}."
             )
-    faulty = [clip for clip in store.clip if GTZAN_ID.fullmatch(clip) and clip not in part_of_id]
+    faulty = [clip_id for clip_id in ids if clip_id is not None and clip_id not in part_of_id]
     if faulty:
         notes.append(f"{len(faulty)} GTZAN clips with known faults are left out: {_named(faulty)}.")
-    others = [index for index, clip in enumerate(store.clip) if not GTZAN_ID.fullmatch(clip)]
+    others = [index for index, clip_id in enumerate(ids) if clip_id is None]
     if others:
         labels, groups = [store.label[k] for k in others], [store.group[k] for k in others]
         divided = _divide(labels, groups, seed, with_test="test" in parts)
@@ -162,17 +180,17 @@ def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | Non
 
 
 def _divide(
-    labels: Sequence[str], groups: Sequence[str], seed: int, *, with_test: bool = True
+    labels: Sequence[str], groups: Sequence[str], seed: int, *, with_test: bool = True, kind: str = "group"
 ) -> list[PartName]:
-    """Divide stratified by label, with each group in one part alone."""
+    """Divide stratified by label, with each group in one part alone; ``kind`` is the word for a group."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups_of_label = Counter(label for label, _ in set(zip(labels, groups, strict=True)))
     rarest, fewest = min(groups_of_label.items(), key=lambda item: item[1])
     if fewest < 2:
         raise InputError(
-            f"The label {rarest!r} has one group only, which cannot be in training and validation both: "
-            "add recordings, or use --split clip."
+            f"The label {rarest!r} has one {kind} only, which cannot be in training and validation both: "
+            f"add recordings{', or use --split clip' if kind == 'group' else ''}."
         )
     # With two groups there is nothing left for a test.
     held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
@@ -203,7 +221,7 @@ def _split_segments(store: FeatureStore, window_frames: int, seed: int) -> Split
         starts = range(0, max(1, whole.stop - window_frames + 1), window_frames)
         segments += [Segment(whole.clip, start, min(start + window_frames, whole.stop)) for start in starts]
     labels = [store.label[segment.clip] for segment in segments]
-    divided = _divide(labels, [str(index) for index in range(len(segments))], seed)
+    divided = _divide(labels, [str(index) for index in range(len(segments))], seed, kind="segment")
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, part in zip(segments, divided, strict=True):
         parts[part].append(segment)
@@ -215,7 +233,7 @@ def _check_parts(store: FeatureStore, parts: dict[PartName, list[Segment]], name
     wanted = {store.label[segment.clip] for segments in parts.values() for segment in segments}
     if len(wanted) < 2:
         raise InputError(
-            f"The split {name} leaves fewer than two labels of {store.path.name}: use --split group."
+            f"The split {name} leaves fewer than two labels of {store.path.name}: add recordings of others."
         )
     for part in ("train", "valid"):
         lacking = sorted(wanted - {store.label[segment.clip] for segment in parts[part]})

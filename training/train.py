@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from live.classifier import Classifier, read_description
+from live.classifier import LABEL_PATTERN, BundleDescription, Classifier, read_description
+from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec, mfcc
 from live.vote import VoteParameters
 from training.bundle import (
     CARD_FILE,
+    REPORT_FOLDER,
     BundleContent,
     check_destination,
     package_versions,
@@ -29,11 +32,20 @@ from training.fit import Checkpoint, FitPlan, FitProgress, History, fit, history
 from training.hearing import hear_segments
 from training.recipes import Recipe
 from training.report import ReportSubject, write_report
-from training.splits import LEAK, PartName, Split, SplitName, default_split, split_store, whole_store
+from training.splits import (
+    LEAK,
+    SPLITS,
+    PartName,
+    Split,
+    SplitName,
+    default_split,
+    gtzan_id,
+    split_store,
+    whole_store,
+)
 from training.store import FeatureStore, join_stores
 from training.teacher import Teacher
 
-REPORT_FOLDER = "report"
 CARD_ROWS = ("clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "window_accuracy", "ece")
 
 
@@ -78,7 +90,7 @@ class DatasetOptions:
     @property
     def name(self) -> str:
         """The datasets' names, for people."""
-        return " + ".join(dataset.resolve().name for dataset in self.datasets)
+        return one_line(" + ".join(dataset.resolve().name for dataset in self.datasets))
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,38 @@ def divide(
     return split
 
 
+def check_name(name: str) -> None:
+    """See before hours of fitting that a bundle can bear a name.
+
+    Raises
+    ------
+    InputError
+        When it is empty, too long or unprintable.
+    """
+    if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
+        raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
+
+
+def open_teacher(path: Path | None, recipe: Recipe) -> Teacher | None:
+    """Open a teacher's tags, where there are any.
+
+    Raises
+    ------
+    InputError
+        When the file holds none, or the recipe has no layer that could learn them.
+    """
+    if path is None:
+        return None
+    if recipe.teacher_layer is None:
+        raise InputError(f"The recipe {recipe.name} learns from no teacher: leave out --teacher.")
+    return Teacher(path)
+
+
+def digest_of_files(store: FeatureStore) -> str:
+    """SHA-256 of what the clips' files were when they were read."""
+    return hashlib.sha256(repr(store.fingerprint).encode()).hexdigest()
+
+
 def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
     """Run a recipe on a dataset and leave a bundle with its report.
 
@@ -157,14 +201,18 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         ``bundle``, the folder, and the figures of each part measured.
     """
     check_destination(options.out)
+    check_name(options.name)
+    teacher = open_teacher(options.teacher, options.recipe)
     features = open_datasets(options.data, options.recipe.front_end, listener)
     store = features.store
     recipe = options.recipe.for_store(store.front_end)
+    check_labels(set(store.label))
     split = divide(options.data, store, recipe.window_frames, listener)
     used = {store.label[segment.clip] for part in split.parts.values() for segment in part}
     check_labels(used)
     labels = tuple(sorted(used - {UNLABELLED}))
-    teacher = None if options.teacher is None else Teacher(options.teacher)
+    if not any(store.label[segment.clip] in labels for segment in split.parts["valid"]):
+        raise InputError(f"The split {split.name} leaves no validation clips of {labels[0]}: add recordings.")
     if options.export_json is not None:
         export_json(options.export_json, store, recipe)
         listener.say(f"The MFCCs and labels are in {options.export_json}.")
@@ -176,7 +224,7 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
         seed=seed,
         epochs=options.epochs or recipe.epochs,
         batch_size=options.batch_size or recipe.batch_size,
-        description={"clips": len(store), "frames": int(store.offset[-1]), "split": split.name},
+        description={"split": split.name, "division": split.digest(store), "files": digest_of_files(store)},
         teacher=teacher,
     )
     training = Crops(store, split.parts["train"], labels, recipe, seed=seed, teacher=teacher)
@@ -220,6 +268,7 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
                 "name": options.data.name,
                 "clips": len(store),
                 **{part: len(segments) for part, segments in split.parts.items()},
+                "division": split.digest(store),
             },
             "split": split.name,
             "leaks": split.leaks,
@@ -336,20 +385,63 @@ def model_card(name: str, facts: dict[str, str], split: Split, parts: dict[str, 
     return "\n".join(lines)
 
 
+def _as_it_was_divided(
+    data: DatasetOptions, seed: int | None, description: BundleDescription
+) -> DatasetOptions:
+    """Take split and seed from the model where the user gave none."""
+    split = description.training.get("split") if data.split is None else data.split
+    if seed is None:
+        told = description.training.get("seed")
+        seed = told if isinstance(told, int) else 0
+    return replace(data, split=split if split in SPLITS else None, seed=seed)
+
+
+def _warn_of_known_clips(
+    description: BundleDescription, store: FeatureStore, split: Split, part: str
+) -> tuple[str, ...]:
+    """Sentences for when the model was, or may have been, fitted on the clips that it is measured on."""
+    told = description.training
+    fitted_on = ("train", "valid") if "refit" in told else ("train",)
+    if part in fitted_on:
+        return (f"The model was fitted on {part} clips: figures on what it knows flatter it.",)
+    dataset = told.get("dataset")
+    same_lists = split.name == told.get("split") == "fault-filtered" and all(map(gtzan_id, store.clip))
+    if same_lists or (isinstance(dataset, dict) and is_divided_alike(dataset, store, split)):
+        return ()
+    return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
+
+
+def is_divided_alike(dataset: Mapping[str, Any], store: FeatureStore, split: Split) -> bool:
+    """Whether a model's account of its data fits a store and its division; older ones tell counts alone."""
+    if "division" in dataset:
+        return bool(dataset["division"] == split.digest(store))
+    counts = {"clips": len(store)} | {str(part): len(segments) for part, segments in split.parts.items()}
+    return all(dataset.get(name) == count for name, count in counts.items())
+
+
 def evaluate_bundle(
-    data: DatasetOptions, model: Path, part: str, out: Path | None, listener: TrainingListener
+    data: DatasetOptions,
+    model: Path,
+    part: str,
+    out: Path | None,
+    listener: TrainingListener,
+    *,
+    seed: int | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure any bundle on any dataset.
 
     Parameters
     ----------
     data : DatasetOptions
+        Where it names no split, the model's own divides.
     model : Path
         The bundle.
     part : str
         ``all``, or a part of the split.
     out : Path or None
         Folder for a report.
+    seed : int, optional
+        Of the division; the model's own without it.
 
     Returns
     -------
@@ -359,6 +451,8 @@ def evaluate_bundle(
     """
     classifier = Classifier(model)
     description = classifier.description
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # now, for measuring takes its time
     features = open_datasets(data, description.front_end, listener)
     store = features.store
     facts = {
@@ -373,11 +467,12 @@ def evaluate_bundle(
         if name == data.name:
             warnings = ("These clips hold the ones that the model was fitted on: the figures flatter it.",)
     else:
+        data = _as_it_was_divided(data, seed, description)
         split = divide(data, store, description.window_frames, listener)
         segments = next(segments for name, segments in split.parts.items() if name == part)
         notes = (*split.notes, *features.skipped)
         facts["Split"] = f"{split.name}, {part} part"
-        warnings = (LEAK,) if split.leaks else ()
+        warnings = (LEAK,) if split.leaks else _warn_of_known_clips(description, store, split, part)
     with listener.progress("Listening") as progress:
         evaluation = evaluate(classifier, store, segments, notes=(*warnings, *notes), progress=progress)
     if out is not None:

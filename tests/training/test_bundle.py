@@ -62,16 +62,33 @@ def test_a_bundle_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
 
 def test_a_destination_is_checked_before_hours_of_work(tmp_path: Path) -> None:
     check_destination(tmp_path / "new" / "model")
-    write(tmp_path)
-    check_destination(tmp_path)
+    model = tmp_path / "model"
+    model.mkdir()
+    write(model)
+    check_destination(model)
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="is a file"):
         check_destination(tmp_path / "file")
-    (tmp_path / "bundle.json").unlink()
+    (model / "notes.txt").write_text("the user's own")
     with pytest.raises(InputError, match="holds other files"):
-        check_destination(tmp_path)
+        check_destination(model)
+    (model / "notes.txt").unlink()
+    (model / "bundle.json").unlink()
+    with pytest.raises(InputError, match="holds other files"):
+        check_destination(model)
     with pytest.raises(InputError, match="cannot be written"):
         check_destination(Path("/proc/nowhere/model"))
+
+
+def test_a_link_stays_a_link_to_the_new_bundle(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.mkdir()
+    link.symlink_to(target)
+    with replacing(link) as folder:
+        (folder / "bundle.json").write_text("{}")
+    assert link.is_symlink()
+    assert (target / "bundle.json").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
 
 
 def test_versions_of_what_a_model_depends_on() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,8 +238,49 @@ def test_without_the_extra_it_says_what_to_install(
     assert "pipx install --force '.[train]'" in said(capfd)
 
 
+def evaluated(capfd: pytest.CaptureFixture[str], *words: object) -> list[str]:
+    """The notes of an evaluation as JSON."""
+    assert run(*words, "--json") == 0
+    notes: list[str] = json.loads(capfd.readouterr().out)["notes"]
+    return notes
+
+
+def test_a_part_is_measured_as_the_model_divided_it_and_what_it_knows_is_told(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = (dataset, "--cache", cache, "--evaluate", trained, "--part")
+    assert evaluated(capfd, *words, "test") == []
+    assert "fitted on train clips" in evaluated(capfd, *words, "train")[0]
+    assert "may know some of these clips" in evaluated(capfd, *words, "test", "--seed", 1)[0]
+    values = json.loads((trained / "bundle.json").read_text())
+    values["training"] |= {"seed": 1, "refit": {"clips": 8}}
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    (model / "bundle.json").write_text(json.dumps(values))
+    words = (dataset, "--cache", cache, "--evaluate", model, "--part")
+    assert "fitted on valid clips" in evaluated(capfd, *words, "valid", "--seed", 0)[0]
+    assert evaluated(capfd, *words, "test", "--seed", 0) == []
+    assert "may know some of these clips" in evaluated(capfd, *words, "test")[0]  # by the model's own seed
+
+
+def test_what_would_fail_after_the_fit_is_refused_before_it(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "tags.npz", tags=["a"], clip=["hiss0"], probability=[[0.5]])
+    for words, sentence in (
+        (["--name", "x" * 65], "cannot be a model's name"),
+        (["--name", "a\x1b[31mb"], "cannot be a model's name"),
+        (["--recipe", "seed", "--teacher", tmp_path / "tags.npz"], "learns from no teacher"),
+    ):
+        assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", *words) == 2
+        assert sentence in said(capfd)
+    assert not (tmp_path / "c").exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to a child there")
-def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     small_store(tmp_path / "s.npz")
     words = [sys.executable, "-m", "training.cli", str(tmp_path / "s.npz"), "--out", str(tmp_path / "m")]
     words += ["--recipe", "seed", "--batch-size", "4"]
@@ -261,3 +303,7 @@ def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(tmp_path: Path) -> None:
     assert checkpoint.exists()
     assert not (tmp_path / "m").exists()
     assert main([*words[3:], "--epochs", "9999", "--resume"]) == 2  # other options than the interrupted run's
+    with np.load(tmp_path / "s.npz") as arrays:
+        np.savez(tmp_path / "s.npz", **{**arrays, "group": arrays["group"][::-1]})
+    assert main([*words[3:], "--epochs", "10000", "--resume"]) == 2  # other data: another division
+    assert "other options or data" in said(capfd)

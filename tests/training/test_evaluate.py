@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from live.classifier import BundleDescription
+from live.classifier import BundleDescription, Classifier
 from live.errors import InputError
 from live.front_end import FrontEndSpec
-from training.evaluate import expected_calibration_error, fit_temperature, measure
+from training.evaluate import expected_calibration_error, fit_temperature, follow_changes, measure
 from training.hearing import HeardClip, recalibrated
 from training.report import risk_and_coverage
+from training.splits import whole_store
+from training.store import StoreWriter, open_store
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
@@ -150,3 +154,27 @@ def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
     np.testing.assert_allclose(threshold, [0.9, 0.7, 0.5])
     np.testing.assert_allclose(coverage, [0.25, 0.5, 1.0])
     np.testing.assert_allclose(risk, [0, 0, 0.25])
+
+
+class _Deaf:
+    """Hears jazz whatever is played."""
+
+    description = replace(
+        DESCRIPTION, front_end=FrontEndSpec(n_mels=24, n_mfcc=12), labels=("blues", "jazz"), window_frames=34
+    )
+
+    def __call__(self, _mel_db: np.ndarray) -> np.ndarray:
+        return np.array([0.02, 0.98], dtype=np.float32)
+
+
+def test_a_vote_that_never_changes_follows_nothing(tmp_path: Path) -> None:
+    spec = _Deaf.description.front_end
+    with StoreWriter(tmp_path / "store.npz", spec) as writer:
+        for number in range(12):
+            levels = np.full((200, spec.n_mels), -20.0)
+            writer.add(clip=str(number), label=("blues", "jazz")[number % 2], group="", mel_db=levels)
+    store = open_store(tmp_path / "store.npz")
+    follow = follow_changes(cast("Classifier", _Deaf()), store, whole_store(store))
+    assert follow["named_before"] > 0
+    assert follow["medleys"] > 0
+    assert (follow["followed"], follow["median_s"]) == (0.0, None)

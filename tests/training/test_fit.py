@@ -11,7 +11,7 @@ import pytest
 from live.errors import InputError, RunningError
 from live.front_end import FrontEndSpec
 from training.crops import Crops
-from training.fit import Checkpoint, FitPlan, FitProgress, History, fit
+from training.fit import Checkpoint, FitPlan, FitProgress, History, fit, hit_accuracy
 from training.recipes import LIVE, Recipe
 from training.splits import whole_store
 from training.store import FeatureStore
@@ -143,3 +143,11 @@ def test_a_checkpoint_leaves_nothing_behind(tmp_path: Path) -> None:
     checkpoint.path.write_bytes(b"x")
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unlabelled_music_is_heard_right_as_any_genre() -> None:
+    probabilities = np.eye(3, dtype=np.float32)
+    any_of = np.array([[1, 1, 0]] * 3, dtype=np.float32)
+    assert np.asarray(hit_accuracy(any_of, probabilities)).tolist() == [1, 1, 0]
+    one = np.array([[0, 1, 0]] * 3, dtype=np.float32)
+    assert np.asarray(hit_accuracy(one, probabilities)).tolist() == [0, 1, 0]

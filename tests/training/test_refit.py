@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from live.classifier import Classifier, read_description
+from tests.training.conftest import write_dataset
 from training.cli import main
 
 
@@ -57,6 +59,34 @@ def test_a_model_that_cannot_be_fitted_again_is_refused_in_one_sentence(
     assert main([str(dataset), "--refit", str(model), "--out", str(tmp_path / "again")]) == 2
     [sentence] = capsys.readouterr().err.splitlines()
     assert words in sentence
+
+
+def test_other_data_or_another_division_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_dataset(tmp_path / "sounds", 5, 3.0)  # as many clips, of other lengths
+    words = [str(other), "--refit", str(trained), "--cache", str(tmp_path / "c")]
+    assert main([*words, "--out", str(tmp_path / "again")]) == 2
+    assert "was made from other data" in capsys.readouterr().err
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    values = json.loads((model / "bundle.json").read_text(encoding="utf-8"))
+    del values["training"]["dataset"]["division"]  # an older one tells how many clips it had
+    values["training"]["dataset"]["clips"] += 1
+    (model / "bundle.json").write_text(json.dumps(values), encoding="utf-8")
+    words[2] = str(model)
+    assert main([*words, "--out", str(tmp_path / "again")]) == 2
+    assert "was made from other data" in capsys.readouterr().err
+
+
+def test_a_model_without_its_report_is_refused_before_it_is_fitted(
+    trained: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    shutil.rmtree(model / "report")
+    assert main([str(dataset), "--refit", str(model), "--out", str(tmp_path / "again")]) == 2
+    assert "it lacks its report/report.md" in capsys.readouterr().err
 
 
 def test_what_the_first_fit_settled_is_not_asked_again(

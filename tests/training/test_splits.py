@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,33 @@ def test_fault_filtered_follows_the_lists_and_names_what_is_missing() -> None:
     notes = " ".join(split.notes)
     assert f"1 of the 197 valid clips are missing: {lists['valid'][0]}" in notes
     assert all(clip in notes for clip in faulty)
+
+
+def test_a_recording_that_two_datasets_hold_lies_in_one_part() -> None:
+    lists = published_lists()
+    ids = [clip for part in PARTS for clip in lists[part][::3]]
+    clips = [*ids, *(f"second/{clip}" for clip in ids)]
+    store = fake_store(clips, [clip.rpartition("/")[2].split(".")[0] for clip in clips])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    for part in PARTS:
+        assert {store.clip[k].rpartition("/")[2] for k in clips_of(split, part)} <= set(lists[part])
+
+
+def test_the_digest_of_a_division_tells_what_lies_where() -> None:
+    def digest(**changes: Any) -> str:
+        values: dict[str, Any] = {"clips": list("abcdefgh"), "labels": list("xyxyxyxy"), "seed": 0} | changes
+        store = fake_store(values["clips"], values["labels"], values.get("groups"), values.get("frames", 50))
+        return split_store(store, "clip", window_frames=34, seed=values["seed"]).digest(store)
+
+    assert digest() == digest()
+    others = [
+        digest(clips=list("Abcdefgh")),
+        digest(labels=list("yxxyxyxy")),
+        digest(groups=list("aabbccdd")),
+        digest(frames=60),
+        digest(seed=5),
+    ]
+    assert len({digest(), *others}) == 6
 
 
 @pytest.mark.parametrize("with_test", [False, True])
