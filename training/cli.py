@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib.util
 import json
 import os
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from live import __version__
 from live.completion import add_completion_option
-from live.errors import InputError, explain, say
+from live.errors import GenreLiveError, InputError, RunningError, explain, say
 from live.quiet import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
@@ -42,6 +43,10 @@ NEEDED_TO_EVALUATE = ("sklearn", "matplotlib")
 SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in training.splits, not imported for --help
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
+UNUSABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+    errno.ENAMETOOLONG,
+}  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -179,6 +184,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "export_json": None,
         "teacher": None,
         "refit": None,
+        "recipe": "live",
     }
     for option, default in defaults.items():
         if getattr(arguments, option) != default:
@@ -298,9 +304,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return explain("genre-train", _as_sentence(error), debug=debug)
     except Exception as error:
         return explain("genre-train", error, debug=debug)
     return 0
+
+
+def _as_sentence(error: OSError) -> GenreLiveError:
+    """Say which file or folder could not be used, and whether another would do or the machine is at fault."""
+    what = error.filename if isinstance(error.filename, str) else "A file"
+    reason = error.strerror or type(error).__name__
+    if error.errno in UNUSABLE:
+        sentence: GenreLiveError = InputError(f"{what} cannot be used ({reason}): choose another place.")
+    else:
+        sentence = RunningError(f"{what} cannot be read or written ({reason}): see to its disk.")
+    sentence.__cause__ = error
+    return sentence
 
 
 if __name__ == "__main__":

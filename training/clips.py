@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from live.classifier import LABEL_PATTERN
 from live.errors import InputError
@@ -87,8 +88,17 @@ def check_labels(labels: set[str]) -> None:
         )
 
 
+def _text(name: str) -> str:
+    """A file's name as text that can be written, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise InputError(f"{error.filename} cannot be read: {error.strerror}; check its permissions.") from None
+
+
 def _audio_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
@@ -97,17 +107,31 @@ def _audio_files(folder: Path) -> Iterator[Path]:
 
 def _unique_ids(paths: list[Path], root: Path) -> list[str]:
     """File stems where they are unique, as GTZAN's are; else paths below ``root``."""
-    stems = Counter(path.stem for path in paths)
-    return [
-        path.stem if stems[path.stem] == 1 else Path(os.path.relpath(path, root)).as_posix() for path in paths
-    ]
+    stems = Counter(_text(path.stem) for path in paths)
+    ids: dict[str, None] = {}
+    for path in paths:
+        stem = _text(path.stem)
+        clip_id = stem if stems[stem] == 1 else _text(_below(path, root))
+        ids[clip_id if clip_id not in ids else f"{clip_id} ({len(ids)})"] = None
+    return list(ids)
+
+
+def _below(path: Path, root: Path) -> str:
+    """A path as seen from ``root``; whole where it lies on another drive."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:
+        return path.as_posix()
 
 
 def _read_folder(dataset: Path) -> list[Clip]:
-    genre_folders = sorted(
-        entry for entry in dataset.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
-    labelled = [(path, folder.name) for folder in genre_folders for path in _audio_files(folder)]
+    try:
+        genre_folders = sorted(
+            entry for entry in dataset.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        )
+    except OSError as error:
+        _unreadable(error)
+    labelled = [(path, _text(folder.name)) for folder in genre_folders for path in _audio_files(folder)]
     if not labelled:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."
@@ -135,11 +159,14 @@ def _read_manifest(manifest: Path) -> list[Clip]:
                 if not path or not label:
                     raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
                 rows.append((manifest.parent / path, label, (row.get("group") or "").strip()))
+    except OSError as error:
+        _unreadable(error)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{manifest} is no CSV manifest in UTF-8: {error}.") from None
     if not rows:
         raise InputError(f"{manifest} lists no clips: add a line path,label for each.")
-    repeated = [path for path, count in Counter(path for path, _, _ in rows).items() if count > 1]
+    places = Counter(os.path.normpath(path.absolute()) for path, _, _ in rows)
+    repeated = [path for path, count in places.items() if count > 1]
     if repeated:
         raise InputError(f"{manifest} lists {repeated[0]} more than once: give each file one label.")
     ids = _unique_ids([path for path, _, _ in rows], manifest.parent)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -121,7 +122,7 @@ def _text(value: float | None) -> str:
 
 def evaluation_table(evaluation: Evaluation, title: str) -> Table:
     """The headline figures as a table."""
-    table = Table("", "clean", "microphone, simulated", title=title)
+    table = Table("", "clean", "microphone, simulated", title=escape(title))
     clean, microphone = evaluation.clean.figures, evaluation.microphone.figures
     for key in ("clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "window_accuracy", "ece"):
         table.add_row(key.replace("_", " "), _text(clean[key]), _text(microphone[key]))

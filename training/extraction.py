@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from live.errors import GenreLiveError, InputError
+from live.errors import GenreLiveError, InputError, one_line
 from live.front_end import FrontEndSpec, MelFrames
 from live.resampling import Resampler, to_mono
 from live.sources.decoding import open_decoder
@@ -38,6 +38,8 @@ def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
     GenreLiveError
         When the file cannot be read or holds less than half a second.
     """
+    if path.is_fifo():
+        raise InputError(f"{path} is a pipe, and whoever writes to it may not come: give files.")
     decoder = open_decoder(os.fspath(path.absolute()))
     try:
         resampler = Resampler(decoder.sample_rate, spec.sample_rate)
@@ -64,6 +66,6 @@ def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
     try:
         return extract(path, spec)
     except GenreLiveError as error:
-        return str(error) if path.name in str(error) else f"{path}: {error}"
+        return one_line(str(error) if path.name in str(error) else f"{path}: {error}")
     except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it
-        return f"{path} cannot be read: {type(error).__name__}: {error}"
+        return one_line(f"{path} cannot be read: {type(error).__name__}: {error}")

@@ -61,7 +61,7 @@ def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
 def _fingerprint(clip: Clip) -> str:
     try:
         status = clip.path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name may hold what no name can
         return ""
     return f"{FEATURE_VERSION}:{clip.path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
 
@@ -117,31 +117,32 @@ def build_store(
     extracted = extract_each([clip.path for clip in fresh], spec, workers=workers)
     skipped: list[str] = []
     interrupted = False
-    written = 0
+    taken: set[str] = set()
+
+    def add(clip: Clip, frames: MelLevels) -> None:
+        taken.add(clip.id)
+        writer.add(
+            clip=clip.id, label=clip.label, group=clip.group, mel_db=frames, fingerprint=fingerprints[clip.id]
+        )
+
     with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
         try:
             for done, clip in enumerate(clips):
-                fingerprint = fingerprints[clip.id]
-                if known is not None and fingerprint in rows:
-                    frames: MelLevels | str = known.clip_frames(rows[fingerprint])
-                else:
-                    frames = next(extracted)
+                row = rows.get(fingerprints[clip.id])
+                frames = next(extracted) if known is None or row is None else known.clip_frames(row)
                 if isinstance(frames, str):
                     skipped.append(frames)
                 else:
-                    writer.add(
-                        clip=clip.id,
-                        label=clip.label,
-                        group=clip.group,
-                        mel_db=frames,
-                        fingerprint=fingerprint,
-                    )
-                    written += 1
+                    add(clip, frames)
                 if progress is not None:
                     progress(done + 1, len(clips))
         except KeyboardInterrupt:
             interrupted = True
-        if written == 0 and not interrupted:
+            for clip in clips:  # what was known before is not lost, though its turn had not come
+                row = rows.get(fingerprints[clip.id])
+                if known is not None and row is not None and clip.id not in taken:
+                    add(clip, known.clip_frames(row))
+        if not taken and not interrupted:
             raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
     if interrupted:
         raise KeyboardInterrupt

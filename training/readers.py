@@ -1,7 +1,7 @@
 """Processes that read audio files side by side.
 
-A file that cannot be read costs a sentence; one that brings its decoder down costs the process that reads it,
-and no other file.
+A file that cannot be read costs a sentence; one that brings its decoder down, when it is read once more too,
+costs two processes, and no other file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from live.errors import RunningError
+from live.errors import RunningError, one_line
 from live.front_end import FrontEndSpec
 from live.memory import keep_freed_memory
 from training.extraction import extract_or_explain
@@ -112,6 +112,7 @@ class Readers:
     def __init__(self, paths: Sequence[Path], spec: FrontEndSpec) -> None:
         self._paths, self._spec = paths, spec
         self._waiting = deque(range(len(paths)))
+        self._suspects: set[int] = set()  # files at which a process has crashed
         self._readers: dict[Connection, _Reader] = {}
 
     def start_one(self) -> None:
@@ -150,22 +151,27 @@ class Readers:
             try:
                 result = reader.connection.recv()
             except (EOFError, OSError):
-                yield self._replace(reader)
+                yield from self._replace(reader)
                 continue
             if reader.is_ready:
                 yield reader.given.popleft(), result
             reader.is_ready = True
 
-    def _replace(self, crashed: _Reader) -> tuple[int, str]:
-        """Start another process in place of one that crashed, and say which file did that."""
+    def _replace(self, crashed: _Reader) -> Iterator[tuple[int, str]]:
+        """Start another process in place of one that crashed, and say which file did so twice."""
         if not crashed.is_ready:
             raise _no_process("it ends as it begins")
-        number = crashed.given.popleft()
+        number = crashed.given[0]
+        is_guilty = number in self._suspects
+        if is_guilty:
+            crashed.given.popleft()
+        self._suspects.add(number)  # at first: the system may have ended the process for want of memory
         self._waiting.extendleft(reversed(crashed.given))
         del self._readers[crashed.connection]
         crashed.stop()
         self.start_one()
-        return number, f"{self._paths[number]} cannot be read: its decoder crashed."
+        if is_guilty:
+            yield number, one_line(f"{self._paths[number]} cannot be read: its decoder crashed.")
 
     def stop(self) -> None:
         """End all processes, whatever they do."""

@@ -120,7 +120,7 @@ def draw_reliability(measures: Measures, path: Path) -> None:
     right = np.bincount(number, measures.right, CALIBRATION_BINS)[used] / count[used]
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="perfectly honest")
     axes.bar(
-        (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS, count / count.sum(),
+        (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS, count / max(1, count.sum()),
         width=0.9 / CALIBRATION_BINS, color=FAINT, alpha=0.35, label="share of votes",
     )  # fmt: skip
     axes.plot(stated, right, color=CLEAN, marker="o", label="this model")
@@ -139,6 +139,8 @@ def risk_and_coverage(
     threshold, coverage, risk : ndarray [shape=(n,)]
         By falling threshold; one entry for each confidence that occurs.
     """
+    if len(confidence) == 0:  # no vote named a genre
+        return confidence, confidence, confidence
     order = np.argsort(-confidence, kind="stable")
     said = np.arange(1, len(order) + 1)
     wrong = np.cumsum(1 - right[order])

@@ -253,9 +253,13 @@ def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
         own = replace(store.front_end, top_db=first.front_end.top_db, n_mfcc=first.front_end.n_mfcc)
         if own != first.front_end:
             raise InputError(f"{first.path.name} and {store.path.name} were made differently: give audio.")
-        names = [clip if clip not in taken else f"{store.path.stem}/{clip}" for clip in store.clip]
-        taken.update(names)
-        ids += names
+        for clip in store.clip:
+            name, number = clip, 1
+            while name in taken:
+                name = f"{store.path.stem}{'' if number == 1 else f'-{number}'}/{clip}"
+                number += 1
+            taken.add(name)
+            ids.append(name)
         offset.append(store.offset[1:] + offset[-1][-1])
     return FeatureStore(
         path=first.path,

@@ -38,8 +38,12 @@ class Teacher:
                 self._probability = arrays["probability"].astype(np.float32)
         except FileNotFoundError:
             raise InputError(f"There is no file {path}: check the path of --teacher.") from None
-        except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} holds no tags of a teacher: {error}.") from None
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile):
+            raise InputError(
+                f"{path} holds no tags of a teacher: give an .npz with tags, clip and probability."
+            ) from None
+        if not np.isfinite(self._probability).all():
+            raise InputError(f"{path} holds no tags of a teacher: some probabilities are no numbers.")
         if self._probability.shape != (len(clips), len(self.tags)) or not clips:
             raise InputError(f"{path} holds no tags of a teacher: its arrays do not fit together.")
         rows: dict[str, list[int]] = defaultdict(list)

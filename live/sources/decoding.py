@@ -7,6 +7,7 @@ installed, every other format, as a WAV stream through a pipe.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,8 @@ class _SoundFileDecoder:
 
         self._error = soundfile.LibsndfileError
         self._name = path.name
-        self._file = soundfile.SoundFile(str(path))
+        # As bytes where names are bytes: not every name is text.
+        self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
         # Else soundfile seeks after each read to where it is already, and an MP3 decoder that is told to
         # seek starts afresh: every block would begin with a few garbled hundredths of a second.
         self._file.seekable = lambda: False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -236,6 +237,41 @@ def test_without_the_extra_it_says_what_to_install(
     )
     assert run(tmp_path, "--out", tmp_path / "m") == 2
     assert "pipx install --force '.[train]'" in said(capfd)
+
+
+def test_what_cannot_be_written_is_told_in_one_sentence(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    words = (dataset, "--cache", cache)
+    assert run(*words, "--evaluate", trained, "--out", tmp_path / "file" / "report") == 2
+    assert "cannot be used (Not a directory): choose another place." in said(capfd).splitlines()[-1]
+    assert run(*words, "--out", tmp_path / "m", "--export-json", tmp_path / "none" / "x.json") == 2
+    assert "cannot be used (No such file or directory)" in said(capfd).splitlines()[-1]
+    assert run(tmp_path / ("x" * 300), "--out", tmp_path / "m") == 2
+    assert "File name too long" in said(capfd)
+
+
+def test_a_full_disk_is_the_machines_fault(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("training.features.StoreWriter.add", full)
+    assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c") == 1
+    assert said(capfd).splitlines()[-1].endswith("(No space left on device): see to its disk.")
+
+
+def test_a_models_name_is_no_markup(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    values = json.loads((model / "bundle.json").read_text())
+    (model / "bundle.json").write_text(json.dumps(values | {"name": "Rock [/Pop]"}))
+    assert run(dataset, "--cache", cache, "--evaluate", model) == 0
+    assert "Rock [/Pop]: 10 clips" in capfd.readouterr().out
 
 
 def evaluated(capfd: pytest.CaptureFixture[str], *words: object) -> list[str]:

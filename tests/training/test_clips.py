@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -77,4 +79,26 @@ def test_what_is_no_dataset_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no dataset"):
         read_dataset(tmp_path / "song.wav")
     with pytest.raises(InputError, match="no audio in genre folders"):
+        read_dataset(tmp_path)
+
+
+def test_a_file_that_is_listed_by_two_paths_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav")
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"path,label\na/1.wav,a\n{tmp_path / 'a' / '1.wav'},b\n")
+    with pytest.raises(InputError, match="more than once"):
+        read_dataset(manifest)
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a/1.wav", "b/2.wav")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(InputError, match="b cannot be read: Permission denied; check its permissions"):
         read_dataset(tmp_path)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from training.clips import read_dataset
 from training.extraction import extract
 from training.features import build_store, cache_folder, load_features
 from training.readers import extract_each
-from training.store import MelLevels
+from training.store import MelLevels, open_store
 
 SPEC = FrontEndSpec()
 
@@ -110,6 +113,50 @@ def test_an_interruption_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest
     assert len(read) == 1
 
 
+def test_an_interruption_keeps_what_was_known_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "d", 2, 1.0)
+    load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
+    (dataset / "a_new_genre").mkdir()  # which comes first
+    soundfile.write(dataset / "a_new_genre" / "new.wav", hiss(8, 1), RATE)
+
+    def interrupted(*_: object, **__: object) -> Generator[MelLevels | str, None, None]:
+        raise KeyboardInterrupt
+        yield ""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training.features, "extract_each", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
+    [cached] = (tmp_path / "c").iterdir()
+    assert open_store(cached).clip == ("hiss0", "hiss1", "tone0", "tone1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode there")
+def test_names_that_are_no_text_are_made_one(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", 1, 1.0)
+    odd = dataset / os.fsdecode(b"d\xe9b")
+    odd.mkdir()
+    for name in (b"caf\xe9.wav", b"caf\xe8.wav"):
+        shutil.copy(dataset / "hiss" / "hiss0.wav", odd / os.fsdecode(name))
+    (odd / os.fsdecode(b"br\xe9k.wav")).write_bytes(b"nothing")
+    features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
+    assert len(set(features.store.clip)) == 4
+    for text in (*features.store.clip, *features.store.label, *features.skipped):
+        assert text.encode("utf-8")
+    assert len(features.skipped) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes there")
+def test_a_named_pipe_is_left_out_and_not_waited_for(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", 1, 1.0)
+    os.mkfifo(dataset / "hiss" / "x.wav")
+    features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
+    assert features.store.clip == ("hiss0", "tone0")
+    assert "x.wav is a pipe" in features.skipped[0]
+
+
 def test_a_dataset_that_cannot_be_read_at_all_is_an_error(tmp_path: Path) -> None:
     for label in "ab":
         (tmp_path / "d" / label).mkdir(parents=True)
@@ -121,10 +168,11 @@ def test_a_dataset_that_cannot_be_read_at_all_is_an_error(tmp_path: Path) -> Non
 def test_a_file_of_a_manifest_that_is_missing_is_named(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "d", 1, 1.0)
     manifest = dataset / "clips.csv"
-    manifest.write_text("path,label\nhiss/hiss0.wav,a\ntone/tone0.wav,b\ngone.wav,b\n")
+    manifest.write_text("path,label\nhiss/hiss0.wav,a\ntone/tone0.wav,b\ngone.wav,b\nno\0name.wav,b\n")
     features = load_features(manifest, SPEC, cache=tmp_path / "c", workers=1)
     assert len(features.store) == 2
     assert "gone.wav" in features.skipped[0]
+    assert "name.wav" in features.skipped[1]
 
 
 def test_the_cache_is_where_the_platform_keeps_such_things(

@@ -80,6 +80,16 @@ def test_a_decoder_that_crashes_costs_its_file_and_no_other(
             np.testing.assert_array_equal(frames, extract(path, SPEC))
 
 
+def test_a_process_that_the_system_ends_costs_no_file(tmp_path: Path, at_start: AtStart) -> None:
+    at_start(CRASH.replace("if ", f"if not os.path.exists({str(tmp_path / 'crashed')!r}) and ").replace(
+        "os._exit", f"(open({str(tmp_path / 'crashed')!r}, 'w'), os._exit)[1]"
+    ))  # fmt: skip
+    paths = write_files(tmp_path, ["a", "bad1", "b"])
+    for path, frames in zip(paths, extract_each(paths, SPEC, workers=2), strict=True):
+        np.testing.assert_array_equal(frames, extract(path, SPEC))
+    assert (tmp_path / "crashed").exists()
+
+
 def test_processes_that_end_as_they_begin_are_told_and_not_blamed_on_a_file(
     tmp_path: Path, at_start: AtStart
 ) -> None:

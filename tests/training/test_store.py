@@ -125,6 +125,15 @@ def test_stores_are_joined_without_copying(tmp_path: Path) -> None:
         join_stores([stores[0], other])
 
 
+def test_clips_of_stores_of_one_name_keep_ids_that_differ(tmp_path: Path) -> None:
+    stores = []
+    for folder in "xyz":
+        (tmp_path / folder).mkdir()
+        stores.append(small_store(tmp_path / folder / "s.npz", clips=2))
+    joined = join_stores(stores)
+    assert joined.clip == ("clip0", "clip1", "s/clip0", "s/clip1", "s-2/clip0", "s-2/clip1")
+
+
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no feature store"):
         open_store(tmp_path / "none.npz")

@@ -49,6 +49,15 @@ def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
         Teacher(tmp_path / "short.npz")
 
 
+def test_a_plain_array_or_one_of_nan_is_no_teacher(tmp_path: Path) -> None:
+    np.save(tmp_path / "plain.npy", np.zeros(3))
+    with pytest.raises(InputError, match="give an .npz with tags, clip and probability"):
+        Teacher(tmp_path / "plain.npy")
+    np.savez(tmp_path / "nan.npz", tags=["a"], clip=["b"], probability=[[np.nan]])
+    with pytest.raises(InputError, match="no numbers"):
+        Teacher(tmp_path / "nan.npz")
+
+
 def test_tags_count_only_where_the_teacher_heard() -> None:
     answers = np.array([[1, 1.0, 0.0], [0, 0.0, 0.0]], np.float32)
     loss = np.asarray(tags_loss(answers, np.array([[0.8, 0.5], [0.9, 0.9]], np.float32)))

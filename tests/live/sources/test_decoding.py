@@ -200,9 +200,9 @@ def test_a_decoder_that_is_closed_early_leaves_no_ffmpeg_behind(tmp_path: Path) 
     ffmpeg("-i", source, "-c:a", "aac", path)
     decoder = open_decoder(str(path))
     decoder.read(1_000)
-    assert [child.name() for child in psutil.Process().children()] == ["ffmpeg"]
+    assert "ffmpeg" in [child.name() for child in psutil.Process().children()]
     decoder.close()
-    assert psutil.Process().children() == []
+    assert "ffmpeg" not in [child.name() for child in psutil.Process().children()]
 
 
 def test_a_wav_file_cut_short_tells_the_length_it_promised(tmp_path: Path) -> None:
