@@ -38,6 +38,7 @@ from training.train import (
     is_divided_alike,
     open_datasets,
     open_teacher,
+    say_if_replaced,
 )
 
 
@@ -99,6 +100,7 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
     """
     check_destination(options.out)
     check_name(options.name)
+    say_if_replaced(options.out, listener)
     description = read_description(options.model)
     facts = _first_fit(description, options)
     epochs, best_epoch, seed = (int(facts[name]) for name in ("epochs", "best_epoch", "seed"))

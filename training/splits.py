@@ -34,6 +34,12 @@ LEAK = (
 )
 
 
+NO_GROUPS = (
+    "No groups are known, so each recording is one, and an artist may lie on both sides: a CSV manifest can "
+    "name them."
+)
+
+
 @dataclass(frozen=True)
 class Segment:
     """A stretch of one clip that belongs to one part.
@@ -97,7 +103,9 @@ def default_split(store: FeatureStore) -> SplitName:
     return "fault-filtered" if known >= len(store) / 2 else "group"
 
 
-def split_store(store: FeatureStore, name: SplitName, *, window_frames: int, seed: int) -> Split:
+def split_store(
+    store: FeatureStore, name: SplitName, *, window_frames: int, seed: int, only: str | None = None
+) -> Split:
     """Divide a store.
 
     Parameters
@@ -109,14 +117,16 @@ def split_store(store: FeatureStore, name: SplitName, *, window_frames: int, see
         Length of a segment of the ``segment`` split.
     seed : int
         The same seed divides the same way.
+    only : str, optional
+        The one part that is wanted; without it, those that are fitted and validated on.
 
     Raises
     ------
     InputError
-        When a label would have nothing to be fitted or validated on.
+        When a label would have nothing to be fitted or validated on, or the part that is wanted is empty.
     """
     if name == "segment":
-        return _split_segments(store, window_frames, seed)
+        return _split_segments(store, window_frames, seed, only)
     part_of_clip: Sequence[PartName | None]
     notes: tuple[str, ...] = ()
     if name == "fault-filtered":
@@ -124,12 +134,14 @@ def split_store(store: FeatureStore, name: SplitName, *, window_frames: int, see
     else:
         groups = store.group if name == "group" else store.clip
         part_of_clip = _divide(store.label, groups, seed, kind="group" if name == "group" else "clip")
+        if name == "group" and store.group == store.clip:
+            notes = (NO_GROUPS,)
     segments = _whole_clips(store)
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, chosen in zip(segments, part_of_clip, strict=True):
         if chosen is not None:
             parts[chosen].append(segment)
-    _check_parts(store, parts, name)
+    _check_parts(store, parts, name, only)
     return Split(name, parts, notes)
 
 
@@ -214,7 +226,7 @@ def _divide(
     return [held_out[number] if number < len(held_out) else "train" for number in best.tolist()]
 
 
-def _split_segments(store: FeatureStore, window_frames: int, seed: int) -> Split:
+def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: str | None) -> Split:
     """The seed's protocol: cut every clip into segments and shuffle those; it leaks."""
     segments = []
     for whole in _whole_clips(store):
@@ -225,11 +237,17 @@ def _split_segments(store: FeatureStore, window_frames: int, seed: int) -> Split
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, part in zip(segments, divided, strict=True):
         parts[part].append(segment)
-    _check_parts(store, parts, "segment")
+    _check_parts(store, parts, "segment", only)
     return Split("segment", parts, (LEAK,))
 
 
-def _check_parts(store: FeatureStore, parts: dict[PartName, list[Segment]], name: SplitName) -> None:
+def _check_parts(
+    store: FeatureStore, parts: dict[PartName, list[Segment]], name: SplitName, only: str | None
+) -> None:
+    if only is not None:
+        if not any(segments for part, segments in parts.items() if part == only):
+            raise InputError(f"The split {name} leaves no {only} clips: choose another --part or --split.")
+        return
     wanted = {store.label[segment.clip] for segments in parts.values() for segment in segments}
     if len(wanted) < 2:
         raise InputError(

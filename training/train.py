@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from live.classifier import LABEL_PATTERN, BundleDescription, Classifier, read_description
+from live.classifier import DESCRIPTION_FILE, LABEL_PATTERN, BundleDescription, Classifier, read_description
 from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec, mfcc
 from live.vote import VoteParameters
@@ -148,11 +148,16 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: TrainingLi
 
 
 def divide(
-    data: DatasetOptions, store: FeatureStore, window_frames: int, listener: TrainingListener
+    data: DatasetOptions,
+    store: FeatureStore,
+    window_frames: int,
+    listener: TrainingListener,
+    *,
+    only: str | None = None,
 ) -> Split:
-    """Split a store, saying how."""
+    """Split a store, saying how; ``only`` names the one part that is wanted."""
     name = data.split or default_split(store)
-    split = split_store(store, name, window_frames=window_frames, seed=data.seed)
+    split = split_store(store, name, window_frames=window_frames, seed=data.seed, only=only)
     counts = ", ".join(f"{len(segments)} {part}" for part, segments in split.parts.items())
     listener.say(f"Split {name}: {counts} {'segments' if split.leaks else 'clips'}.")
     for note in split.notes:
@@ -170,6 +175,12 @@ def check_name(name: str) -> None:
     """
     if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
         raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
+
+
+def say_if_replaced(out: Path, listener: TrainingListener) -> None:
+    """Tell whoever fits a model into the place of another."""
+    if (out / DESCRIPTION_FILE).exists():
+        listener.say(f"{out} holds a model, which is replaced when the new one is done.")
 
 
 def open_teacher(path: Path | None, recipe: Recipe) -> Teacher | None:
@@ -203,6 +214,7 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
     check_destination(options.out)
     check_name(options.name)
     teacher = open_teacher(options.teacher, options.recipe)
+    say_if_replaced(options.out, listener)
     features = open_datasets(options.data, options.recipe.front_end, listener)
     store = features.store
     recipe = options.recipe.for_store(store.front_end)
@@ -468,7 +480,7 @@ def evaluate_bundle(
             warnings = ("These clips hold the ones that the model was fitted on: the figures flatter it.",)
     else:
         data = _as_it_was_divided(data, seed, description)
-        split = divide(data, store, description.window_frames, listener)
+        split = divide(data, store, description.window_frames, listener, only=part)
         segments = next(segments for name, segments in split.parts.items() if name == part)
         notes = (*split.notes, *features.skipped)
         facts["Split"] = f"{split.name}, {part} part"

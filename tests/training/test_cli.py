@@ -285,7 +285,7 @@ def test_a_part_is_measured_as_the_model_divided_it_and_what_it_knows_is_told(
     trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = (dataset, "--cache", cache, "--evaluate", trained, "--part")
-    assert evaluated(capfd, *words, "test") == []
+    assert not [note for note in evaluated(capfd, *words, "test") if "fitted" in note]
     assert "fitted on train clips" in evaluated(capfd, *words, "train")[0]
     assert "may know some of these clips" in evaluated(capfd, *words, "test", "--seed", 1)[0]
     values = json.loads((trained / "bundle.json").read_text())
@@ -295,7 +295,7 @@ def test_a_part_is_measured_as_the_model_divided_it_and_what_it_knows_is_told(
     (model / "bundle.json").write_text(json.dumps(values))
     words = (dataset, "--cache", cache, "--evaluate", model, "--part")
     assert "fitted on valid clips" in evaluated(capfd, *words, "valid", "--seed", 0)[0]
-    assert evaluated(capfd, *words, "test", "--seed", 0) == []
+    assert not [note for note in evaluated(capfd, *words, "test", "--seed", 0) if "fitted" in note]
     assert "may know some of these clips" in evaluated(capfd, *words, "test")[0]  # by the model's own seed
 
 

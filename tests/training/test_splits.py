@@ -68,6 +68,24 @@ def test_a_recording_that_two_datasets_hold_lies_in_one_part() -> None:
         assert {store.clip[k].rpartition("/")[2] for k in clips_of(split, part)} <= set(lists[part])
 
 
+def test_one_part_can_be_measured_where_there_is_nothing_to_fit_on() -> None:
+    ids = published_lists()["test"]
+    store = fake_store(ids, [clip.split(".")[0] for clip in ids])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0, only="test")
+    assert len(split.parts["test"]) == 290
+    with pytest.raises(InputError, match="leaves no train clips of"):
+        split_store(store, "fault-filtered", window_frames=34, seed=0)
+    with pytest.raises(InputError, match="leaves no valid clips: choose another"):
+        split_store(store, "fault-filtered", window_frames=34, seed=0, only="valid")
+
+
+def test_it_is_told_when_no_groups_are_known() -> None:
+    for groups, told in ((None, True), ([*"aabbccdd"], False)):
+        store = fake_store(list("abcdefgh"), list("xyxyxyxy"), groups)
+        split = split_store(store, "group", window_frames=34, seed=0)
+        assert any("No groups are known" in note for note in split.notes) == told
+
+
 def test_the_digest_of_a_division_tells_what_lies_where() -> None:
     def digest(**changes: Any) -> str:
         values: dict[str, Any] = {"clips": list("abcdefgh"), "labels": list("xyxyxyxy"), "seed": 0} | changes

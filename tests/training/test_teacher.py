@@ -51,7 +51,7 @@ def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
 
 def test_a_plain_array_or_one_of_nan_is_no_teacher(tmp_path: Path) -> None:
     np.save(tmp_path / "plain.npy", np.zeros(3))
-    with pytest.raises(InputError, match="give an .npz with tags, clip and probability"):
+    with pytest.raises(InputError, match=r"give an \.npz with tags, clip and probability"):
         Teacher(tmp_path / "plain.npy")
     np.savez(tmp_path / "nan.npz", tags=["a"], clip=["b"], probability=[[np.nan]])
     with pytest.raises(InputError, match="no numbers"):
