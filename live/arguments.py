@@ -51,7 +51,10 @@ class ArgumentError(InputError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message[:1].upper()}{message[1:]}: see genre-live --help.")
+        advice = "see genre-live --help"
+        if message.startswith("unrecognized arguments: ") and "--" not in message:
+            advice = "give a file as --file PATH"
+        super().__init__(f"{message[:1].upper()}{message[1:]}: {advice}.")
         self.message = message
 
 

@@ -142,8 +142,9 @@ def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
     on_screen = not arguments.json and _can_draw() and not (arguments.debug and _errors_go_to_terminal())
     classifier = Classifier(find_bundle(arguments.model))
     service = ServiceManager()
-    source = _open_source(arguments, service)
+    # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
     connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
+    source = _open_source(arguments, service)
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))

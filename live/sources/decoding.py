@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -285,6 +286,10 @@ def open_decoder(path: str) -> Decoder:
         When it is missing, empty, no audio, or of a rate or channel count that cannot be.
     """
     decoder: Decoder
+    if re.match("[a-z]+://", path):
+        raise InputError(
+            f"{path} is an address: let ffmpeg open it: ffmpeg -i ADDRESS -f wav - | genre-live --file -."
+        )
     if path == "-":
         decoder = _open_standard_input()
     elif _is_pipe(Path(path)):

@@ -104,6 +104,22 @@ def test_paths_that_lead_to_no_file_are_refused_in_one_sentence(
         assert outcome.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["song.mp3"], "give a file as --file PATH"),
+        (["--file", "https://example.org/song.mp3"], "let ffmpeg open it"),
+        (["--no-such-option"], "see genre-live --help"),
+    ],
+)
+def test_a_likely_first_try_is_helped(
+    words: list[str], advice: str, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outcome = in_this_process(capfd, *words, "--model", bundle)
+    assert outcome.status == 2
+    assert advice in outcome.sentence()
+
+
 @pytest.mark.parametrize("name", ["missing.wav", "."])
 def test_a_missing_file_and_a_folder_are_refused_by_the_installed_command(
     name: str, bundle: Path, tmp_path: Path
