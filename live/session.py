@@ -102,7 +102,7 @@ class Session:
         self._not_finite = 0
         self.summary: SummaryEvent | None = None
         self.failure: BaseException | None = None
-        self.alive_s = time.monotonic()
+        self.alive_s = self._condition_since_s = time.monotonic()
         self.ended = threading.Event()
         self.snapshot = self._take_snapshot()
         self._worker = threading.Thread(target=self._work, name="listening", daemon=True)
@@ -161,6 +161,8 @@ class Session:
                 self._going.wait()
             item = self._ring.read(minimum, HEARTBEAT_S)
             self.alive_s = time.monotonic()
+            if item is None and self._is_over_while_lost(position):
+                self._source.stop()  # which says what was lost, and ends the stream
             if isinstance(item, End):
                 break
             if isinstance(item, Chunk):
@@ -173,14 +175,25 @@ class Session:
                 else:
                     self._analyser.skip(len(samples))
             elif isinstance(item, Gap):
-                position = item.position + item.frames
-                self._emit(self._analyser.gap(item.frames, item.reason))
+                frames = item.frames
+                if self._last_frame is not None:
+                    frames = min(frames, self._last_frame - item.position)
+                position = item.position + frames
+                self._emit(self._analyser.gap(frames, item.reason))
             elif isinstance(item, StatusChange):
                 self._condition = "lost" if item.status == "lost" else "listening"
+                self._condition_since_s = self.alive_s
                 self._zero_frames = 0
                 self._emit(SourceEvent(self._analyser.time_s, item.status))
             self.snapshot = self._take_snapshot()
         self._end_stream(position)
+
+    def _is_over_while_lost(self, position: int) -> bool:
+        """Whether the time to listen ran out while there was no microphone."""
+        if self._last_frame is None or self._condition != "lost":
+            return False
+        lost_s = self.alive_s - self._condition_since_s
+        return lost_s * self._source.sample_rate >= self._last_frame - position
 
     def _hear(self, samples: Samples) -> None:
         if self._condition == "opening":

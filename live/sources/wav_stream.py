@@ -46,17 +46,16 @@ class WavStream:
     sample_rate : int
         In Hz.
     channels : int
-    length_s : None
-        Not known of a stream.
+    length_s : float or None
+        Length in seconds that the header promises; None where it makes no claim that could be true.
+    is_length_exact : bool
+        Whether there is such a promise.
 
     Raises
     ------
     InputError
         When the stream does not begin with a WAV header that can be used.
     """
-
-    length_s: float | None = None
-    is_length_exact = False
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
@@ -83,6 +82,11 @@ class WavStream:
             raise InputError(f"{name} is no usable WAV stream: its header does not end.")
         self._parse_format(format_chunk)
         self._left: int | None = None if is_rf64 or size == 0 or size >= UNKNOWN_SIZE_FROM else size
+        self.length_s: float | None = None
+        bytes_per_s = self._sample_bytes * self.channels * self.sample_rate
+        if self._left is not None and bytes_per_s > 0:
+            self.length_s = self._left / bytes_per_s
+        self.is_length_exact = self.length_s is not None
 
     def _parse_format(self, chunk: bytes) -> None:
         if len(chunk) < 16:

@@ -365,6 +365,25 @@ def test_a_stream_too_short_is_told_unless_no_more_was_asked_for(duration_s: flo
     assert (session.failure is None) == (duration_s == 0.5)
 
 
+def test_a_lost_microphone_does_not_keep_a_session_beyond_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.session.HEARTBEAT_S", 0.02)
+
+    class Lost(ScriptedSource):
+        """Says when it is stopped what it has lost, as a microphone does."""
+
+        def stop(self) -> None:
+            if not self.stopped.is_set():
+                self._ring.lose(10 * RATE, "stall")
+            super().stop()
+
+    source = Lost([noise(1), "lost"], kind="microphone", is_live=True, endless=True)
+    session, events = listen(source, duration_s=1.1)
+    assert session.failure is None
+    told = recorded(events)
+    assert told.summary["duration_s"] == 1.1
+    assert told.summary["lost_s"] == pytest.approx(0.1)
+
+
 def test_a_stop_ends_a_paused_session() -> None:
     for is_live in (False, True):
         source = ScriptedSource([noise(1)], endless=True, kind="microphone", is_live=is_live)

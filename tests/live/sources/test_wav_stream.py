@@ -172,3 +172,15 @@ def test_a_stream_beyond_four_gigabytes_is_read_on() -> None:
     stream = WavStream(Endless(), "pipe")  # type: ignore[arg-type]
     stream._left = None if stream._left is None else stream._left - 2**32  # as if so much had passed
     assert len(stream.read(100_000)) == 100_000
+
+
+def test_a_length_that_can_be_believed_is_told_and_no_other() -> None:
+    content = content_of(tune(2.0, channels=2))
+    cut = WavStream(io.BytesIO(content[:40_000]), "pipe")
+    assert (cut.length_s, cut.is_length_exact) == (2.0, True)
+    assert len(read_all(cut)) < 22_050
+    at = content.index(b"data") + 4
+    for size in (0, 0x7FFF_FFFF, 0xFFFF_FFFF):
+        content[at : at + 4] = struct.pack("<I", size)
+        stream = WavStream(io.BytesIO(content), "pipe")
+        assert (stream.length_s, stream.is_length_exact) == (None, False)
