@@ -157,8 +157,8 @@ class Session:
         minimum = max(1, round(self._source.block_s * self._source.sample_rate))
         position = 0
         while self._last_frame is None or position < self._last_frame:
-            if not self._source.is_live:
-                self._going.wait()
+            while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
+                self.alive_s = time.monotonic()
             item = self._ring.read(minimum, HEARTBEAT_S)
             self.alive_s = time.monotonic()
             if item is None and self._is_over_while_lost(position):

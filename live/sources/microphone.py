@@ -257,10 +257,10 @@ class Microphone:
 
     def _recover(self) -> bool:
         """Open the device again, however long it takes; False when told to stop or to give up."""
-        since_s = self._delivered_s or self._started_s
         self._ring.release(0, "stall")
         self._ring.change_status("lost")
         self._close()
+        since_s = self._delivered_s or self._started_s  # a last block may have come while it was closed
         retry_s = SHORTEST_RETRY_S
         while True:
             with self._woken:
@@ -302,8 +302,8 @@ class Microphone:
             )
         if self._delivered_s is None:
             self._close()
-            return False
-        return True  # if it has ended again by now, that is a new loss
+        # Sound may have come after all while it was closed; if it has ended again by now, that is a new loss.
+        return self._delivered_s is not None
 
     def _close(self) -> None:
         stream, self._stream = self._stream, None

@@ -384,6 +384,26 @@ def test_a_lost_microphone_does_not_keep_a_session_beyond_its_time(monkeypatch: 
     assert told.summary["lost_s"] == pytest.approx(0.1)
 
 
+def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
+    session = Session(ScriptedSource([noise(4)]), StubClassifier())
+    wait, seen = session._going.wait, threading.Event()
+    alive: set[float] = set()
+
+    def wait_and_see(*arguments: Any) -> bool:
+        alive.add(session.alive_s)
+        if len(alive) == 3:
+            seen.set()
+        return wait(*arguments)
+
+    monkeypatch.setattr(session._going, "wait", wait_and_see)
+    session.toggle_pause()
+    session.start()
+    assert seen.wait(PATIENCE_S)
+    session.stop()
+    assert session.ended.wait(PATIENCE_S)
+
+
 def test_a_stop_ends_a_paused_session() -> None:
     for is_live in (False, True):
         source = ScriptedSource([noise(1)], endless=True, kind="microphone", is_live=is_live)

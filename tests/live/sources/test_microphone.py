@@ -412,6 +412,34 @@ def test_a_reader_that_is_too_slow_loses_sound_that_is_counted(audio: FakeSoundD
     microphone.stop()
 
 
+@pytest.mark.parametrize("while_it_is_lost", [True, False], ids=["lost", "given up"])
+def test_a_block_that_comes_while_a_stream_is_closed_is_counted_once(
+    audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch, while_it_is_lost: bool
+) -> None:
+    close = Stream.close
+    late = 1 if while_it_is_lost else 2  # the stream, by number, that gives a block as it is closed
+
+    def give_and_close(stream: Stream) -> None:
+        if not stream.closed and audio.streams.index(stream) + 1 == late:
+            stream.deliver(0.5)
+        close(stream)
+
+    monkeypatch.setattr(Stream, "close", give_and_close)
+    microphone, ring = Microphone(), RingBuffer(10 * RATE, 2)
+    heard = Heard(ring)
+    microphone.start(ring)
+    audio.streams[0].deliver(1.0)
+    audio.streams[0].end()
+    heard.until(lambda so_far: "lost" in so_far.statuses)
+    if not while_it_is_lost:
+        heard.until(lambda so_far: "back" in so_far.statuses)
+    microphone.stop()
+    heard.until(lambda so_far: so_far.over)
+    assert heard.frames == round(1.5 * RATE)
+    assert microphone.failure is None
+    assert heard.position <= round((audio.now_s - 1_000) * RATE)
+
+
 def test_a_stream_is_not_closed_while_it_starts(audio: FakeSoundDevice) -> None:
     microphone, ring = Microphone(), RingBuffer(RATE, 2)
     stopping = threading.Thread(target=microphone.stop)
