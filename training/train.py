@@ -413,14 +413,14 @@ def _warn_of_known_clips(
 ) -> tuple[str, ...]:
     """Sentences for when the model was, or may have been, fitted on the clips that it is measured on."""
     told = description.training
+    dataset = told.get("dataset")
+    same_lists = split.name == told.get("split") == "fault-filtered" and all(map(gtzan_id, store.clip))
+    if not same_lists and not (isinstance(dataset, dict) and is_divided_alike(dataset, store, split)):
+        return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
     fitted_on = ("train", "valid") if "refit" in told else ("train",)
     if part in fitted_on:
         return (f"The model was fitted on {part} clips: figures on what it knows flatter it.",)
-    dataset = told.get("dataset")
-    same_lists = split.name == told.get("split") == "fault-filtered" and all(map(gtzan_id, store.clip))
-    if same_lists or (isinstance(dataset, dict) and is_divided_alike(dataset, store, split)):
-        return ()
-    return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
+    return ()
 
 
 def is_divided_alike(dataset: Mapping[str, Any], store: FeatureStore, split: Split) -> bool:

@@ -297,6 +297,10 @@ def test_a_part_is_measured_as_the_model_divided_it_and_what_it_knows_is_told(
     assert "fitted on valid clips" in evaluated(capfd, *words, "valid", "--seed", 0)[0]
     assert not [note for note in evaluated(capfd, *words, "test", "--seed", 0) if "fitted" in note]
     assert "may know some of these clips" in evaluated(capfd, *words, "test")[0]  # by the model's own seed
+    others = write_dataset(tmp_path / "others", 3, 3.0)
+    for part in ("train", "valid"):  # of data that the model has never heard
+        notes = evaluated(capfd, others, "--cache", cache, "--evaluate", model, "--part", part)
+        assert "may know some of these clips" in notes[0]
 
 
 def test_what_would_fail_after_the_fit_is_refused_before_it(
