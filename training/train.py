@@ -40,6 +40,7 @@ from training.splits import (
     SplitName,
     default_split,
     gtzan_id,
+    published_lists,
     split_store,
     whole_store,
 )
@@ -423,6 +424,20 @@ def _warn_of_known_clips(
     return ()
 
 
+def _holds_known_clips(description: BundleDescription, data: DatasetOptions, store: FeatureStore) -> bool:
+    """Whether a model was fitted on some of a store's clips, by the datasets' names and GTZAN's lists."""
+    told = description.training
+    dataset = told.get("dataset")
+    names = str(dataset.get("name")).split(" + ") if isinstance(dataset, dict) else []
+    if set(names) & set(data.name.split(" + ")):
+        return True
+    if told.get("split") != "fault-filtered":
+        return False
+    lists = published_lists()
+    known = {*lists["train"], *(lists["valid"] if "refit" in told else ())}
+    return not known.isdisjoint(map(gtzan_id, store.clip))
+
+
 def is_divided_alike(dataset: Mapping[str, Any], store: FeatureStore, split: Split) -> bool:
     """Whether a model's account of its data fits a store and its division; older ones tell counts alone."""
     if "division" in dataset:
@@ -474,10 +489,8 @@ def evaluate_bundle(
     warnings: tuple[str, ...] = ()
     if part == "all":
         segments, notes = whole_store(store), tuple(features.skipped)
-        trained_on = description.training.get("dataset")
-        name = trained_on.get("name") if isinstance(trained_on, dict) else None
-        if name == data.name:
-            warnings = ("These clips hold the ones that the model was fitted on: the figures flatter it.",)
+        if _holds_known_clips(description, data, store):
+            warnings = ("These clips hold some that the model was fitted on: the figures flatter it.",)
     else:
         data = _as_it_was_divided(data, seed, description)
         split = divide(data, store, description.window_frames, listener, only=part)

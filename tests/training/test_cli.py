@@ -19,6 +19,7 @@ from live.classifier import Classifier, read_description
 from live.front_end import MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
+from training.splits import PARTS, published_lists
 
 FIGURES = {
     "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy",
@@ -301,6 +302,32 @@ def test_a_part_is_measured_as_the_model_divided_it_and_what_it_knows_is_told(
     for part in ("train", "valid"):  # of data that the model has never heard
         notes = evaluated(capfd, others, "--cache", cache, "--evaluate", model, "--part", part)
         assert "may know some of these clips" in notes[0]
+
+
+def test_a_model_that_is_measured_on_all_it_was_fitted_on_says_so(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def warned(data: Path, model: Path) -> bool:
+        return any(
+            "flatter" in note for note in evaluated(capfd, data, "--cache", cache, "--evaluate", model)
+        )
+
+    assert warned(dataset, trained)
+    others = write_dataset(tmp_path / "others", 1, 3.0)
+    assert not warned(others, trained)
+    values = json.loads((trained / "bundle.json").read_text())
+    values["training"]["split"] = "fault-filtered"
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    (model / "bundle.json").write_text(json.dumps(values))
+    lists, file = published_lists(), others / "hiss" / "hiss0.wav"
+    for part in PARTS:
+        file = file.rename(others / "hiss" / f"{lists[part][0]}.wav")
+        assert warned(others, model) == (part == "train")
+    values["training"]["refit"] = {"clips": 8}
+    (model / "bundle.json").write_text(json.dumps(values))
+    file.rename(others / "hiss" / f"{lists['valid'][0]}.wav")
+    assert warned(others, model)
 
 
 def test_what_would_fail_after_the_fit_is_refused_before_it(
