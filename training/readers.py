@@ -126,11 +126,6 @@ class Readers:
         reader = _Reader(self._spec)
         self._readers[reader.connection] = reader
 
-    @property
-    def are_busy(self) -> bool:
-        """Whether there are results to wait for."""
-        return any(reader.given for reader in self._readers.values())
-
     def give(self, before: int) -> None:
         """Keep each process busy with files, of those whose number is below ``before``."""
         for reader in self._readers.values():
