@@ -44,7 +44,7 @@ class _Window:
         Sample of the run that it ends at.
     mel_db : ndarray [shape=(window_frames, n_mels)]
     level_dbfs : float
-        Of its newest hop.
+        Of what is new in it: the newest hop, or all of the first window of a run.
     """
 
     ends_at: int
@@ -82,7 +82,6 @@ class Analyser:
         self.vote = Vote(self._labels, smooth_s=smooth_s, parameters=description.vote)
         self.windows = 0
         self.skipped_windows = 0
-        self.lost_s = 0.0
         self._position = 0  # frames of the source that have passed, lost ones counted
         self._begin_run()
 
@@ -107,7 +106,6 @@ class Analyser:
         """Forget the stream, its time included."""
         self._position = 0
         self.windows = self.skipped_windows = 0
-        self.lost_s = 0.0
         self.vote.reset()
         self._begin_run()
 
@@ -186,16 +184,14 @@ class Analyser:
 
     def gap(self, frames: int, reason: GapReason) -> GapEvent:
         """Pass over ``frames`` frames of the source that were lost."""
-        lost_s = frames / self.source_rate
-        self.lost_s += lost_s
         self.skip(frames)
-        return GapEvent(self.time_s, lost_s, reason)
+        return GapEvent(self.time_s, frames / self.source_rate, reason)
 
     def finish(self) -> Iterator[WindowEvent]:
         """End the stream: yields what the last samples complete, or the one window of a short sound.
 
-        A stream of at least half a second that never filled a window gets one, marked partial: its
-        frames are repeated until they fill it.
+        Where nothing ever filled a window, and at least half a second of sound has come since the start or
+        the latest gap, that gets one, marked partial: its frames are repeated until they fill it.
         """
         tail = self._resampler.feed(np.empty(0, dtype=np.float32), last=True)
         yield from self._take(tail, newest_only=False)

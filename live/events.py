@@ -88,9 +88,9 @@ class StartEvent:
 class WindowEvent:
     """One window heard, and the verdict it led to.
 
-    ``probabilities`` are the network's for this window alone, ``level_dbfs`` the RMS level of the
-    newest hop, ``compute_ms`` the time from its samples to its verdict. ``partial`` marks the one
-    window of a file that is shorter than a window.
+    ``probabilities`` are the network's for this window alone, ``level_dbfs`` the RMS level of what is new
+    in it (a hop, or all of a first window), ``compute_ms`` the time from its samples to its verdict.
+    ``partial`` marks the one window of a file that is shorter than a window.
     """
 
     time_s: float

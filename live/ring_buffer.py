@@ -192,12 +192,6 @@ class RingBuffer:
             self._held_from = None
             self._changed.notify_all()
 
-    @property
-    def waiting(self) -> int:
-        """Frames stored and not yet read."""
-        with self._changed:
-            return self._written - self._read
-
     def read(self, minimum: int = 1, timeout: float | None = None) -> Item | None:
         """Wait for sound and take it.
 

@@ -96,26 +96,6 @@ class Evaluation:
         }
 
 
-def expected_calibration_error(
-    confidence: Array, right: Array, weight: Array | None = None, bins: int = CALIBRATION_BINS
-) -> float:
-    """Mean distance of confidence and accuracy over equally wide bins of confidence (Guo et al., 2017).
-
-    Parameters
-    ----------
-    confidence, right : ndarray [shape=(n,)]
-        Stated probability, and 1 where it was right.
-    weight : ndarray [shape=(n,)], optional
-    bins : int
-    """
-    weight = np.ones_like(confidence) if weight is None else weight
-    if weight.sum() == 0:
-        return float("nan")
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
-    distance = np.bincount(number, weight * (confidence - right), minlength=bins)
-    return float(np.abs(distance).sum() / weight.sum())
-
-
 @dataclass(frozen=True)
 class _ClipFigures:
     """Everything about one clip of a genre that figures are means of."""
@@ -186,7 +166,10 @@ def _round(value: float) -> float | None:
 
 
 def _ece_by_round(clips: Sequence[_ClipFigures], weights: Array) -> Array:
-    """ECE of the votes for each row of weights, from each clip's sums over the bins."""
+    """ECE of the votes for each row of weights, from each clip's sums over the bins.
+
+    The mean distance of confidence and accuracy over equally wide bins of confidence (Guo et al., 2017).
+    """
     distance = np.zeros((len(clips), CALIBRATION_BINS))
     votes = np.zeros(len(clips))
     for row, clip in enumerate(clips):
