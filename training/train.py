@@ -12,6 +12,7 @@ from typing import Any
 
 from live.classifier import DESCRIPTION_FILE, LABEL_PATTERN, BundleDescription, Classifier, read_description
 from live.errors import InputError, one_line
+from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, mfcc
 from live.vote import VoteParameters
 from training.bundle import (
@@ -184,6 +185,24 @@ def say_if_replaced(out: Path, listener: TrainingListener) -> None:
         listener.say(f"{out} holds a model, which is replaced when the new one is done.")
 
 
+def check_measurable(store: FeatureStore, split: Split) -> None:
+    """See before hours of fitting that each part that will be measured holds a genre.
+
+    Raises
+    ------
+    InputError
+        When the validation or test part holds clips of ``no_music`` and ``unlabelled`` alone.
+    """
+    held_out: tuple[PartName, ...] = ("valid", "test")
+    for part in held_out:
+        present = {store.label[segment.clip] for segment in split.parts[part]}
+        if present and not present - {NO_MUSIC, UNLABELLED}:
+            raise InputError(
+                f"The split {split.name} leaves no {part} clips of a genre: add recordings, or use another "
+                "--split."
+            )
+
+
 def open_teacher(path: Path | None, recipe: Recipe) -> Teacher | None:
     """Open a teacher's tags, where there are any.
 
@@ -224,8 +243,7 @@ def train(options: TrainOptions, listener: TrainingListener) -> dict[str, Any]:
     used = {store.label[segment.clip] for part in split.parts.values() for segment in part}
     check_labels(used)
     labels = tuple(sorted(used - {UNLABELLED}))
-    if not any(store.label[segment.clip] in labels for segment in split.parts["valid"]):
-        raise InputError(f"The split {split.name} leaves no validation clips of {labels[0]}: add recordings.")
+    check_measurable(store, split)
     if options.export_json is not None:
         export_json(options.export_json, store, recipe)
         listener.say(f"The MFCCs and labels are in {options.export_json}.")
@@ -367,6 +385,11 @@ def _write_report(
     (folder / CARD_FILE).write_text(model_card(name, facts, split, parts), encoding="utf-8")
 
 
+def _decimals(value: float | None) -> str:
+    """A figure of the card; None is one that could not be measured, as the ECE of votes on silence."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 def model_card(name: str, facts: dict[str, str], split: Split, parts: dict[str, Evaluation]) -> str:
     """The bundle's README: what it was trained on and how well it hears."""
     lines = [
@@ -384,7 +407,8 @@ def model_card(name: str, facts: dict[str, str], split: Split, parts: dict[str, 
         lines += [f"## {title} ({figures['clips']} clips)", "", "| | clean | microphone, simulated |"]
         lines += ["| --- | --- | --- |"]
         for key in CARD_ROWS:
-            lines.append(f"| {key.replace('_', ' ')} | {figures[key]:.3f} | {microphone[key]:.3f} |")
+            row = (_decimals(figures[key]), _decimals(microphone[key]))
+            lines.append(f"| {key.replace('_', ' ')} | {row[0]} | {row[1]} |")
         for seconds in figures["vote_accuracy"]:
             clean, heard = figures["vote_accuracy"][seconds], microphone["vote_accuracy"][seconds]
             lines.append(f"| vote after {seconds} s | {clean:.3f} | {heard:.3f} |")

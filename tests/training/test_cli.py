@@ -16,10 +16,11 @@ import pytest
 import soundfile
 
 from live.classifier import Classifier, read_description
-from live.front_end import MelFrames
+from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
 from training.splits import PARTS, published_lists
+from training.store import StoreWriter
 
 FIGURES = {
     "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy",
@@ -342,6 +343,26 @@ def test_what_would_fail_after_the_fit_is_refused_before_it(
         assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", *words) == 2
         assert sentence in said(capfd)
     assert not (tmp_path / "c").exists()
+
+
+def test_parts_that_hold_no_genre_are_refused_before_the_fit(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lists = published_lists()
+    spec = FrontEndSpec(n_mels=24, n_mfcc=12)
+    for part, ids in (("valid", lists["train"][:4]), ("test", [*lists["train"][:4], *lists["valid"][:4]])):
+        with StoreWriter(tmp_path / "s.npz", spec) as writer:
+            for clip in ids:
+                label = clip.split(".")[0]
+                writer.add(clip=clip, label=label, group=clip, mel_db=np.full((60, 24), -20.0))
+            for number in range(6):
+                name = f"noise{number}"
+                writer.add(clip=name, label="no_music", group=name, mel_db=np.full((60, 24), -40.0))
+            if part == "test":
+                writer.add(clip=lists["test"][0], label="no_music", group="x", mel_db=np.zeros((60, 24)))
+        words = ("--out", tmp_path / "m", "--recipe", "seed", "--split", "fault-filtered", "--epochs", "1")
+        assert run(tmp_path / "s.npz", *words) == 2
+        assert f"leaves no {part} clips of a genre" in said(capfd)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to a child there")

@@ -11,11 +11,12 @@ from sklearn.metrics import balanced_accuracy_score
 from live.classifier import BundleDescription, Classifier
 from live.errors import InputError
 from live.front_end import FrontEndSpec
-from training.evaluate import CALIBRATION_BINS, fit_temperature, follow_changes, measure
+from training.evaluate import CALIBRATION_BINS, Evaluation, fit_temperature, follow_changes, measure
 from training.hearing import HeardClip, recalibrated
-from training.report import risk_and_coverage
-from training.splits import whole_store
+from training.report import ReportSubject, risk_and_coverage, write_report
+from training.splits import Split, whole_store
 from training.store import StoreWriter, open_store
+from training.train import model_card
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
@@ -153,6 +154,17 @@ def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
     np.testing.assert_allclose(threshold, [0.9, 0.7, 0.5])
     np.testing.assert_allclose(coverage, [0.25, 0.5, 1.0])
     np.testing.assert_allclose(risk, [0, 0, 0.25])
+
+
+@pytest.mark.filterwarnings("error")
+def test_clips_too_soft_for_a_vote_have_a_report_and_a_card(tmp_path: Path) -> None:
+    silent = [replace(clip, level_dbfs=np.full(8, -90.0)) for clip in random_clips(3)]
+    measures = measure(silent, DESCRIPTION)
+    assert measures.figures["ece"] is None
+    parts = {"valid": Evaluation(DESCRIPTION.labels, measures, measures)}
+    write_report(tmp_path, ReportSubject("soft", {}, parts=parts), threshold=0.4)
+    card = model_card("soft", {}, Split("group", {}), parts)
+    assert "| ece | – | – |" in card
 
 
 class _Deaf:
