@@ -241,12 +241,15 @@ def _confusion_table(evaluation: Evaluation) -> str:
 
 
 def _follow_sentence(follow: Mapping[str, Any]) -> str:
-    if not follow.get("medleys") or follow.get("median_s") is None:
-        return "The clips are too short or too few to measure how the vote follows a change of genre."
+    before = follow.get("named_before", 0)
+    left_out = f" {before} more do not count: the second was named before the change." if before else ""
+    if not follow.get("medleys"):
+        return "There are too few medleys to measure how the vote follows a change of genre." + left_out
     medleys, followed, median_s = follow["medleys"], follow["followed"], follow["median_s"]
+    within = "" if median_s is None else f", half of these within {median_s:.1f} s of the change"
     return (
         f"In {medleys} medleys of two genres, 15 s each, the vote named the second one in time in "
-        f"{followed:.0%}, half of these within {median_s:.1f} s of the change."
+        f"{followed:.0%}{within}.{left_out}"
     )
 
 

@@ -189,3 +189,9 @@ def test_a_vote_that_never_changes_follows_nothing(tmp_path: Path) -> None:
     assert follow["named_before"] > 0
     assert follow["medleys"] > 0
     assert (follow["followed"], follow["median_s"]) == (0.0, None)
+    measures = measure(random_clips(3), DESCRIPTION)
+    parts = {"valid": Evaluation(DESCRIPTION.labels, measures, measures, follow)}
+    write_report(tmp_path, ReportSubject("deaf", {}, parts=parts), threshold=0.4)
+    page = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert f"In {follow['medleys']} medleys of two genres, 15 s each, the vote named the second" in page
+    assert f"in time in 0%. {follow['named_before']} more do not count" in page
