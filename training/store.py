@@ -269,6 +269,7 @@ def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
         offset=np.concatenate(offset),
         pieces=tuple(piece for store in stores for piece in store.pieces),
         front_end=first.front_end,
+        fingerprint=tuple(text for store in stores for text in store.fingerprint or ("",) * len(store)),
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,12 @@ def test_clips_of_stores_of_one_name_keep_ids_that_differ(tmp_path: Path) -> Non
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no feature store"):
         open_store(tmp_path / "none.npz")
+
+
+def test_joined_stores_tell_what_each_file_was(tmp_path: Path) -> None:
+    spec = FrontEndSpec(n_mels=24, n_mfcc=12)
+    with StoreWriter(tmp_path / "read.npz", spec) as writer:
+        writer.add(clip="a", label="x", group="a", mel_db=np.zeros((40, 24)), fingerprint="a.wav:1")
+    stores = [small_store(tmp_path / "s.npz", clips=2), open_store(tmp_path / "read.npz")]
+    unknown = replace(stores[0], fingerprint=())  # as in stores made by others
+    assert join_stores([unknown, stores[1]]).fingerprint == ("", "", "a.wav:1")
