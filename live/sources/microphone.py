@@ -90,6 +90,7 @@ class Microphone:
         self._stopping = False
         self._finished = False
         self._delivered_s: float | None = None  # when the latest block came
+        self._delivered_frames = 0
         self._lost_since_s: float | None = None
         self._suspicion: GapReason = "stall"
         self._stream: Any = None
@@ -203,6 +204,7 @@ class Microphone:
         overflowed = bool(status.input_overflow)
         finding = self._clock.block(now_s, frames, overflowed=overflowed)
         self._delivered_s = now_s
+        self._delivered_frames += frames
         if finding.suspect:
             self._suspicion = "overflow" if overflowed else "stall"
             self._ring.hold()
@@ -257,10 +259,13 @@ class Microphone:
 
     def _recover(self) -> bool:
         """Open the device again, however long it takes; False when told to stop or to give up."""
+        since_s, frames = self._delivered_s or self._started_s, self._delivered_frames
         self._ring.release(0, "stall")
         self._ring.change_status("lost")
         self._close()
-        since_s = self._delivered_s or self._started_s  # a last block may have come while it was closed
+        # Until it was closed a last block may have come: it is not lost, and it is held back if it was late.
+        self._ring.release(0, "stall")
+        since_s += (self._delivered_frames - frames) / self.sample_rate
         retry_s = SHORTEST_RETRY_S
         while True:
             with self._woken:

@@ -244,6 +244,59 @@ def test_a_device_that_opens_but_says_nothing_is_not_back(audio: FakeSoundDevice
     microphone.stop()
 
 
+@pytest.mark.parametrize("late_s", [0.0, 1.0])
+def test_a_block_that_comes_while_a_lost_stream_is_closed_is_heard_once_and_not_lost(
+    late_s: float, audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    microphone, heard, stream = begin(audio)
+
+    def close() -> None:
+        audio.now_s += late_s
+        stream.deliver(0.05)
+        stream.closed = True
+
+    def resume(stream: Stream) -> None:
+        audio.now_s += 7.0
+        stream.deliver(0.05)
+
+    monkeypatch.setattr(stream, "close", close)
+    audio.on_start = resume
+    stream.end()
+    heard.until(lambda heard: heard.frames == round(2.1 * RATE))
+    assert heard.statuses == ["lost", "back"]
+    assert heard.gaps == [(round(2.05 * RATE), round((7.0 + late_s) * RATE), "stall")]
+    assert heard.position == round((audio.now_s - 1_000) * RATE)
+    microphone.stop()
+
+
+def test_a_first_block_that_comes_while_a_mute_stream_is_closed_is_heard_once_and_not_lost(
+    audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live.sources.microphone, "BLOCK_WITHIN_S", 0.01)
+    monkeypatch.setattr(live.sources.microphone, "OVERSLEPT_S", 1e9)
+    microphone, heard, stream = begin(audio)
+    starts = 0
+
+    def deliver_late(stream: Stream) -> None:
+        nonlocal starts
+        starts += 1
+        audio.now_s += 1.0
+        if starts == 1:
+            monkeypatch.setattr(stream, "close", lambda: stream.deliver(0.05))
+        else:
+            audio.on_start = lambda _: None
+            stream.deliver(0.05)
+
+    audio.on_start = deliver_late
+    stream.end()
+    heard.until(lambda heard: heard.frames == round(2.05 * RATE))
+    audio.now_s += 3.0  # it says nothing more: a new loss
+    heard.until(lambda heard: heard.frames == round(2.1 * RATE))
+    assert heard.statuses[:4] == ["lost", "back"] * 2
+    assert heard.position == round((audio.now_s - 1_000) * RATE)
+    microphone.stop()
+
+
 def test_a_device_that_falls_silent_without_a_word_is_lost(
     audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,34 +463,6 @@ def test_a_reader_that_is_too_slow_loses_sound_that_is_counted(audio: FakeSoundD
     heard.until(lambda heard: heard.position == 3 * RATE)
     assert heard.gaps == [(RATE, 2 * RATE, "behind")]
     microphone.stop()
-
-
-@pytest.mark.parametrize("while_it_is_lost", [True, False], ids=["lost", "given up"])
-def test_a_block_that_comes_while_a_stream_is_closed_is_counted_once(
-    audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch, while_it_is_lost: bool
-) -> None:
-    close = Stream.close
-    late = 1 if while_it_is_lost else 2  # the stream, by number, that gives a block as it is closed
-
-    def give_and_close(stream: Stream) -> None:
-        if not stream.closed and audio.streams.index(stream) + 1 == late:
-            stream.deliver(0.5)
-        close(stream)
-
-    monkeypatch.setattr(Stream, "close", give_and_close)
-    microphone, ring = Microphone(), RingBuffer(10 * RATE, 2)
-    heard = Heard(ring)
-    microphone.start(ring)
-    audio.streams[0].deliver(1.0)
-    audio.streams[0].end()
-    heard.until(lambda so_far: "lost" in so_far.statuses)
-    if not while_it_is_lost:
-        heard.until(lambda so_far: "back" in so_far.statuses)
-    microphone.stop()
-    heard.until(lambda so_far: so_far.over)
-    assert heard.frames == round(1.5 * RATE)
-    assert microphone.failure is None
-    assert heard.position <= round((audio.now_s - 1_000) * RATE)
 
 
 def test_a_stream_is_not_closed_while_it_starts(audio: FakeSoundDevice) -> None:
