@@ -34,6 +34,8 @@ READY = "ready"
 def _read_files(connection: Connection, spec: FrontEndSpec) -> None:
     """Send the mel frames, or what is wrong, of each file whose path comes, until none does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    if connection.fileno() == 2:  # as where the parent began without a standard error
+        connection = Connection(os.dup(2))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)  # keeps what C libraries print off the terminal
     os.close(nowhere)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing import active_children
 from pathlib import Path
@@ -117,6 +119,22 @@ def test_ctrl_c_does_not_strike_the_processes_even_while_they_start(
     paths = write_files(tmp_path, ["a", "b"])
     for path, frames in zip(paths, extract_each(paths, SPEC, workers=2), strict=True):
         np.testing.assert_array_equal(frames, extract(path, SPEC))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such numbers of files there")
+def test_files_are_read_where_standard_output_and_error_are_closed(tmp_path: Path) -> None:
+    [path] = write_files(tmp_path, ["a"])
+    program = f"""
+from pathlib import Path
+from live.front_end import FrontEndSpec
+from training.readers import extract_each
+[frames] = extract_each([Path({str(path)!r})], FrontEndSpec(), workers=1)
+Path({str(tmp_path / "told")!r}).write_text(str(frames.shape))
+"""
+    # Pipes made from now on take the numbers 1 and 2.
+    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", program]
+    subprocess.run(closed, stdin=subprocess.DEVNULL, check=True, timeout=60)
+    assert (tmp_path / "told").read_text() == str(extract(path, SPEC).shape)
 
 
 def test_processes_end_when_their_results_are_no_longer_wanted(tmp_path: Path) -> None:
