@@ -95,8 +95,7 @@ class StoreWriter:
     def __init__(self, path: Path, front_end: FrontEndSpec) -> None:
         self.path = path
         self.front_end = front_end
-        self._columns: dict[str, list[str]] = {name: [] for name in (*_TEXT_COLUMNS, "fingerprint")}
-        self._offset = [0]
+        self._clips: list[tuple[tuple[str, str, str, str], int]] = []  # its texts and where its frames end
         self._frames: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
 
     def add(
@@ -120,10 +119,12 @@ class StoreWriter:
         """
         if mel_db.ndim != 2 or mel_db.shape[1] != self.front_end.n_mels or len(mel_db) == 0:
             raise ValueError(f"mel_db must be [frames, {self.front_end.n_mels}], not {list(mel_db.shape)}")
-        for name, value in zip(self._columns, (clip, label, group, fingerprint), strict=True):
-            self._columns[name].append(value)
-        self._offset.append(self._offset[-1] + len(mel_db))
-        self._frames.write(np.ascontiguousarray(mel_db, dtype="<f2").data)
+        frames = np.ascontiguousarray(mel_db, dtype="<f2")
+        start = self._clips[-1][1] if self._clips else 0
+        # Ctrl-C may strike between any two of these steps: a clip counts once its frames are all there.
+        self._frames.seek(start * frames.strides[0])
+        self._frames.write(frames.data)
+        self._clips.append(((clip, label, group, fingerprint), start + len(frames)))
 
     def __enter__(self) -> Self:
         return self
@@ -141,11 +142,13 @@ class StoreWriter:
         unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
             with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-                for column, values in self._columns.items():
-                    self._write_array(archive, column, np.array(values, dtype=np.str_))
-                self._write_array(archive, "offset", np.array(self._offset, dtype=np.int64))
+                for column, name in enumerate((*_TEXT_COLUMNS, "fingerprint")):
+                    values = [texts[column] for texts, _ in self._clips]
+                    self._write_array(archive, name, np.array(values, dtype=np.str_))
+                offset = np.array([0, *(stop for _, stop in self._clips)], dtype=np.int64)
+                self._write_array(archive, "offset", offset)
                 self._write_array(archive, "front_end", np.array(json.dumps(self.front_end.to_dict())))
-                self._write_frames(archive)
+                self._write_frames(archive, int(offset[-1]))
             unfinished.replace(self.path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -155,8 +158,8 @@ class StoreWriter:
         with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
             np.lib.format.write_array(member, array, allow_pickle=False)
 
-    def _write_frames(self, archive: zipfile.ZipFile) -> None:
-        shape = (self._offset[-1], self.front_end.n_mels)
+    def _write_frames(self, archive: zipfile.ZipFile, frames: int) -> None:
+        shape = (frames, self.front_end.n_mels)
         with archive.open("mel_db.npy", "w", force_zip64=True) as member:
             header = {"descr": "<f2", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_2_0(member, header)

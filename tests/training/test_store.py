@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -72,6 +74,24 @@ def test_a_store_left_by_an_error_does_not_appear(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="mel_db must be"), StoreWriter(tmp_path / "s.npz", SPEC) as writer:
         writer.add(clip="a", label="a", group="a", mel_db=np.zeros((3, 5)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_that_ctrl_c_cut_short_is_left_out_and_harms_no_other(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "s.npz", SPEC) as writer:
+        file = writer._frames
+
+        def cut_short(frames: memoryview) -> int:
+            file.write(bytes(frames)[:100])
+            raise KeyboardInterrupt
+
+        for number, write in enumerate((file.write, cut_short, file.write, cut_short)):
+            writer._frames = Mock(wraps=file, write=write)
+            with contextlib.suppress(KeyboardInterrupt):
+                writer.add(clip=str(number), label="a", group="a", mel_db=np.full((5, 24), number))
+    store = open_store(tmp_path / "s.npz")
+    assert store.clip == ("0", "2")
+    for row, number in enumerate((0, 2)):
+        np.testing.assert_array_equal(store.clip_frames(row), np.full((5, 24), number))
 
 
 def spoilt(change: dict[str, Any]) -> Any:
