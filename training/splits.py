@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from live.errors import InputError
+from training.clips import UNLABELLED
 from training.store import FeatureStore
 
 SplitName = Literal["fault-filtered", "group", "clip", "segment"]
@@ -197,6 +198,13 @@ def _divide(
     """Divide stratified by label, with each group in one part alone; ``kind`` is the word for a group."""
     from sklearn.model_selection import StratifiedGroupKFold
 
+    few = {group for label, group in zip(labels, groups, strict=True) if label == UNLABELLED}
+    if 0 < len(few) < FOLDS:  # they teach, and no genre is measured by them: they need not be divided
+        rest = [pair for pair in zip(labels, groups, strict=True) if pair[0] != UNLABELLED]
+        their_labels, their_groups = [label for label, _ in rest], [group for _, group in rest]
+        divided = _divide(their_labels, their_groups, seed, with_test=with_test, kind=kind) if rest else []
+        part_of_group = dict(zip(their_groups, divided, strict=True))
+        return [part_of_group.get(group, "train") for group in groups]
     groups_of_label = Counter(label for label, _ in set(zip(labels, groups, strict=True)))
     rarest, fewest = min(groups_of_label.items(), key=lambda item: item[1])
     if fewest < 2:
@@ -254,7 +262,7 @@ def _check_parts(
             f"The split {name} leaves fewer than two labels of {store.path.name}: add recordings of others."
         )
     for part in ("train", "valid"):
-        lacking = sorted(wanted - {store.label[segment.clip] for segment in parts[part]})
+        lacking = sorted(wanted - {UNLABELLED} - {store.label[segment.clip] for segment in parts[part]})
         if lacking and (part == "train" or not parts[part]):
             raise InputError(
                 f"The split {name} leaves no {part} clips of {_named(lacking)}: add recordings, or use "

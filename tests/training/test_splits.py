@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.front_end import FrontEndSpec
-from training.splits import PARTS, Segment, Split, default_split, published_lists, split_store
+from training.splits import PARTS, Segment, Split, SplitName, default_split, published_lists, split_store
 from training.store import FeatureStore
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
@@ -170,6 +170,39 @@ def test_two_clips_a_label_still_give_training_and_validation() -> None:
     split = split_store(store, "group", window_frames=34, seed=0)
     assert len(split.parts["train"]) == len(split.parts["valid"]) == 2
     assert split.parts["test"] == []
+
+
+@pytest.mark.parametrize("split", ["group", "clip", "segment", "fault-filtered"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_clips_of_unlabelled_music_change_no_other_clips_part(split: SplitName, count: int) -> None:
+    labels = ["a"] * 20 + ["b"] * 20
+    store = fake_store([f"c{k}" for k in range(40)], labels)
+    more = fake_store([f"c{k}" for k in range(40 + count)], [*labels, *["unlabelled"] * count])
+    before = split_store(store, split, window_frames=50, seed=0)
+    after = split_store(more, split, window_frames=50, seed=0)
+    assert clips_of(after, "train") == clips_of(before, "train") | set(range(40, 40 + count))
+    assert clips_of(after, "valid") == clips_of(before, "valid")
+    assert clips_of(after, "test") == clips_of(before, "test")
+
+
+def test_a_clip_of_unlabelled_music_beside_gtzan_is_fitted_on() -> None:
+    lists = published_lists()
+    gtzan = [clip for part in PARTS for clip in lists[part]]
+    store = fake_store([*gtzan, "song"], [*(clip.split(".")[0] for clip in gtzan), "unlabelled"])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    assert len(gtzan) in clips_of(split, "train")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_unlabelled_music_stays_with_its_artist(seed: int) -> None:
+    labels = ["a", "b"] * 5 + ["unlabelled"]
+    groups = [f"artist{k}" for k in range(10)] + ["artist0"]
+    split = split_store(
+        fake_store([f"c{k}" for k in range(11)], labels, groups), "group", window_frames=34, seed=seed
+    )
+    assert [part for part in PARTS if 0 in clips_of(split, part)] == [
+        part for part in PARTS if 10 in clips_of(split, part)
+    ]
 
 
 def test_segments_leak_and_say_so() -> None:
