@@ -225,7 +225,7 @@ def open_store(path: Path) -> FeatureStore:
             front_end = FrontEndSpec.from_dict(json.loads(str(arrays["front_end"])))
         with zipfile.ZipFile(path) as archive:
             mel_db = _map_member(path, archive, "mel_db")
-        _check_columns(columns)
+        _check_columns([*columns, fingerprint] if fingerprint else columns)
         _check(offset, len(columns[0]), mel_db, front_end)
     except FileNotFoundError:
         raise InputError(f"There is no feature store {path}: check the path.") from None
@@ -244,10 +244,11 @@ def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
     Raises
     ------
     InputError
-        When their frames were made differently.
+        When their frames were made differently, or two of them hold the same file.
     """
     if len(stores) == 1:
         return stores[0]
+    _check_apart(stores)
     first = stores[0]
     ids: list[str] = []
     taken: set[str] = set()
@@ -276,9 +277,24 @@ def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
     )
 
 
+def _check_apart(stores: Sequence[FeatureStore]) -> None:
+    """See that no recording is given twice: it could lie in training and validation both."""
+    holder: dict[str, FeatureStore] = {}
+    for store in stores:
+        own = store.fingerprint or ("",) * len(store)
+        files = [text or f"{store.path.resolve()}:{clip}" for text, clip in zip(own, store.clip, strict=True)]
+        for file, clip in zip(files, store.clip, strict=True):
+            if file in holder:
+                first = holder[file].path.name
+                raise InputError(
+                    f"The recording {clip} is in {first} and again in {store.path.name}: give it once."
+                )
+        holder |= dict.fromkeys(files, store)
+
+
 def _check_columns(columns: Sequence[tuple[str, ...]]) -> None:
     clip = columns[0]
     if any(len(column) != len(clip) for column in columns):
-        raise ValueError("clip, label and group must be of one length")
+        raise ValueError("clip, label, group and fingerprint must be of one length")
     if len(set(clip)) != len(clip):
         raise ValueError("its clip ids must differ")

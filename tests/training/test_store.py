@@ -111,6 +111,7 @@ def spoilt(change: dict[str, Any]) -> Any:
         spoilt({"offset": np.array([0, 720])}),
         spoilt({"offset": np.zeros(13, np.int64)}),
         spoilt({"label": np.array(["a"])}),
+        spoilt({"fingerprint": np.array(["a"])}),
         spoilt({"clip": np.array(["same"] * 12)}),
         spoilt({"front_end": np.array("{}")}),
         spoilt({"front_end": np.array("no json")}),
@@ -144,6 +145,18 @@ def test_stores_are_joined_without_copying(tmp_path: Path) -> None:
     other = small_store(tmp_path / "other.npz", spec=FrontEndSpec(n_mels=24, n_mfcc=12, hop_length=512))
     with pytest.raises(InputError, match="made differently"):
         join_stores([stores[0], other])
+
+
+def test_a_file_that_two_stores_hold_is_refused(tmp_path: Path) -> None:
+    for name, clip in (("one", "a"), ("two", "b")):
+        with StoreWriter(tmp_path / f"{name}.npz", SPEC) as writer:
+            writer.add(clip=clip, label="x", group=clip, mel_db=np.zeros((40, 24)), fingerprint="a.wav:1")
+    one, two = open_store(tmp_path / "one.npz"), open_store(tmp_path / "two.npz")
+    with pytest.raises(InputError, match=r"recording b is in one.npz and again in two.npz: give it once"):
+        join_stores([one, two])
+    made_by_others = replace(one, fingerprint=())
+    with pytest.raises(InputError, match=r"recording a is in one.npz and again in one.npz"):
+        join_stores([made_by_others, made_by_others])
 
 
 def test_clips_of_stores_of_one_name_keep_ids_that_differ(tmp_path: Path) -> None:
