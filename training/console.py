@@ -27,7 +27,7 @@ from training.train import TrainingListener
 
 def _columns() -> list[ProgressColumn]:
     return [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -185,4 +185,8 @@ def load_features(
     known = _open_cached(path) if path.exists() else None
     if known is not None and _up_to_date(known, clips, [_fingerprint(clip) for clip in clips]):
         return Features(known)
-    return build_store(clips, spec, path, workers=workers, known=known, progress=progress)
+    try:
+        return build_store(clips, spec, path, workers=workers, known=known, progress=progress)
+    except OSError as error:
+        error.filename = str(cache)  # and not a temporary file in it, or none as where the disk is full
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -504,6 +505,8 @@ def evaluate_bundle(
     description = classifier.description
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # now, for measuring takes its time
+        with tempfile.TemporaryDirectory(dir=out):
+            pass
     features = open_datasets(data, description.front_end, listener)
     store = features.store
     facts = {

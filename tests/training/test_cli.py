@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 from live.classifier import Classifier, read_description
 from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
+from training.console import ConsoleListener
 from training.splits import PARTS, published_lists
 from training.store import StoreWriter
 
@@ -254,6 +257,26 @@ def test_what_cannot_be_written_is_told_in_one_sentence(
     assert "File name too long" in said(capfd)
 
 
+def test_a_folder_that_files_cannot_be_made_in_is_told_before_the_work(
+    trained: Path,
+    dataset: Path,
+    cache: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_only(**how: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(how["dir"] / "tmp1234"))
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", read_only)
+    assert run(dataset, "--cache", cache, "--evaluate", trained, "--out", tmp_path / "report") == 2
+    assert [line.startswith("genre-train: ") for line in said(capfd).splitlines()] == [True]
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    assert run(dataset, "--cache", tmp_path / "c", "--evaluate", trained) == 2
+    told = said(capfd).splitlines()[-1]
+    assert f"{tmp_path / 'c'} cannot be used (Read-only file system)" in told
+
+
 def test_a_full_disk_is_the_machines_fault(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +285,10 @@ def test_a_full_disk_is_the_machines_fault(
 
     monkeypatch.setattr("training.features.StoreWriter.add", full)
     assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c") == 1
-    assert said(capfd).splitlines()[-1].endswith("(No space left on device): see to its disk.")
+    told = said(capfd).splitlines()[-1]
+    assert told.endswith(
+        f"{tmp_path / 'c'} cannot be read or written (No space left on device): see to its disk."
+    )
 
 
 def test_a_models_name_is_no_markup(
@@ -274,6 +300,14 @@ def test_a_models_name_is_no_markup(
     (model / "bundle.json").write_text(json.dumps(values | {"name": "Rock [/Pop]"}))
     assert run(dataset, "--cache", cache, "--evaluate", model) == 0
     assert "Rock [/Pop]: 10 clips" in capfd.readouterr().out
+
+
+def test_a_datasets_name_is_no_markup() -> None:
+    shown = io.StringIO()
+    listener = ConsoleListener(Console(file=shown, force_terminal=True, width=200))
+    with listener.progress("Reading my [bold] music") as count:
+        count(1, 2)
+    assert "Reading my [bold] music" in shown.getvalue()
 
 
 def evaluated(capfd: pytest.CaptureFixture[str], *words: object) -> list[str]:
