@@ -249,7 +249,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     from live.classifier import find_bundle
     from training.console import ConsoleListener, evaluation_table
-    from training.train import evaluate_bundle
+    from training.measure import evaluate_bundle
 
     listener = ConsoleListener(Console(stderr=True))
     result, evaluation = evaluate_bundle(

@@ -27,6 +27,7 @@ from training.bundle import (
 from training.clips import UNLABELLED
 from training.crops import Crops
 from training.fit import Checkpoint, FitPlan, fit
+from training.measure import is_divided_alike
 from training.recipes import RECIPES
 from training.splits import SplitName, split_store
 from training.train import (
@@ -35,7 +36,6 @@ from training.train import (
     check_name,
     checkpoint_path,
     digest_of_files,
-    is_divided_alike,
     open_datasets,
     open_teacher,
     say_if_replaced,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_a_pause_is_no_part_of_the_verdict_after_it() -> None:
         (3.0, 603.0 - reach_s, "waiting", None),
         (603.0 - reach_s, 603.5, "genre", "rock"),
     ]
+
+
+def test_verdicts_that_lie_further_apart_than_a_window_hold_until_the_next() -> None:
+    subject = history(replace(start(), hop_s=60.0), window(60.0, "rock"), window(120.0, "rock"))
+    assert heard(subject) == [(0.0, 120.0, "genre", "rock")]
 
 
 def test_the_timeline_has_no_holes_whatever_comes() -> None:

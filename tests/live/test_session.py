@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from live.errors import InputError, RunningError
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent, to_json_line
 from live.session import Session, Sink
+from live.snapshot import Snapshot
 from tests.event_contract import ContractError, Recorded, check
 from tests.live.stubs import Deed, ScriptedSource, StubClassifier, noise
 
@@ -402,6 +404,75 @@ def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -
     assert seen.wait(PATIENCE_S)
     session.stop()
     assert session.ended.wait(PATIENCE_S)
+
+
+def test_a_paused_microphones_time_is_of_no_genre_and_ends_what_was_said() -> None:
+    at_the_end_of_the_pause: list[str] = []
+    source = ScriptedSource([noise(34)], kind="microphone", is_live=True)
+    session = Session(source, StubClassifier(), hop_s=0.1, smooth_s=10.0)
+    take_snapshot = session._take_snapshot
+
+    def pause_from_4_to_32_s() -> Snapshot:
+        snapshot = take_snapshot()
+        is_due = snapshot.time_s >= (4 if session._going.is_set() else 32) and not at_the_end_of_the_pause
+        if is_due and not session.toggle_pause():
+            at_the_end_of_the_pause.append(snapshot.verdict.state)
+        return snapshot
+
+    session._take_snapshot = pause_from_4_to_32_s  # type: ignore[method-assign]
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    assert at_the_end_of_the_pause == ["waiting"]
+    before, paused, after = session.snapshot.timeline
+    assert (before.state, paused.state, after.state) == ("genre", "waiting", "genre")
+    assert (paused.start_s, paused.end_s) == pytest.approx((4.0, 32.0), abs=0.16)
+
+
+class _Quiet(ScriptedSource):
+    """A microphone that is silent, perhaps lost, until it was looked for a few times, and then is back."""
+
+    def __init__(self, status: str | None) -> None:
+        super().__init__(kind="microphone", is_live=True)
+        self._status, self.looked = status, threading.Event()
+
+    def _play(self) -> None:
+        self._ring.write_all(noise(1))
+        if self._status is not None:
+            self._ring.change_status("lost")
+        assert self.looked.wait(PATIENCE_S)
+        if self._status is not None:
+            self._ring.lose(RATE // 2, "stall")
+            self._ring.change_status("back")
+        self._ring.write_all(noise(1))
+        self._ring.close()
+
+
+@pytest.mark.parametrize("status", ["lost", None])
+def test_a_microphone_that_is_back_in_time_is_heard_to_the_end(
+    status: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
+    clock = SimpleNamespace(now_s=0.0)
+    monkeypatch.setattr("live.session.time", SimpleNamespace(monotonic=lambda: clock.now_s))
+    source = _Quiet(status)
+    events: list[Event] = []
+
+    def hear(event: Event) -> None:
+        events.append(event)
+        clock.now_s += 10.0  # much has passed before it is lost; nothing passes while it is
+
+    session = Session(source, StubClassifier(), hop_s=0.1, duration_s=2.0, sinks=[hear])
+    is_over, looks = session._is_over_while_lost, itertools.count()
+
+    def look(position: int) -> bool:
+        if next(looks) == 3:
+            source.looked.set()
+        return is_over(position)
+
+    monkeypatch.setattr(session, "_is_over_while_lost", look)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    assert recorded(events).summary["duration_s"] == 2.0
 
 
 def test_a_stop_ends_a_paused_session() -> None:

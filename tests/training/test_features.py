@@ -113,13 +113,14 @@ def test_an_interruption_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest
     assert len(read) == 1
 
 
+@pytest.mark.parametrize("name", ["a genre that comes first", "z genre that comes last"])
 def test_an_interruption_keeps_what_was_known_before_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = write_dataset(tmp_path / "d", 2, 1.0)
     load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
-    (dataset / "a_new_genre").mkdir()  # which comes first
-    soundfile.write(dataset / "a_new_genre" / "new.wav", hiss(8, 1), RATE)
+    (dataset / name).mkdir()
+    soundfile.write(dataset / name / "new.wav", hiss(8, 1), RATE)
 
     def interrupted(*_: object, **__: object) -> Generator[MelLevels | str, None, None]:
         raise KeyboardInterrupt

@@ -86,6 +86,16 @@ def test_it_is_told_when_no_groups_are_known() -> None:
         assert any("No groups are known" in note for note in split.notes) == told
 
 
+def test_unlabelled_music_may_lie_outside_training_with_its_group() -> None:
+    clips = list("abcdefgh")
+    parts = set()
+    for group in clips:
+        store = fake_store([*clips, "music"], [*"xyxyxyxy", "unlabelled"], [*clips, group])
+        split = split_store(store, "group", window_frames=34, seed=0)
+        parts |= {part for part in PARTS if 8 in clips_of(split, part)}
+    assert parts == set(PARTS)
+
+
 def test_the_digest_of_a_division_tells_what_lies_where() -> None:
     def digest(**changes: Any) -> str:
         values: dict[str, Any] = {"clips": list("abcdefgh"), "labels": list("xyxyxyxy"), "seed": 0} | changes

@@ -166,6 +166,18 @@ def test_a_failure_is_told_once(pipe: Pipe) -> None:
     assert "failed (exit status 3)" in notes.sentences[0]
 
 
+@pytest.mark.parametrize("show_output", [False, True])
+def test_who_sees_its_output_is_not_told_how_to_see_it(pipe: Pipe, show_output: bool) -> None:
+    notes = Notes()
+    command = ChangeCommand(f"{say(pipe)}; exit 3", notes, show_output=show_output)
+    command.start()
+    command(window(3.0, "rock"))
+    assert pipe.line() == ">rock"
+    assert notes.came.wait(WAIT_S)
+    command.close()
+    assert ("--debug" in notes.sentences[0]) != show_output
+
+
 def test_a_command_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError("no more processes")

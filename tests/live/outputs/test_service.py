@@ -6,9 +6,11 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from live import cli
 from live.events import SourceEvent, StartEvent, SummaryEvent, Verdict, WindowEvent
 from live.outputs.service import ServiceManager
 
@@ -83,3 +85,20 @@ def test_nothing_is_sent_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> N
     assert not service.is_there
     assert service.interval_s is None
     service.alive()
+
+
+@pytest.mark.parametrize("timeout_us", ["", "500000", "30000000"])
+def test_a_signal_that_does_not_wake_the_main_thread_is_seen_soon_all_the_same(
+    timeout_us: str, manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", timeout_us)
+    waits: list[float | None] = []
+
+    def wait(timeout: float | None = None) -> bool:
+        waits.append(timeout)
+        return len(waits) == 2
+
+    session = SimpleNamespace(ended=SimpleNamespace(wait=wait), alive_s=float("inf"))
+    cli._wait(session, ServiceManager())  # type: ignore[arg-type]
+    assert waits == [0.25 if timeout_us == "500000" else cli.LONGEST_WAIT_S] * 2
+    assert told(manager) == ["WATCHDOG=1"]

@@ -245,3 +245,36 @@ def test_without_port_audio_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
     with pytest.raises(InputError, match="--play needs the PortAudio library"):
         Speakers(RATE, 1)
+
+
+def test_a_stop_while_the_speakers_start_closes_nothing_underneath(
+    tmp_path: Path, streams: list[FakeStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PortAudio crashes when one thread closes a stream that another one is starting."""
+    source = AudioFile(str(write(tmp_path, noise(1.0))), play=True)
+    calls: list[str] = []
+
+    def stop() -> None:
+        with monkeypatch.context() as patience:
+            patience.setattr("live.sources.audio_file.CLOSE_WITHIN_S", 0.01)
+            source.stop()
+        calls.extend(streams[0].calls)
+
+    streams[0].start = stop  # type: ignore[method-assign]
+    ring = RingBuffer(RATE, 1)
+    source.start(ring)
+    assert ring.read() == End(0)
+    assert source._thread is not None
+    source._thread.join()
+    assert calls == []
+    assert streams[0].calls == ["close"]
+    assert source.failure is None
+
+
+def test_a_file_that_was_stopped_is_not_played(tmp_path: Path, streams: list[FakeStream]) -> None:
+    source = AudioFile(str(write(tmp_path, noise(1.0))), play=True)
+    source.stop()
+    ring = RingBuffer(RATE, 1)
+    source.start(ring)
+    assert ring.read() == End(0)
+    assert streams[0].calls == ["close"]
