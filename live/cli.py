@@ -135,9 +135,10 @@ def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
     """Run one session from the arguments, to its end; ``closing`` is set when that has begun."""
     from live.classifier import Classifier, find_bundle
     from live.outputs.connections import Connections
-    from live.outputs.lines import JsonLines, PlainLines, say_summary, write_line
+    from live.outputs.lines import JsonLines, PlainLines, write_line
     from live.outputs.service import ServiceManager
     from live.session import Session
+    from live.wording import say_summary
 
     on_screen = not arguments.json and _can_draw() and not (arguments.debug and _errors_go_to_terminal())
     classifier = Classifier(find_bundle(arguments.model))

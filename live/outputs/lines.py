@@ -1,10 +1,9 @@
-"""Where events go besides the screen and files: JSON lines and plain lines, and a session in words."""
+"""Where events go besides the screen and files: JSON lines and plain lines."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import math
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -15,46 +14,10 @@ from live.events import (
     SourceEvent,
     StartEvent,
     SummaryEvent,
-    Verdict,
     WindowEvent,
     to_json_line,
 )
-
-GAP_REASONS = {
-    "overflow": "the device overflowed",
-    "stall": "the device stalled",
-    "behind": "the computer was too busy",
-}
-SOURCE_STATUS = {
-    "lost": "the microphone is gone; waiting for it",
-    "back": "the microphone is back",
-    "muted": "nothing but digital silence: is the microphone muted or unplugged?",
-}
-
-
-def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds, with hours where there are any: ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(int(max(0.0, seconds)) if math.isfinite(seconds) else 0, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def say_verdict(verdict: Verdict) -> str:
-    """Put a verdict in words."""
-    if verdict.genre is not None:
-        return f"{verdict.genre} {verdict.confidence:.0%}"
-    return {"no_music": "no music", "waiting": "listening"}.get(verdict.state, verdict.state)
-
-
-def say_summary(summary: SummaryEvent) -> str:
-    """Put a session's end in words: time listened, share of each genre, what was lost."""
-    heard = ", ".join(f"{genre} {share:.0%}" for genre, share in summary.share.items() if share >= 0.005)
-    parts = [f"Listened for {clock(summary.duration_s)}", heard or "no genre heard"]
-    if summary.lost_s > 0:
-        parts.append(f"{summary.lost_s:.1f} s of sound lost")
-    if summary.skipped_windows:
-        parts.append(f"{summary.skipped_windows} windows skipped")
-    return "; ".join(parts) + "."
+from live.wording import GAP_REASONS, SOURCE_STATUS, clock, say_summary, say_verdict
 
 
 @contextlib.contextmanager

@@ -22,11 +22,11 @@ from live import __version__
 from live.errors import InputError
 from live.events import NO_MUSIC
 from live.extras import need
-from live.outputs.lines import GAP_REASONS, clock
 from live.outputs.log_reading import LogReader
 from live.outputs.recording import Recording, split_sessions
 from live.palette import THEMES, Theme
 from live.snapshot import Heard, Stretch
+from live.wording import GAP_REASONS, STATE_NAMES, clock
 
 MOST_SESSIONS = 20
 MOST_CHANGES = 300
@@ -34,13 +34,6 @@ MOST_LABELS = 15  # each with a colour of its own; the rest is one more
 REST = "others"
 GENERATOR = '<meta name="generator" content="genre-live'
 
-STATE_NAMES: Mapping[Heard, str] = {
-    "unsure": "unsure",
-    "silence": "silence",
-    "no_music": "no music",
-    "waiting": "nothing yet",
-    "gap": "sound lost",
-}
 PATTERNS: Mapping[Heard, str] = {"unsure": "/", "no_music": "-", "silence": ".", "gap": "x"}
 STATUS_NAMES = {"lost": "microphone lost", "back": "microphone back", "muted": "digital silence"}
 

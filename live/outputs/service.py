@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
-from live.outputs.lines import SOURCE_STATUS, say_verdict
+from live.wording import SOURCE_STATUS, say_verdict
 
 
 class ServiceManager:

@@ -13,7 +13,6 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from live.outputs.lines import clock
 from live.palette import DARK, Theme, ink
 from live.screen import timeline
 from live.screen.glyphs import ASCII, UNICODE, Glyphs, printable
@@ -21,6 +20,7 @@ from live.screen.layout import margin, plan_for
 from live.screen.lettering import FONTS, SMALL, Font
 from live.screen.motion import Pose, at_rest
 from live.snapshot import Snapshot
+from live.wording import clock
 
 Line = list[Segment]
 

@@ -1,0 +1,52 @@
+"""Words for what the program says to people, the same wherever it says it: verdicts, times, losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from live.events import SummaryEvent, Verdict
+from live.snapshot import Heard
+
+GAP_REASONS: Mapping[str, str] = {
+    "overflow": "the device overflowed",
+    "stall": "the device stalled",
+    "behind": "the computer was too busy",
+}
+SOURCE_STATUS: Mapping[str, str] = {
+    "lost": "the microphone is gone; waiting for it",
+    "back": "the microphone is back",
+    "muted": "nothing but digital silence: is the microphone muted or unplugged?",
+}
+STATE_NAMES: Mapping[Heard, str] = {
+    "unsure": "unsure",
+    "silence": "silence",
+    "no_music": "no music",
+    "waiting": "nothing yet",
+    "gap": "sound lost",
+}
+
+
+def clock(seconds: float) -> str:
+    """Write a time as minutes and seconds, with hours where there are any: ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(int(max(0.0, seconds)) if math.isfinite(seconds) else 0, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def say_verdict(verdict: Verdict) -> str:
+    """Put a verdict in words."""
+    if verdict.genre is not None:
+        return f"{verdict.genre} {verdict.confidence:.0%}"
+    return "listening" if verdict.state == "waiting" else STATE_NAMES[verdict.state]
+
+
+def say_summary(summary: SummaryEvent) -> str:
+    """Put a session's end in words: time listened, share of each genre, what was lost."""
+    heard = ", ".join(f"{genre} {share:.0%}" for genre, share in summary.share.items() if share >= 0.005)
+    parts = [f"Listened for {clock(summary.duration_s)}", heard or "no genre heard"]
+    if summary.lost_s > 0:
+        parts.append(f"{summary.lost_s:.1f} s of sound lost")
+    if summary.skipped_windows:
+        parts.append(f"{summary.skipped_windows} windows skipped")
+    return "; ".join(parts) + "."
