@@ -199,10 +199,10 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="the bundle to damage; the default model otherwise")
     arguments = parser.parse_args()
     if arguments.model is None:
-        from live.arguments import DEFAULT_MODEL
         from live.classifier import find_bundle
+        from live.options import DEFAULTS
 
-        arguments.model = find_bundle(DEFAULT_MODEL)
+        arguments.model = find_bundle(DEFAULTS.model)
     import ai_edge_litert.interpreter  # noqa: F401 (once here, not in every child)
 
     console = Console()

@@ -17,16 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from live.analyser import Analyser
-from live.arguments import DEFAULT_MODEL, DURATION_S, GAIN_DB, HOP_S, SMOOTH_S
 from live.classifier import Classifier, find_bundle
 from live.events import Event, GapReason, Verdict, WindowEvent
+from live.option_table import Number, bounds_of
+from live.options import DEFAULTS, Options
 from live.session import Session as ThreadedSession
 from live.snapshot import Stretch
 from live.sources.audio_file import AudioFile
 from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 MOST_WAITING = 1_000  # windows that a slow loop may lag behind
-LONGEST_GAP_S = DURATION_S[1]
+LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)
+SAMPLE_RATES = Number(LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE)
 
 Block = npt.ArrayLike
 
@@ -35,18 +37,17 @@ def _open_model(model: str | PathLike[str]) -> Classifier:
     return Classifier(find_bundle(str(model)))
 
 
-def _check(name: str, value: float, bounds: tuple[float, float]) -> None:
-    """Refuse a value outside its bounds, and what is no number, before anything is opened."""
-    lowest, highest = bounds
-    if not lowest <= value <= highest:
-        raise ValueError(f"{name} must be from {lowest:g} to {highest:g}, not {value!r}")
+def _check(**values: float | None) -> None:
+    """Refuse what is out of an option's bounds, and what is no number, before anything is opened.
 
-
-def _check_pace(hop_s: float, smooth_s: float, duration_s: float | None = None) -> None:
-    _check("hop_s", hop_s, HOP_S)
-    _check("smooth_s", smooth_s, SMOOTH_S)
-    if duration_s is not None:
-        _check("duration_s", duration_s, DURATION_S)
+    Parameters
+    ----------
+    **values
+        By the option's name with its unit: ``hop_s``, ``gain_db``; None where it is left out.
+    """
+    for name, value in values.items():
+        if value is not None:
+            bounds_of(Options, name.rpartition("_")[0]).check(name, value)
 
 
 class _Mailbox:
@@ -78,13 +79,13 @@ class _Mailbox:
 def listen(
     device: str | int | None = None,
     *,
-    model: str | PathLike[str] = DEFAULT_MODEL,
-    hop_s: float = 0.5,
-    smooth_s: float = 10.0,
-    duration_s: float | None = None,
-    channel: int | None = None,
-    gain_db: float = 0.0,
-    wait: bool = False,
+    model: str | PathLike[str] = DEFAULTS.model,
+    hop_s: float = DEFAULTS.hop,
+    smooth_s: float = DEFAULTS.smooth,
+    duration_s: float | None = DEFAULTS.duration,
+    channel: int | None = DEFAULTS.channel,
+    gain_db: float = DEFAULTS.gain,
+    wait: bool = DEFAULTS.wait,
 ) -> Iterator[WindowEvent]:
     """Listen to a microphone; yields each window that was heard, with the verdict in its ``vote``.
 
@@ -127,8 +128,7 @@ def listen(
     >>> for window in live.listen(duration_s=60):  # doctest: +SKIP
     ...     print(window.time_s, window.vote.genre or window.vote.state)
     """
-    _check_pace(hop_s, smooth_s, duration_s)
-    _check("gain_db", gain_db, GAIN_DB)
+    _check(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s, gain_db=gain_db)
     from live.sources.microphone import Microphone
 
     classifier = _open_model(model)
@@ -216,10 +216,10 @@ class _Mean:
 def classify_file(
     path: str | PathLike[str],
     *,
-    model: str | PathLike[str] = DEFAULT_MODEL,
-    hop_s: float = 0.5,
-    smooth_s: float = 10.0,
-    duration_s: float | None = None,
+    model: str | PathLike[str] = DEFAULTS.model,
+    hop_s: float = DEFAULTS.hop,
+    smooth_s: float = DEFAULTS.smooth,
+    duration_s: float | None = DEFAULTS.duration,
 ) -> FileResult:
     """Hear a whole file, as fast as can be, in bounded memory.
 
@@ -253,7 +253,7 @@ def classify_file(
     >>> result.genre, result.share  # doctest: +SKIP
     ('jazz', {'jazz': 0.94, 'blues': 0.02})
     """
-    _check_pace(hop_s, smooth_s, duration_s)
+    _check(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s)
     mean = _Mean()
     classifier = _open_model(model)
     session = ThreadedSession(
@@ -321,12 +321,12 @@ class Session:
         self,
         sample_rate: int,
         *,
-        model: str | PathLike[str] = DEFAULT_MODEL,
-        hop_s: float = 0.5,
-        smooth_s: float = 10.0,
+        model: str | PathLike[str] = DEFAULTS.model,
+        hop_s: float = DEFAULTS.hop,
+        smooth_s: float = DEFAULTS.smooth,
     ) -> None:
-        _check("sample_rate", sample_rate, (LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE))
-        _check_pace(hop_s, smooth_s)
+        SAMPLE_RATES.check("sample_rate", sample_rate)
+        _check(hop_s=hop_s, smooth_s=smooth_s)
         self._classifier = _open_model(model)
         self._analyser = Analyser(self._classifier, sample_rate, hop_s=hop_s, smooth_s=smooth_s)
         self._is_finished = False
@@ -386,7 +386,7 @@ class Session:
             When ``lost_s`` is out of its bounds, or the stream is finished.
         """
         self._check_unfinished()
-        _check("lost_s", lost_s, (0.0, LONGEST_GAP_S))
+        LONGEST_GAP.check("lost_s", lost_s)
         self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
 
     def finish(self) -> list[WindowEvent]:

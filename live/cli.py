@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -16,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from live.errors import InputError, explain, say
+from live.options import Options, check_together
 from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
 
@@ -97,20 +97,12 @@ def _ending_signals() -> Iterator[threading.Event]:
                 signal.signal(name, handler)
 
 
-def _open_source(arguments: argparse.Namespace, service: ServiceManager) -> AudioSource:
-    """Open what the arguments name; while it is waited for, the user and the service manager know."""
-    if arguments.file is not None:
-        if arguments.channel is not None or arguments.gain or arguments.wait or arguments.give_up is not None:
-            raise InputError("--channel, --gain, --wait and --give-up are for microphones: leave them out.")
-        if arguments.play and arguments.speed != 1.0:
-            raise InputError("--play is for a file at its own pace: leave out --speed.")
+def _open_source(options: Options, service: ServiceManager) -> AudioSource:
+    """Open what the options name; while it is waited for, the user and the service manager know."""
+    if options.file is not None:
         from live.sources.audio_file import AudioFile
 
-        return AudioFile(arguments.file, speed=arguments.speed, play=arguments.play)
-    if arguments.play:
-        raise InputError("--play is for files: give one with --file, or leave it out.")
-    if arguments.speed != 1.0:
-        raise InputError("--speed is for files: give one with --file, or leave it out.")
+        return AudioFile(options.file, speed=options.speed, play=options.play)
     from live.sources.microphone import Microphone
 
     said: set[str] = set()
@@ -122,16 +114,16 @@ def _open_source(arguments: argparse.Namespace, service: ServiceManager) -> Audi
         service.waiting(sentence)
 
     return Microphone(
-        arguments.device,
-        channel=arguments.channel,
-        gain_db=arguments.gain,
-        give_up_s=arguments.give_up,
-        wait=arguments.wait,
+        options.device,
+        channel=options.channel,
+        gain_db=options.gain,
+        give_up_s=options.give_up,
+        wait=options.wait,
         on_wait=say_waiting,
     )
 
 
-def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
+def _listen(options: Options, closing: threading.Event) -> None:
     """Run one session from the arguments, to its end; ``closing`` is set when that has begun."""
     from live.classifier import Classifier, find_bundle
     from live.outputs.connections import Connections
@@ -140,23 +132,23 @@ def _listen(arguments: argparse.Namespace, closing: threading.Event) -> None:
     from live.session import Session
     from live.wording import say_summary
 
-    on_screen = not arguments.json and _can_draw() and not (arguments.debug and _errors_go_to_terminal())
-    classifier = Classifier(find_bundle(arguments.model))
+    on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
+    classifier = Classifier(find_bundle(options.model))
     service = ServiceManager()
     # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
-    connections = Connections(arguments, classifier.description.labels, on_screen=on_screen)
-    source = _open_source(arguments, service)
+    connections = Connections(options, classifier.description.labels, on_screen=on_screen)
+    source = _open_source(options, service)
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
-        sinks.append(JsonLines(sys.stdout) if arguments.json else PlainLines(sys.stdout))
+        sinks.append(JsonLines(sys.stdout) if options.json else PlainLines(sys.stdout))
     if service.is_there:
         sinks.append(service)
     session = Session(
         source,
         classifier,
-        hop_s=arguments.hop,
-        smooth_s=arguments.smooth,
-        duration_s=arguments.duration,
+        hop_s=options.hop,
+        smooth_s=options.smooth,
+        duration_s=options.duration,
         sinks=sinks,
     )
     connections.start()
@@ -247,27 +239,26 @@ def _show(session: Session, service: ServiceManager) -> None:
         screen.run(newest, session.ended, on_key)
 
 
-def _do(arguments: argparse.Namespace, given: Mapping[str, Any], closing: threading.Event) -> None:
+def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:
     """Do what the arguments ask for."""
     from live.outputs.lines import write_line
 
-    if arguments.list_devices:
+    if options.list_devices:
         _list_devices()
-    elif arguments.save_defaults:
-        write_line(sys.stdout, save_defaults(given, afresh=arguments.no_defaults))
-    elif arguments.show_defaults:
+    elif options.save_defaults:
+        write_line(sys.stdout, save_defaults(given, afresh=options.no_defaults))
+    elif options.show_defaults:
         write_line(sys.stdout, show_defaults())
-    elif arguments.report is not None:
+    elif options.report is not None:
         from live.outputs.report import write_report
 
-        report = write_report(arguments.report, arguments.output)
+        report = write_report(options.report, options.output)
         if report.complaint is not None:
             say("genre-live", report.complaint)
         write_line(sys.stdout, f"Wrote {report.path}.")
-    elif arguments.output is not None:
-        raise InputError("--output is for --report: give a log with it, or leave it out.")
     else:
-        _listen(arguments, closing)
+        check_together(options)
+        _listen(options, closing)
 
 
 def _let_go_of_stdout() -> None:
@@ -304,9 +295,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             errors="backslashreplace"
         )  # names of files need not fit the terminal's encoding
     try:
-        arguments, given = read_arguments(words)
+        options, given = read_arguments(words)
         with _ending_signals() as closing, quiet_libraries(enabled=not debug):
-            _do(arguments, given, closing)
+            _do(options, given, closing)
     except (KeyboardInterrupt, _Stop):
         return 0
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed

@@ -6,19 +6,24 @@ platform keeps such files. What is read from it is checked as if it had been typ
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from live.arguments import MICROPHONE_OPTIONS, ArgumentError, build_parser, is_saveable
+from live.argument_parser import ArgumentError, given_options
+from live.arguments import build_parser
 from live.errors import InputError
+from live.option_table import Option, options_of
+from live.options import DEFAULTS, Options
 
 PATH_VARIABLE = "GENRE_LIVE_CONFIG"
 HEADER = "# Written by genre-live --save-defaults.\n"
 
-Options = dict[str, Any]
+Given = dict[str, Any]
+"""Values of some of the options, by the names of their fields."""
+
+OPTIONS = options_of(Options)
 
 
 def settings_path() -> Path:
@@ -31,35 +36,25 @@ def settings_path() -> Path:
     return platformdirs.user_config_path("genre-live", appauthor=False) / "config.toml"
 
 
-def _parse(words: Sequence[str]) -> tuple[Options, Options]:
-    """Parse the words; gives what they say, without any default, and the program's own defaults."""
-    parser = build_parser()
-    built_in = vars(parser.parse_args([]))
-    not_given = object()  # argparse leaves alone what the namespace holds already
-    options = vars(parser.parse_args(words, argparse.Namespace(**dict.fromkeys(built_in, not_given))))
-    return {name: value for name, value in options.items() if value is not not_given}, built_in
-
-
-def _key(name: str) -> str:
-    return name.replace("_", "-")
-
-
 def _as_words(values: Mapping[str, Any]) -> list[str]:
     """Write settings as one would type them; raises ValueError for what cannot be typed."""
     words = []
     for key, value in values.items():
-        if not is_saveable(key.replace("-", "_")) or "_" in key:
+        option = OPTIONS.get(key.replace("-", "_"))
+        if option is None or option.saved != "kept" or "_" in key:
             raise ValueError(f"it holds {key!r}, which is no option that can be saved")
         if isinstance(value, bool):
             words += [f"--{key}"] if value else [f"--no-{key}"]
         elif isinstance(value, int | float | str):
             words.append(f"--{key}={value}")
+        elif isinstance(value, list) and option.repeated and all(isinstance(text, str) for text in value):
+            words += [f"--{key}={text}" for text in value]
         else:
             raise ValueError(f"its {key!r} is neither a text, a number, true nor false")
     return words
 
 
-def read_defaults(path: Path) -> Options:
+def read_defaults(path: Path) -> Given:
     """Read and check the settings file; no file holds nothing.
 
     Raises
@@ -76,7 +71,7 @@ def read_defaults(path: Path) -> Options:
     import tomllib
 
     try:
-        return _parse(_as_words(tomllib.loads(text)))[0]
+        return given_options(build_parser(), _as_words(tomllib.loads(text)))
     except (ValueError, RecursionError) as error:
         raise InputError(_broken(path, str(error))) from None
     except ArgumentError as error:
@@ -89,15 +84,14 @@ def _broken(path: Path, reason: str) -> str:
 
 def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
     """Give what differs from the program's own defaults, as TOML can hold it."""
-    built_in = _parse([])[1]
     values: dict[str, Any] = {}
     for name, value in options.items():
-        if value == built_in[name]:
+        if value == getattr(DEFAULTS, name):
             continue
-        saved = value
-        if name in {"log", "model"} and (name == "log" or Path(value).is_dir()):
+        saved = list(value) if isinstance(value, tuple) else value
+        if isinstance(value, Path) or (name == "model" and Path(value).is_dir()):
             saved = str(Path(value).absolute())  # a later run may start elsewhere
-        values[_key(name)] = saved
+        values[OPTIONS[name].flag[2:]] = saved
     return values
 
 
@@ -133,10 +127,10 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
     InputError
         When one of them cannot be saved, or the file cannot be written.
     """
-    chosen = {name: value for name, value in given.items() if not is_settings_option(name)}
+    chosen = {name: value for name, value in given.items() if OPTIONS[name].saved != "ignored"}
     for name in chosen:
-        if not is_saveable(name):
-            raise InputError(f"--{_key(name)} cannot be a default: leave it out of --save-defaults.")
+        if OPTIONS[name].saved == "refused":
+            raise InputError(f"{OPTIONS[name].flag} cannot be a default: leave it out of --save-defaults.")
     _check_addresses(chosen)
     path = settings_path()
     before = {} if afresh else read_defaults(path)
@@ -171,17 +165,35 @@ def show_defaults() -> str:
     return f"# {path}\n{tomli_w.dumps(values) or '# nothing is saved'}".rstrip()
 
 
-def is_settings_option(name: str) -> bool:
-    """Whether an option is about the settings themselves."""
-    return name in {"save_defaults", "show_defaults", "no_defaults", "debug"}
+def _from_environment(given: Given) -> Given:
+    """Return the options that are not typed and that the environment holds."""
+    values = {}
+    for name, option in OPTIONS.items():
+        text = os.environ.get(option.environment) if option.environment is not None else None
+        if text and name not in given:
+            try:
+                values[name] = option.read(text)
+            except ValueError as error:
+                raise InputError(
+                    f"The variable {option.environment} is wrong ({error}): correct it."
+                ) from None
+    return values
 
 
-def read_arguments(words: Sequence[str]) -> tuple[argparse.Namespace, Options]:
-    """Read the command line over the user's defaults over the program's own.
+def _concerns(option: Option, options: Options) -> bool:
+    """Whether a saved default says something about what was asked for; else it is left aside in silence."""
+    if option.only_for and options.source_kind not in option.only_for:
+        return False
+    needed = option.needs.options if option.needs is not None else ()
+    return not needed or any(OPTIONS[name].is_given(getattr(options, name)) for name in needed)
+
+
+def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
+    """Read the command line over the environment, over the user's defaults, over the program's own.
 
     Returns
     -------
-    arguments : argparse.Namespace
+    options : Options
         Every option, whether typed, saved or built in.
     given : dict
         What was typed, and no more.
@@ -189,15 +201,13 @@ def read_arguments(words: Sequence[str]) -> tuple[argparse.Namespace, Options]:
     Raises
     ------
     InputError
-        When the command line or the settings file is wrong.
+        When the command line, the settings file or a variable of the environment is wrong.
     """
-    given, options = _parse(words)
-    needs_none = {"no_defaults", "save_defaults", "show_defaults", "report"}
-    if not any(given.get(name) for name in needs_none):
-        saved = read_defaults(settings_path())
-        if "file" in given:  # what is saved for microphones does not concern files
-            saved = {name: value for name, value in saved.items() if name not in MICROPHONE_OPTIONS}
-        options |= saved
-    if (options | given).get("on_change") is None:  # nor does a saved cooldown, where no command is to run
-        options["cooldown"] = None
-    return argparse.Namespace(**options | given), given
+    given = given_options(build_parser(), words)
+    chosen = _from_environment(given) | given
+    if any(chosen.get(name) for name, option in OPTIONS.items() if option.without_settings):
+        return Options(**chosen), given
+    saved = read_defaults(settings_path())
+    all_saved = Options(**saved | chosen)
+    saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}
+    return Options(**saved | chosen), given

@@ -1,12 +1,12 @@
-"""All that a session's events go to besides standard output and the screen, from the arguments."""
+"""All that a session's events go to besides standard output and the screen, from the options."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from live.errors import InputError, say
+from live.errors import say
+from live.options import Options
 
 if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.outputs.background import BackgroundSink
@@ -40,11 +40,11 @@ class Notices:
 
 
 class Connections:
-    """The log, the command, the OSC receiver and the broker that the arguments name.
+    """The log, the command, the OSC receiver and the broker that the options name.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    options : Options
     labels : sequence of str
         The model's.
     on_screen : bool
@@ -61,35 +61,33 @@ class Connections:
         When one of them cannot be opened.
     """
 
-    def __init__(self, arguments: argparse.Namespace, labels: Sequence[str], *, on_screen: bool) -> None:
+    def __init__(self, options: Options, labels: Sequence[str], *, on_screen: bool) -> None:
         self._notices = Notices(keep=on_screen)
         self._threads: list[BackgroundSink | ChangeCommand] = []
         self._log: JsonLog | CsvLog | None = None
-        if arguments.on_change is not None:
+        if options.on_change is not None:
             from live.outputs.change_command import ChangeCommand
 
             self._threads.append(
                 ChangeCommand(
-                    arguments.on_change,
+                    options.on_change,
                     self._notices,
-                    cooldown_s=arguments.cooldown or 0.0,
-                    show_output=arguments.debug,
+                    cooldown_s=options.cooldown or 0.0,
+                    show_output=options.debug,
                 )
             )
-        elif arguments.cooldown is not None:
-            raise InputError("--cooldown is for --on-change: give a command with it, or leave it out.")
-        if arguments.osc is not None:
+        if options.osc is not None:
             from live.outputs.open_sound_control import OpenSoundControl
 
-            self._threads.append(OpenSoundControl(arguments.osc, self._notices))
-        if arguments.mqtt is not None:
+            self._threads.append(OpenSoundControl(options.osc, self._notices))
+        if options.mqtt is not None:
             from live.outputs.mqtt import Mqtt
 
-            self._threads.append(Mqtt(arguments.mqtt, self._notices))
-        if arguments.log is not None:
+            self._threads.append(Mqtt(options.mqtt, self._notices))
+        if options.log is not None:
             from live.outputs.session_log import open_log
 
-            self._log = open_log(arguments.log, labels)
+            self._log = open_log(options.log, labels)
         self.sinks = [*([self._log] if self._log is not None else []), *self._threads]
 
     def start(self) -> None:

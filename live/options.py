@@ -1,0 +1,148 @@
+"""The options of genre-live: the one table that the command, the settings file and Python start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.errors import InputError
+from live.events import SourceKind
+from live.option_table import Needs, Number, check_needs, enumerate_words, misplaced, option
+
+SOURCE, LISTENING, MICROPHONES = "what to listen to", "how to listen", "microphones"
+SAYING, CONNECTIONS = "what to say", "to other programs"
+INSTEAD, SETTINGS = "instead of listening", "settings"
+FILES: tuple[SourceKind, ...] = ("file",)
+CAPTURES: tuple[SourceKind, ...] = ("microphone",)
+HOW_TO_GIVE = {"file": ("files", "one with --file"), "microphone": ("microphones", "one with --device")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What genre-live is asked for: each field is an option, and its value."""
+
+    device: str | None = option(
+        None, "a microphone, by number or part of its name (default: the system's)",
+        group=SOURCE, metavar="ID|NAME", excludes="source", only_for=CAPTURES,
+    )  # fmt: skip
+    file: str | None = option(
+        None, "an audio file, or - for a WAV stream on standard input",
+        group=SOURCE, metavar="PATH", excludes="source", only_for=FILES, path="file", saved="refused",
+    )  # fmt: skip
+    list_devices: bool = option(
+        False, "list the microphones and end", group=SOURCE, excludes="source", saved="refused"
+    )
+    play: bool = option(
+        False, "also play the file through the speakers", group=LISTENING, only_for=FILES, saved="refused"
+    )
+    model: str = option(
+        "genre-lstm", "a shipped model or a folder made by genre-train",
+        group=LISTENING, metavar="NAME|DIR", path="folder",
+    )  # fmt: skip
+    speed: float | None = option(
+        1.0, "pace of a file, in times real time (default {default})",
+        group=LISTENING, metavar="X|max", only_for=FILES, saved="refused",
+        read=Number(0.01, 10_000, "times real time", words={"max": None}),
+    )  # fmt: skip
+    hop: float = option(
+        0.5, "time from one verdict to the next (default {default})",
+        group=LISTENING, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
+    )  # fmt: skip
+    smooth: float = option(
+        10.0, "the vote's pace: longer is steadier (default {default})",
+        group=LISTENING, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
+    )  # fmt: skip
+    duration: float | None = option(
+        None, "end after this much sound",
+        group=LISTENING, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
+    )  # fmt: skip
+    channel: int | None = option(
+        None, "hear this channel alone, counted from 1",
+        group=MICROPHONES, metavar="N", read=int, only_for=CAPTURES,
+    )  # fmt: skip
+    gain: float = option(
+        0.0, "amplify the sound",
+        group=MICROPHONES, metavar="DB", read=Number(-60, 60, "decibels"), only_for=CAPTURES,
+    )  # fmt: skip
+    wait: bool = option(
+        False, "wait for a microphone that is not there yet", group=MICROPHONES, only_for=CAPTURES
+    )
+    give_up: float | None = option(
+        None, "fail when a lost microphone is not back in time (default: wait for ever)",
+        group=MICROPHONES, metavar="SECONDS", read=Number(0, 1e9, "seconds"), only_for=CAPTURES,
+    )  # fmt: skip
+    json: bool = option(False, "write each event as a line of JSON", group=SAYING)
+    log: Path | None = option(
+        None, "append the session to a file: JSON lines, or a table where it ends in .csv",
+        group=SAYING, metavar="FILE", read=Path, path="file",
+    )  # fmt: skip
+    debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING, saved="ignored")
+    on_change: str | None = option(
+        None, "run a shell command when the verdict changes; it finds the verdict in the environment "
+        "variables GENRE_LIVE_STATE, GENRE_LIVE_GENRE and GENRE_LIVE_CONFIDENCE",
+        group=CONNECTIONS, metavar="COMMAND",
+    )  # fmt: skip
+    cooldown: float | None = option(
+        None, "shortest time from one such run to the next (default 0)",
+        group=CONNECTIONS, metavar="SECONDS", read=Number(0, 1e6, "seconds"),
+        needs=Needs(("on_change",), "a command"),
+    )  # fmt: skip
+    osc: str | None = option(
+        None, "send verdict and distribution as OSC messages", group=CONNECTIONS, metavar="HOST:PORT"
+    )
+    mqtt: str | None = option(
+        None, "publish the verdict on an MQTT broker: mqtt://user:password@host/prefix",
+        group=CONNECTIONS, metavar="URL",
+    )  # fmt: skip
+    report: Path | None = option(
+        None, "turn a log into a page for the browser, and end",
+        group=INSTEAD, metavar="SESSION.jsonl", read=Path, path="file", saved="refused",
+        without_settings=True,
+    )  # fmt: skip
+    output: Path | None = option(
+        None, "where the page goes (default: beside the log, as .html)",
+        group=INSTEAD, metavar="FILE", read=Path, letter="-o", path="file", saved="refused",
+        needs=Needs(("report",), "a log"),
+    )  # fmt: skip
+    save_defaults: bool = option(
+        False, "make the other options given your defaults, and end",
+        group=SETTINGS, saved="ignored", without_settings=True,
+    )  # fmt: skip
+    show_defaults: bool = option(
+        False, "print your defaults, and end", group=SETTINGS, saved="ignored", without_settings=True
+    )
+    no_defaults: bool = option(
+        False, "leave your defaults aside this once; --no-NAME does so for one option",
+        group=SETTINGS, saved="ignored", without_settings=True,
+    )  # fmt: skip
+
+    @property
+    def source_kind(self) -> SourceKind:
+        """What kind of source they name."""
+        return "microphone" if self.file is None else "file"
+
+
+DEFAULTS = Options()
+"""What the program does when it is asked for nothing."""
+
+
+def check_together(options: Options) -> None:
+    """See that the options fit together.
+
+    Raises
+    ------
+    InputError
+        When they do not; one sentence that names them and says what to do.
+    """
+    check_needs(options)
+    kind = options.source_kind
+    wrong = misplaced(options, kind)
+    if wrong and kind != "microphone":
+        flags = enumerate_words(option.flag for option in wrong)
+        are, them = ("is", "it") if len(wrong) == 1 else ("are", "them")
+        raise InputError(f"{flags} {are} for {HOW_TO_GIVE[wrong[0].only_for[0]][0]}: leave {them} out.")
+    if wrong:
+        kinds, one = HOW_TO_GIVE[wrong[0].only_for[0]]
+        raise InputError(f"{wrong[0].flag} is for {kinds}: give {one}, or leave it out.")
+    if options.play and options.speed != 1.0:
+        raise InputError("--play is for a file at its own pace: leave out --speed.")
