@@ -13,8 +13,8 @@ from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import write_wav
 from live.classifier import read_description
 from live.front_end import FrontEndSpec
-from training.clips import Clip
-from training.features import build_store
+from training.dataset.clips import Clip
+from training.dataset.features import build_store
 
 CLIP_S = 30.0
 FILES = 8

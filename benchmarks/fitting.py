@@ -33,8 +33,8 @@ RIVAL = "Keras fit, all windows in memory"
 
 def write_store(path: Path, clips: int) -> Path:
     """Write a feature store of levels drawn at random."""
-    from training.recipes import LIVE
-    from training.store import StoreWriter
+    from training.dataset.store import StoreWriter
+    from training.network.recipes import LIVE
 
     random = np.random.default_rng(0)
     with StoreWriter(path, LIVE.front_end) as writer:
@@ -47,9 +47,9 @@ def write_store(path: Path, clips: int) -> Path:
 
 def _crops(store_path: Path, recipe: Any) -> tuple[Any, Any]:
     """Windows to fit on and to validate with."""
-    from training.crops import Crops
-    from training.splits import split_store
-    from training.store import open_store
+    from training.dataset.splits import split_store
+    from training.dataset.store import open_store
+    from training.network.batches import Crops
 
     store = open_store(store_path)
     split = split_store(store, "group", window_frames=recipe.window_frames, seed=0)
@@ -60,8 +60,8 @@ def _crops(store_path: Path, recipe: Any) -> tuple[Any, Any]:
 
 
 def _fit_ours(store_path: Path, *, augmented: bool) -> list[float]:
-    from training.fit import Checkpoint, FitPlan, FitProgress, fit
-    from training.recipes import LIVE
+    from training.network.fit import Checkpoint, FitPlan, FitProgress, fit
+    from training.network.recipes import LIVE
 
     class Times(FitProgress):
         def __init__(self) -> None:
@@ -81,7 +81,7 @@ def _fit_ours(store_path: Path, *, augmented: bool) -> list[float]:
 def _fit_plain(store_path: Path) -> list[float]:
     import keras
 
-    from training.recipes import LIVE
+    from training.network.recipes import LIVE
 
     recipe = replace(LIVE, augment=None, context_frames=0)
     training, validation = _crops(store_path, recipe)

@@ -19,7 +19,7 @@ from live.errors import GenreLiveError, InputError, RunningError, explain, say
 from live.quiet import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
-    from training.train import DatasetOptions
+    from .train import DatasetOptions
 
 DESCRIPTION = "Trains the model that genre-live runs, or measures how well one hears."
 EXAMPLES = """\
@@ -40,7 +40,12 @@ unreadable data.
 """
 NEEDED_TO_TRAIN = ("tensorflow", "sklearn", "matplotlib")
 NEEDED_TO_EVALUATE = ("sklearn", "matplotlib")
-SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in training.splits, not imported for --help
+SPLITS = (
+    "fault-filtered",
+    "group",
+    "clip",
+    "segment",
+)  # as in dataset.splits, not imported for --help
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
 UNUSABLE = {
@@ -194,8 +199,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
 
 
 def _dataset_options(arguments: argparse.Namespace) -> DatasetOptions:
-    from training.features import cache_folder
-    from training.train import DatasetOptions
+    from .dataset.features import cache_folder
+    from .train import DatasetOptions
 
     return DatasetOptions(
         datasets=arguments.datasets,
@@ -209,12 +214,12 @@ def _dataset_options(arguments: argparse.Namespace) -> DatasetOptions:
 def _train(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from training.console import ConsoleListener
-    from training.recipes import RECIPES as KNOWN
-    from training.train import TrainOptions, train
+    from .console import ConsoleListener
+    from .network.recipes import RECIPES as KNOWN
+    from .train import TrainOptions, train
 
     if arguments.refit is not None:
-        from training.refit import RefitOptions, refit
+        from .refit import RefitOptions, refit
 
         again = RefitOptions(
             data=_dataset_options(arguments),
@@ -248,8 +253,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from live.classifier import find_bundle
-    from training.console import ConsoleListener, evaluation_table
-    from training.measure import evaluate_bundle
+
+    from .console import ConsoleListener, evaluation_table
+    from .evaluate import evaluate_bundle
 
     listener = ConsoleListener(Console(stderr=True))
     result, evaluation = evaluate_bundle(

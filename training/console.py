@@ -19,10 +19,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from training.evaluate import VOTE_SECONDS, Evaluation
-from training.evaluate import Progress as CountProgress
-from training.fit import FitProgress, History
-from training.train import TrainingListener
+from .evaluation.metrics import VOTE_SECONDS, Evaluation
+from .evaluation.metrics import Progress as CountProgress
+from .network.fit import FitProgress, History
+from .train import TrainingListener
 
 
 def _columns() -> list[ProgressColumn]:

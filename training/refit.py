@@ -14,7 +14,12 @@ from typing import Any, cast
 
 from live.classifier import BundleDescription, read_description
 from live.errors import InputError
-from training.bundle import (
+
+from .dataset.clips import UNLABELLED
+from .dataset.splits import SplitName, split_store
+from .evaluate import is_divided_alike
+from .network.batches import Crops
+from .network.bundle import (
     CARD_FILE,
     REPORT_FOLDER,
     BundleContent,
@@ -24,13 +29,9 @@ from training.bundle import (
     write_description,
     write_networks,
 )
-from training.clips import UNLABELLED
-from training.crops import Crops
-from training.fit import Checkpoint, FitPlan, fit
-from training.measure import is_divided_alike
-from training.recipes import RECIPES
-from training.splits import SplitName, split_store
-from training.train import (
+from .network.fit import Checkpoint, FitPlan, fit
+from .network.recipes import RECIPES
+from .train import (
     DatasetOptions,
     TrainingListener,
     check_name,

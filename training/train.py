@@ -15,7 +15,24 @@ from live.errors import InputError, one_line
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec, mfcc
 from live.vote import VoteParameters
-from training.bundle import (
+
+from .dataset.clips import UNLABELLED, check_labels
+from .dataset.features import Features, load_features
+from .dataset.splits import (
+    LEAK,
+    PartName,
+    Split,
+    SplitName,
+    default_split,
+    split_store,
+    whole_store,
+)
+from .dataset.store import FeatureStore, join_stores
+from .evaluation.metrics import Evaluation, Progress, evaluate, fit_temperature
+from .evaluation.report import ReportSubject, write_report
+from .evaluation.streamed_inference import hear_segments
+from .network.batches import Crops, frames_of, grid_starts
+from .network.bundle import (
     CARD_FILE,
     REPORT_FOLDER,
     BundleContent,
@@ -25,25 +42,9 @@ from training.bundle import (
     write_description,
     write_networks,
 )
-from training.clips import UNLABELLED, check_labels
-from training.crops import Crops, frames_of, grid_starts
-from training.evaluate import Evaluation, Progress, evaluate, fit_temperature
-from training.features import Features, load_features
-from training.fit import Checkpoint, FitPlan, FitProgress, History, fit, history_as_json
-from training.hearing import hear_segments
-from training.recipes import Recipe
-from training.report import ReportSubject, write_report
-from training.splits import (
-    LEAK,
-    PartName,
-    Split,
-    SplitName,
-    default_split,
-    split_store,
-    whole_store,
-)
-from training.store import FeatureStore, join_stores
-from training.teacher import Teacher
+from .network.fit import Checkpoint, FitPlan, FitProgress, History, fit, history_as_json
+from .network.recipes import Recipe
+from .network.teacher import Teacher
 
 CARD_ROWS = ("clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "window_accuracy", "ece")
 

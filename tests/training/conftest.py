@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from live.front_end import FrontEndSpec, MelFrames
-from training.store import FeatureStore, StoreWriter, open_store
+from training.dataset.store import FeatureStore, StoreWriter, open_store
 
 RATE = 22_050
 

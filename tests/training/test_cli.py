@@ -22,8 +22,8 @@ from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
 from training.console import ConsoleListener
-from training.splits import PARTS, published_lists
-from training.store import StoreWriter
+from training.dataset.splits import PARTS, published_lists
+from training.dataset.store import StoreWriter
 
 FIGURES = {
     "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy",
@@ -224,7 +224,9 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 
 
 def test_what_help_names_is_what_there_is() -> None:
-    from training import cli, recipes, splits
+    from training import cli
+    from training.dataset import splits
+    from training.network import recipes
 
     assert cli.SPLITS == splits.SPLITS
     assert set(cli.RECIPES) == set(recipes.RECIPES)
@@ -283,7 +285,7 @@ def test_a_full_disk_is_the_machines_fault(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("training.features.StoreWriter.add", full)
+    monkeypatch.setattr("training.dataset.features.StoreWriter.add", full)
     assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c") == 1
     told = said(capfd).splitlines()[-1]
     assert told.endswith(

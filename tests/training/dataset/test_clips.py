@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from live.errors import InputError
+from training.dataset.clips import check_labels, read_dataset
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_a_folder_of_genre_folders_gives_labels_and_gtzan_ids(tmp_path: Path) -> None:
+    touch(tmp_path, "blues/blues.00000.wav", "blues/deeper/blues.00001.au", "jazz/jazz.00000.wav")
+    clips = read_dataset(tmp_path)
+    assert [(clip.id, clip.label, clip.group) for clip in clips] == [
+        ("blues.00000", "blues", "blues.00000"),
+        ("blues.00001", "blues", "blues.00001"),
+        ("jazz.00000", "jazz", "jazz.00000"),
+    ]
+
+
+def test_files_that_are_no_audio_and_hidden_ones_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "a/notes.txt", "a/._1.wav", ".hidden/2.wav", "b/3.MP3", "stray.wav")
+    assert [clip.path.name for clip in read_dataset(tmp_path)] == ["1.wav", "3.MP3"]
+
+
+def test_equal_file_names_in_two_genres_get_ids_that_differ(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "b/1.wav")
+    assert [clip.id for clip in read_dataset(tmp_path)] == ["a/1.wav", "b/1.wav"]
+
+
+def test_a_manifest_is_read_relative_to_itself_with_groups(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("\ufeffpath,label,group\nx/one.wav,rock,Ann\ntwo.wav,jazz,\n", encoding="utf-8")
+    clips = read_dataset(manifest)
+    assert [(clip.path, clip.label, clip.group) for clip in clips] == [
+        (tmp_path / "x/one.wav", "rock", "Ann"),
+        (tmp_path / "two.wav", "jazz", "two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,genre\na.wav,rock\n", "no column label"),
+        ("path,label\na.wav,\n", "Line 2"),
+        ("path,label\n", "lists no clips"),
+        ("path,label\na.wav,rock\na.wav,jazz\n", "more than once"),
+    ],
+)
+def test_a_wrong_manifest_is_explained_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=said) as caught:
+        read_dataset(manifest)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_must_be_two_that_a_bundle_can_hold() -> None:
+    check_labels({"rock", "no_music", "unlabelled"})
+    with pytest.raises(InputError, match="fewer than two labels"):
+        check_labels({"rock", "unlabelled"})
+    with pytest.raises(InputError, match="cannot be used"):
+        check_labels({"rock", "j\x07zz"})
+
+
+def test_what_is_no_dataset_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no dataset"):
+        read_dataset(tmp_path / "missing")
+    touch(tmp_path, "song.wav")
+    with pytest.raises(InputError, match="is no dataset"):
+        read_dataset(tmp_path / "song.wav")
+    with pytest.raises(InputError, match="no audio in genre folders"):
+        read_dataset(tmp_path)
+
+
+def test_a_file_that_is_listed_by_two_paths_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav")
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"path,label\na/1.wav,a\n{tmp_path / 'a' / '1.wav'},b\n")
+    with pytest.raises(InputError, match="more than once"):
+        read_dataset(manifest)
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a/1.wav", "b/2.wav")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(InputError, match="b cannot be read: Permission denied; check its permissions"):
+        read_dataset(tmp_path)

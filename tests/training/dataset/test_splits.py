@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from live.errors import InputError
+from live.front_end import FrontEndSpec
+from training.dataset.splits import (
+    PARTS,
+    Segment,
+    Split,
+    SplitName,
+    default_split,
+    published_lists,
+    split_store,
+)
+from training.dataset.store import FeatureStore
+
+SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
+
+
+def fake_store(
+    clips: list[str], labels: list[str], groups: list[str] | None = None, frames: int = 50
+) -> FeatureStore:
+    return FeatureStore(
+        path=Path("fake.npz"),
+        clip=tuple(clips),
+        label=tuple(labels),
+        group=tuple(groups or clips),
+        offset=np.arange(len(clips) + 1, dtype=np.int64) * frames,
+        pieces=(np.zeros((len(clips) * frames, 24), np.float16),),
+        front_end=SPEC,
+    )
+
+
+def clips_of(split: Split, part: str) -> set[int]:
+    return {segment.clip for name, segments in split.parts.items() if name == part for segment in segments}
+
+
+def test_the_published_lists_are_whole_and_apart() -> None:
+    lists = published_lists()
+    assert {part: len(lists[part]) for part in PARTS} == {"train": 443, "valid": 197, "test": 290}
+    assert len({clip for part in PARTS for clip in lists[part]}) == 443 + 197 + 290
+
+
+def test_fault_filtered_follows_the_lists_and_names_what_is_missing() -> None:
+    lists = published_lists()
+    everything = [clip for part in PARTS for clip in lists[part]]
+    possible = [f"{genre}.{number:05}" for genre in ("jazz", "pop") for number in range(100)]
+    faulty = [clip for clip in possible if clip not in everything][:3]
+    kept = [clip for clip in everything if clip != lists["valid"][0]] + faulty
+    store = fake_store(kept, [clip.split(".")[0] for clip in kept])
+    assert default_split(store) == "fault-filtered"
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    assert len(split.parts["train"]) == 443
+    assert len(split.parts["valid"]) == 196
+    assert {store.clip[k] for k in clips_of(split, "test")} == set(lists["test"])
+    assert not split.leaks
+    notes = " ".join(split.notes)
+    assert f"1 of the 197 valid clips are missing: {lists['valid'][0]}" in notes
+    assert all(clip in notes for clip in faulty)
+
+
+def test_a_recording_that_two_datasets_hold_lies_in_one_part() -> None:
+    lists = published_lists()
+    ids = [clip for part in PARTS for clip in lists[part][::3]]
+    clips = [*ids, *(f"second/{clip}" for clip in ids)]
+    store = fake_store(clips, [clip.rpartition("/")[2].split(".")[0] for clip in clips])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    for part in PARTS:
+        assert {store.clip[k].rpartition("/")[2] for k in clips_of(split, part)} <= set(lists[part])
+
+
+def test_one_part_can_be_measured_where_there_is_nothing_to_fit_on() -> None:
+    ids = published_lists()["test"]
+    store = fake_store(ids, [clip.split(".")[0] for clip in ids])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0, only="test")
+    assert len(split.parts["test"]) == 290
+    with pytest.raises(InputError, match="leaves no train clips of"):
+        split_store(store, "fault-filtered", window_frames=34, seed=0)
+    with pytest.raises(InputError, match="leaves no valid clips: choose another"):
+        split_store(store, "fault-filtered", window_frames=34, seed=0, only="valid")
+
+
+def test_it_is_told_when_no_groups_are_known() -> None:
+    for groups, told in ((None, True), ([*"aabbccdd"], False)):
+        store = fake_store(list("abcdefgh"), list("xyxyxyxy"), groups)
+        split = split_store(store, "group", window_frames=34, seed=0)
+        assert any("No groups are known" in note for note in split.notes) == told
+
+
+def test_unlabelled_music_may_lie_outside_training_with_its_group() -> None:
+    clips = list("abcdefgh")
+    parts = set()
+    for group in clips:
+        store = fake_store([*clips, "music"], [*"xyxyxyxy", "unlabelled"], [*clips, group])
+        split = split_store(store, "group", window_frames=34, seed=0)
+        parts |= {part for part in PARTS if 8 in clips_of(split, part)}
+    assert parts == set(PARTS)
+
+
+def test_the_digest_of_a_division_tells_what_lies_where() -> None:
+    def digest(**changes: Any) -> str:
+        values: dict[str, Any] = {"clips": list("abcdefgh"), "labels": list("xyxyxyxy"), "seed": 0} | changes
+        store = fake_store(values["clips"], values["labels"], values.get("groups"), values.get("frames", 50))
+        return split_store(store, "clip", window_frames=34, seed=values["seed"]).digest(store)
+
+    assert digest() == digest()
+    others = [
+        digest(clips=list("Abcdefgh")),
+        digest(labels=list("yxxyxyxy")),
+        digest(groups=list("aabbccdd")),
+        digest(frames=60),
+        digest(seed=5),
+    ]
+    assert len({digest(), *others}) == 6
+
+
+@pytest.mark.parametrize("with_test", [False, True])
+def test_fault_filtered_divides_other_clips_by_group(with_test: bool) -> None:
+    lists = published_lists()
+    gtzan = lists["train"] + lists["valid"] + (lists["test"] if with_test else [])
+    others = [f"speech{k}" for k in range(40)]
+    groups = gtzan + [f"speaker{k // 4}" for k in range(40)]
+    store = fake_store(gtzan + others, [clip.split(".")[0] for clip in gtzan] + ["no_music"] * 40, groups)
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    by_part = [{store.group[k] for k in clips_of(split, part) if k >= len(gtzan)} for part in PARTS]
+    assert [bool(part) for part in by_part] == [True, True, with_test]
+    assert len(by_part[1]) == (2 if with_test else 3)  # a fifth or a quarter of ten speakers
+    assert not by_part[0] & by_part[1]
+    assert not by_part[0] & by_part[2]
+
+
+def test_other_data_are_divided_by_group() -> None:
+    store = fake_store(["a", "b", "c", "d"], ["x", "y", "x", "y"])
+    assert default_split(store) == "group"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    groups=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_groups_never_straddle_and_every_clip_is_used_once(groups: list[tuple[int, int]], seed: int) -> None:
+    labels, names = [], []
+    for number, (label, clips) in enumerate([*groups, (0, 1), (0, 1), (1, 1), (1, 1), (2, 1), (2, 1)]):
+        labels += [f"genre{label}"] * clips
+        names += [f"artist{number}"] * clips
+    store = fake_store([f"clip{k}" for k in range(len(labels))], labels, names)
+    split = split_store(store, "group", window_frames=34, seed=seed)
+    parts = [clips_of(split, part) for part in PARTS]
+    assert sum(map(len, parts)) == len(store)
+    assert set().union(*parts) == set(range(len(store)))
+    held = [{store.group[k] for k in part} for part in parts]
+    assert not held[0] & held[1]
+    assert not held[0] & held[2]
+    assert not held[1] & held[2]
+    assert {store.label[k] for k in parts[0]} == set(labels)
+    assert parts[1]
+    again = split_store(store, "group", window_frames=34, seed=seed)
+    assert again == split
+
+
+def test_the_split_is_stratified() -> None:
+    labels = ["often"] * 100 + ["seldom"] * 20
+    store = fake_store([f"c{k}" for k in range(120)], labels)
+    split = split_store(store, "clip", window_frames=34, seed=3)
+    for part in ("valid", "test"):
+        chosen = [labels[k] for k in clips_of(split, part)]
+        assert (chosen.count("often"), chosen.count("seldom")) == (20, 4)
+
+
+def test_clip_ignores_groups_that_group_keeps_apart() -> None:
+    labels = ["a", "b"] * 10
+    store = fake_store([f"c{k}" for k in range(20)], labels, ["one", "two"] * 10)
+    split_store(store, "clip", window_frames=34, seed=0)
+    with pytest.raises(InputError, match="one group only"):
+        split_store(store, "group", window_frames=34, seed=0)
+
+
+def test_two_clips_a_label_still_give_training_and_validation() -> None:
+    store = fake_store(["a", "b", "c", "d"], ["x", "x", "y", "y"])
+    split = split_store(store, "group", window_frames=34, seed=0)
+    assert len(split.parts["train"]) == len(split.parts["valid"]) == 2
+    assert split.parts["test"] == []
+
+
+@pytest.mark.parametrize("split", ["group", "clip", "segment", "fault-filtered"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_clips_of_unlabelled_music_change_no_other_clips_part(split: SplitName, count: int) -> None:
+    labels = ["a"] * 20 + ["b"] * 20
+    store = fake_store([f"c{k}" for k in range(40)], labels)
+    more = fake_store([f"c{k}" for k in range(40 + count)], [*labels, *["unlabelled"] * count])
+    before = split_store(store, split, window_frames=50, seed=0)
+    after = split_store(more, split, window_frames=50, seed=0)
+    assert clips_of(after, "train") == clips_of(before, "train") | set(range(40, 40 + count))
+    assert clips_of(after, "valid") == clips_of(before, "valid")
+    assert clips_of(after, "test") == clips_of(before, "test")
+
+
+def test_a_clip_of_unlabelled_music_beside_gtzan_is_fitted_on() -> None:
+    lists = published_lists()
+    gtzan = [clip for part in PARTS for clip in lists[part]]
+    store = fake_store([*gtzan, "song"], [*(clip.split(".")[0] for clip in gtzan), "unlabelled"])
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    assert len(gtzan) in clips_of(split, "train")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_unlabelled_music_stays_with_its_artist(seed: int) -> None:
+    labels = ["a", "b"] * 5 + ["unlabelled"]
+    groups = [f"artist{k}" for k in range(10)] + ["artist0"]
+    split = split_store(
+        fake_store([f"c{k}" for k in range(11)], labels, groups), "group", window_frames=34, seed=seed
+    )
+    assert [part for part in PARTS if 0 in clips_of(split, part)] == [
+        part for part in PARTS if 10 in clips_of(split, part)
+    ]
+
+
+def test_segments_leak_and_say_so() -> None:
+    store = fake_store([f"c{k}" for k in range(10)], ["x", "y"] * 5, frames=110)
+    split = split_store(store, "segment", window_frames=34, seed=0)
+    assert split.leaks
+    assert any("LEAKS" in note for note in split.notes)
+    segments = [segment for part in PARTS for segment in split.parts[part]]
+    assert sorted(segments, key=lambda s: (s.clip, s.start)) == [
+        Segment(clip, start, start + 34) for clip in range(10) for start in (0, 34, 68)
+    ]
+    assert clips_of(split, "train") & clips_of(split, "valid")

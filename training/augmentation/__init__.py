@@ -1,0 +1,1 @@
+"""What rooms, microphones, calls and noise do to music, on mel power."""

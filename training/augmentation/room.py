@@ -1,0 +1,245 @@
+"""What a room, a microphone and a call do to music, on mel power: the feature store is all it needs."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.front_end import FrontEndSpec
+
+from .mel_levels import (
+    Generator,
+    Range,
+    Windows,
+    band_centres,
+    happens,
+    interpolated,
+    mean_power,
+    to_decibels,
+    to_power,
+    uniform,
+)
+from .noises import simulated_noise
+
+RIPPLE_KNOTS = 10
+
+
+@dataclass(frozen=True)
+class RoomRanges:
+    """Ranges that a room and a microphone are drawn from.
+
+    Attributes
+    ----------
+    chance : float
+        Probability of each part: reverberation, high-pass, low-pass, ripples and noise.
+    rt60_s : range
+        Reverberation time, in seconds.
+    wet : range
+        Share of the reverberated sound.
+    high_pass_hz, low_pass_hz : range
+        Corner frequencies, of 12 and 18 dB an octave.
+    ripple_db : float
+        Largest boost or cut at each of the ten knots of the capsule's response.
+    snr_db : range
+        Music over noise as the microphone hears them.
+    """
+
+    chance: float
+    rt60_s: Range
+    wet: Range
+    high_pass_hz: Range
+    low_pass_hz: Range
+    ripple_db: float
+    snr_db: Range
+
+
+MEASURED = RoomRanges(
+    chance=1.0,
+    rt60_s=(0.3, 0.8),
+    wet=(0.3, 0.7),
+    high_pass_hz=(100.0, 300.0),
+    low_pass_hz=(5_000.0, 9_000.0),
+    ripple_db=6.0,
+    snr_db=(10.0, 20.0),
+)
+"""The fixed simulation that reports measure with; narrower than what is fitted on."""
+
+
+FITTED = RoomRanges(
+    chance=0.7,
+    rt60_s=(0.1, 1.0),
+    wet=(0.2, 0.8),
+    high_pass_hz=(30.0, 400.0),
+    low_pass_hz=(4_000.0, 11_000.0),
+    ripple_db=8.0,
+    snr_db=(5.0, 35.0),
+)
+
+
+def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> Windows:
+    """Smear power exponentially along time, at the same mean power.
+
+    Parameters
+    ----------
+    power : ndarray [shape=(windows, frames, n_mels)]
+    rt60_s, wet : ndarray [shape=(windows, 1, 1)]
+    hop_s : float
+        From frame to frame, in seconds.
+    """
+    decay = np.power(10.0, -6 * hop_s / rt60_s, dtype=np.float32)[:, 0]
+    tail = np.empty_like(power)
+    state = power[:, 0]
+    for frame in range(power.shape[1]):
+        state = decay * state + (1 - decay) * power[:, frame]
+        tail[:, frame] = state
+    return (1 - wet) * power + wet * tail
+
+
+def room_and_microphone(
+    mel_db: Windows,
+    spec: FrontEndSpec,
+    generator: Generator,
+    ranges: RoomRanges,
+    noise: Windows | None = None,
+) -> Windows:
+    """Hear windows through a room and a small microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    spec : FrontEndSpec
+    generator : Generator
+    ranges : RoomRanges
+    noise : ndarray [shape=(windows, frames, n_mels)], optional
+        Power of the noise in the room; simulated by default.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
+    windows, frames, n_mels = mel_db.shape
+    centres = band_centres(spec)
+    hop_s = spec.hop_length / spec.sample_rate
+    wet = uniform(generator, ranges.wet, windows) * happens(generator, ranges.chance, windows)
+    music = reverberate(to_power(mel_db), uniform(generator, ranges.rt60_s, windows), wet, hop_s)
+
+    high_pass = uniform(generator, ranges.high_pass_hz, windows)
+    high_pass = np.where(happens(generator, ranges.chance, windows), high_pass, np.float32(0))
+    low_pass = uniform(generator, ranges.low_pass_hz, windows)
+    low_pass = np.where(happens(generator, ranges.chance, windows), low_pass, np.float32(1e6))
+    knots = generator.uniform(-ranges.ripple_db, ranges.ripple_db, (windows, 1, RIPPLE_KNOTS))
+    ripple = interpolated(knots, n_mels) * happens(generator, ranges.chance, windows)
+    response = (to_power(ripple) / (1 + (high_pass / centres) ** 4) / (1 + (centres / low_pass) ** 6)).astype(
+        np.float32
+    )
+
+    music *= response
+    around = simulated_noise(generator, windows, frames, spec) if noise is None else noise
+    around = around * response
+    snr = to_power(uniform(generator, ranges.snr_db, windows))
+    share = mean_power(music, spec) / mean_power(around, spec) / snr
+    return to_decibels(music + around * share * happens(generator, ranges.chance, windows))
+
+
+def microphone_simulation(mel_db: npt.NDArray[np.floating[Any]], clip: str, spec: FrontEndSpec) -> Windows:
+    """The fixed simulation that reports measure with: a clip's id alone decides on its room and microphone.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(frames, n_mels)]
+        A whole clip, in dB.
+    clip : str
+        Its id.
+    spec : FrontEndSpec
+
+    Returns
+    -------
+    ndarray [shape=(frames, n_mels)]
+        In dB.
+    """
+    generator = np.random.default_rng(zlib.crc32(clip.encode()))
+    heard: Windows = room_and_microphone(mel_db.astype(np.float32)[None], spec, generator, MEASURED)[0]
+    return heard
+
+
+def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Take out a part of the slow changes of level, as a phone's automatic gain does."""
+    windows, frames, _ = mel_db.shape
+    level = _frame_level(mel_db)
+    slow = level.copy()
+    for frame in range(1, frames):
+        slow[:, frame] = 0.7 * slow[:, frame - 1] + 0.3 * level[:, frame]
+    slow = np.maximum(slow - slow.mean(axis=1, keepdims=True), np.float32(-30))
+    share = uniform(generator, (0.2, 0.8), windows) * happens(generator, chance, windows)
+    controlled: Windows = mel_db - slow * share
+    return controlled
+
+
+def _frame_level(mel_db: Windows) -> Windows:
+    """Each frame's level, in dB [shape=(windows, frames, 1)]."""
+    return to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
+
+
+def _below_loudest(mel_db: Windows) -> Windows:
+    """Each frame's level below that of the window's loudest frame, in dB [shape=(windows, frames, 1)]."""
+    level = _frame_level(mel_db)
+    below: Windows = level - level.max(axis=1, keepdims=True)
+    return below
+
+
+def gated(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Turn down the quiet frames, as a noise gate does that takes them for noise."""
+    windows = len(mel_db)
+    threshold = uniform(generator, (-40.0, -15.0), windows)
+    reduction = uniform(generator, (6.0, 30.0), windows) * happens(generator, chance, windows)
+    turned_down: Windows = mel_db - reduction * (_below_loudest(mel_db) < threshold)
+    return turned_down
+
+
+def limited(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Turn down the loud frames, as a limiter does: what exceeds its threshold, all but a tenth."""
+    windows = len(mel_db)
+    threshold = uniform(generator, (-15.0, -3.0), windows)
+    excess = np.maximum(_below_loudest(mel_db) - threshold, 0)
+    turned_down: Windows = mel_db - 0.9 * excess * happens(generator, chance, windows)
+    return turned_down
+
+
+def lossily_coded(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """Leave out what louder neighbours mask, as a codec short of bits does."""
+    windows, _, n_mels = mel_db.shape
+    reach = max(1, n_mels // 16)
+    padded = np.pad(mel_db, ((0, 0), (0, 0), (reach, reach)), mode="edge")
+    loudest = np.max([padded[:, :, shift : shift + n_mels] for shift in range(2 * reach + 1)], axis=0)
+    masked_below = loudest - uniform(generator, (12.0, 30.0), windows)
+    lost = (mel_db < masked_below) & happens(generator, chance, windows)
+    holes: Windows = np.where(lost, mel_db - uniform(generator, (10.0, 40.0), windows), mel_db)
+    return np.maximum(holes, np.float32(-100))
+
+
+def through_a_call(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
+    """The path of a telephone or a conference: automatic gain, noise gate, limiter, lossy codec.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    generator : Generator
+    chance : float
+        Probability of each part.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
+    heard = level_controlled(mel_db, generator, chance=chance)
+    heard = gated(heard, generator, chance=chance)
+    heard = limited(heard, generator, chance=chance)
+    return lossily_coded(heard, generator, chance=chance)

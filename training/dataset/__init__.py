@@ -1,0 +1,1 @@
+"""Clips, their features, the store they are kept in, and how they are divided."""

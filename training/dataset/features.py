@@ -1,0 +1,193 @@
+"""A dataset to its feature store.
+
+The store is cached, and a file that has not changed since is not read again; one that cannot be read is
+named and left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.errors import InputError
+from live.front_end import FrontEndSpec
+
+from .clips import Clip, read_dataset
+from .reader_processes import extract_each
+from .store import FeatureStore, MelLevels, StoreWriter, open_store
+
+FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Features:
+    """A dataset, ready to fit on.
+
+    Attributes
+    ----------
+    store : FeatureStore
+    skipped : tuple of str
+        One sentence for each clip that could not be read.
+    """
+
+    store: FeatureStore
+    skipped: tuple[str, ...] = ()
+
+
+def cache_folder() -> Path:
+    """Where this platform keeps what can be made again."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "genre-live"
+
+
+def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
+    """Where the store of a dataset is cached; one file for each dataset and spec."""
+    made_by = (spec.sample_rate, spec.n_fft, spec.hop_length, spec.n_mels, spec.fmin, spec.fmax)
+    key = hashlib.sha256(repr((str(dataset.resolve()), made_by)).encode()).hexdigest()[:12]
+    return cache / f"{dataset.stem or 'dataset'}-{key}.npz"
+
+
+def _fingerprint(clip: Clip) -> str:
+    try:
+        status = clip.path.stat()
+    except (OSError, ValueError):  # a name may hold what no name can
+        return ""
+    return f"{FEATURE_VERSION}:{clip.path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
+
+
+def _open_cached(path: Path) -> FeatureStore | None:
+    try:
+        return open_store(path)
+    except InputError:
+        return None
+
+
+def _up_to_date(store: FeatureStore, clips: Sequence[Clip], fingerprints: Sequence[str]) -> bool:
+    return (
+        store.fingerprint == tuple(fingerprints)
+        and store.clip == tuple(clip.id for clip in clips)
+        and store.label == tuple(clip.label for clip in clips)
+        and store.group == tuple(clip.group for clip in clips)
+    )
+
+
+def build_store(
+    clips: Sequence[Clip],
+    spec: FrontEndSpec,
+    path: Path,
+    *,
+    workers: int,
+    known: FeatureStore | None = None,
+    progress: Progress | None = None,
+) -> Features:
+    """Extract clips into a store.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    spec : FrontEndSpec
+    path : Path
+        Of the store.
+    workers : int
+        Processes that read files.
+    known : FeatureStore, optional
+        An earlier store; its frames are kept for files that have not changed.
+    progress : callable, optional
+        Told the number of clips done and of all clips.
+
+    Raises
+    ------
+    InputError
+        When no clip can be read. An interruption keeps what was extracted until then.
+    """
+    fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
+    rows = {} if known is None else {text: row for row, text in enumerate(known.fingerprint) if text}
+    fresh = [clip for clip in clips if fingerprints[clip.id] not in rows]
+    extracted = extract_each([clip.path for clip in fresh], spec, workers=workers)
+    skipped: list[str] = []
+    interrupted = False
+    taken: set[str] = set()
+
+    def add(clip: Clip, frames: MelLevels) -> None:
+        taken.add(clip.id)
+        writer.add(
+            clip=clip.id, label=clip.label, group=clip.group, mel_db=frames, fingerprint=fingerprints[clip.id]
+        )
+
+    with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
+        try:
+            for done, clip in enumerate(clips):
+                row = rows.get(fingerprints[clip.id])
+                frames = next(extracted) if known is None or row is None else known.clip_frames(row)
+                if isinstance(frames, str):
+                    skipped.append(frames)
+                else:
+                    add(clip, frames)
+                if progress is not None:
+                    progress(done + 1, len(clips))
+        except KeyboardInterrupt:
+            interrupted = True
+            for clip in clips:  # what was known before is not lost, though its turn had not come
+                row = rows.get(fingerprints[clip.id])
+                if known is not None and row is not None and clip.id not in taken:
+                    add(clip, known.clip_frames(row))
+        if not taken and not interrupted:
+            raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
+    if interrupted:
+        raise KeyboardInterrupt
+    return Features(open_store(path), tuple(skipped))
+
+
+def load_features(
+    dataset: Path, spec: FrontEndSpec, *, cache: Path, workers: int, progress: Progress | None = None
+) -> Features:
+    """The features of any dataset: a store is opened, a folder or manifest extracted or taken from the cache.
+
+    Parameters
+    ----------
+    dataset : Path
+        A folder of genre folders, a CSV manifest or a store.
+    spec : FrontEndSpec
+        For folders and manifests; a store has its own.
+    cache : Path
+        Folder for the store that is made.
+    workers : int
+        Processes that read files.
+    progress : callable, optional
+        Told the number of clips done and of all clips.
+
+    Raises
+    ------
+    InputError
+        When the dataset cannot be used.
+    """
+    if dataset.is_file() and dataset.suffix.lower() == ".npz":
+        return Features(open_store(dataset))
+    clips = read_dataset(dataset)
+    path = cached_store_path(dataset, spec, cache)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The cache {cache} cannot be made: {error.strerror}; choose another with --cache."
+        ) from None
+    known = _open_cached(path) if path.exists() else None
+    if known is not None and _up_to_date(known, clips, [_fingerprint(clip) for clip in clips]):
+        return Features(known)
+    try:
+        return build_store(clips, spec, path, workers=workers, known=known, progress=progress)
+    except OSError as error:
+        error.filename = str(cache)  # and not a temporary file in it, or none as where the disk is full
+        raise

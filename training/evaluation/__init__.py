@@ -1,0 +1,1 @@
+"""How well a bundle hears: streamed inference, metrics and the report."""

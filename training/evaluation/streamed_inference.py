@@ -1,0 +1,152 @@
+"""Clips heard through a bundle as if they were streamed: windows at the same times, the same vote."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.classifier import Classifier, calibrated
+from live.events import NO_MUSIC, Verdict
+from live.front_end import FrontEndSpec
+from live.vote import Vote
+
+from ..augmentation.mel_levels import band_widths
+from ..augmentation.room import microphone_simulation
+from ..dataset.splits import Segment
+from ..dataset.store import FeatureStore
+
+HOP_S = 0.5  # from one window to the next, as genre-live has it by default
+SMOOTH_S = 10.0  # the pace of the vote's memories, likewise
+FLOOR_DBFS = -120.0
+
+
+@dataclass(frozen=True)
+class HeardClip:
+    """What a bundle makes of one clip.
+
+    Attributes
+    ----------
+    clip, label : str
+    probabilities : ndarray [shape=(windows, labels)]
+    ends_s : ndarray [shape=(windows,)]
+        When each window ends, in seconds from the clip's start.
+    level_dbfs : ndarray [shape=(windows,)]
+        RMS level of what is new in each window.
+    """
+
+    clip: str
+    label: str
+    probabilities: npt.NDArray[np.float32]
+    ends_s: npt.NDArray[np.float64]
+    level_dbfs: npt.NDArray[np.float64]
+
+
+def window_ends(
+    frames: int, spec: FrontEndSpec, window_frames: int, hop_s: float = HOP_S
+) -> list[tuple[int, float]]:
+    """Newest frame and time, in seconds, of each window of a stream of ``frames`` frames.
+
+    Windows end every ``hop_s`` of samples, as in ``live.analyser``, and hold the frames complete by then.
+    """
+    hop = max(1, round(hop_s * spec.sample_rate))
+    first = spec.window_samples(window_frames)
+    length = spec.window_samples(frames)
+    return [(spec.complete_frames(end) - 1, end / spec.sample_rate) for end in range(first, length + 1, hop)]
+
+
+def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) -> float:
+    """RMS level of the sound that mel frames were made of, by Parseval, to about 1 dB.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(frames, n_mels)]
+    spec : FrontEndSpec
+    """
+    hann_energy = 0.375 * spec.n_fft
+    spectrum_power = float(
+        (np.exp(mel_db.astype(np.float64) * (math.log(10) / 10)) @ band_widths(spec)).mean()
+    )
+    mean_square = 2 * spectrum_power / (spec.n_fft * hann_energy)
+    return max(FLOOR_DBFS, 10 * math.log10(max(mean_square, 1e-30)))
+
+
+def hear_frames(
+    classifier: Classifier,
+    mel_db: npt.NDArray[np.floating[Any]],
+    clip: str,
+    label: str,
+    *,
+    hop_s: float = HOP_S,
+) -> HeardClip:
+    """Hear a stretch of mel frames [shape=(frames, n_mels)] window by window.
+
+    One shorter than a window is repeated until it fills one.
+    """
+    spec, window_frames = classifier.description.front_end, classifier.description.window_frames
+    if len(mel_db) < window_frames:
+        mel_db = np.tile(mel_db, (-(-window_frames // len(mel_db)), 1))[:window_frames]
+    probabilities, ends_s, levels = [], [], []
+    heard = 0
+    for newest, end_s in window_ends(len(mel_db), spec, window_frames, hop_s):
+        window = mel_db[newest + 1 - window_frames : newest + 1]
+        probabilities.append(classifier(window))
+        levels.append(mel_level_dbfs(mel_db[min(heard, newest) : newest + 1], spec))
+        ends_s.append(end_s)
+        heard = newest + 1
+    return HeardClip(clip, label, np.stack(probabilities), np.array(ends_s), np.array(levels))
+
+
+def hear_segments(
+    classifier: Classifier, store: FeatureStore, segments: Sequence[Segment], *, microphone: bool = False
+) -> Iterator[HeardClip]:
+    """Hear clips, or through the fixed microphone simulation.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    store : FeatureStore
+        Its frames must be the ones that the bundle hears.
+    segments : sequence of Segment
+    microphone : bool
+        Whether to simulate a room and a microphone.
+    """
+    for segment in segments:
+        clip = store.clip[segment.clip]
+        mel_db = store.clip_frames(segment.clip).astype(np.float32)
+        if microphone:
+            mel_db = microphone_simulation(mel_db, clip, classifier.description.front_end)
+        yield hear_frames(classifier, mel_db[segment.start : segment.stop], clip, store.label[segment.clip])
+
+
+def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardClip]:
+    """The same clips with probabilities at another temperature, from those at 1."""
+    return [replace(clip, probabilities=calibrated(clip.probabilities, temperature)) for clip in heard]
+
+
+def vote_over(
+    heard: HeardClip, labels: Sequence[str], parameters: Mapping[str, float], *, smooth_s: float = SMOOTH_S
+) -> list[Verdict]:
+    """The vote after each window of a clip."""
+    vote = Vote(labels, smooth_s=smooth_s, parameters=parameters)
+    verdicts, before = [], 0.0
+    for probabilities, end_s, level in zip(heard.probabilities, heard.ends_s, heard.level_dbfs, strict=True):
+        verdicts.append(vote.update(probabilities, level_dbfs=float(level), elapsed_s=float(end_s - before)))
+        before = float(end_s)
+    return verdicts
+
+
+def leading(verdict: Verdict) -> str | None:
+    """The label that a verdict leans to: the genre said or, when unsure, the likeliest; None in silence."""
+    if verdict.state in {"silence", "waiting"}:
+        return None
+    if verdict.state == "no_music":
+        return NO_MUSIC
+    if verdict.genre is not None:
+        return verdict.genre
+    genres = {label: share for label, share in verdict.distribution.items() if label != NO_MUSIC}
+    return max(genres, key=lambda label: genres[label])

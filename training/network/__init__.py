@@ -1,0 +1,1 @@
+"""Networks and recipes, the batches they are fitted on, fitting, and the bundle they become."""

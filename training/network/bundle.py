@@ -1,0 +1,183 @@
+"""Writing a model bundle: the folder that ``genre-live --model`` opens."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
+from live.errors import InputError, RunningError
+from live.front_end import FrontEndSpec
+
+from .litert import largest_difference, to_litert
+
+KERAS_FILE = "network.keras"
+CARD_FILE = "README.md"
+REPORT_FOLDER = "report"
+BUNDLE_NAMES = {DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE, KERAS_FILE, CARD_FILE, REPORT_FOLDER}
+LARGEST_DIFFERENCE = 1e-5  # between LiteRT's probabilities and Keras's
+CHECKED_WINDOWS = 32
+AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
+
+
+@dataclass(frozen=True)
+class BundleContent:
+    """What a bundle says of itself; see ``live.classifier.BundleDescription``.
+
+    Attributes
+    ----------
+    name : str
+    labels : tuple of str
+    front_end : FrontEndSpec
+    window_frames : int
+    temperature : float
+    vote : mapping of str to float
+    training : mapping
+        Dataset, split, recipe, seed, metrics and package versions.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    front_end: FrontEndSpec
+    window_frames: int
+    temperature: float = 1.0
+    vote: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a model depends on."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+def description(content: BundleContent, sha256: Mapping[str, str]) -> str:
+    """The text of ``bundle.json``."""
+    values = {
+        "format": BUNDLE_FORMAT,
+        "name": content.name,
+        "labels": list(content.labels),
+        "front_end": content.front_end.to_dict(),
+        "window_frames": content.window_frames,
+        "normalisation": "in the network",
+        "temperature": content.temperature,
+        "vote": dict(content.vote),
+        "sha256": dict(sha256),
+        "training": dict(content.training),
+    }
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_description(folder: Path, content: BundleContent) -> None:
+    """Write ``bundle.json`` for the networks that lie in ``folder``."""
+    names = (NETWORK_FILE, SEVERAL_FILE, KERAS_FILE)
+    sha256 = {name: _sha256(folder / name) for name in names if (folder / name).exists()}
+    (folder / DESCRIPTION_FILE).write_text(description(content, sha256), encoding="utf-8")
+
+
+def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]) -> float:
+    """Write all forms of a network and see that they agree.
+
+    Parameters
+    ----------
+    folder : Path
+    network : keras.Model
+    examples : ndarray [shape=(windows, window_frames, n_mfcc)]
+        MFCCs to compare them on.
+
+    Returns
+    -------
+    float
+        The largest difference between probabilities of Keras and of LiteRT.
+
+    Raises
+    ------
+    RunningError
+        When they differ by more than 1e-5.
+    """
+    import keras
+
+    contents = {name: to_litert(network, windows) for name, windows in AT_A_TIME.items()}
+    difference = max(
+        largest_difference(network, content, examples[:CHECKED_WINDOWS]) for content in contents.values()
+    )
+    if not difference <= LARGEST_DIFFERENCE:
+        raise RunningError(
+            f"The exported network differs from the fitted one by {difference:.1e}, more than "
+            f"{LARGEST_DIFFERENCE:.0e}: no bundle was written."
+        )
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    without_optimizer = keras.Model.from_config(network.get_config())
+    without_optimizer.set_weights(network.get_weights())
+    without_optimizer.save(folder / KERAS_FILE)
+    return difference
+
+
+def check_destination(folder: Path) -> None:
+    """See before hours of fitting that a bundle can be written.
+
+    Raises
+    ------
+    InputError
+        When the folder holds something else than a bundle, or cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give a folder for the bundle with --out.")
+    try:
+        found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        if found - BUNDLE_NAMES or (found and DESCRIPTION_FILE not in found):
+            raise InputError(f"{folder} holds other files: give a new or empty folder with --out.")
+        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.resolve().parent):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}; give another --out.") from None
+
+
+@contextlib.contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Fill a folder beside ``folder``, which it replaces at the end of the block unless that failed."""
+    folder = folder.resolve()  # a link stays a link, to the new bundle
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    former = unfinished.with_name(unfinished.name + ".former")
+    try:
+        yield unfinished
+        unfinished.chmod(0o777 & ~_umask())
+        if folder.exists():
+            folder.rename(former)
+        unfinished.rename(folder)
+    except BaseException:
+        if former.exists() and not folder.exists():
+            former.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

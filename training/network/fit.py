@@ -1,0 +1,361 @@
+"""Fitting a recipe's network, with a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from live.errors import InputError, RunningError
+
+from .batches import Batch, Crops
+from .recipes import Recipe
+from .teacher import Teacher
+
+CHECKPOINT_FORMAT = 1
+SMALLEST_PROBABILITY = 1e-9
+
+
+@dataclass
+class History:
+    """Course of a fit, one value an epoch.
+
+    Attributes
+    ----------
+    loss, accuracy : list of float
+        On the windows that were fitted on, as they were changed.
+    valid_loss, valid_accuracy : list of float
+        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats.
+    best_epoch : int
+        The epoch that was kept, counted from 1.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    valid_loss: list[float] = field(default_factory=list)
+    valid_accuracy: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return len(self.loss)
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What to fit and for how long.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    labels : tuple of str
+    seed : int
+    epochs, batch_size : int
+    description : mapping
+        What must be the same for a fit to be resumed, for instance the dataset.
+    teacher : Teacher, optional
+    stop_after : int, optional
+        Epochs after which to stop, the course of the optimizer being that of ``epochs``.
+    """
+
+    recipe: Recipe
+    labels: tuple[str, ...]
+    seed: int
+    epochs: int
+    batch_size: int
+    description: dict[str, Any]
+    teacher: Teacher | None = None
+    stop_after: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """All that must be the same for a fit to be resumed, as JSON."""
+        own = {
+            "format": CHECKPOINT_FORMAT,
+            "recipe": self.recipe.name,
+            "labels": self.labels,
+            "front_end": self.recipe.front_end.to_dict(),
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "teacher": None if self.teacher is None else self.teacher.name,
+        }
+        return json.dumps(own | self.description, sort_keys=True)
+
+
+class FitProgress:
+    """Told how a fit goes; this one does nothing."""
+
+    def begin(self, *, epochs: int, steps: int, done_epochs: int) -> None:
+        """Fitting begins: ``steps`` batches in each of ``epochs`` epochs, ``done_epochs`` done before."""
+
+    def step(self, *, loss: float, accuracy: float) -> None:
+        """One batch is done; the figures are means of the epoch so far."""
+
+    def epoch(self, history: History) -> None:
+        """One epoch is done."""
+
+
+def set_seed(seed: int) -> None:
+    """Make Keras and TensorFlow reproducible in this process."""
+    import keras
+    import tensorflow
+
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def genre_loss(smoothing: float) -> Any:
+    """Cross-entropy of genres.
+
+    Where a target names several labels in full, as that of unlabelled music does, any of them is right:
+    the loss is then the negative logarithm of their probabilities' sum.
+
+    Parameters
+    ----------
+    smoothing : float
+        Share of a target that is spread over all labels (Szegedy et al., 2016).
+
+    Returns
+    -------
+    callable
+        Of targets and probabilities [shape=(windows, labels)], to a loss [shape=(windows,)].
+    """
+    from keras import ops
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        bounded = ops.clip(probabilities, 1e-7, 1.0)
+        smooth = targets * (1 - smoothing) + smoothing / targets.shape[-1]
+        one = -ops.sum(smooth * ops.log(bounded), axis=-1)
+        any_of = -ops.log(ops.clip(ops.sum(targets * probabilities, axis=-1), 1e-7, 1.0))
+        return ops.where(ops.sum(targets, axis=-1) > 1.5, any_of, one)
+
+    return loss
+
+
+def hit_accuracy(targets: Any, probabilities: Any) -> Any:
+    """1 where the likeliest label is one that the target names, else 0; unlabelled music names them all."""
+    from keras import ops
+
+    likeliest = ops.argmax(probabilities, axis=-1)
+    named = ops.take_along_axis(targets, ops.expand_dims(likeliest, -1), axis=-1)
+    return ops.cast(ops.squeeze(named, -1) >= ops.max(targets, axis=-1), "float32")
+
+
+def tags_loss(answers: Any, probabilities: Any) -> Any:
+    """Summed binary cross-entropy of a teacher's tags, for the windows that it has heard.
+
+    ``answers`` [shape=(windows, 1 + tags)] begin with 1 where there is an answer and 0 where there is none.
+    """
+    from keras import ops
+
+    bounded = ops.clip(probabilities, 1e-6, 1 - 1e-6)
+    wanted = answers[:, 1:]
+    entropy = -(wanted * ops.log(bounded) + (1 - wanted) * ops.log(1 - bounded))
+    return ops.sum(entropy, axis=-1) * answers[:, 0]
+
+
+def _with_tags(network: Any, layer: str, teacher: Teacher) -> Any:
+    """The network with a second output, a teacher's tags, which begins at their mean."""
+    import keras
+
+    mean = np.clip(teacher.mean, 1e-3, 1 - 1e-3)
+    head = keras.layers.Dense(
+        len(teacher.tags),
+        activation="sigmoid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="tags",
+    )
+    tags = head(network.get_layer(layer).output)
+    head.bias.assign(np.log(mean / (1 - mean)))
+    return keras.Model(network.input, {"genre": network.output, "tags": tags}, name="with_tags")
+
+
+def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
+    """The network, and the same as it is fitted: compiled and, with a teacher, with its tags."""
+    import keras
+
+    recipe, teacher = plan.recipe, plan.teacher
+    network = recipe.network(
+        recipe.front_end, recipe.window_frames, len(plan.labels), training.examples(plan.batch_size)
+    )
+    loss, weights = {"genre": genre_loss(recipe.label_smoothing)}, {"genre": 1.0}
+    if teacher is not None and recipe.teacher_layer is not None:
+        fitted = _with_tags(network, recipe.teacher_layer, teacher)
+        loss["tags"], weights["tags"] = tags_loss, recipe.teacher_weight
+    else:
+        fitted = keras.Model(network.input, {"genre": network.output}, name="fitted")
+    steps = plan.epochs * training.steps_in_epoch(plan.batch_size)
+    fitted.compile(
+        optimizer=recipe.optimizer(steps),
+        loss=loss,
+        loss_weights=weights,
+        metrics={"genre": [hit_accuracy]},
+    )
+    fitted.optimizer.build(fitted.trainable_variables)
+    return network, fitted
+
+
+def _all_variables(network: Any) -> list[Any]:
+    """Everything that fitting changes: weights, the state of random numbers, the optimizer's."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+class Checkpoint:
+    """Where a fit stands, in one file that is replaced after every epoch.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, plan: FitPlan, history: History, network: Any, best: list[npt.NDArray[Any]]) -> None:
+        """Write the state atomically."""
+        state = {f"variable_{k}": v.numpy() for k, v in enumerate(_all_variables(network))}
+        state |= {f"best_{k}": array for k, array in enumerate(best)}
+        about = json.dumps({"plan": plan.fingerprint, "history": asdict(history)})
+        unfinished = self.path.with_suffix(".part")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with unfinished.open("wb") as file:
+                np.savez(file, allow_pickle=False, about=np.array(about), **state)
+            unfinished.replace(self.path)
+        except OSError as error:
+            raise RunningError(f"The checkpoint {self.path} cannot be written: {error.strerror}.") from None
+
+    def load(self, plan: FitPlan, network: Any) -> tuple[History, list[npt.NDArray[Any]]]:
+        """Bring ``network`` to where the fit stood.
+
+        Raises
+        ------
+        InputError
+            When the checkpoint is broken or of another fit.
+        """
+        try:
+            with np.load(self.path, allow_pickle=False) as state:
+                about = json.loads(str(state["about"]))
+                if about["plan"] != plan.fingerprint:
+                    raise InputError(
+                        f"The interrupted training in {self.path.parent} was started with other options or "
+                        "data: give the same ones again, or leave out --resume to begin anew."
+                    )
+                for k, variable in enumerate(_all_variables(network)):
+                    variable.assign(state[f"variable_{k}"])
+                best = [
+                    state[f"best_{k}"] for k in range(sum(name.startswith("best_") for name in state.files))
+                ]
+            return History(**about["history"]), best
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            raise InputError(
+                f"The checkpoint {self.path} is damaged: leave out --resume to begin anew."
+            ) from None
+
+    def remove(self) -> None:
+        """Delete the file, and its folder when it is empty."""
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".part").unlink(missing_ok=True)
+        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
+
+
+def validate(network: Any, batches: Any) -> tuple[float, float]:
+    """Mean negative log-likelihood, in nats, and accuracy of windows."""
+    loss, hits, count = 0.0, 0, 0
+    for inputs, targets in batches:
+        probabilities = np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
+        targets = targets["genre"]
+        loss -= float((targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))).sum())
+        hits += int((probabilities.argmax(axis=1) == targets.argmax(axis=1)).sum())
+        count += len(targets)
+    return (loss / count, hits / count) if count else (float("nan"), float("nan"))
+
+
+def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float, float]:
+    sums, windows = np.zeros(2), 0
+    batch: Batch
+    for batch in batches:
+        network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
+        figures = network.train_on_batch(*batch, return_dict=True)
+        accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
+        genre_loss = float(figures.get("genre_loss", figures["loss"]))  # without that of a teacher's tags
+        sums += len(batch[0]) * np.array([genre_loss, accuracy])
+        windows += len(batch[0])
+        if not np.isfinite(figures["loss"]):
+            raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
+        progress.step(loss=float(sums[0] / windows), accuracy=float(sums[1] / windows))
+    return float(sums[0] / windows), float(sums[1] / windows)
+
+
+def fit(
+    plan: FitPlan,
+    training: Crops,
+    validation: Crops,
+    *,
+    checkpoint: Checkpoint,
+    resume: bool = False,
+    progress: FitProgress | None = None,
+) -> tuple[Any, History]:
+    """Fit a network.
+
+    Parameters
+    ----------
+    plan : FitPlan
+    training, validation : Crops
+    checkpoint : Checkpoint
+        Kept up to date; the caller removes it when the result is safe.
+    resume : bool
+        Whether to go on from the checkpoint, where there is one.
+    progress : FitProgress, optional
+
+    Returns
+    -------
+    network : keras.Model
+        With the weights that were selected.
+    history : History
+    """
+    progress = progress or FitProgress()
+    set_seed(plan.seed)
+    network, fitted = _compiled(plan, training)
+    history, best = History(), network.get_weights()
+    if resume and checkpoint.path.exists():
+        history, best = checkpoint.load(plan, fitted)
+    patience = plan.recipe.patience
+    steps = training.steps_in_epoch(plan.batch_size)
+    progress.begin(epochs=plan.epochs, steps=steps, done_epochs=history.epochs)
+    for number in range(history.epochs, plan.stop_after or plan.epochs):
+        if patience is not None and number - history.best_epoch >= patience:
+            break
+        loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress)
+        running = fitted.get_weights()
+        if fitted.optimizer.use_ema:
+            fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
+        valid_loss, valid_accuracy = validate(network, validation.validation(plan.batch_size))
+        averaged = network.get_weights()
+        fitted.set_weights(running)
+        history.loss.append(loss)
+        history.accuracy.append(accuracy)
+        history.valid_loss.append(valid_loss)
+        history.valid_accuracy.append(valid_accuracy)
+        if patience is None or not valid_loss >= min(history.valid_loss[:-1], default=float("inf")):
+            best, history.best_epoch = averaged, number + 1
+        checkpoint.save(plan, history, fitted, best)
+        progress.epoch(history)
+    network.set_weights(best)
+    return network, history
+
+
+def history_as_json(history: History) -> str:
+    """The course of a fit as a JSON text."""
+    text = io.StringIO()
+    json.dump(asdict(history), text, indent=1)
+    return text.getvalue() + "\n"

@@ -1,0 +1,157 @@
+"""The networks, one function each.
+
+Each gives a Keras model from MFCCs [shape=(windows, window_frames, n_mfcc)] to probabilities
+[shape=(windows, labels)]. They are built of Keras's own layers, so that a saved one opens without any
+code of this package.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from live.front_end import FrontEndSpec, dct_matrix
+
+from ..augmentation.mel_levels import Windows
+
+FEWEST_BANDS = 24  # that the convolutions can pool
+FLOOR_DB = -60.0
+LOWEST_BELOW_MEAN_DB = -40.0
+SMALLEST_VARIANCE = 1e-3
+POOLED_LAYER = "pooled"
+BLOCKS = ((32, (1, 4)), (64, (2, 2)), (96, (1, 3)))  # channels, and frames and bands that become one
+UNITS = 128
+
+
+def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
+    """Two LSTM layers of 64 on raw MFCCs: the network this project grew out of.
+
+    Parameters
+    ----------
+    spec : FrontEndSpec
+    window_frames : int
+    labels : int
+    examples : ndarray [shape=(examples, window_frames, n_mfcc)]
+        Not looked at: these MFCCs are not standardised.
+    """
+    import keras
+    from keras import layers
+
+    del examples
+    inputs = keras.Input((window_frames, spec.n_mfcc), name="mfcc")
+    hidden = layers.LSTM(64, return_sequences=True)(inputs)
+    hidden = layers.LSTM(64)(hidden)
+    hidden = layers.Dense(64, activation="relu")(hidden)
+    hidden = layers.Dropout(0.3)(hidden)
+    return keras.Model(inputs, layers.Dense(labels, activation="softmax", name="genre")(hidden), name="seed")
+
+
+def _mel_levels(inputs: Any, spec: FrontEndSpec) -> Any:
+    """MFCCs back to mel levels in dB [shape=(windows, frames, n_mels)]: a fixed inverse DCT."""
+    from keras import layers
+
+    to_levels = layers.Dense(spec.n_mels, use_bias=False, trainable=False, name="inverse_dct")
+    levels = to_levels(inputs)
+    to_levels.set_weights([dct_matrix(spec.n_mfcc, spec.n_mels).T.astype(np.float32)])
+    return levels
+
+
+def relative_levels(levels: Any, bands: int) -> Any:
+    """Levels below the window's loudest, not below the floor, neighbouring bands averaged.
+
+    Parameters
+    ----------
+    levels : tensor [shape=(windows, frames, n_mels)]
+        In dB.
+    bands : int
+        How many to leave; ``n_mels`` is a multiple.
+
+    Returns
+    -------
+    tensor [shape=(windows, frames, bands)]
+        In dB, 0 to ``FLOOR_DB``; it does not depend on gain.
+    """
+    from keras import ops
+
+    _, frames, n_mels = levels.shape
+    below_loudest = ops.subtract(levels, ops.max(levels, axis=(1, 2), keepdims=True))
+    floored = ops.maximum(below_loudest, FLOOR_DB)
+    if bands == n_mels:
+        return floored
+    return ops.mean(ops.reshape(floored, (-1, frames, bands, n_mels // bands)), axis=-1)
+
+
+def above_own_mean(levels: Any) -> Any:
+    """Each band's level above its own mean power over the window, which no steady equaliser changes.
+
+    Parameters
+    ----------
+    levels : tensor [shape=(windows, frames, bands)]
+        In dB.
+
+    Returns
+    -------
+    tensor [shape=(windows, frames, bands)]
+        Scaled to about −3 to 1.5.
+    """
+    from keras import ops
+
+    nepers = math.log(10) / 10
+    mean_power = ops.mean(ops.exp(ops.multiply(levels, nepers)), axis=1, keepdims=True)
+    mean = ops.divide(ops.log(mean_power), nepers)
+    above = ops.maximum(ops.subtract(levels, mean), LOWEST_BELOW_MEAN_DB)
+    return ops.add(ops.divide(above, 12.0), 0.5)
+
+
+def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list[float], float]:
+    """Mean of each band's relative level, and the common variance about it."""
+    import keras
+
+    inputs = keras.Input(examples.shape[1:])
+    levels = relative_levels(_mel_levels(inputs, spec), bands)
+    heard = np.asarray(keras.Model(inputs, levels).predict_on_batch(examples))
+    mean = heard.mean(axis=(0, 1))
+    return mean.tolist(), max(float((heard - mean).var()), SMALLEST_VARIANCE)
+
+
+def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
+    """A small 2-D convolutional front before an LSTM of 128, averaged over time.
+
+    The convolutions see two pictures of a window: levels below its loudest, and each band's level above
+    its own mean, from which the colour of a microphone has vanished.
+
+    Parameters
+    ----------
+    spec : FrontEndSpec
+        With at least 24 mel bands.
+    window_frames : int
+    labels : int
+    examples : ndarray [shape=(examples, window_frames, n_mfcc)]
+        MFCCs that the input is standardised by.
+    """
+    import keras
+    from keras import layers
+
+    bands = spec.n_mels // 2 if spec.n_mels % 2 == 0 and spec.n_mels >= 2 * FEWEST_BANDS else spec.n_mels
+    inputs = keras.Input((window_frames, spec.n_mfcc), name="mfcc")
+    levels = relative_levels(_mel_levels(inputs, spec), bands)
+    mean, variance = _statistics(examples, spec, bands)
+    standardised = layers.Normalization(axis=-1, mean=mean, variance=[variance] * bands)(levels)
+    hidden = keras.ops.stack([standardised, above_own_mean(levels)], axis=-1)
+    for channels, pool in BLOCKS:
+        hidden = layers.Conv2D(channels, 3, padding="same", use_bias=False)(hidden)
+        hidden = layers.MaxPooling2D(pool)(hidden)
+        hidden = layers.BatchNormalization(momentum=0.98)(hidden)
+        hidden = layers.ReLU()(hidden)
+        hidden = layers.SpatialDropout2D(0.05)(hidden)
+    hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
+    hidden = layers.Dense(UNITS, activation="relu")(hidden)
+    hidden = layers.LSTM(UNITS, return_sequences=True)(hidden)
+    hidden = layers.GlobalAveragePooling1D(name=POOLED_LAYER)(hidden)
+    hidden = layers.Dropout(0.15)(hidden)
+    hidden = layers.Dense(64, activation="relu")(hidden)
+    hidden = layers.Dropout(0.15)(hidden)
+    outputs = layers.Dense(labels, activation="softmax", name="genre")(hidden)
+    return keras.Model(inputs, outputs, name="conv_lstm")

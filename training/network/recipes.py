@@ -1,0 +1,182 @@
+"""The recipes: all that decides how a network is made and fitted, in one small object each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from live.errors import InputError
+from live.events import NO_MUSIC
+from live.front_end import FrontEndSpec
+
+from ..augmentation.augment import AugmentationContext, Targets, augmented
+from ..augmentation.mel_levels import Generator, Windows
+from ..dataset.clips import UNLABELLED
+from .networks import POOLED_LAYER, conv_lstm_network, seed_network
+
+WINDOW_S = 3.0
+
+NetworkFunction = Callable[[FrontEndSpec, int, int, Windows], Any]
+"""(spec, window_frames, labels, examples) → Keras model; see ``networks``."""
+
+Augmentation = Callable[[Windows, Targets, AugmentationContext, Generator], tuple[Windows, Targets]]
+"""(mel_db, targets, context, generator) → (mel_db, targets); see ``augment``."""
+
+OptimizerFunction = Callable[[int], Any]
+"""(steps of the whole fit) → Keras optimizer."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a network and fit it.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        One sentence for people.
+    front_end : FrontEndSpec
+        What the network hears.
+    network : callable
+        Makes the network.
+    optimizer : callable
+        Makes the optimizer; one with ``use_ema=True`` gives averaged weights, which are then the model.
+    augment : callable or None
+        Changes the crops of every batch, and their targets, before their MFCCs. The last
+        ``window_frames`` frames of what it gives are used.
+    context_frames : int
+        Frames before each window that ``augment`` gets too, as a reverberation needs.
+    crops : {"random", "grid"}
+        Windows from anywhere, or cut end to end from the start of each clip, as the seed did.
+    crops_per_clip : int
+        Random windows drawn from each clip in an epoch.
+    balanced : bool
+        Whether every label gets the same number of random windows, and within it every group.
+    shares : mapping of str to float
+        With ``balanced``, the share of labels that get another one, where the data have them.
+    label_smoothing : float
+    teacher_layer : str or None
+        Layer of the network whose output a teacher's tags are read from too; None learns from none.
+    teacher_weight : float
+        Of the tags' loss beside the genres'.
+    epochs, batch_size : int
+    patience : int or None
+        Epochs without a better validation loss until fitting stops, the best epoch then being kept; None
+        keeps the last.
+    adapts_to_store : bool
+        Whether a store of another front end will do; its own hop and bands are then taken.
+    vote : mapping
+        Parameters of the vote for the bundle.
+    """
+
+    name: str
+    summary: str
+    front_end: FrontEndSpec
+    network: NetworkFunction
+    optimizer: OptimizerFunction
+    augment: Augmentation | None = None
+    context_frames: int = 0
+    crops: Literal["random", "grid"] = "random"
+    crops_per_clip: int = 8
+    balanced: bool = False
+    shares: Mapping[str, float] = field(default_factory=dict)
+    label_smoothing: float = 0.0
+    teacher_layer: str | None = None
+    teacher_weight: float = 1.0
+    epochs: int = 50
+    batch_size: int = 32
+    patience: int | None = None
+    adapts_to_store: bool = False
+    vote: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def window_frames(self) -> int:
+        """Frames that fit into three seconds."""
+        spec = self.front_end
+        return spec.complete_frames(round(WINDOW_S * spec.sample_rate))
+
+    def for_store(self, stored: FrontEndSpec) -> Recipe:
+        """The recipe as it is run on a store.
+
+        Raises
+        ------
+        InputError
+            When the store's frames are not the ones that the recipe hears.
+        """
+        own = self.front_end
+        taken = replace(stored, top_db=own.top_db, n_mfcc=min(own.n_mfcc, stored.n_mels))
+        if taken == own:
+            return self
+        if not self.adapts_to_store:
+            differing = ", ".join(
+                f"{name} {value} instead of {own.to_dict()[name]}"
+                for name, value in stored.to_dict().items()
+                if value != own.to_dict()[name] and name not in {"top_db", "n_mfcc"}
+            )
+            raise InputError(
+                f"The recipe {self.name} cannot use this feature store, which was made with {differing}: "
+                "give the audio itself."
+            )
+        return replace(self, front_end=taken)
+
+
+def _adam(steps: int) -> Any:
+    import keras
+
+    del steps
+    return keras.optimizers.Adam(learning_rate=1e-4)
+
+
+def _one_cycle(steps: int) -> Any:
+    """AdamW that warms up over 15 % of the steps and decays by a cosine, with averaged weights."""
+    import keras
+
+    warm_up = max(1, round(0.15 * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=1e-5,
+        decay_steps=max(1, steps - warm_up),
+        alpha=1e-3,
+        warmup_target=3e-3,
+        warmup_steps=warm_up,
+    )
+    momentum = min(0.998, max(0.5, 1 - 20 / steps))  # a short fit must forget where it began
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=0.01, global_clipnorm=5.0, use_ema=True, ema_momentum=momentum
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+SEED = Recipe(
+    name="seed",
+    summary="13 raw MFCCs, two LSTM layers of 64, Adam 1e-4: the recipe this project grew out of",
+    front_end=FrontEndSpec(hop_length=512, n_mels=128, n_mfcc=13),
+    network=seed_network,
+    optimizer=_adam,
+    crops="grid",
+    epochs=50,
+    batch_size=32,
+    adapts_to_store=True,
+)
+
+LIVE = Recipe(
+    name="live",
+    summary="96 MFCCs, a convolutional front and an LSTM of 128, fitted through rooms and microphones",
+    front_end=FrontEndSpec(),
+    network=conv_lstm_network,
+    optimizer=_one_cycle,
+    augment=augmented,
+    context_frames=17,
+    crops_per_clip=8,
+    balanced=True,
+    shares={NO_MUSIC: 0.22, UNLABELLED: 0.125},
+    label_smoothing=0.05,
+    teacher_layer=POOLED_LAYER,
+    epochs=70,
+    batch_size=64,
+    patience=30,
+    vote={"unsure_below": 0.4, "no_music_above": 0.2},
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (LIVE, SEED)}
