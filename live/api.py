@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from live.analyser import Analyser
 from live.classifier import Classifier, find_bundle
-from live.events import Event, GapReason, Verdict, WindowEvent
+from live.events import Event, GapReason, Verdict, WindowEvent, told, wall_time
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.session import Session as ThreadedSession
@@ -333,7 +333,7 @@ class Session:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The model's labels; ``no_music``, where there is one, is not a genre."""
+        """The model's labels; ``no_music`` and ``other_music``, where there are such, are not genres."""
         return self._classifier.description.labels
 
     @property
@@ -368,7 +368,7 @@ class Session:
             When it holds no numbers.
         """
         self._check_unfinished()
-        return list(self._analyser.feed(_as_samples(block)))
+        return [told(window, at=wall_time()) for window in self._analyser.feed(_as_samples(block))]
 
     def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
         """Say that sound was lost before what is fed next, so that no window spans the hole.
@@ -378,7 +378,7 @@ class Session:
         lost_s : float
             Seconds of it, from 0 to a thousand million.
         reason : str
-            ``overflow``, ``stall`` or ``behind``.
+            ``overflow``, ``stall``, ``behind`` or ``undecodable``.
 
         Raises
         ------
@@ -397,7 +397,7 @@ class Session:
         if self._is_finished:
             return []
         self._is_finished = True
-        return list(self._analyser.finish())
+        return [told(window, at=wall_time()) for window in self._analyser.finish()]
 
     def reset(self) -> None:
         """Forget the stream, its time included, to hear another."""

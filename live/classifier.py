@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 import models
 from live.errors import BundleError, RunningError, one_line
+from live.events import genres_of
 from live.front_end import FrontEndSpec, Levels, mfcc
 
 BUNDLE_FORMAT = 1
@@ -49,7 +50,7 @@ class BundleDescription:
     name : str
         The bundle's name.
     labels : tuple of str
-        In the order of the network's output; ``no_music`` is not a genre.
+        In the order of the network's output; ``no_music`` and ``other_music`` are not genres.
     front_end : FrontEndSpec
         The MFCCs that the network was fitted on.
     window_frames : int
@@ -139,6 +140,8 @@ def _describe(values: Any) -> BundleDescription:
         raise ValueError("its labels must be short texts")
     if len(set(labels)) != len(labels):
         raise ValueError("its labels must differ")
+    if not genres_of(labels):
+        raise ValueError("at least one of its labels must be a genre")
     front_end = FrontEndSpec.from_dict(values["front_end"])
     window_frames = values["window_frames"]
     if not isinstance(window_frames, int) or isinstance(window_frames, bool) or window_frames < 1:

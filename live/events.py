@@ -7,16 +7,30 @@ source delivered, a gap counted with the samples it lost, divided by the source'
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, TypeVar
 
-VoteState = Literal["genre", "unsure", "silence", "no_music", "waiting"]
-GapReason = Literal["overflow", "stall", "behind"]
+VoteState = Literal["genre", "unsure", "other", "silence", "no_music", "waiting"]
+GapReason = Literal["overflow", "stall", "behind", "undecodable"]
 SourceStatus = Literal["lost", "back", "muted"]
 SourceKind = Literal["file", "microphone"]
 
 NO_MUSIC = "no_music"
+OTHER_MUSIC = "other_music"
+NOT_GENRES = (NO_MUSIC, OTHER_MUSIC)
+"""Labels that a model may have beside its genres: no music, and music of none of its genres."""
+
+
+def genres_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels that are genres, in their order."""
+    return tuple(label for label in labels if label not in NOT_GENRES)
+
+
+def wall_time() -> datetime:
+    """Return the time of day, with its offset from UTC."""
+    return datetime.now().astimezone()
 
 
 def _rounded(distribution: Mapping[str, float]) -> dict[str, float]:
@@ -30,12 +44,12 @@ class Verdict:
     Attributes
     ----------
     state : str
-        ``genre``, ``unsure``, ``silence``, ``no_music`` or ``waiting``.
+        ``genre``, ``unsure``, ``other``, ``silence``, ``no_music`` or ``waiting``.
     genre : str or None
         The genre heard; only in state ``genre``.
     confidence : float
         Smoothed probability of what is said, 0 to 1: of the genre, of the likeliest genre when
-        unsure, of no music; 0 while waiting or silent.
+        unsure, of other music, of no music; 0 while waiting or silent.
     distribution : mapping of str to float
         Smoothed probability of every label; sums to 1.
     """
@@ -46,7 +60,7 @@ class Verdict:
     distribution: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the ``vote`` object of a window event."""
+        """Return the ``vote`` object of a window event."""
         return {
             "state": self.state,
             "genre": self.genre,
@@ -56,8 +70,42 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class StartEvent:
-    """The session begins."""
+class _Told:
+    """What every event can say beside its own.
+
+    Attributes
+    ----------
+    at : datetime or None
+        Time of day at which it was told, with its offset from UTC.
+    source : str or None
+        Name of the source, where several are listened to.
+    title : str or None
+        What a station says it is playing.
+    """
+
+    at: datetime | None = field(default=None, kw_only=True)
+    source: str | None = field(default=None, kw_only=True)
+    title: str | None = field(default=None, kw_only=True)
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        """Return what the event's JSON object begins with."""
+        values: dict[str, Any] = {"event": kind}
+        if self.at is not None:
+            values["at"] = self.at.isoformat(timespec="milliseconds")
+        if self.source is not None:
+            values["source"] = self.source
+        if self.title is not None:
+            values["title"] = self.title
+        return values
+
+
+@dataclass(frozen=True)
+class StartEvent(_Told):
+    """The session begins.
+
+    In its JSON object ``source`` describes the source; its ``name`` is the one that the other events carry
+    where several are listened to.
+    """
 
     source_kind: SourceKind
     source_name: str
@@ -73,10 +121,10 @@ class StartEvent:
         return max(self.window_s, self.hop_s) + 0.05  # times are rounded
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event's JSON object."""
+        """Return the event's JSON object."""
         source = {"kind": self.source_kind, "name": self.source_name, "sample_rate": self.sample_rate}
         return {
-            "event": "start",
+            **self._head("start"),
             "source": source,
             "model": {"name": self.model_name, "labels": list(self.labels)},
             "window_s": round(self.window_s, 6),
@@ -85,7 +133,7 @@ class StartEvent:
 
 
 @dataclass(frozen=True)
-class WindowEvent:
+class WindowEvent(_Told):
     """One window heard, and the verdict it led to.
 
     ``probabilities`` are the network's for this window alone, ``level_dbfs`` the RMS level of what is new
@@ -101,9 +149,9 @@ class WindowEvent:
     partial: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event's JSON object."""
+        """Return the event's JSON object."""
         values: dict[str, Any] = {
-            "event": "window",
+            **self._head("window"),
             "time_s": round(self.time_s, 3),
             "probabilities": _rounded(self.probabilities),
             "level_dbfs": round(self.level_dbfs, 1),
@@ -116,7 +164,7 @@ class WindowEvent:
 
 
 @dataclass(frozen=True)
-class GapEvent:
+class GapEvent(_Told):
     """Sound that was lost before it could be heard; ``time_s`` is where listening goes on."""
 
     time_s: float
@@ -124,9 +172,9 @@ class GapEvent:
     reason: GapReason
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event's JSON object."""
+        """Return the event's JSON object."""
         return {
-            "event": "gap",
+            **self._head("gap"),
             "time_s": round(self.time_s, 3),
             "lost_s": round(self.lost_s, 6),
             "reason": self.reason,
@@ -134,19 +182,45 @@ class GapEvent:
 
 
 @dataclass(frozen=True)
-class SourceEvent:
+class SourceEvent(_Told):
     """The source was lost, came back, or delivers nothing but digital zero."""
 
     time_s: float
     status: SourceStatus
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event's JSON object."""
-        return {"event": "source", "time_s": round(self.time_s, 3), "status": self.status}
+        """Return the event's JSON object."""
+        return {**self._head("source"), "time_s": round(self.time_s, 3), "status": self.status}
 
 
 @dataclass(frozen=True)
-class SummaryEvent:
+class CorrectionEvent(_Told):
+    """The listener says what is heard now.
+
+    Attributes
+    ----------
+    heard : str
+        What was said: the genre, or the state where none was named.
+    genre : str
+        What it is: a genre, or another label.
+    """
+
+    time_s: float
+    heard: str
+    genre: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event's JSON object."""
+        return {
+            **self._head("correction"),
+            "time_s": round(self.time_s, 3),
+            "heard": self.heard,
+            "genre": self.genre,
+        }
+
+
+@dataclass(frozen=True)
+class SummaryEvent(_Told):
     """The session ends.
 
     ``share`` gives each genre's part of the windows heard, unsure and the like not counted as
@@ -161,9 +235,9 @@ class SummaryEvent:
     share: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event's JSON object."""
+        """Return the event's JSON object."""
         return {
-            "event": "summary",
+            **self._head("summary"),
             "duration_s": round(self.duration_s, 3),
             "windows": self.windows,
             "skipped_windows": self.skipped_windows,
@@ -173,11 +247,20 @@ class SummaryEvent:
         }
 
 
-Event = StartEvent | WindowEvent | GapEvent | SourceEvent | SummaryEvent
+Event = StartEvent | WindowEvent | GapEvent | SourceEvent | CorrectionEvent | SummaryEvent
+
+
+AnyEvent = TypeVar("AnyEvent", bound=_Told)
+
+
+def told(event: AnyEvent, *, at: datetime, source: str | None = None, title: str | None = None) -> AnyEvent:
+    """Return the event with the time of day, its source's name and the station's title."""
+    return replace(event, at=at, source=source, title=title)
+
 
 _ENCODER = json.JSONEncoder(allow_nan=False)  # json.dumps would make one for each event
 
 
 def to_json_line(event: Event) -> str:
-    """Give the event as one line of JSON, in ASCII, without the line's end."""
+    """Return the event as one line of JSON, in ASCII, without the line's end."""
     return _ENCODER.encode(event.to_dict())

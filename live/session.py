@@ -6,13 +6,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import numpy as np
 
 from live.analyser import FLOOR_DBFS, Analyser, level_dbfs
 from live.classifier import Classifier
 from live.errors import InputError
-from live.events import NO_MUSIC, Event, SourceEvent, StartEvent, SummaryEvent
+from live.events import AnyEvent, Event, SourceEvent, StartEvent, SummaryEvent, genres_of, told, wall_time
 from live.front_end import Samples
 from live.history import History
 from live.memory import keep_freed_memory
@@ -52,6 +53,10 @@ class Session:
         Stream time after which to stop.
     sinks : sequence of callables
         Each gets every event, in order, on the worker's thread.
+    name : str, optional
+        The source's name among several: every event then carries it.
+    wall_clock : callable
+        Returns the time of day at which an event is told, with its offset from UTC.
 
     Attributes
     ----------
@@ -74,14 +79,17 @@ class Session:
         smooth_s: float = 10.0,
         duration_s: float | None = None,
         sinks: Sequence[Sink] = (),
+        name: str | None = None,
+        wall_clock: Callable[[], datetime] = wall_time,
     ) -> None:
         self._source, self._sinks = source, tuple(sinks)
+        self._name, self._wall_clock = name, wall_clock
         description = classifier.description
         self._labels = description.labels
         self._model_name = description.name
         self._start_event = StartEvent(
             source_kind=source.kind,
-            source_name=source.name,
+            source_name=source.name if name is None else name,
             sample_rate=source.sample_rate,
             model_name=description.name,
             labels=description.labels,
@@ -241,15 +249,23 @@ class Session:
             self._ring.close()
             self._source.stop()
             self._condition = "ended"
-            self.summary = self._history.summary(self._analyser.time_s, self._analyser.skipped_windows)
-            self._emit(self.summary)
+            summary = self._history.summary(self._analyser.time_s, self._analyser.skipped_windows)
+            self.summary = self._tell(summary)
+            self._pass_on(self.summary)
         except BaseException as error:
             self.failure = self.failure or error
         finally:
             self.snapshot = self._take_snapshot()
             self.ended.set()
 
+    def _tell(self, event: AnyEvent) -> AnyEvent:
+        """Return the event with what every event tells."""
+        return told(event, at=self._wall_clock(), source=self._name, title=self._source.title)
+
     def _emit(self, event: Event) -> None:
+        self._pass_on(self._tell(event))
+
+    def _pass_on(self, event: Event) -> None:
         self._history.add(event)
         failure: Exception | None = None
         for sink in self._sinks:
@@ -268,7 +284,7 @@ class Session:
             sample_rate=self._source.sample_rate,
             source_condition=self._condition,
             model_name=self._model_name,
-            genres=tuple(label for label in self._labels if label != NO_MUSIC),
+            genres=genres_of(self._labels),
             time_s=self._analyser.time_s,
             length_s=self._source.length_s,
             level_dbfs=level,

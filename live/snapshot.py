@@ -38,7 +38,7 @@ class Snapshot:
     model_name : str
         Name of the bundle.
     genres : tuple of str
-        The model's genres in its own order, ``no_music`` left out.
+        The model's genres in its own order, ``no_music`` and ``other_music`` left out.
     time_s : float
         Stream time heard so far.
     length_s : float or None

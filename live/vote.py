@@ -1,4 +1,4 @@
-"""Probabilities over time to one verdict: genre, unsure, silence, no music, or waiting.
+"""Probabilities over time to one verdict: genre, unsure, other music, silence, no music, or waiting.
 
 The vote is a geometric mean of the windows' probabilities, the newest counting most: log-probabilities
 are averaged with weights that decay exponentially, divided by their own sum so that the first windows count
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.events import NO_MUSIC, Verdict, VoteState
+from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, Verdict, VoteState
 
 TIME_CONSTANTS_REMEMBERED = 3.0
 SHORTEST_MEMORY = 0.01  # in parts of smooth_s, whatever a stranger's bundle says
@@ -36,6 +36,8 @@ class VoteParameters:
         Confidence under which no genre is named.
     no_music_above : float
         Smoothed probability of no music over which that is the verdict.
+    other_above : float
+        Smoothed probability of music of none of the genres over which that is the verdict.
     hysteresis : float
         How far beyond a threshold it takes to go back.
     switch_margin : float
@@ -53,6 +55,7 @@ class VoteParameters:
 
     unsure_below: float = 0.35
     no_music_above: float = 0.5
+    other_above: float = 0.5
     hysteresis: float = 0.05
     switch_margin: float = 0.02
     silence_dbfs: float = -60.0
@@ -117,7 +120,7 @@ class Vote:
     Parameters
     ----------
     labels : sequence of str
-        In the order of the probabilities; ``no_music`` is not a genre.
+        In the order of the probabilities; ``no_music`` and ``other_music`` are not genres.
     smooth_s : float
         The vote's pace: the recent memory is 0.6 times as long, the lasting one three times.
     parameters : mapping, optional
@@ -132,8 +135,9 @@ class Vote:
         self.labels = tuple(labels)
         self.smooth_s = smooth_s
         self.parameters = VoteParameters.from_mapping(parameters or {})
-        self._genres = [index for index, label in enumerate(self.labels) if label != NO_MUSIC]
+        self._genres = [index for index, label in enumerate(self.labels) if label not in NOT_GENRES]
         self._no_music = self.labels.index(NO_MUSIC) if NO_MUSIC in self.labels else None
+        self._other = self.labels.index(OTHER_MUSIC) if OTHER_MUSIC in self.labels else None
         self.reset()
 
     def reset(self) -> None:
@@ -179,6 +183,8 @@ class Vote:
             confidence = max(shares[index] for index in self._genres)
         elif self._state == "no_music" and self._no_music is not None:
             confidence = shares[self._no_music]
+        elif self._state == "other" and self._other is not None:
+            confidence = shares[self._other]
         return Verdict(self._state, genre, confidence, distribution)
 
     def _distribution(self) -> list[float]:
@@ -234,6 +240,10 @@ class Vote:
         slack = parameters.hysteresis if self._state == "no_music" else 0.0
         if self._no_music is not None and shares[self._no_music] > parameters.no_music_above - slack:
             self._state, self._genre = "no_music", None
+            return
+        slack = parameters.hysteresis if self._state == "other" else 0.0
+        if self._other is not None and shares[self._other] > parameters.other_above - slack:
+            self._state, self._genre = "other", None
             return
         best = max(self._genres, key=lambda index: shares[index])
         if self._genre is not None and shares[best] < shares[self._genre] + parameters.switch_margin:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from live.events import SummaryEvent, Verdict
+from live.events import NO_MUSIC, OTHER_MUSIC, SummaryEvent, Verdict
 from live.snapshot import Heard
 
 GAP_REASONS: Mapping[str, str] = {
     "overflow": "the device overflowed",
     "stall": "the device stalled",
     "behind": "the computer was too busy",
+    "undecodable": "it could not be decoded",
 }
 SOURCE_STATUS: Mapping[str, str] = {
     "lost": "the microphone is gone; waiting for it",
@@ -20,11 +21,14 @@ SOURCE_STATUS: Mapping[str, str] = {
 }
 STATE_NAMES: Mapping[Heard, str] = {
     "unsure": "unsure",
+    "other": "other music",
     "silence": "silence",
     "no_music": "no music",
     "waiting": "nothing yet",
     "gap": "sound lost",
 }
+LABEL_NAMES: Mapping[str, str] = {NO_MUSIC: "no music", OTHER_MUSIC: "other music"}
+"""Names of the labels that are not genres."""
 
 
 def clock(seconds: float) -> str:

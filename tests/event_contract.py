@@ -7,10 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn
 
-STATES = {"genre", "unsure", "silence", "no_music", "waiting"}
-REASONS = {"overflow", "stall", "behind"}
+STATES = {"genre", "unsure", "other", "silence", "no_music", "waiting"}
+REASONS = {"overflow", "stall", "behind", "undecodable"}
 STATUSES = {"lost", "back", "muted"}
 
 KEYS = {
@@ -18,6 +19,7 @@ KEYS = {
     "window": {"event", "time_s", "probabilities", "level_dbfs", "compute_ms", "vote"},
     "gap": {"event", "time_s", "lost_s", "reason"},
     "source": {"event", "time_s", "status"},
+    "correction": {"event", "time_s", "heard", "genre"},
     "summary": {"event", "duration_s", "windows", "skipped_windows", "lost_s", "genre", "share"},
 }
 
@@ -36,6 +38,7 @@ class Recorded:
     windows: list[Values] = field(default_factory=list)
     gaps: list[Values] = field(default_factory=list)
     statuses: list[Values] = field(default_factory=list)
+    corrections: list[Values] = field(default_factory=list)
     summary: Values = field(default_factory=dict)
 
     @property
@@ -44,10 +47,12 @@ class Recorded:
         genre: str | None = self.summary["genre"]
         return genre
 
-    def without_compute_ms(self) -> list[Values]:
-        """All events but what differs from run to run."""
-        windows = [{**window, "compute_ms": 0} for window in self.windows]
-        return [self.start, *windows, *self.gaps, *self.statuses, self.summary]
+    def without_wall_time(self) -> list[Values]:
+        """All events but what differs from run to run: the time of day and the time that computing took."""
+        told = [self.start, *self.windows, *self.gaps, *self.statuses, *self.corrections, self.summary]
+        return [
+            {key: value for key, value in event.items() if key not in ("at", "compute_ms")} for event in told
+        ]
 
 
 def _demand(condition: bool, complaint: str) -> None:
@@ -76,6 +81,19 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _check_told(values: Values) -> None:
+    """Check what every event tells: when, and where there is one, its source's name and a station's title."""
+    at = values.get("at")
+    _demand(isinstance(at, str), "an event without its time of day")
+    try:
+        moment = datetime.fromisoformat(str(at))
+    except ValueError as error:
+        raise ContractError(f"{at!r} is no ISO 8601") from error
+    _demand(moment.tzinfo is not None, "a time of day without its offset")
+    for key in ("source", "title") if values["event"] != "start" else ("title",):
+        _demand(key not in values or _is_text(values[key]), f"an empty {key}")
+
+
 def parse_line(line: str) -> Values:
     """Read one line: a JSON object of a known event with exactly its keys."""
     _demand(line.isascii(), "the line is not in ASCII")
@@ -86,6 +104,10 @@ def parse_line(line: str) -> Values:
     _demand(isinstance(values, dict), "the line is no JSON object")
     _demand(values.get("event") in KEYS, f"unknown event {values.get('event')!r}")
     keys = set(values)
+    _check_told(values)
+    keys -= {"at", "title"}
+    if values["event"] != "start":  # whose source is an object
+        keys.discard("source")
     if values["event"] == "window" and "partial" in keys:
         _demand(values["partial"] is True, "partial is there only when it is true")
         keys.remove("partial")
@@ -125,15 +147,17 @@ def _check_window(window: Values, labels: list[str]) -> None:
     _check_distribution(vote["distribution"], labels, "distribution")
     state, genre = vote["state"], vote["genre"]
     _demand(state in STATES, f"unknown state {state!r}")
-    genres = [label for label in labels if label != "no_music"]
+    genres = [label for label in labels if label not in ("no_music", "other_music")]
     _demand((genre in genres) if state == "genre" else genre is None, f"genre {genre!r} in state {state}")
     _demand(state != "no_music" or "no_music" in labels, "no_music of a model that does not know it")
+    _demand(state != "other" or "other_music" in labels, "other music of a model that does not know it")
     confidence = vote["confidence"]
     _demand(_is_number(confidence) and 0 <= confidence <= 1, "wrong confidence")
     expected = {
         "genre": vote["distribution"].get(genre, 0),
         "unsure": max(vote["distribution"][label] for label in genres),
         "no_music": vote["distribution"].get("no_music", 0),
+        "other": vote["distribution"].get("other_music", 0),
     }.get(state, 0)
     _demand(abs(confidence - expected) <= 1e-4, f"confidence {confidence} and share {expected} disagree")
 
@@ -229,6 +253,11 @@ def check(lines: Iterable[str]) -> Recorded:
     session = Recorded(start=events[0], summary=events[-1])
     times = _Times(session.start)
     lost = False
+    name = session.start["source"]["name"]
+    several = "source" in session.summary
+    for event in events[1:]:
+        _demand(("source" in event) == several, "some events name their source, and others do not")
+        _demand(not several or event["source"] == name, "an event of another source")
     for event in events[1:-1]:
         times.pass_on(event)
         if event["event"] == "window":
@@ -236,6 +265,9 @@ def check(lines: Iterable[str]) -> Recorded:
             session.windows.append(event)
         elif event["event"] == "gap":
             session.gaps.append(event)
+        elif event["event"] == "correction":
+            _demand(_is_text(event["heard"]) and _is_text(event["genre"]), "a correction without its words")
+            session.corrections.append(event)
         else:
             _demand(event["status"] in STATUSES, "unknown status")
             _demand(event["status"] == "back" or not lost, f"{event['status']} while it is lost")
@@ -245,3 +277,20 @@ def check(lines: Iterable[str]) -> Recorded:
     if session.start["source"]["kind"] == "file":
         _demand(session.summary["skipped_windows"] == 0, "a file waits: nothing of it is skipped")
     return session
+
+
+def check_several(lines: Iterable[str]) -> dict[str, Recorded]:
+    """Check the lines of one run that listened to several sources, whose sessions lie one in the other.
+
+    Raises
+    ------
+    ContractError
+        When one of the sessions breaks the contract, or an event names no source.
+    """
+    sessions: dict[str, list[str]] = {}
+    for line in lines:
+        event = parse_line(line)
+        _demand("source" in event, "one of several does not say whose it is")
+        name = event["source"]["name"] if event["event"] == "start" else event["source"]
+        sessions.setdefault(name, []).append(line)
+    return {name: check(told) for name, told in sessions.items()}

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from live.errors import RunningError
 from live.events import (
+    CorrectionEvent,
     Event,
     GapEvent,
     SourceEvent,
@@ -99,5 +100,7 @@ class PlainLines:
                 return f"{clock(event.time_s):>7}  {event.lost_s:.1f} s lost: {GAP_REASONS[event.reason]}"
             case SourceEvent():
                 return f"{clock(event.time_s):>7}  {SOURCE_STATUS[event.status]}"
+            case CorrectionEvent():
+                return f"{clock(event.time_s):>7}  corrected: {event.genre}, not {event.heard}"
             case SummaryEvent():
                 return say_summary(event)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from live.errors import InputError
 from live.events import (
+    CorrectionEvent,
     Event,
     GapEvent,
     GapReason,
@@ -58,6 +60,20 @@ def _distribution(value: Any) -> dict[str, float]:
     return {_text(label): _number(share, 0.0, 1.0) for label, share in value.items()}
 
 
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every event can say: its time of day, source and title; older logs hold none of them."""
+    told: dict[str, Any] = {}
+    if "at" in values:
+        told["at"] = datetime.fromisoformat(_text(values["at"]))
+        if told["at"].tzinfo is None:
+            raise ValueError("a time of day without its offset")
+    if values["event"] != "start" and "source" in values:
+        told["source"] = _text(values["source"])
+    if "title" in values:
+        told["title"] = _text(values["title"])
+    return told
+
+
 def _genre(value: Any) -> str | None:
     return None if value is None else _text(value)
 
@@ -83,6 +99,7 @@ def event_from_dict(values: Any) -> Event:
                 labels=tuple(_text(label) for label in model["labels"]),
                 window_s=_number(values["window_s"], 0.0),
                 hop_s=_number(values["hop_s"], 0.0),
+                **_told(values),
             )
         case "window":
             vote = values["vote"]
@@ -98,12 +115,16 @@ def event_from_dict(values: Any) -> Event:
                     distribution=_distribution(vote["distribution"]),
                 ),
                 partial=values.get("partial") is True,
+                **_told(values),
             )
         case "gap":
             lost_s = _number(values["lost_s"], 0.0, LATEST_TIME_S)
-            return GapEvent(_time(values), lost_s, _one_of(values["reason"], GapReason))
+            return GapEvent(_time(values), lost_s, _one_of(values["reason"], GapReason), **_told(values))
         case "source":
-            return SourceEvent(_time(values), _one_of(values["status"], SourceStatus))
+            return SourceEvent(_time(values), _one_of(values["status"], SourceStatus), **_told(values))
+        case "correction":
+            heard, genre = _text(values["heard"]), _text(values["genre"])
+            return CorrectionEvent(_time(values), heard, genre, **_told(values))
         case "summary":
             return SummaryEvent(
                 duration_s=_number(values["duration_s"], 0.0, LATEST_TIME_S),
@@ -112,6 +133,7 @@ def event_from_dict(values: Any) -> Event:
                 lost_s=_number(values["lost_s"], 0.0),
                 genre=_genre(values["genre"]),
                 share={_text(genre): _number(share, 0.0, 1.0) for genre, share in values["share"].items()},
+                **_told(values),
             )
     raise ValueError("no event")
 

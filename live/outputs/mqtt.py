@@ -6,7 +6,7 @@ Topics, all retained, below the prefix of the URL (``genre_live`` by default):
 ``status``        ``online``, or ``offline`` (the last will says so after a crash)
 ``source``        ``listening``, ``lost`` or ``muted``
 ``verdict``       the genre where one is named, else the state
-``state``         ``genre``, ``unsure``, ``silence``, ``no_music`` or ``waiting``
+``state``         ``genre``, ``unsure``, ``other``, ``silence``, ``no_music`` or ``waiting``
 ``genre``         the genre, or nothing
 ``confidence``    per cent, 0 to 100
 ``level``         dBFS, −120 to 0

@@ -12,6 +12,7 @@ Address scheme, each message sent on its own in one UDP packet:
 ``/genre_live/probability/<label>`` the label's share of the vote's distribution, 0 to 1 (float)
 ``/genre_live/gap``                 seconds lost (float), reason (string)
 ``/genre_live/source``              lost, back or muted (string)
+``/genre_live/correction``          what was heard, what it is (strings)
 ``/genre_live/end``                 seconds listened (float)
 ==================================  ===========================================================
 """
@@ -22,7 +23,15 @@ import re
 import socket
 
 from live.errors import InputError
-from live.events import Event, GapEvent, SourceEvent, StartEvent, SummaryEvent, WindowEvent
+from live.events import (
+    CorrectionEvent,
+    Event,
+    GapEvent,
+    SourceEvent,
+    StartEvent,
+    SummaryEvent,
+    WindowEvent,
+)
 from live.extras import need
 from live.outputs.background import BackgroundSink, Report
 
@@ -54,6 +63,8 @@ class MessageWriter:
                 return [(f"{ROOT}/gap", (float(event.lost_s), event.reason))]
             case SourceEvent():
                 return [(f"{ROOT}/source", (event.status,))]
+            case CorrectionEvent():
+                return [(f"{ROOT}/correction", (event.heard, event.genre))]
             case SummaryEvent():
                 return [(f"{ROOT}/end", (float(event.duration_s),))]
 

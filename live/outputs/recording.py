@@ -7,7 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from live.events import Event, GapEvent, SourceEvent, StartEvent, SummaryEvent, WindowEvent
+from live.events import (
+    CorrectionEvent,
+    Event,
+    GapEvent,
+    SourceEvent,
+    StartEvent,
+    SummaryEvent,
+    WindowEvent,
+)
 from live.snapshot import Heard, Stretch
 
 MOST_BINS = 1_200
@@ -60,11 +68,15 @@ class Bin:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that happened to the source: sound lost, a microphone gone or back."""
+    """Something that happened beside the verdicts: sound lost, a microphone gone or back, a correction.
+
+    ``words`` are the listener's, of a correction.
+    """
 
     time_s: float
     what: str
     lost_s: float = 0.0
+    words: str = ""
 
 
 class Recording:
@@ -124,6 +136,8 @@ class Recording:
                 self._note(Note(event.time_s - event.lost_s, event.reason, event.lost_s))
             case SourceEvent():
                 self._note(Note(event.time_s, event.status))
+            case CorrectionEvent():
+                self._note(Note(event.time_s, "correction", words=f"{event.genre}, not {event.heard}"))
             case SummaryEvent():
                 self.summary = event
                 self._pass(event.duration_s, ("waiting", None))
@@ -251,7 +265,7 @@ def split_sessions(events: Iterable[Event], most: int) -> tuple[list[Recording],
         if is_new:
             first = event if isinstance(event, StartEvent) else None
             begin_s = 0.0
-            if first is None and isinstance(event, WindowEvent | SourceEvent):
+            if first is None and isinstance(event, WindowEvent | SourceEvent | CorrectionEvent):
                 begin_s = max(0.0, event.time_s - DEFAULT_HOP_S)
             elif first is None and isinstance(event, GapEvent):
                 begin_s = max(0.0, event.time_s - event.lost_s)

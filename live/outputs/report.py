@@ -20,13 +20,13 @@ from typing import Any
 
 from live import __version__
 from live.errors import InputError
-from live.events import NO_MUSIC
+from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, genres_of
 from live.extras import need
 from live.outputs.log_reading import LogReader
-from live.outputs.recording import Recording, split_sessions
+from live.outputs.recording import Note, Recording, split_sessions
 from live.palette import THEMES, Theme
 from live.snapshot import Heard, Stretch
-from live.wording import GAP_REASONS, STATE_NAMES, clock
+from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock
 
 MOST_SESSIONS = 20
 MOST_CHANGES = 300
@@ -34,8 +34,19 @@ MOST_LABELS = 15  # each with a colour of its own; the rest is one more
 REST = "others"
 GENERATOR = '<meta name="generator" content="genre-live'
 
-PATTERNS: Mapping[Heard, str] = {"unsure": "/", "no_music": "-", "silence": ".", "gap": "x"}
-STATUS_NAMES = {"lost": "microphone lost", "back": "microphone back", "muted": "digital silence"}
+PATTERNS: Mapping[Heard, str] = {
+    "unsure": "/",
+    "other": "|",
+    "no_music": "-",
+    "silence": ".",
+    "gap": "x",
+}
+STATUS_NAMES = {
+    "lost": "microphone lost",
+    "back": "microphone back",
+    "muted": "digital silence",
+    "correction": "corrected",
+}
 
 
 @dataclass(frozen=True)
@@ -177,14 +188,14 @@ class _SessionView:
             for label, share in piece.distribution.items():
                 weight[label] = weight.get(label, 0.0) + share
         heaviest = set(sorted(weight, key=weight.__getitem__, reverse=True)[:MOST_LABELS])
-        # In the model's order, which is the same in every report; no music lies on top.
-        labels = [label for label in weight if label in heaviest and label != NO_MUSIC]
-        self._shown = [*labels, *([NO_MUSIC] if NO_MUSIC in heaviest else [])]
+        # In the model's order, which is the same in every report; other music and no music lie on top.
+        labels = [label for label in genres_of(tuple(weight)) if label in heaviest]
+        self._shown = [*labels, *(label for label in (OTHER_MUSIC, NO_MUSIC) if label in heaviest)]
         self._has_rest = len(weight) > len(heaviest)
 
     def _colors(self, theme: Theme) -> dict[str, str]:
-        genres = [label for label in self._recording.labels if label != NO_MUSIC]
-        return {**theme.colors(genres), NO_MUSIC: theme.track}
+        genres = genres_of(self._recording.labels)
+        return {**theme.colors(genres), OTHER_MUSIC: theme.faint, NO_MUSIC: theme.track}
 
     # --- the chart
 
@@ -222,7 +233,12 @@ class _SessionView:
 
     def _theme(self, theme: Theme) -> dict[str, Any]:
         colors = self._colors(theme)
-        states = {"unsure": theme.track, "silence": theme.background, "no_music": theme.track}
+        states = {
+            "unsure": theme.track,
+            "other": theme.track,
+            "silence": theme.background,
+            "no_music": theme.track,
+        }
         states |= {"gap": theme.background, "genre": theme.faint}
         return {
             **_page_colors(theme),
@@ -317,7 +333,7 @@ class _SessionView:
         if not recording.windows:
             return ""
         ranked = [genre for genre, _ in recording.share.most_common(MOST_LABELS)]
-        silent = [label for label in self._shown if label not in recording.share and label != NO_MUSIC]
+        silent = [label for label in self._shown if label not in (*recording.share, *NOT_GENRES)]
         lines = [
             self._share_line("genre", genre, recording.share[genre] / recording.windows)
             for genre in [*ranked, *silent]
@@ -372,7 +388,7 @@ class _SessionView:
             return f'<div><h2>Losses</h2><p class="quiet">{text}</p></div>'
         rows = [
             f"<tr><td>{clock(note.time_s)}</td><td>"
-            f"{html.escape(GAP_REASONS.get(note.what) or STATUS_NAMES[note.what])}</td>"
+            f"{html.escape(_say_note(note))}</td>"
             f'<td class="number">{f"{note.lost_s:.2f} s" if note.lost_s else ""}</td></tr>'
             for note in recording.notes
         ]
@@ -392,5 +408,10 @@ def _say(stretch: Stretch) -> str:
     return stretch.genre or STATE_NAMES.get(stretch.state, stretch.state)
 
 
+def _say_note(note: Note) -> str:
+    said = GAP_REASONS.get(note.what) or STATUS_NAMES[note.what]
+    return f"{said}: {note.words}" if note.words else said
+
+
 def _name(label: str) -> str:
-    return "no music" if label == NO_MUSIC else label
+    return LABEL_NAMES.get(label, label)

@@ -10,7 +10,6 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from live.errors import InputError, RunningError
@@ -19,7 +18,9 @@ from live.events import Event, GapEvent, StartEvent, WindowEvent, to_json_line
 SYNC_EVERY_S = 0.4  # less than the usual hop: each line of live listening reaches the disk at once
 
 CSV_COLUMNS = (
-    "written_at",
+    "at",
+    "source",
+    "title",
     "time_s",
     "state",
     "genre",
@@ -191,7 +192,7 @@ class CsvLog:
         values = window.to_dict()
         vote = values["vote"]
         cells = {
-            "written_at": datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            **dict.fromkeys(CSV_COLUMNS, ""),
             **values,
             **vote,
             "lost_s": round(self._lost_s, 6),

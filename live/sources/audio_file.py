@@ -61,6 +61,7 @@ class AudioFile:
         self.buffer_s = min(BUFFERED_BLOCKS * self.block_s, 4 * bearable_s)
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
+        self.title: str | None = None
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -67,6 +67,7 @@ class Microphone:
     is_live = True
     length_s: float | None = None
     warning: str | None = None
+    title: str | None = None
     buffer_s = 10.0
     block_s = 0.08
 

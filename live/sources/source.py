@@ -34,6 +34,8 @@ class AudioSource(Protocol):
         Why the source ended before its time.
     warning : str or None
         What the user should know of a source that ended well all the same.
+    title : str or None
+        What a station says it is playing now.
     """
 
     kind: SourceKind
@@ -46,6 +48,7 @@ class AudioSource(Protocol):
     block_s: float
     failure: GenreLiveError | None
     warning: str | None
+    title: str | None
 
     def start(self, ring: RingBuffer) -> None:
         """Begin to push sound into ``ring``; close it at the end."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 
 from live.events import StartEvent, SummaryEvent, Verdict, VoteState, WindowEvent
 
 LABELS = ("blues", "metal", "rock", "no_music")
+AT = datetime(2026, 3, 1, 21, 30, 5, 250_000, timezone(timedelta(hours=1)))
 
 
 def start(labels: Sequence[str] = LABELS, *, name: str = "song.wav") -> StartEvent:
     """Begin a session of a file."""
-    return StartEvent("file", name, 44_100, "genre-lstm", tuple(labels), 3.0, 0.5)
+    return StartEvent("file", name, 44_100, "genre-lstm", tuple(labels), 3.0, 0.5, at=AT)
 
 
 def verdict(
@@ -39,9 +41,9 @@ def window(
 ) -> WindowEvent:
     """Hear one window."""
     said = verdict(genre, confidence, state=state, labels=labels)
-    return WindowEvent(time_s, said.distribution, -18.3, 1.4, said, partial)
+    return WindowEvent(time_s, said.distribution, -18.3, 1.4, said, partial, at=AT)
 
 
 def summary(duration_s: float = 30.0, windows: int = 52) -> SummaryEvent:
     """End a session."""
-    return SummaryEvent(duration_s, windows, 0, 0.0, "rock", {"rock": 0.8, "metal": 0.1})
+    return SummaryEvent(duration_s, windows, 0, 0.0, "rock", {"rock": 0.8, "metal": 0.1}, at=AT)

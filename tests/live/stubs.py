@@ -69,6 +69,7 @@ class ScriptedSource:
         self.buffer_s = self.block_s = 0.05  # so that the reader never takes more than this at once
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None
+        self.title: str | None = None
         self._deeds, self._failure, self._error_at_start = list(deeds), failure, error_at_start
         self._endless = endless
         self.stopped = threading.Event()

@@ -40,7 +40,9 @@ def test_every_event_has_an_example_that_holds_to_the_contract() -> None:
     for values in events:
         parse_line(json.dumps(values))
         assert event_from_dict(values).to_dict() == values
-    assert {values["event"] for values in events} == {"start", "window", "gap", "source", "summary"}
+    assert {values["event"] for values in events} == {
+        "start", "window", "gap", "source", "correction", "summary"
+    }  # fmt: skip
     page = read("docs/outputs.md")
     for word in (*get_args(VoteState), *get_args(GapReason), *get_args(SourceStatus)):
         assert f"`{word}`" in page
@@ -57,12 +59,17 @@ def test_every_column_variable_and_topic_is_told() -> None:
 
 
 def test_every_osc_address_is_told() -> None:
-    from live.events import GapEvent, SourceEvent
+    from live.events import CorrectionEvent, GapEvent, SourceEvent
 
     write, sent = MessageWriter(), set()
     for event in (
-        start(), window(3.0, "rock"), GapEvent(4.0, 1.0, "stall"), SourceEvent(4.0, "back"), summary()
-    ):  # fmt: skip
+        start(),
+        window(3.0, "rock"),
+        GapEvent(4.0, 1.0, "stall"),
+        SourceEvent(4.0, "back"),
+        CorrectionEvent(4.0, "rock", "metal"),
+        summary(),
+    ):
         sent |= {re.sub(r"(?<=/probability/).*", "<label>", address) for address, _ in write(event)}
     assert set(re.findall(r"^\| `(/genre_live/[^`]*)`", read("docs/outputs.md"), re.MULTILINE)) == sent
 

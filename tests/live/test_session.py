@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from live.errors import InputError, RunningError
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent, to_json_line
 from live.session import Session, Sink
 from live.snapshot import Snapshot
-from tests.event_contract import ContractError, Recorded, check
+from tests.event_contract import ContractError, Recorded, check, check_several
 from tests.live.stubs import Deed, ScriptedSource, StubClassifier, noise
 
 RATE = 8_000
@@ -24,7 +25,7 @@ PATIENCE_S = 60.0  # for a hang to be called one; nothing here takes a second
 
 
 def listen(
-    source: ScriptedSource, *, sinks: Sequence[Sink] = (), **options: float
+    source: ScriptedSource, *, sinks: Sequence[Sink] = (), **options: Any
 ) -> tuple[Session, list[Event]]:
     """Run a session to its end."""
     events: list[Event] = []
@@ -45,6 +46,26 @@ def test_a_session_keeps_the_event_contract() -> None:
     assert told.summary["duration_s"] == 3.0
     assert len(told.windows) == 1 + int((3.0 - 0.257) / 0.1)
     assert session.summary == events[-1]
+
+
+def test_every_event_tells_the_time_of_day_its_source_and_the_stations_title() -> None:
+    source = ScriptedSource([noise(1), (800, "overflow"), noise(1)], kind="microphone")
+    source.title = "Somebody, and a song"
+    moment = datetime(2026, 3, 1, 21, 30, tzinfo=timezone(timedelta(hours=1)))
+    moments = (moment + timedelta(seconds=second) for second in itertools.count())
+    _, events = listen(source, name="bar", wall_clock=lambda: next(moments))
+    assert [event.at for event in events] == [moment + timedelta(seconds=k) for k in range(len(events))]
+    assert {event.source for event in events} == {"bar"}
+    assert {event.title for event in events} == {source.title}
+    lines = [to_json_line(event) for event in events]
+    assert list(check_several(lines)) == ["bar"]
+    assert json.loads(lines[0])["source"]["name"] == "bar"
+
+
+def test_the_one_source_of_a_session_names_itself_in_its_start_alone() -> None:
+    _, events = listen(ScriptedSource([noise(1)]))
+    assert {event.source for event in events} == {None}
+    assert recorded(events).start["source"]["name"] == "script"
 
 
 def test_gaps_and_changes_of_the_source_stand_where_they_happened() -> None:

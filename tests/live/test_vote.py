@@ -223,6 +223,43 @@ def test_no_music_is_never_named_as_a_genre() -> None:
     assert hear(vote, np.array([0.2, 0.1, 0.1, 0.6]), seconds=20).genre == "blues"
 
 
+OTHER_LABELS = ("blues", "rock", "other_music", "no_music")
+
+
+def test_other_music_is_a_state_with_a_threshold_of_its_own() -> None:
+    vote = Vote(OTHER_LABELS, smooth_s=1.0, parameters={"other_above": 0.4})
+    verdict = hear(vote, np.array([0.3, 0.15, 0.45, 0.1]), seconds=20)
+    assert (verdict.state, verdict.genre) == ("other", None)
+    assert verdict.confidence == pytest.approx(0.45)
+    assert hear(vote, np.array([0.4, 0.13, 0.37, 0.1]), seconds=20).state == "other"  # hysteresis
+    assert hear(vote, np.array([0.45, 0.12, 0.33, 0.1]), seconds=20).genre == "blues"
+    assert hear(vote, np.array([0.4, 0.13, 0.37, 0.1]), seconds=20).genre == "blues"
+
+
+def test_other_music_is_never_named_as_a_genre() -> None:
+    vote = Vote(OTHER_LABELS, smooth_s=1.0, parameters={"other_above": 0.99, "unsure_below": 0.2})
+    assert hear(vote, np.array([0.3, 0.1, 0.5, 0.1]), seconds=20).genre == "blues"
+    verdict = hear(vote, np.array([0.1, 0.05, 0.75, 0.1]), seconds=20)
+    assert verdict.state == "unsure"
+    assert verdict.confidence == pytest.approx(0.1)
+
+
+def test_sound_without_music_comes_before_other_music() -> None:
+    vote = Vote(OTHER_LABELS, smooth_s=1.0, parameters={"other_above": 0.3, "no_music_above": 0.3})
+    assert hear(vote, np.array([0.1, 0.1, 0.4, 0.4]), seconds=20).state == "no_music"
+
+
+@given(st.lists(windows, min_size=1, max_size=30), st.floats(0, 1))
+def test_a_threshold_for_other_music_changes_nothing_for_a_model_without_that_label(
+    heard: list[tuple[list[float], float, float, float]], other_above: float
+) -> None:
+    votes = [Vote(LABELS), Vote(LABELS, parameters={"other_above": other_above})]
+    for weights, level_dbfs, elapsed_s, _ in heard:
+        shares = np.array(weights) / sum(weights)
+        first, second = (vote.update(shares, level_dbfs=level_dbfs, elapsed_s=elapsed_s) for vote in votes)
+        assert first == second
+
+
 def test_labels_without_no_music_do() -> None:
     vote = Vote(("a", "b"))
     assert vote.update(np.array([0.2, 0.8]), level_dbfs=LOUD, elapsed_s=1.0).genre == "b"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.events import (
+    CorrectionEvent,
     Event,
     GapEvent,
     GapReason,
@@ -25,9 +27,10 @@ from live.events import (
     VoteState,
     WindowEvent,
     to_json_line,
+    told,
 )
 from live.outputs.log_reading import FOREIGN_AFTER_LINES, LONGEST_LINE, LogReader, event_from_dict
-from tests.live.example_events import start, summary, window
+from tests.live.example_events import AT, start, summary, window
 
 names = st.text(min_size=1, max_size=8)
 parts = st.floats(0, 1).map(lambda value: round(value, 4))
@@ -49,6 +52,7 @@ events = st.one_of(
     st.builds(WindowEvent, times, distributions, levels, times, verdicts, st.booleans()),
     st.builds(GapEvent, times, times, st.sampled_from(get_args(GapReason))),
     st.builds(SourceEvent, times, st.sampled_from(get_args(SourceStatus))),
+    st.builds(CorrectionEvent, times, names, names),
     st.builds(
         SummaryEvent,
         times,
@@ -61,9 +65,30 @@ events = st.one_of(
 )
 
 
-@given(events)
-def test_what_was_written_comes_out(event: Event) -> None:
+offsets = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes(timezones=offsets).map(
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+)
+
+
+@given(events, moments, st.none() | names, st.none() | names)
+def test_what_was_written_comes_out(
+    event: Event, at: datetime, source: str | None, title: str | None
+) -> None:
+    is_start = isinstance(event, StartEvent)  # whose source is an object that holds the name
+    event = told(event, at=at, source=None if is_start else source, title=title)
     assert event_from_dict(json.loads(to_json_line(event))) == event
+
+
+def test_a_log_of_before_events_told_the_time_of_day_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = [window(3.0, "rock").to_dict() for _ in range(3)]
+    del lines[0]["at"]
+    lines[1]["at"] = "2026-03-01T21:30:05"  # no offset: nobody knows when
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found, reader = read(path)
+    assert [event.at for event in found] == [None, AT]
+    assert reader.broken == [2]
 
 
 @given(
@@ -72,8 +97,10 @@ def test_what_was_written_comes_out(event: Event) -> None:
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(
-                st.sampled_from(["event", "time_s", "vote", "source", "model", "lost_s"]),
-                inner | st.sampled_from(["start", "window", "gap", "source", "summary"]),
+                st.sampled_from(
+                    ["event", "time_s", "vote", "source", "model", "lost_s", "at", "heard", "genre"]
+                ),
+                inner | st.sampled_from(["start", "window", "gap", "source", "correction", "summary"]),
             )
         ),
     )
@@ -83,7 +110,7 @@ def test_what_is_no_event_is_refused(values: object) -> None:
         event = event_from_dict(values)
     except (ValueError, TypeError, KeyError, AttributeError):
         return
-    assert isinstance(event, GapEvent | SourceEvent)
+    assert isinstance(event, GapEvent | SourceEvent | CorrectionEvent)
 
 
 def read(path: Path) -> tuple[list[Event], LogReader]:

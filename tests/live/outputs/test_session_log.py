@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError, RunningError
-from live.events import Event, GapEvent
+from live.events import Event, GapEvent, told
 from live.outputs.session_log import CSV_COLUMNS, CsvLog, JsonLog, open_log
-from tests.live.example_events import LABELS, start, summary, window
+from tests.live.example_events import AT, LABELS, start, summary, window
 
 
 def lines(path: Path) -> list[str]:
@@ -62,7 +62,18 @@ def test_every_window_is_a_row(tmp_path: Path) -> None:
     assert [row["lost_s"] for row in rows] == ["0.0", "1.25", "0.0"]
     assert [row["partial"] for row in rows] == ["", "", "yes"]
     assert [float(rows[0][label]) for label in LABELS] == [0.1, 0.1, 0.7, 0.1]
-    assert datetime.fromisoformat(rows[0]["written_at"]).tzinfo is not None
+    assert [datetime.fromisoformat(row["at"]) for row in rows] == [AT] * 3
+    assert [(row["source"], row["title"]) for row in rows] == [("", "")] * 3
+
+
+def test_a_row_tells_which_source_and_what_the_station_plays(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    log = CsvLog(path, LABELS)
+    log(told(window(3.0, "rock"), at=AT, source="bar", title="Somebody, and a song"))
+    log.close()
+    with path.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["source"], row["title"]) == ("bar", "Somebody, and a song")
 
 
 def test_a_table_is_continued_under_its_one_header(tmp_path: Path) -> None:
@@ -71,10 +82,10 @@ def test_a_table_is_continued_under_its_one_header(tmp_path: Path) -> None:
         log = CsvLog(path, LABELS)
         log(window(3.0, "rock"))
         log.close()
-    assert [line.split(",")[1] for line in lines(path)] == ["time_s", "3.0", "3.0"]
+    assert [line.split(",")[3] for line in lines(path)] == ["time_s", "3.0", "3.0"]
 
 
-@pytest.mark.parametrize("content", ["a,b,c\n1,2,3\n", "x", "written_at"])
+@pytest.mark.parametrize("content", ["a,b,c\n1,2,3\n", "x", "at"])
 def test_a_table_with_other_columns_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "log.csv"
     path.write_text(content)
