@@ -20,13 +20,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import models
 from live.errors import BundleError, RunningError, one_line
 from live.events import genres_of
 from live.front_end import FrontEndSpec, Levels, mfcc
 
 BUNDLE_FORMAT = 1
-SHIPPED = Path(models.__file__).parent
+HERE = Path(__file__).resolve().parent
+SHIPPED = next(  # inside the installed package, beside it in a checkout
+    (folder for folder in (HERE / "models", HERE.parent / "models") if folder.is_dir()), HERE / "models"
+)
 DESCRIPTION_FILE = "bundle.json"
 NETWORK_FILE = "network.tflite"
 SEVERAL_FILE = "network-of-several.tflite"  # the same for several windows at a time; may be missing

@@ -27,7 +27,7 @@ def command(name: str = "genre-live") -> list[str]:
         program = shutil.which(name, path=folder)
         if program is not None:
             return [program]
-    return [sys.executable, "-m", {"genre-live": "live.cli", "genre-train": "training.cli"}[name]]
+    return [sys.executable, "-m", {"genre-live": "live.cli", "genre-train": "live.training.cli"}[name]]
 
 
 @dataclass(frozen=True)
