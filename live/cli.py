@@ -136,7 +136,8 @@ def _listen(options: Options, closing: threading.Event) -> None:
     classifier = Classifier(find_bundle(options.model))
     service = ServiceManager()
     # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
-    connections = Connections(options, classifier.description.labels, on_screen=on_screen)
+    known = classifier.description
+    connections = Connections(options, known.labels, model=known.name, on_screen=on_screen)
     source = _open_source(options, service)
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:

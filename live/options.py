@@ -94,6 +94,15 @@ class Options:
         None, "publish the verdict on an MQTT broker: mqtt://user:password@host/prefix",
         group=CONNECTIONS, metavar="URL",
     )  # fmt: skip
+    only: str | None = option(
+        None, "tell these programs of these genres alone, separated by commas",
+        group=CONNECTIONS, metavar="GENRE[,GENRE]", needs=Needs(("on_change", "osc", "mqtt"), "one of them"),
+    )  # fmt: skip
+    min_confidence: float = option(
+        0.0, "tell these programs of a genre only when it is at least this likely, 0 to 1",
+        group=CONNECTIONS, metavar="P", read=Number(0, 1),
+        needs=Needs(("on_change", "osc", "mqtt"), "one of them"),
+    )  # fmt: skip
     report: Path | None = option(
         None, "turn a log into a page for the browser, and end",
         group=INSTEAD, metavar="SESSION.jsonl", read=Path, path="file", saved="refused",

@@ -47,6 +47,11 @@ class Recorded:
         genre: str | None = self.summary["genre"]
         return genre
 
+    @property
+    def sums(self) -> Values:
+        """The summary without its time of day."""
+        return {key: value for key, value in self.summary.items() if key != "at"}
+
     def without_wall_time(self) -> list[Values]:
         """All events but what differs from run to run: the time of day and the time that computing took."""
         told = [self.start, *self.windows, *self.gaps, *self.statuses, *self.corrections, self.summary]

@@ -9,6 +9,8 @@ reaches it through environment variables alone, never through the line itself:
     The verdict that the command was run for the last time; ``waiting`` at first.
 ``GENRE_LIVE_TIME_S``
     Stream time, in seconds.
+``GENRE_LIVE_SOURCE``, ``GENRE_LIVE_TITLE``
+    The source's name, where there are several; what a station says it plays. Empty otherwise.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from live.errors import InputError
 from live.events import Event, Verdict, WindowEvent
@@ -32,13 +36,51 @@ NOTHING_SAID = Verdict("waiting", None, 0.0, {})
 
 
 def verdict_variables(window: WindowEvent, previous: Verdict) -> dict[str, str]:
-    """Give the environment variables that tell of a change."""
-    variables = {"GENRE_LIVE_TIME_S": f"{window.time_s:.3f}"}
+    """Return the environment variables that tell of a change."""
+    variables = {
+        "GENRE_LIVE_TIME_S": f"{window.time_s:.3f}",
+        "GENRE_LIVE_SOURCE": _one_text(window.source),
+        "GENRE_LIVE_TITLE": _one_text(window.title),
+    }
     for prefix, verdict in (("GENRE_LIVE_", window.vote), ("GENRE_LIVE_PREVIOUS_", previous)):
         variables[f"{prefix}STATE"] = verdict.state
         variables[f"{prefix}GENRE"] = verdict.genre or ""
         variables[f"{prefix}CONFIDENCE"] = f"{verdict.confidence:.4f}"
     return variables
+
+
+def _one_text(value: str | None) -> str:
+    """Return what a variable may hold of a text that a stranger wrote."""
+    return (value or "").replace("\0", "")
+
+
+@dataclass
+class _Source:
+    """What the command was told of one source, and what it is to be told.
+
+    Attributes
+    ----------
+    newest : WindowEvent or None
+        The newest verdict, where it is one to run for.
+    told : Verdict
+        What it ran for the last time.
+    holds : tuple of str
+        State and genre that it knows to hold; None when what it was told has ended without a run.
+    earliest_s : float
+        When it may run next (``time.monotonic``).
+    """
+
+    newest: WindowEvent | None = None
+    told: Verdict = NOTHING_SAID
+    holds: tuple[str, str | None] | None = (NOTHING_SAID.state, NOTHING_SAID.genre)
+    earliest_s: float = float("-inf")
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to run for."""
+        if self.newest is None:
+            return False
+        return (self.newest.vote.state, self.newest.vote.genre) != self.holds
 
 
 class ChangeCommand:
@@ -47,6 +89,7 @@ class ChangeCommand:
     One runs at a time; while it does, and until the cooldown is over, only the newest verdict waits,
     and a verdict that is back to what the command was told last runs nothing. A command that takes
     too long is ended, with all that it started. Its first failure is reported, later ones are not.
+    Of several sources each has its own verdicts and its own cooldown.
 
     Parameters
     ----------
@@ -60,6 +103,8 @@ class ChangeCommand:
         Seconds that one run may take.
     show_output : bool
         Let the command write to standard error; what it writes is thrown away otherwise.
+    runs_for : callable
+        Returns whether a verdict is one to run for.
 
     Raises
     ------
@@ -75,6 +120,7 @@ class ChangeCommand:
         cooldown_s: float = 0.0,
         timeout_s: float = TIMEOUT_S,
         show_output: bool = False,
+        runs_for: Callable[[Verdict], bool] = lambda _verdict: True,
     ) -> None:
         if not command.strip() or "\0" in command:
             raise InputError(
@@ -83,9 +129,9 @@ class ChangeCommand:
         self._command, self._report = command, report
         self._cooldown_s, self._timeout_s = cooldown_s, timeout_s
         self._output = 2 if show_output else subprocess.DEVNULL
+        self._runs_for = runs_for
         self._changed = threading.Condition()
-        self._newest: WindowEvent | None = None
-        self._told = NOTHING_SAID
+        self._sources: dict[str | None, _Source] = {}
         self._closing = self._is_over = False
         self._reported = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,8 +145,12 @@ class ChangeCommand:
         """Note the newest verdict; never waits."""
         if isinstance(event, WindowEvent):
             with self._changed:
-                self._newest = event
-                if self._has_news():
+                source = self._sources.setdefault(event.source, _Source())
+                if not self._runs_for(event.vote):
+                    source.newest = source.holds = None
+                    return
+                source.newest = event
+                if source.has_news:
                     self._changed.notify()
 
     def close(self) -> None:
@@ -117,26 +167,27 @@ class ChangeCommand:
             _end_group(process)
             self._thread.join(CLOSE_WITHIN_S)
 
-    def _has_news(self) -> bool:
-        if self._newest is None:
-            return False
-        vote, told = self._newest.vote, self._told
-        return (vote.state, vote.genre) != (told.state, told.genre)
+    def _next(self) -> _Source | None:
+        """Wait for a source to run for; None when it is over. Called with the lock held."""
+        while True:
+            now_s = time.monotonic()
+            waiting = [source for source in self._sources.values() if source.has_news]
+            ready = [source for source in waiting if source.earliest_s <= now_s]
+            if self._is_over or (self._closing and not ready):
+                return None
+            if ready:
+                return min(ready, key=lambda source: source.earliest_s)
+            self._changed.wait(min((source.earliest_s - now_s for source in waiting), default=None))
 
     def _run(self) -> None:
-        earliest_s = 0.0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._has_news())
-                if self._changed.wait_for(lambda: self._closing, max(0.0, earliest_s - time.monotonic())):
-                    in_cooldown = time.monotonic() < earliest_s
-                    if in_cooldown or self._is_over or not self._has_news():
-                        break
-                if not self._has_news() or self._newest is None:
-                    continue
-                window, previous = self._newest, self._told
-                self._told = window.vote
-            earliest_s = time.monotonic() + self._cooldown_s
+                source = self._next()
+                if source is None or source.newest is None:
+                    return
+                window, previous = source.newest, source.told
+                source.told, source.holds = window.vote, (window.vote.state, window.vote.genre)
+                source.earliest_s = time.monotonic() + self._cooldown_s
             self._run_command(window, previous)
 
     def _run_command(self, window: WindowEvent, previous: Verdict) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from live.errors import say
+from live.events import Event
 from live.options import Options
+from live.outputs.narrowing import Narrowing, read_names
 
 if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.outputs.background import BackgroundSink
@@ -47,6 +49,8 @@ class Connections:
     options : Options
     labels : sequence of str
         The model's.
+    model : str
+        Its name.
     on_screen : bool
         Whether a screen is drawn, which notices must not run into.
 
@@ -61,8 +65,10 @@ class Connections:
         When one of them cannot be opened.
     """
 
-    def __init__(self, options: Options, labels: Sequence[str], *, on_screen: bool) -> None:
+    def __init__(self, options: Options, labels: Sequence[str], *, model: str, on_screen: bool) -> None:
         self._notices = Notices(keep=on_screen)
+        only = () if options.only is None else read_names(options.only, labels, model)
+        self._narrow = Narrowing(only, options.min_confidence)
         self._threads: list[BackgroundSink | ChangeCommand] = []
         self._log: JsonLog | CsvLog | None = None
         if options.on_change is not None:
@@ -74,6 +80,7 @@ class Connections:
                     self._notices,
                     cooldown_s=options.cooldown or 0.0,
                     show_output=options.debug,
+                    runs_for=self._narrow.runs_for,
                 )
             )
         if options.osc is not None:
@@ -87,8 +94,15 @@ class Connections:
         if options.log is not None:
             from live.outputs.session_log import open_log
 
-            self._log = open_log(options.log, labels)
-        self.sinks = [*([self._log] if self._log is not None else []), *self._threads]
+            inputs = [] if options.file in (None, "-") else [str(options.file)]
+            self._log = open_log(options.log, labels, inputs)
+        self.sinks = [*([self._log] if self._log is not None else []), self._tell_programs]
+
+    def _tell_programs(self, event: Event) -> None:
+        """Give an event to the other programs, as ``--only`` and ``--min-confidence`` want it."""
+        narrowed = self._narrow(event)
+        for sink in self._threads:
+            sink(narrowed)
 
     def start(self) -> None:
         """Begin to deliver."""

@@ -7,6 +7,7 @@ import csv
 import errno
 import io
 import os
+import re
 import stat
 import time
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from live.errors import InputError, RunningError
 from live.events import Event, GapEvent, StartEvent, WindowEvent, to_json_line
 
 SYNC_EVERY_S = 0.4  # less than the usual hop: each line of live listening reaches the disk at once
+
+HEAD_BYTES = 65_536  # of a file, in which a log shows that it is one
+EVENT_LINE = re.compile(rb'\{"event": "(?:start|window|gap|source|correction|summary)"')
 
 CSV_COLUMNS = (
     "at",
@@ -145,9 +149,11 @@ class JsonLog:
     Parameters
     ----------
     path : Path
+        An empty or missing file, or one that holds events; any other is refused.
     """
 
     def __init__(self, path: Path) -> None:
+        _check_events(path)
         self._file = AppendedFile(path)
 
     def __call__(self, event: Event) -> None:
@@ -212,6 +218,19 @@ def _csv_row(cells: Sequence[object]) -> str:
     return line.getvalue()
 
 
+def _check_events(path: Path) -> None:
+    """Refuse a file that is no log: what would be appended to it is a song, or somebody's notes."""
+    try:
+        if not path.is_file():  # missing, or a pipe
+            return
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, ValueError):
+        return  # opening it for writing says what is wrong
+    if head.strip(b"\0 \t\r\n") and not any(map(EVENT_LINE.match, head.splitlines())):
+        raise InputError(f"{path} is no session log, and is left as it is: choose another --log.")
+
+
 def _check_header(path: Path, header: str) -> None:
     """Refuse a table with other columns: rows of two kinds in one file can be read by nothing."""
     try:
@@ -225,7 +244,7 @@ def _check_header(path: Path, header: str) -> None:
         raise InputError(f"The log {path} has other columns than this session's: choose another --log.")
 
 
-def open_log(path: Path, labels: Sequence[str]) -> JsonLog | CsvLog:
+def open_log(path: Path, labels: Sequence[str], inputs: Sequence[str] = ()) -> JsonLog | CsvLog:
     """Open the file that ``--log`` names: a table where its name ends in ``.csv``, else JSON lines.
 
     Parameters
@@ -233,10 +252,16 @@ def open_log(path: Path, labels: Sequence[str]) -> JsonLog | CsvLog:
     path : Path
     labels : sequence of str
         The model's.
+    inputs : sequence of str
+        Files that are listened to.
 
     Raises
     ------
     InputError
-        When it cannot be written, or holds a table with other columns.
+        When it cannot be written, holds something else than a log, or is listened to.
     """
+    for name in inputs:
+        with contextlib.suppress(OSError, ValueError):  # one of them is not there yet
+            if path.samefile(name):
+                raise InputError(f"{path} is listened to, and is left as it is: choose another --log.")
     return CsvLog(path, labels) if path.suffix.lower() == ".csv" else JsonLog(path)

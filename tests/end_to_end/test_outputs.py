@@ -95,6 +95,33 @@ def test_a_command_runs_on_change(bundle: Path, tune: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.name == "nt", reason="The command is for a POSIX shell.")
+def test_a_command_runs_for_the_genres_that_were_asked_for(bundle: Path, tune: Path, tmp_path: Path) -> None:
+    listen = ("--file", tune, "--speed", "max", "--json")
+    said = changes(genre_live(*listen, model=bundle).out)
+    wanted = said[-1][1] or said[-1][0]
+    told = tmp_path / "told"
+    line = f'echo "$GENRE_LIVE_STATE,$GENRE_LIVE_GENRE" >> "{told}"'
+    genre_live(*listen, "--on-change", line, "--only", wanted, model=bundle)
+    assert set(told.read_text().splitlines()) == {",".join(said[-1])}
+    told.unlink()
+    genre_live(*listen, "--on-change", line, "--min-confidence", "1", model=bundle)
+    assert not told.exists()
+
+
+@pytest.mark.parametrize("name", ["song.wav", "song.csv"])
+def test_the_music_is_no_log(bundle: Path, tune: Path, tmp_path: Path, name: str) -> None:
+    music = tmp_path / name
+    music.write_bytes(tune.read_bytes())
+    for log in (music, tmp_path / "link"):
+        if log != music:
+            log.symlink_to(music)
+        outcome = genre_live("--file", music, "--speed", "max", "--log", log, model=bundle)
+        assert outcome.status == 2
+        assert "choose another --log" in outcome.sentence()
+    assert music.read_bytes() == tune.read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="The command is for a POSIX shell.")
 @pytest.mark.parametrize("line", ["trap '' TERM; sleep 3600 & wait", "exec cat /dev/zero"])
 def test_a_command_that_hangs_stops_nothing(bundle: Path, tune: Path, line: str) -> None:
     outcome = genre_live("--file", tune, "--speed", "max", "--json", "--on-change", line, model=bundle)
@@ -155,6 +182,10 @@ def test_a_broker_that_is_not_there_stops_nothing(bundle: Path, tune: Path) -> N
     ("arguments", "sentence"),
     [
         (["--cooldown", "3"], "--cooldown is for --on-change"),
+        (["--only", "rock"], "--only is for --on-change, --osc and --mqtt"),
+        (["--min-confidence", "0.7"], "--min-confidence is for --on-change, --osc and --mqtt"),
+        (["--on-change", "true", "--min-confidence", "70"], "'70' is not a number from 0 to 1"),
+        (["--on-change", "true", "--only", "jaz"], "has no genre 'jaz'"),
         (["--on-change", ""], "--on-change takes a command"),
         (["--on-change", "true", "--cooldown", "-1"], "'-1' is not a number of seconds"),
         (["--osc", "9000"], "--osc takes HOST:PORT"),

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
+from live.events import told
 from live.outputs.change_command import ChangeCommand, verdict_variables
-from tests.live.example_events import start, summary, verdict, window
+from tests.live.example_events import AT, start, summary, verdict, window
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="The commands here are for a POSIX shell.")
 
@@ -67,7 +68,12 @@ def test_the_environment_tells_the_change() -> None:
         "GENRE_LIVE_PREVIOUS_GENRE": "",
         "GENRE_LIVE_PREVIOUS_CONFIDENCE": "0.3000",
         "GENRE_LIVE_TIME_S": "12.500",
+        "GENRE_LIVE_SOURCE": "",
+        "GENRE_LIVE_TITLE": "",
     }
+    named = told(window(12.5, "rock"), at=AT, source="bar", title="a\0b")
+    variables = verdict_variables(named, verdict(None, 0.3))
+    assert (variables["GENRE_LIVE_SOURCE"], variables["GENRE_LIVE_TITLE"]) == ("bar", "ab")
 
 
 def test_it_runs_when_the_verdict_changes_and_only_then(pipe: Pipe) -> None:
@@ -115,7 +121,7 @@ def test_one_runs_at_a_time_and_only_the_newest_waits(pipe: Pipe, tmp_path: Path
     gate.path.write_text("go\n")
     command.close()
     gate.close()
-    assert command._told.genre == "metal"
+    assert command._sources[None].told.genre == "metal"
 
 
 def test_a_verdict_that_is_back_runs_nothing(pipe: Pipe, tmp_path: Path) -> None:
@@ -217,6 +223,49 @@ def test_a_command_that_hangs_is_ended_with_its_children(
         assert "took more than 2 s and was ended" in notes.sentences[0]
     else:
         assert notes.sentences == []
+
+
+def test_each_of_several_sources_has_verdicts_and_a_cooldown_of_its_own(pipe: Pipe) -> None:
+    line = f'echo "$GENRE_LIVE_SOURCE: $GENRE_LIVE_GENRE" > {shlex.quote(str(pipe.path))}'
+    command = ChangeCommand(line, Notes(), cooldown_s=3_600)
+    command.start()
+    command(told(window(3.0, "rock"), at=AT, source="bar"))
+    assert pipe.line() == "bar: rock"
+    command(told(window(3.5, "metal"), at=AT, source="bar"))
+    command(told(window(3.5, "rock"), at=AT, source="hall"))
+    assert pipe.line() == "hall: rock", "the cooldown of the bar holds up the bar alone"
+    command.close()
+
+
+def test_it_runs_for_wanted_verdicts_alone_and_again_when_one_comes_back(pipe: Pipe) -> None:
+    command = ChangeCommand(say(pipe), Notes(), runs_for=lambda verdict: verdict.genre == "rock")
+    command.start()
+    command(window(3.0, "metal"))
+    command(window(3.5, "rock"))
+    assert pipe.line() == ">rock"
+    command(window(4.0, "rock"))
+    command(window(4.5, state="silence"))
+    command(window(5.0, "rock"))
+    assert pipe.line() == "rock>rock"
+    command.close()
+
+
+def test_a_wanted_verdict_that_ended_in_the_cooldown_is_told_no_more(pipe: Pipe, tmp_path: Path) -> None:
+    ran, gate = tmp_path / "ran", Pipe(tmp_path / "gate")
+    command = ChangeCommand(
+        f'echo "$GENRE_LIVE_GENRE" >> "{ran}"; {say(pipe)}; read _ < "{gate.path}"',
+        Notes(),
+        runs_for=lambda verdict: verdict.genre is not None,
+    )
+    command.start()
+    command(window(3.0, "rock"))
+    assert pipe.line() == ">rock"
+    command(window(3.5, "metal"))
+    command(window(4.0, state="silence"))
+    gate.path.write_text("go\n")
+    command.close()
+    gate.close()
+    assert ran.read_text() == "rock\n"
 
 
 @pytest.mark.parametrize("command", ["", "  ", "a\0b"])

@@ -94,6 +94,55 @@ def test_a_table_with_other_columns_is_refused_and_left_alone(tmp_path: Path, co
     assert path.read_text() == content
 
 
+NOT_LOGS = {
+    "song.mp3": b"ID3\x04\x00" + bytes(range(256)) * 400,
+    "song.wav": b"RIFF\x24\x80\x00\x00WAVEfmt " + bytes(50_000),
+    "notes.txt": b"Buy milk\n",
+    "other.jsonl": b'{"event": "started", "level": "info"}\n' * 3,
+    "data.json": b'{"a": 1}\n',
+    "unfinished": b"x",
+    "long.txt": b"words " * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", NOT_LOGS)
+def test_what_is_no_log_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(NOT_LOGS[name])
+    with pytest.raises(InputError, match=r"is no session log, and is left as it is: choose another --log\."):
+        open_log(path, LABELS)
+    assert path.read_bytes() == NOT_LOGS[name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"\0" * 4_096,  # what a power cut can leave of a file
+        b'{"event": "window", "time_s": 3.0, "probab',
+        b'lities": 1}\n{"event": "gap", "time_s": 3.0}\n',
+    ],
+)
+def test_what_may_be_a_log_is_gone_on_with(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(content)
+    log = open_log(path, LABELS)
+    log(start())
+    log.close()
+    assert path.read_bytes().startswith(content)
+    assert json.loads(lines(path)[-1])["event"] == "start"
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "song.csv"])
+def test_what_is_listened_to_is_no_log(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    with pytest.raises(InputError, match="is listened to"):
+        open_log(tmp_path / "link", LABELS, [str(tmp_path / name)])
+    open_log(tmp_path / "log.jsonl", LABELS, [str(tmp_path / name), "missing"]).close()
+
+
 def test_labels_with_commas_and_quotes_keep_their_column(tmp_path: Path) -> None:
     labels = ('drum, "bass"', "rock")
     path = tmp_path / "log.csv"

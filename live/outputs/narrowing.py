@@ -1,0 +1,96 @@
+"""``--only`` and ``--min-confidence``: what other programs are told of the verdict, and what not.
+
+A genre that was not asked for is told as the state ``other``, music of none of the genres asked for; one
+that is not likely enough is told as ``unsure``. So nobody who keeps the last verdict keeps one that no
+longer holds. A genre once told goes on being told until it is less likely than the threshold by
+``SLACK``, so that a verdict at the edge does not flicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
+
+from live.errors import InputError
+from live.events import NO_MUSIC, Event, Verdict, VoteState, WindowEvent, genres_of
+
+SLACK = 0.05
+STATES = tuple(state for state in get_args(VoteState) if state not in ("genre", "waiting"))
+
+
+def read_names(text: str, labels: Sequence[str], model: str) -> tuple[str, ...]:
+    """Return the genres and states that ``--only`` names, as the model spells them.
+
+    Parameters
+    ----------
+    text : str
+        Separated by commas; capitals do not matter.
+    labels : sequence of str
+        The model's.
+    model : str
+        Its name.
+
+    Raises
+    ------
+    InputError
+        When one of them is neither a genre of the model nor a state.
+    """
+    known = {name.casefold(): name for name in (*STATES, *genres_of(labels))}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name.casefold() not in known:
+            genres = ", ".join(genres_of(labels)[:20])
+            raise InputError(f"--only: the model {model} has no genre {name!r}: it has {genres}.")
+    if not names:
+        raise InputError("--only takes genres, separated by commas, such as --only jazz,blues.")
+    return tuple(dict.fromkeys(known[name.casefold()] for name in names))
+
+
+class Narrowing:
+    """Tells only some genres, and only when they are likely enough.
+
+    Parameters
+    ----------
+    only : sequence of str
+        Genres and states; every genre without any.
+    min_confidence : float
+        0 to 1.
+    """
+
+    def __init__(self, only: Sequence[str] = (), min_confidence: float = 0.0) -> None:
+        self._only = frozenset(only)
+        self._genres = self._only.difference(STATES)
+        self._min_confidence = min_confidence
+        self._told: dict[str | None, str | None] = {}  # the genre told last, by source
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self._only) or self._min_confidence > 0
+
+    def runs_for(self, verdict: Verdict) -> bool:
+        """Whether ``--on-change`` runs for a verdict that was narrowed."""
+        if not self.is_wanted:
+            return True
+        return verdict.state == "genre" or verdict.state in self._only
+
+    def __call__(self, event: Event) -> Event:
+        """Return the event as it is told to other programs."""
+        if not isinstance(event, WindowEvent) or not self.is_wanted:
+            return event
+        vote = self._narrow(event.vote, self._told.get(event.source))
+        self._told[event.source] = vote.genre
+        return event if vote is event.vote else replace(event, vote=vote)
+
+    def _narrow(self, vote: Verdict, told: str | None) -> Verdict:
+        if vote.genre is None:
+            return vote
+        if self._only and vote.genre not in self._genres:
+            shares = vote.distribution.items()
+            rest = sum(share for label, share in shares if label not in (*self._genres, NO_MUSIC))
+            return replace(vote, state="other", genre=None, confidence=min(1.0, rest))
+        slack = SLACK if vote.genre == told else 0.0
+        if vote.confidence < self._min_confidence - slack:
+            return replace(vote, state="unsure", genre=None)
+        return vote
