@@ -25,7 +25,7 @@ _READ_SIZE = 1024
 
 
 class KeyReader:
-    """Gives each key pressed to a callback, from a thread of its own.
+    """Passes each key pressed to a callback, from a thread of its own.
 
     Where there is no terminal to read from, or this process is not the one in front, nothing happens and
     ``working`` is False. The terminal is as it was when the ``with`` block ends, whatever ended it.
@@ -132,7 +132,7 @@ class KeyDecoder:
         self._rest = b""
 
     def feed(self, sent: bytes) -> list[str]:
-        """Give the printable characters; escape sequences (arrow keys, answers) are left out."""
+        """Return the printable characters; escape sequences (arrow keys, answers) are left out."""
         text = self._rest + sent
         begun = _BEGUN.search(text)
         end = begun.start() if begun else len(text)

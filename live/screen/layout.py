@@ -1,115 +1,152 @@
-"""How the rows of the screen are shared out between its parts."""
+"""Which parts the screen has, from top to bottom, and how its rows are shared out between them."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from live.screen.lettering import FONTS, TALL
+from live.screen.block_letters import HUGE
+from live.screen.canvas import Canvas, Row
+from live.screen.parts.bars import Bars
+from live.screen.parts.details import Details
+from live.screen.parts.footer import Footer
+from live.screen.parts.header import Header
+from live.screen.parts.level import Level
+from live.screen.parts.part import Part
+from live.screen.parts.strips import RecentStrip, SessionStrip
+from live.screen.parts.verdict import DETAILS_FROM_ROWS, Verdict
+from live.screen.view import View
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How many rows each part of the screen gets; 0 leaves it out."""
+class Slot:
+    """One part's place on the screen.
 
-    letters: int = 1
-    bar_columns: int = 1
-    bars: int = 0
-    header: int = 0
-    details: int = 0
-    heading: int = 0
-    strip: int = 0
-    ticks: int = 0
-    session: int = 0
-    level: int = 0
-    footer: int = 0
-    between_bars: int = 0
-    after_header: int = 0
-    before_details: int = 0
-    before_bars: int = 0
-    before_strip: int = 0
-    before_session: int = 0
-    before_level: int = 0
-    before_footer: int = 0
+    Attributes
+    ----------
+    part : type of Part
+    from_rows : int or None
+        Rows of the smallest screen that has the part; None where it comes only as a wish.
+    gap : int or None
+        The rank of the wish for a free row above it.
+    stretches : bool
+        Whether that gap also takes its part of the rows that nobody wishes for.
+    wishes : tuple of int
+        The ranks of its wishes to be taller. Of all parts' wishes the lowest rank is heard first; those of
+        one rank are granted together.
+    """
 
-    @property
-    def rows(self) -> int:
-        """All rows together."""
-        gaps = self.after_header + self.before_details + self.before_bars + self.before_strip
-        gaps += self.before_session + self.before_level + self.before_footer
-        parts = self.header + self.letters + self.details + self.heading + self.bars
-        parts += self.between_bars * max(0, self.bars - 1)
-        parts += self.strip + self.ticks + (self.session + self.ticks if self.session else 0)
-        return gaps + parts + self.level + self.footer
+    part: type[Part]
+    from_rows: int | None = 1
+    gap: int | None = None
+    stretches: bool = False
+    wishes: tuple[int, ...] = ()
 
 
-@lru_cache(maxsize=64)
-def plan_for(width: int, height: int, genres: tuple[str, ...], two_strips: bool) -> Plan:
-    """Share the rows out.
+SLOTS = (
+    Slot(Header, from_rows=4),
+    Slot(Verdict, gap=40, stretches=True),
+    Slot(Details, from_rows=DETAILS_FROM_ROWS, gap=60, wishes=(70,)),
+    Slot(Bars, from_rows=8, gap=90, stretches=True, wishes=(20, 130)),
+    Slot(RecentStrip, from_rows=3, gap=30, stretches=True, wishes=(10, 100, 140)),
+    Slot(SessionStrip, from_rows=None, gap=80, wishes=(80, 110, 150)),
+    Slot(Level, from_rows=2, gap=50, stretches=True),
+    Slot(Footer, from_rows=6, gap=120, stretches=True),
+)
+
+_AIR = 3  # rows to spare, so that parts stand apart: they matter more than one long column of bars
+_ALL_FROM_ROWS = 8
+_FEWEST_BARS = 2
+
+Heights = dict[type[Part], int]
+
+
+def rows_of(view: View, canvas: Canvas, slots: tuple[Slot, ...] = SLOTS) -> list[Row]:
+    """Draw all parts, one below the other."""
+    parts = {slot.part: slot.part(view) for slot in slots}
+    rows: list[Row] = []
+    for part, gap, height in share_out(parts, canvas, slots):
+        rows += [canvas.empty() for _ in range(gap)]
+        rows += parts[part].rows(canvas, height)
+    return rows
+
+
+def share_out(
+    parts: Mapping[type[Part], Part], canvas: Canvas, slots: tuple[Slot, ...] = SLOTS
+) -> list[tuple[type[Part], int, int]]:
+    """Share the rows out: return each part that is shown with the free rows above it and its own.
 
     Depends on nothing that changes from one verdict to the next, so that the screen never jumps.
     """
-    inner = width - 2 * margin(width)
-    small = Plan(
-        level=int(height >= 2),
-        strip=int(height >= 3),
-        header=int(height >= 4),
-        details=int(height >= 5),
-        footer=int(height >= 6),
-    )
-    # One long name shall not take the large letters from all the others.
-    fonts = [
-        font.rows
-        for font in FONTS
-        if 2 * sum((font.width(genre) or width) <= inner for genre in genres) >= max(1, len(genres))
-    ]
-    columns = (1, 2) if inner >= 52 else (1,)
-    # A little air matters more than one long column of bars, the letters more than both.
-    for air in (3, 0):
-        for letters in (*fonts, 1):
-            for bar_columns in columns if letters <= TALL.rows else (1,):
-                bars = math.ceil(len(genres) / bar_columns)
-                plan = replace(small, letters=letters, bar_columns=bar_columns, bars=bars)
-                if height >= 8 and plan.rows + air <= height:
-                    return _with_air(plan, height, two_strips)
-    rest = height - small.rows
-    if rest >= 2 and 3 in fonts:
-        small = replace(small, letters=3)
-        rest -= 2
-    return replace(small, bars=rest if rest >= 2 else 0) if rest >= 2 else _with_air(small, height, False)
+    slots = tuple(slot for slot in slots if parts[slot.part].is_wanted(canvas))
+    heights, has_all = _least(parts, canvas, slots)
+    gaps: Heights = dict.fromkeys(heights, 0)
+    if has_all:
+        _grant_wishes(parts, canvas, slots, heights, gaps)
+    stretching = [slot.part for slot in slots if slot.stretches and heights[slot.part]]
+    left = canvas.height - sum(heights.values()) - sum(gaps.values())
+    for number in range(left if stretching else 0):
+        gaps[stretching[number % len(stretching)]] += 1
+    return [(slot.part, gaps[slot.part], heights[slot.part]) for slot in slots if heights[slot.part]]
 
 
-def _with_air(plan: Plan, height: int, two_strips: bool) -> Plan:
+def _least(parts: Mapping[type[Part], Part], canvas: Canvas, slots: tuple[Slot, ...]) -> tuple[Heights, bool]:
+    """Return the rows that each part gets before any wish is heard, and whether all have what they need."""
+    height = canvas.height
+    choices = {
+        slot.part: parts[slot.part].heights(canvas)
+        for slot in slots
+        if slot.from_rows is not None and slot.from_rows <= height
+    }
+    heights: Heights = {slot.part: 0 for slot in slots}
+    if height >= _ALL_FROM_ROWS:
+        for air in (_AIR, 0):
+            for chosen in itertools.product(*choices.values()):
+                heights.update(zip(choices, chosen, strict=True))
+                if sum(chosen) + air <= height and _look_well(heights, canvas):
+                    return heights, True
+    return _cramped(choices, heights, height)
+
+
+def _look_well(heights: Heights, canvas: Canvas) -> bool:
+    """Tell whether the bars do not crowd below a word of the largest letters."""
+    return heights[Verdict] < HUGE.rows or heights.get(Bars, 0) in (0, len(canvas.genres))
+
+
+def _cramped(
+    choices: Mapping[type[Part], tuple[int, ...]], heights: Heights, height: int
+) -> tuple[Heights, bool]:
+    """Return the rows for a screen too small for all bars: letters first, then as many bars as fit."""
+    heights.update({part: min(options) for part, options in choices.items()})
+    if Bars in heights:
+        heights[Bars] = 0
+    left = height - sum(heights.values())
+    letters = min((option for option in choices[Verdict] if option > 1), default=1)
+    if left >= letters - 1:
+        heights[Verdict] = letters
+        left -= letters - 1
+    if left >= _FEWEST_BARS and Bars in heights:
+        heights[Bars] = left
+        return heights, False
+    return heights, True
+
+
+def _grant_wishes(
+    parts: Mapping[type[Part], Part],
+    canvas: Canvas,
+    slots: tuple[Slot, ...],
+    heights: Heights,
+    gaps: Heights,
+) -> None:
     """Spend the rows left over, the most useful first."""
-    wishes: list[dict[str, int]] = [
-        {"ticks": 1},
-        {"heading": 1},
-        {"before_strip": 1},
-        {"after_header": 1},
-        {"before_level": 1},
-        {"before_details": 1},
-        {"details": 3} if plan.letters >= 10 else {},
-        {"session": 1, "before_session": 1} if two_strips else {},
-        {"before_bars": 1},
-        {"strip": 2},
-        {"session": 2} if two_strips else {},
-        {"before_footer": 1},
-        {"between_bars": 1},
-        {"strip": 3},
-        {"session": 3} if two_strips else {},
-    ]
-    for wish in wishes:
-        richer = replace(plan, **wish)
-        if richer.rows <= height:
-            plan = richer
-    gaps = ("after_header", "before_bars", "before_strip", "before_level", "before_footer")
-    for number in range(height - plan.rows):
-        gap = gaps[number % len(gaps)]
-        plan = replace(plan, **{gap: getattr(plan, gap) + 1})
-    return plan
-
-
-def margin(width: int) -> int:
-    """Give the columns left free on either side."""
-    return 2 if width >= 50 else 1 if width >= 36 else 0
+    for rank in sorted({rank for slot in slots for rank in (slot.gap, *slot.wishes) if rank is not None}):
+        taller, wider = dict(heights), dict(gaps)
+        for slot in slots:
+            if rank in slot.wishes and (heights[slot.part] or slot.from_rows is None):
+                taller[slot.part] = parts[slot.part].taller(canvas, heights)
+            if rank == slot.gap and taller[slot.part]:
+                wider[slot.part] = 1
+        if sum(taller.values()) + sum(wider.values()) <= canvas.height:
+            heights.update(taller)
+            gaps.update(wider)

@@ -132,11 +132,11 @@ class Font:
     drawing: str
 
     def draw(self, text: str) -> tuple[str, ...] | None:
-        """Give the rows of ``text``, all equally long; None if a character has no glyph."""
+        """Return the rows of ``text``, all equally long; None if a character has no glyph."""
         return _draw(self, text)
 
     def width(self, text: str) -> int | None:
-        """Give the columns that ``text`` takes; None if a character has no glyph."""
+        """Return the columns that ``text`` takes; None if a character has no glyph."""
         rows = _draw(self, text)
         return None if rows is None else len(rows[0])
 
@@ -148,7 +148,7 @@ FONTS = (HUGE, TALL, SMALL)
 
 
 def plain(text: str) -> str:
-    """Give ``text`` as the fonts know it: small letters without accents."""
+    """Return ``text`` as the fonts know it: small letters without accents."""
     decomposed = unicodedata.normalize("NFKD", text.replace("…", "\0"))
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return bare.replace("\0", "…").replace("_", " ").lower()

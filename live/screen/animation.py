@@ -1,4 +1,4 @@
-"""What moves on the screen: bars and meters that follow the snapshot smoothly in wall time."""
+"""Where the moving parts of the screen stand: bars and meters follow the snapshot smoothly in wall time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pose:
 
 
 def at_rest(snapshot: Snapshot) -> Pose:
-    """Give the pose that the snapshot asks for, without any movement."""
+    """Return the pose that the snapshot asks for, without any movement."""
     verdict = snapshot.verdict
     # What the vote remembers says nothing about now when nothing was heard yet, or nothing is to be heard.
     nothing = verdict.state in ("waiting", "silence") or snapshot.source_condition in ("lost", "muted")
@@ -55,7 +55,7 @@ def at_rest(snapshot: Snapshot) -> Pose:
     )
 
 
-class Motion:
+class Animation:
     """Moves from pose to pose.
 
     Bars ease towards their values; the level rises at once and falls slowly; the peak is held for a
@@ -70,7 +70,7 @@ class Motion:
         self._clip_until_s = -math.inf
 
     def advance(self, snapshot: Snapshot, time_s: float) -> Pose:
-        """Give the pose at ``time_s`` of a monotonic clock, in seconds."""
+        """Return the pose at ``time_s`` of a monotonic clock, in seconds."""
         target = at_rest(snapshot)
         if self._pose is None or self._genres != snapshot.genres:
             self._pose, self._genres, self._time_s = target, snapshot.genres, time_s

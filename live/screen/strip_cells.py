@@ -67,7 +67,7 @@ _UNHEARD: _Cell = (None, None, False)
 
 
 def span_words(span_s: float) -> str:
-    """Give a span in the fewest words: ``90 s``, ``5 min``, ``2 h``."""
+    """Return a span in the fewest words: ``90 s``, ``5 min``, ``2 h``."""
     if span_s >= 3600 and span_s % 3600 == 0:
         return f"{span_s / 3600:.0f} h"
     return f"{span_s / 60:.0f} min" if span_s % 60 == 0 else f"{span_s:.0f} s"
@@ -105,7 +105,7 @@ def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
 
 
 def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
-    """Give what the cells of a strip show, neighbours that show the same together.
+    """Return what the cells of a strip show, neighbours that show the same together.
 
     A cell shows what took most of its time; lost sound is marked however short it was.
     """
@@ -131,8 +131,8 @@ def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
     return result
 
 
-class Memory:
-    """Keeps the strips drawn last.
+class StripCache:
+    """Keeps the strips worked out last.
 
     The past does not change, so a strip is worked out anew only when the present has moved on, and not
     for every frame.
@@ -142,7 +142,7 @@ class Memory:
         self._last: dict[str, tuple[object, list[Run]]] = {}
 
     def runs(self, timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
-        """Give the same as the function ``runs``."""
+        """Return the same as the function ``runs``."""
         ends = (timeline[0], timeline[-1]) if timeline else ()
         key = (scale, len(timeline), ends, math.ceil(time_s / scale.cell_s))
         last_key, last_runs = self._last.get(scale.label, (None, []))
@@ -154,7 +154,7 @@ class Memory:
 
 
 def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> _Cell:
-    """Give one cell."""
+    """Return one cell."""
     if index < len(timeline):
         stretch = timeline[index]
         if stretch.start_s <= start_s and stretch.end_s >= end_s:  # most cells of most sessions
@@ -176,12 +176,12 @@ def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float
 
 
 def without_gaps(runs: Sequence[Run]) -> list[Run]:
-    """Give ``runs`` without the marks of lost sound, for the rows of a strip that carry no marks."""
+    """Return ``runs`` without the marks of lost sound, for the rows of a strip that carry no marks."""
     return [replace(run, has_gap=run.state == "gap") for run in runs]
 
 
 def ticks(scale: Scale) -> list[tuple[int, str]]:
-    """Give the cells that get a time mark, with its words."""
+    """Return the cells that get a time mark, with its words."""
     widest = len(clock(scale.end_s)) + _TICK_GAP
     wanted_s = scale.cell_s * widest
     step_s = next((step for step in _TICKS_S if step >= wanted_s), _TICKS_S[-1])

@@ -24,7 +24,7 @@ _LIGHT_COLORS = ("7", "15")
 
 
 def theme_for(console: Console, environment: Mapping[str, str] | None = None) -> Theme:
-    """Give the theme for the background of ``console``; the dark one where that cannot be found out."""
+    """Return the theme for the background of ``console``; the dark one where that cannot be found out."""
     environment = os.environ if environment is None else environment
     told = environment.get("COLORFGBG", "").rpartition(";")[2]
     if told.isdigit():
@@ -35,7 +35,7 @@ def theme_for(console: Console, environment: Mapping[str, str] | None = None) ->
 
 
 def theme_from_answer(answer: bytes) -> Theme:
-    """Give the theme for the background that a terminal answered."""
+    """Return the theme for the background that a terminal answered."""
     background = _BACKGROUND.search(answer)
     if background is None:
         return DARK
@@ -45,7 +45,7 @@ def theme_from_answer(answer: bytes) -> Theme:
 
 
 def _ask() -> bytes:
-    """Ask the terminal for its background; gives what it answered, perhaps nothing."""
+    """Ask the terminal for its background; return what it answered, perhaps nothing."""
     if sys.platform == "win32":
         return b""
     import select

@@ -1,4 +1,4 @@
-"""The signs the screen is drawn with, for terminals that know Unicode and for those that do not."""
+"""The characters the screen is drawn with: for terminals that know Unicode, and for those that do not."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Glyphs:
-    """A set of signs, each one cell wide.
+class Characters:
+    """A set of characters, each one cell wide.
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class Glyphs:
     track : str
         The empty part of a bar.
     words : mapping of int to str
-        Replacements for signs that occur in words; empty where all can be shown.
+        Replacements for characters that occur in words; empty where all can be shown.
     """
 
     parts: str
@@ -37,18 +37,18 @@ class Glyphs:
     halted: str
     words: dict[int, str]
 
-    def fill(self, state: str) -> str:
-        """Give the pattern of a state that is no genre."""
+    def pattern(self, state: str) -> str:
+        """Return the pattern of a state that is no genre."""
         return {"silence": self.silence, "no_music": self.no_music, "unsure": self.unsure}[state]
 
     def write(self, text: str) -> str:
-        """Give ``text`` as this terminal can show it."""
+        """Return ``text`` as this terminal can show it."""
         if not self.words:
             return text
         return text.translate(self.words).encode("ascii", "replace").decode("ascii")
 
 
-UNICODE = Glyphs(
+UNICODE = Characters(
     parts="▏▎▍▌▋▊▉█",
     track="─",
     run_start="▐",
@@ -67,7 +67,7 @@ UNICODE = Glyphs(
     words={},
 )
 
-ASCII = Glyphs(
+ASCII = Characters(
     parts="#",
     track=" ",
     run_start="|",
@@ -88,8 +88,13 @@ ASCII = Glyphs(
 
 
 def printable(text: str) -> str:
-    """Give ``text`` without control and formatting characters, which could move the cursor."""
+    """Return ``text`` without control and formatting characters, which could move the cursor."""
     return "".join(
         character if unicodedata.category(character)[0] not in "CZ" or character == " " else " "
         for character in text
     )
+
+
+def genre_name(genre: str) -> str:
+    """Return the name of a genre as people read it."""
+    return printable(genre.replace("_", " "))

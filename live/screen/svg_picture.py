@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from live.palette import DARK, Theme
-from live.screen.frame import NO_EXTRAS, Extras, render
+from live.screen.frame import render
+from live.screen.view import NO_EXTRAS, Extras
 from live.snapshot import Snapshot
 
 # Sizes that rich gives a character in a picture.

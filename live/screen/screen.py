@@ -20,12 +20,14 @@ from rich.control import Control
 
 from live.analyser import FLOOR_DBFS
 from live.palette import DARK, Theme
-from live.screen.frame import Extras, Line, render
+from live.screen.animation import Animation
+from live.screen.canvas import Line
+from live.screen.frame import render
 from live.screen.keys import KeyReader
-from live.screen.motion import Motion
-from live.screen.picture import save_picture
-from live.screen.terminal import theme_for
-from live.screen.timeline import Memory
+from live.screen.strip_cells import StripCache
+from live.screen.svg_picture import save_picture
+from live.screen.terminal_background import theme_for
+from live.screen.view import Extras
 from live.snapshot import Snapshot
 
 KEYS = (("q", "quit"), ("space", "pause"), ("r", "reset"), ("s", "save picture"))
@@ -69,8 +71,8 @@ class Screen:
         self.paused = False
         self._known_keys = tuple(keys)
         self._clock = clock
-        self._motion = Motion()
-        self._memory = Memory()
+        self._animation = Animation()
+        self._strips = StripCache()
         self._lines: list[Line] = []
         self._size = (0, 0)
         self._shown: tuple[Snapshot, Extras] | None = None
@@ -119,7 +121,7 @@ class Screen:
         Parameters
         ----------
         get_snapshot
-            Gives the newest snapshot.
+            Returns the newest snapshot.
         ended
             Set it to stop drawing.
         on_key
@@ -157,7 +159,7 @@ class Screen:
             wait_s = _IDLE_FRAME_S if idle else _FRAME_S
 
     def draw(self, snapshot: Snapshot, *, keys: bool = False) -> int:
-        """Bring the terminal up to date; gives the number of lines that had to be written."""
+        """Bring the terminal up to date; return the number of lines that had to be written."""
         now_s = self._clock()
         message = self._message if now_s < self._message_until_s else ""
         extras = Extras(keys=self._known_keys if keys else (), paused=self.paused, message=message)
@@ -168,10 +170,10 @@ class Screen:
         width, height = self._terminal_size()
         frame = render(
             shown,
-            pose=self._motion.advance(shown, now_s),
+            pose=self._animation.advance(shown, now_s),
             theme=self.theme or DARK,
             extras=extras,
-            memory=self._memory,
+            strips=self._strips,
         )
         lines = frame.lines(
             width,
@@ -196,7 +198,7 @@ class Screen:
         return len(changed)
 
     def _terminal_size(self) -> tuple[int, int]:
-        """Give columns and rows as they are now, also where the environment says otherwise for good."""
+        """Return columns and rows as they are now, also where the environment says otherwise for good."""
         try:
             width, height = os.get_terminal_size(self.console.file.fileno())
         except (OSError, ValueError, AttributeError):  # no terminal

@@ -1,0 +1,60 @@
+"""The last row: the machine's health and the keys that work, or a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from live.screen.canvas import WIDE, Canvas, Row
+from live.screen.characters import printable
+from live.screen.headline import Phrase
+from live.screen.parts.part import Part
+
+_HEALTH_COLUMNS = 18
+
+
+class Footer(Part):
+    """What was lost and what a window costs on the left, the keys on the right."""
+
+    def rows(self, canvas: Canvas, height: int) -> list[Row]:
+        """Draw the row."""
+        theme, extras = canvas.theme, self.view.extras
+        row = canvas.row()
+        if extras.message:
+            row.write(printable(extras.message), canvas.style(theme.accent, bold=True))
+            return [row]
+        space = 3 if canvas.width >= WIDE else 2
+        keys = list(extras.keys)
+        while keys and _columns(keys, space) > canvas.inner_width - _HEALTH_COLUMNS:
+            keys.pop()
+        keys_column = canvas.right - _columns(keys, space)
+        for phrase in self._health():
+            text = canvas.characters.write(phrase.text)
+            text = f" · {text}" if row.width > canvas.margin else text
+            if row.width + len(text) > keys_column - bool(keys) * space:
+                break
+            row.write(text, canvas.style(canvas.color(phrase.tone)))
+        row.to(keys_column)
+        for number, (key, action) in enumerate(keys):
+            row.add(" " * space if number else "")
+            row.write(key, canvas.style(theme.text, bold=True))
+            row.add(" ")
+            row.write(action, canvas.style(theme.quiet))
+        return [row]
+
+    def _health(self) -> Iterator[Phrase]:
+        """Yield what there is to say about the machine itself, the most important first."""
+        snapshot = self.view.snapshot
+        if snapshot.lost_s > 0:
+            yield Phrase(f"{snapshot.lost_s:.1f} s lost", "warning")
+        if snapshot.skipped_windows:
+            yield Phrase(f"{snapshot.skipped_windows} skipped", "warning")
+        if not snapshot.lost_s and not snapshot.skipped_windows:
+            yield Phrase("nothing lost", "faint")
+        if snapshot.windows:
+            yield Phrase(f"{snapshot.compute_ms:.1f} ms a window", "faint")
+        yield Phrase(printable(snapshot.model_name), "faint")
+
+
+def _columns(keys: Sequence[tuple[str, str]], space: int) -> int:
+    """Return the columns that the hints take."""
+    return sum(len(key) + 1 + len(action) + space for key, action in keys) - (space if keys else 0)

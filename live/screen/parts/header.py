@@ -1,0 +1,42 @@
+"""The first row: how the source is, what it is, and the time."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from live.screen.canvas import Canvas, Row
+from live.screen.characters import printable
+from live.screen.headline import condition
+from live.screen.parts.part import Part
+from live.wording import clock
+
+
+class Header(Part):
+    """The source, with a sign of life, and the stream time."""
+
+    def rows(self, canvas: Canvas, height: int) -> list[Row]:
+        """Draw the row."""
+        snapshot, theme = self.view.snapshot, canvas.theme
+        time = clock(snapshot.time_s)
+        if snapshot.length_s is not None:
+            time += f" of {clock(snapshot.length_s)}"
+        state = condition(snapshot, self.view.extras.paused)
+        row = canvas.row()
+        row.write(f"{self._sign(canvas)} {state.text}", canvas.style(canvas.color(state.tone), bold=True))
+        time_column = canvas.right - cell_len(time)
+        kind = snapshot.source_kind
+        if time_column - row.width > 8:
+            row.write("   ")
+            row.write(printable(snapshot.source_name), canvas.style(theme.text), until=time_column - 2)
+            if time_column - row.width > len(kind) + 5:
+                row.write(f" · {kind}", canvas.style(theme.faint))
+        row.to(time_column)
+        row.write(time, canvas.style(theme.text, bold=True))
+        return [row]
+
+    def _sign(self, canvas: Canvas) -> str:
+        """Return the sign of life, which beats only while sound is heard."""
+        characters, condition = canvas.characters, self.view.snapshot.source_condition
+        if self.view.extras.paused or condition not in ("opening", "listening"):
+            return characters.halted
+        return characters.alive if condition == "listening" and self.view.pose.pulse else characters.at_rest

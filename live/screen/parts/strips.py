@@ -1,0 +1,111 @@
+"""The timeline as coloured strips: the last minutes, and the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.cells import cell_len, set_cell_size
+
+from live.palette import ink
+from live.screen.canvas import Canvas, Row
+from live.screen.parts.part import Part
+from live.screen.strip_cells import Run, Scale, recent_scale, ticks, whole_scale, without_gaps
+from live.wording import STATE_NAMES
+
+_TALLEST = 4  # rows of a strip, the times below it included
+
+
+class RecentStrip(Part):
+    """What was heard in the last minutes, or in all of a short session, and below it the times."""
+
+    def scale(self, canvas: Canvas) -> Scale:
+        """Return the time that the strip shows."""
+        snapshot = self.view.snapshot
+        return recent_scale(snapshot.time_s, snapshot.length_s, canvas.cells)
+
+    def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
+        """Return room for the times first, then for a higher strip."""
+        return min(_TALLEST, heights[type(self)] + 1)
+
+    def rows(self, canvas: Canvas, height: int) -> list[Row]:
+        """Draw the strip, and the times from two rows on."""
+        scale = self.scale(canvas)
+        runs = self.view.strips.runs(self.view.snapshot.timeline, scale, self.view.snapshot.time_s)
+        bands = max(1, height - 1)
+        rows: list[Row] = []
+        for number in range(bands):
+            row = canvas.row()
+            # The words, and the marks of lost sound, stand in the middle of the strip's height.
+            middle = number == (bands - 1) // 2
+            if middle:
+                canvas.label(row, scale.label)
+            row.to(canvas.left)
+            draw_runs(canvas, row, runs if middle else without_gaps(runs), words=middle)
+            rows.append(row)
+        if height > 1:
+            rows.append(_times(canvas, scale))
+        return rows
+
+
+class SessionStrip(RecentStrip):
+    """The whole session, where the last minutes are not all of it."""
+
+    def scale(self, canvas: Canvas) -> Scale:
+        """Return the time from the session's beginning on."""
+        return whole_scale(self.view.snapshot.time_s, self.view.snapshot.length_s, canvas.cells)
+
+    def is_wanted(self, canvas: Canvas) -> bool:
+        """Tell whether the other strip does not show all."""
+        return super().scale(canvas).label not in ("file", "session")
+
+    def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
+        """Return room for the strip and its times at once, then for a higher strip."""
+        return max(2, super().taller(canvas, heights))
+
+
+def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool) -> None:
+    """Draw a strip's cells: genres as colours, all else as patterns; names where they fit, if ``words``."""
+    for run in runs:
+        if run.state == "genre":
+            _genre(canvas, row, run, words=words)
+        elif run.has_gap or run.state == "gap":
+            row.add(canvas.characters.gap * run.cells, canvas.style(canvas.theme.alarm, bold=True))
+        elif run.state is None or run.state == "waiting":
+            sign = canvas.characters.unheard if words else " "
+            row.add(sign * run.cells, canvas.style(canvas.theme.track))
+        else:
+            pattern, name = canvas.characters.pattern(run.state), STATE_NAMES[run.state]
+            text = pattern * run.cells
+            if words and run.cells >= len(name) + 4:
+                text = (pattern + f" {name} ").ljust(run.cells, pattern)
+            row.add(text, canvas.style(canvas.theme.faint))
+
+
+def _genre(canvas: Canvas, row: Row, run: Run, *, words: bool) -> None:
+    genre = run.genre or ""
+    color = canvas.color("text", genre)
+    name = canvas.name(genre) if words else ""
+    size = cell_len(name)
+    block = canvas.characters.parts[-1]
+    if not canvas.colored:
+        if run.has_gap:
+            row.add(canvas.characters.gap * run.cells)
+            return
+        text = set_cell_size(canvas.characters.run_start + name, min(run.cells, size + 1))
+        row.add(text + canvas.characters.genre * (run.cells - cell_len(text)))
+    elif run.has_gap:
+        row.add(canvas.characters.gap * run.cells, canvas.style(ink(color), color, bold=True))
+    elif not name or run.cells < size + 2:
+        row.add(block * run.cells, canvas.solid(color))
+    else:
+        row.add(block, canvas.solid(color))
+        row.add(name, canvas.style(ink(color), color, bold=True))
+        row.add(block * (run.cells - size - 1), canvas.solid(color))
+
+
+def _times(canvas: Canvas, scale: Scale) -> Row:
+    row = canvas.row()
+    for cell, words in ticks(scale):
+        row.to(canvas.left + cell)
+        row.add(canvas.characters.tick + words, canvas.style(canvas.theme.faint))
+    return row

@@ -1,0 +1,55 @@
+"""The timeline as the screen draws it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from live.screen import render
+from live.snapshot import Heard, Stretch
+from tests.live.screen.drawing import SONG, row_with, strip_in, text_of
+
+
+def test_without_colour_the_timeline_still_names_the_genres() -> None:
+    strip = strip_in(text_of(render(SONG), 120, 40, colored=False))
+    for name in ("blues", "jazz", "rock"):
+        assert f"▐{name}" in strip
+    assert "▒" in strip
+
+
+def test_lost_sound_is_marked_however_short() -> None:
+    lossy = (*SONG.timeline[:-1], Stretch(54, 70, "genre", "rock"), Stretch(70, 70.01, "gap"))
+    lossy = (*lossy, Stretch(70.01, 97, "genre", "rock"))
+    for colored in (True, False):
+        before = "\n".join(text_of(render(SONG), colored=colored))
+        after = "\n".join(text_of(render(replace(SONG, timeline=lossy)), colored=colored))
+        assert "╳" not in before
+        assert after.count("╳") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "sign"), [("silence", "·"), ("no_music", "░"), ("unsure", "▒"), ("gap", "╳")]
+)
+def test_what_is_no_genre_has_a_sign_of_its_own(state: Heard, sign: str) -> None:
+    stretches = (*SONG.timeline[:-1], Stretch(54, 97, state))
+    strip = strip_in(text_of(render(replace(SONG, timeline=stretches))))
+    assert strip.count(sign) >= 3
+
+
+def test_the_strip_has_time_ticks_where_the_time_is() -> None:
+    rows = text_of(render(SONG), 120, 40)
+    strip, ticks = next((a, b) for a, b in pairwise(rows) if "╵1:00" in b)
+    start = ticks.index("╵0:00")
+    cells = len(strip.rstrip()) - start
+    assert ticks.index("╵1:00") - start == pytest.approx(60 / 214 * (120 - 2 - start), abs=1)
+    assert cells > 0
+
+
+def test_a_long_session_gets_a_second_strip_where_there_is_room() -> None:
+    long = replace(SONG, source_kind="microphone", length_s=None, time_s=7400.0)
+    large = text_of(render(long), 120, 40)
+    assert row_with(large, "last 10 min")
+    assert strip_in(large, "session")
+    assert not any(row.strip().startswith("session") for row in text_of(render(long), 80, 24))
