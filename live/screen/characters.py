@@ -27,6 +27,7 @@ class Characters:
     silence: str
     no_music: str
     unsure: str
+    other: str
     gap: str
     unheard: str
     tick: str
@@ -39,7 +40,12 @@ class Characters:
 
     def pattern(self, state: str) -> str:
         """Return the pattern of a state that is no genre."""
-        return {"silence": self.silence, "no_music": self.no_music, "unsure": self.unsure}[state]
+        return {
+            "silence": self.silence,
+            "no_music": self.no_music,
+            "unsure": self.unsure,
+            "other": self.other,
+        }[state]
 
     def write(self, text: str) -> str:
         """Return ``text`` as this terminal can show it."""
@@ -56,6 +62,7 @@ UNICODE = Characters(
     silence="·",
     no_music="░",
     unsure="▒",
+    other="╱",
     gap="╳",
     unheard="─",
     tick="╵",
@@ -75,6 +82,7 @@ ASCII = Characters(
     silence=".",
     no_music=":",
     unsure="?",
+    other="/",
     gap="X",
     unheard=" ",
     tick="'",

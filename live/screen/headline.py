@@ -112,6 +112,10 @@ def _verdict(snapshot: Snapshot) -> Headline:
             return _genre(snapshot, verdict.genre)
         case "unsure":
             return _unsure(snapshot)
+        case "other":
+            words = f"music of none of its genres · {percent(verdict.confidence)} sure"
+            name = Phrase(STATE_NAMES[verdict.state])
+            return Headline(name, details=(Phrase(words), *_since(snapshot)))
         case "silence":
             return Headline(_word(snapshot), details=(Phrase("nothing to hear"), *_since(snapshot)))
         case "no_music":

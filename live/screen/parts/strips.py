@@ -78,7 +78,8 @@ def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool) -> None
             text = pattern * run.cells
             if words and run.cells >= len(name) + 4:
                 text = (pattern + f" {name} ").ljust(run.cells, pattern)
-            row.add(text, canvas.style(canvas.theme.faint))
+            # Music is more than silence or noise, though it is none of the genres that have a colour.
+            row.add(text, canvas.style(canvas.color("quiet" if run.state == "other" else "faint")))
 
 
 def _genre(canvas: Canvas, row: Row, run: Run, *, words: bool) -> None:

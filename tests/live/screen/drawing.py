@@ -27,6 +27,7 @@ ROCK = Verdict("genre", "rock", 0.71, distribution(rock=0.71, metal=0.12))
 UNSURE = Verdict("unsure", None, 0.34, distribution(rock=0.34, blues=0.29))
 SILENCE = Verdict("silence", None, 0.0, distribution())
 NO_MUSIC = Verdict("no_music", None, 0.83, distribution(no_music=0.83))
+OTHER = Verdict("other", None, 0.64, {**distribution(), "other_music": 0.64})
 WAITING = Verdict("waiting", None, 0.0, distribution())
 SONG = Snapshot(
     source_kind="file",
@@ -120,7 +121,7 @@ def verdicts(draw: st.DrawFn, genres: tuple[str, ...]) -> Verdict:
 def timelines(draw: st.DrawFn, genres: tuple[str, ...]) -> tuple[tuple[Stretch, ...], float]:
     time_s = draw(st.floats(0, 50))
     stretches = []
-    states: list[Heard] = ["unsure", "silence", "no_music", "waiting", "gap"]
+    states: list[Heard] = ["unsure", "other", "silence", "no_music", "waiting", "gap"]
     for duration_s in draw(st.lists(st.floats(0.01, 4000), max_size=12)):
         state: Heard = draw(st.sampled_from([*states, "genre"] if genres else states))
         genre = draw(st.sampled_from(genres)) if state == "genre" else None

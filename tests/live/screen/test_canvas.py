@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from live.palette import DARK
 from live.screen.block_letters import SMALL
 from live.screen.canvas import Canvas, Row
-from live.screen.characters import ASCII, UNICODE
+from live.screen.characters import ASCII, UNICODE, printable
 from tests.live.screen.drawing import GENRES
 
 
@@ -26,10 +26,10 @@ def text(row: Row) -> str:
 def test_words_never_reach_beyond_the_margin(width: int, words: str, until: int) -> None:
     canvas = canvas_of(width)
     row = canvas.row()
-    row.write(words)
+    row.write(printable(words))
     assert row.width <= max(canvas.right, canvas.margin)
     row = canvas.row()
-    row.write(words, until=until)
+    row.write(printable(words), until=until)
     assert row.width <= max(until, canvas.margin)
 
 
@@ -45,7 +45,7 @@ def test_words_that_are_cut_short_end_in_an_ellipsis() -> None:
 @given(st.text(max_size=40))
 def test_a_row_knows_its_width(signs: str) -> None:
     row = canvas_of().empty()
-    row.add(signs)
+    row.add(printable(signs))
     assert row.width == cell_len(text(row))
 
 

@@ -27,7 +27,7 @@ def test_ascii_terminals_get_ascii_alone(text: str) -> None:
 
 def test_patterns_can_be_told_apart() -> None:
     for characters in (UNICODE, ASCII):
-        patterns = [characters.pattern(state) for state in ("silence", "no_music", "unsure")]
+        patterns = [characters.pattern(state) for state in ("silence", "no_music", "unsure", "other")]
         assert len({*patterns, characters.gap, characters.genre}) == len(patterns) + 2
 
 

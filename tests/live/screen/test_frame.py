@@ -19,6 +19,7 @@ from live.snapshot import Snapshot
 from tests.live.screen.drawing import (
     GENRES,
     NO_MUSIC,
+    OTHER,
     ROCK,
     SILENCE,
     SIZES,
@@ -66,7 +67,7 @@ def test_every_line_is_exactly_as_wide_as_the_screen(
 
 
 @pytest.mark.parametrize(("width", "height"), [*SIZES, *TINY])
-@pytest.mark.parametrize("verdict", [ROCK, UNSURE, SILENCE, NO_MUSIC, WAITING], ids=lambda v: v.state)
+@pytest.mark.parametrize("verdict", [ROCK, UNSURE, OTHER, SILENCE, NO_MUSIC, WAITING], ids=lambda v: v.state)
 def test_printing_fills_the_console_and_does_not_scroll(width: int, height: int, verdict: Verdict) -> None:
     console = console_of(width, height, color=False)
     console.print(render(replace(SONG, verdict=verdict)), end="")

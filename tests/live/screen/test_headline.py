@@ -9,7 +9,7 @@ import pytest
 from live.events import Verdict
 from live.screen.headline import Headline, Phrase, condition, headline, likeliest, percent
 from live.snapshot import Snapshot, SourceCondition, Stretch
-from tests.live.screen.drawing import NO_MUSIC, SILENCE, SONG, UNSURE, WAITING
+from tests.live.screen.drawing import NO_MUSIC, OTHER, SILENCE, SONG, UNSURE, WAITING
 
 
 def line(words: Headline) -> str:
@@ -35,6 +35,7 @@ def test_unsure_names_the_two_likeliest_in_their_colours() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "word", "details"),
     [
+        (replace(SONG, verdict=OTHER), "other music", "music of none of its genres · 64 % sure"),
         (replace(SONG, verdict=SILENCE), "silence", "nothing to hear"),
         (replace(SONG, verdict=NO_MUSIC), "no music", "sound without music · 83 % sure"),
         (replace(SONG, verdict=WAITING), "listening…", "the first verdict needs a few seconds of sound"),

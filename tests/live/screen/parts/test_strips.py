@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from live.palette import DARK
 from live.screen import render
 from live.snapshot import Heard, Stretch
-from tests.live.screen.drawing import SONG, row_with, strip_in, text_of
+from tests.live.screen.drawing import OTHER, SONG, row_with, strip_in, text_of
 
 
 def test_without_colour_the_timeline_still_names_the_genres() -> None:
@@ -30,7 +31,7 @@ def test_lost_sound_is_marked_however_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "sign"), [("silence", "·"), ("no_music", "░"), ("unsure", "▒"), ("gap", "╳")]
+    ("state", "sign"), [("silence", "·"), ("no_music", "░"), ("unsure", "▒"), ("other", "╱"), ("gap", "╳")]
 )
 def test_what_is_no_genre_has_a_sign_of_its_own(state: Heard, sign: str) -> None:
     stretches = (*SONG.timeline[:-1], Stretch(54, 97, state))
@@ -53,3 +54,18 @@ def test_a_long_session_gets_a_second_strip_where_there_is_room() -> None:
     assert row_with(large, "last 10 min")
     assert strip_in(large, "session")
     assert not any(row.strip().startswith("session") for row in text_of(render(long), 80, 24))
+
+
+def test_other_music_is_named_and_brighter_than_what_is_no_music() -> None:
+    stretches = (Stretch(0, 50, "other"), Stretch(50, 97, "no_music"))
+    canvas_line = next(
+        line
+        for line in render(replace(SONG, verdict=OTHER, timeline=stretches)).lines(120, 40)
+        if any("other music" in segment.text and "╱" in segment.text for segment in line)
+    )
+    colors = {
+        segment.text[0]: segment.style.color.name
+        for segment in canvas_line
+        if segment.style and segment.style.color and segment.text[0] in "╱░"
+    }
+    assert colors == {"╱": DARK.quiet, "░": DARK.faint}

@@ -13,6 +13,7 @@ from live.snapshot import Snapshot
 from tests.live.screen.drawing import (
     GENRES,
     NO_MUSIC,
+    OTHER,
     SILENCE,
     SIZES,
     SONG,
@@ -40,6 +41,7 @@ def test_how_sure_is_in_block_letters_too(width: int, height: int) -> None:
     ("snapshot", "words"),
     [
         (replace(SONG, verdict=UNSURE), ["UNSURE", "rock 34 %", "blues 29 %"]),
+        (replace(SONG, verdict=OTHER), ["OTHER MUSIC", "none of its genres", "64 % sure"]),
         (replace(SONG, verdict=SILENCE), ["SILENCE", "nothing to hear"]),
         (replace(SONG, verdict=NO_MUSIC), ["NO MUSIC", "83 % sure"]),
         (replace(SONG, verdict=WAITING), ["LISTENING…", "few seconds"]),
@@ -49,7 +51,7 @@ def test_how_sure_is_in_block_letters_too(width: int, height: int) -> None:
         ),
         (replace(SONG, source_condition="muted"), ["MUTED", "digital silence"]),
     ],
-    ids=["unsure", "silence", "no_music", "waiting", "lost", "muted"],
+    ids=["unsure", "other", "silence", "no_music", "waiting", "lost", "muted"],
 )
 def test_each_state_is_told_by_words(snapshot: Snapshot, words: list[str]) -> None:
     # Few rows leave no room for block letters: the words stand in plain text.
