@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,17 @@ import numpy as np
 from live.analyser import FLOOR_DBFS, Analyser, level_dbfs
 from live.classifier import Classifier
 from live.errors import InputError
-from live.events import AnyEvent, Event, SourceEvent, StartEvent, SummaryEvent, genres_of, told, wall_time
+from live.events import (
+    AnyEvent,
+    CorrectionEvent,
+    Event,
+    SourceEvent,
+    StartEvent,
+    SummaryEvent,
+    genres_of,
+    told,
+    wall_time,
+)
 from live.front_end import Samples
 from live.history import History
 from live.memory import keep_freed_memory
@@ -29,6 +40,7 @@ KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 METER_S = 0.1  # of sound, the newest, that the level meter shows
 
 Sink = Callable[[Event], None]
+SoundSink = Callable[[Samples], None]
 
 
 def _peak(samples: Samples) -> float:
@@ -53,6 +65,9 @@ class Session:
         Stream time after which to stop.
     sinks : sequence of callables
         Each gets every event, in order, on the worker's thread.
+    sound_sinks : sequence of callables
+        Each gets the samples that are heard [shape=(n, channels)], before the events that they lead to, on
+        the worker's thread. They must not wait.
     name : str, optional
         The source's name among several: every event then carries it.
     wall_clock : callable
@@ -79,10 +94,11 @@ class Session:
         smooth_s: float = 10.0,
         duration_s: float | None = None,
         sinks: Sequence[Sink] = (),
+        sound_sinks: Sequence[SoundSink] = (),
         name: str | None = None,
         wall_clock: Callable[[], datetime] = wall_time,
     ) -> None:
-        self._source, self._sinks = source, tuple(sinks)
+        self._source, self._sinks, self._sound_sinks = source, tuple(sinks), tuple(sound_sinks)
         self._name, self._wall_clock = name, wall_clock
         description = classifier.description
         self._labels = description.labels
@@ -104,6 +120,7 @@ class Session:
         self._zero_frames = 0
         self._levels = (FLOOR_DBFS, FLOOR_DBFS, False)
         self._vote_reset = False
+        self._corrections: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = False
         self._going = threading.Event()
         self._going.set()
@@ -129,6 +146,10 @@ class Session:
     def reset_vote(self) -> None:
         """Forget what was heard so far, from the next sound on."""
         self._vote_reset = True
+
+    def correct(self, label: str) -> None:
+        """Take the listener's word for what is heard now: a genre, or another label."""
+        self._corrections.put(label)
 
     def toggle_pause(self) -> bool:
         """Pause, or go on; True when paused. A file waits meanwhile, a microphone's sound goes by unheard."""
@@ -167,8 +188,10 @@ class Session:
         while self._last_frame is None or position < self._last_frame:
             while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
                 self.alive_s = time.monotonic()
+                self._tell_corrections()
             item = self._ring.read(minimum, HEARTBEAT_S)
             self.alive_s = time.monotonic()
+            self._tell_corrections()
             if item is None and self._is_over_while_lost(position):
                 self._source.stop()  # which says what was lost, and ends the stream
             if isinstance(item, End):
@@ -210,6 +233,8 @@ class Session:
             self._vote_reset = False
             self._analyser.vote.reset()
         self._measure(samples)
+        for take in self._sound_sinks:
+            take(samples)
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)
 
@@ -249,6 +274,7 @@ class Session:
             self._ring.close()
             self._source.stop()
             self._condition = "ended"
+            self._tell_corrections()
             summary = self._history.summary(self._analyser.time_s, self._analyser.skipped_windows)
             self.summary = self._tell(summary)
             self._pass_on(self.summary)
@@ -257,6 +283,13 @@ class Session:
         finally:
             self.snapshot = self._take_snapshot()
             self.ended.set()
+
+    def _tell_corrections(self) -> None:
+        """Tell what the listener said since the last time, beside what was said to be heard."""
+        while not self._corrections.empty():
+            verdict = self._analyser.vote.verdict
+            heard = verdict.genre or verdict.state
+            self._emit(CorrectionEvent(self._analyser.time_s, heard, self._corrections.get()))
 
     def _tell(self, event: AnyEvent) -> AnyEvent:
         """Return the event with what every event tells."""

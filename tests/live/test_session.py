@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from live.errors import InputError, RunningError
-from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent, to_json_line
+from live.events import (
+    CorrectionEvent,
+    Event,
+    SourceEvent,
+    StartEvent,
+    SummaryEvent,
+    WindowEvent,
+    to_json_line,
+)
 from live.session import Session, Sink
 from live.snapshot import Snapshot
 from tests.event_contract import ContractError, Recorded, check, check_several
@@ -566,3 +574,40 @@ def test_a_session_without_its_end_is_caught() -> None:
     for broken in (lines[1:], lines[:-1], [lines[0], *lines], [*lines, lines[-1]], []):
         with pytest.raises(ContractError):
             check(broken)
+
+
+def test_what_is_heard_goes_to_whoever_keeps_the_sound() -> None:
+    kept: list[Any] = []
+    sound = [noise(1), noise(1, seed=1), noise(0.5, seed=2)]
+    deeds: list[Deed] = [sound[0], (4_000, "overflow"), *sound[1:]]
+    session, _ = listen(ScriptedSource(deeds, kind="microphone"), sound_sinks=[kept.append], duration_s=2.75)
+    assert session.failure is None
+    expected = np.concatenate(sound)[: round((2.75 - 0.5) * RATE)]
+    np.testing.assert_array_equal(np.concatenate(kept), expected)
+
+
+def test_a_listeners_correction_is_told_beside_what_was_said() -> None:
+    source = ScriptedSource([noise(2)], kind="microphone", endless=True)
+    heard, told = threading.Event(), threading.Event()
+    events: list[Event] = []
+
+    def sink(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, WindowEvent) and event.vote.state != "waiting":
+            heard.set()
+        if isinstance(event, CorrectionEvent):
+            told.set()
+
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session.start()
+    assert heard.wait(PATIENCE_S)
+    session.correct("tango")
+    assert told.wait(PATIENCE_S)
+    session.correct("waltz")  # nobody may be left to take it: it is told before the end all the same
+    session.stop()
+    assert session.ended.wait(PATIENCE_S)
+    corrections = [event for event in events if isinstance(event, CorrectionEvent)]
+    assert [event.genre for event in corrections] == ["tango", "waltz"]
+    verdict = next(event.vote for event in reversed(events) if isinstance(event, WindowEvent))
+    assert corrections[0].heard == (verdict.genre or verdict.state)
+    assert [event["genre"] for event in recorded(events).corrections] == ["tango", "waltz"]
