@@ -102,7 +102,7 @@ def _check_addresses(options: Mapping[str, Any]) -> None:
 
         parse_address(options["osc"])
     if options.get("mqtt") is not None:
-        from live.outputs.mqtt import parse_url
+        from live.outputs.mqtt_url import parse_url
 
         parse_url(options["mqtt"])
 
@@ -159,7 +159,7 @@ def show_defaults() -> str:
     import tomli_w
 
     if "mqtt" in values:
-        from live.outputs.mqtt import without_password
+        from live.outputs.mqtt_url import without_password
 
         values["mqtt"] = without_password(values["mqtt"])
     return f"# {path}\n{tomli_w.dumps(values) or '# nothing is saved'}".rstrip()

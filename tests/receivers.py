@@ -42,10 +42,88 @@ class OscReceiver:
         self._server.server_close()
 
 
-class Broker:
-    """Mosquitto on a free port of this machine."""
+CA_CONFIGURATION = """\
+[ca]
+default_ca = own
+[own]
+database = index.txt
+unique_subject = no
+new_certs_dir = .
+rand_serial = yes
+certificate = ca.pem
+private_key = ca.key
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+"""
 
-    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+
+class Authority:
+    """A certificate authority of our own, and certificates that it signs.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it keeps them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if shutil.which("openssl") is None:
+            pytest.skip("This test needs openssl.")
+        folder.mkdir()
+        self._folder = folder
+        self.certificate, self._key = folder / "ca.pem", folder / "ca.key"
+        (folder / "index.txt").touch()
+        (folder / "ca.conf").write_text(CA_CONFIGURATION)
+        self._run("req", "-x509", *self._new_key(self._key), "-subj", "/CN=Test CA", "-out", self.certificate)
+
+    @staticmethod
+    def _new_key(path: Path) -> list[str | Path]:
+        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", path]
+
+    def _run(self, *arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], cwd=self._folder, check=True, capture_output=True)
+
+    def sign(
+        self, name: str, address: str = "IP:127.0.0.1", *, until: str = "20991231000000Z"
+    ) -> tuple[Path, Path]:
+        """Make a certificate for an address; gives its file and that of its key."""
+        request, certificate, key = (self._folder / f"{name}.{end}" for end in ("csr", "pem", "key"))
+        self._run("req", *self._new_key(key), "-subj", f"/CN={name}", "-out", request)
+        extensions = self._folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={address}\n")
+        self._run(
+            "ca", "-batch", "-notext", "-config", "ca.conf", "-extfile", extensions,
+            "-startdate", "20200101000000Z", "-enddate", until, "-in", request, "-out", certificate,
+        )  # fmt: skip
+        key.chmod(0o644)
+        return certificate, key
+
+
+class Broker:
+    """Mosquitto on a free port of this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        For its configuration.
+    password : str, optional
+        Of the user ``me``; anybody may come in without one.
+    tls : pair of Path, optional
+        Its certificate and key; it speaks without encryption without them.
+    clients : Path, optional
+        The certificate of the authority that those who come in must have theirs from.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        password: str | None = None,
+        tls: tuple[Path, Path] | None = None,
+        clients: Path | None = None,
+    ) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
         if program is None:
             pytest.skip("This test needs mosquitto.")
@@ -59,6 +137,10 @@ class Broker:
             secrets.chmod(0o644)
             lines.append(f"password_file {secrets}")
             folder.chmod(0o755)
+        if tls is not None:
+            lines += [f"certfile {tls[0]}", f"keyfile {tls[1]}"]
+        if clients is not None:
+            lines += [f"cafile {clients}", "require_certificate true"]
         configuration = folder / "mosquitto.conf"
         configuration.write_text("\n".join([*lines, f"user {_user()}"]) + "\n")
         self._command = [program, "-c", str(configuration)]

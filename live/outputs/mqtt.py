@@ -11,7 +11,10 @@ Topics, all retained, below the prefix of the URL (``genre_live`` by default):
 ``confidence``    per cent, 0 to 100
 ``level``         dBFS, −120 to 0
 ``distribution``  the vote's distribution, as a JSON object
+``title``         what a station says it plays
 ================  ======================================================================
+
+Of several sources each has these topics below its own name (``genre_live/bar/verdict``), all but ``status``.
 
 A changed verdict is published at once, the numbers with it and every five seconds of sound besides.
 """
@@ -19,146 +22,72 @@ A changed verdict is published at once, the numbers with it and every five secon
 from __future__ import annotations
 
 import json
-import os
 import re
-from dataclasses import dataclass, field
+import sys
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from live import __version__
-from live.errors import InputError
 from live.events import Event, SourceEvent, StartEvent, WindowEvent
 from live.extras import need
 from live.outputs.background import BackgroundSink, Report
+from live.outputs.home_assistant import discovery_messages
+from live.outputs.mqtt_url import Broker, parse_url, tls_context
 
-DEFAULT_PREFIX = "genre_live"
-DEFAULT_DISCOVERY = "homeassistant"
-PASSWORD_VARIABLE = "GENRE_LIVE_MQTT_PASSWORD"  # noqa: S105 (its name, not the password)
 NUMBERS_EVERY_S = 5.0
 KEEP_ALIVE_S = 30
-MOST_WAITING = 100  # messages inside the client
+MOST_WAITING = 100  # messages inside the client, for each source
+MOST_SOURCES = 100
 LONGEST_RETRY_S = 60
 LAST_WORD_WITHIN_S = 1.0
+WRONG_NAME = (62, 64)  # OpenSSL: the certificate is for another host name, or another address
+WRONG_TIME = (9, 10)  # OpenSSL: not yet valid, or no longer
 
 CONNECTED = "connected"
 
 
-@dataclass(frozen=True)
-class Broker:
-    """What an ``mqtt://`` URL names.
+def topic_part(source: str | None) -> str:
+    """Return what a source's topics begin with after the prefix; nothing where there is but one.
 
-    Attributes
-    ----------
-    prefix : str
-        What the topics begin with.
-    discovery : str or None
-        Home Assistant's discovery prefix; None announces nothing.
+    What a level of a topic may not hold is written as in a URL, and so is ``%``.
     """
-
-    host: str
-    port: int
-    is_encrypted: bool
-    username: str | None
-    password: str | None = field(repr=False)
-    prefix: str
-    discovery: str | None
-
-    @property
-    def identity(self) -> str:
-        """The prefix, as an identifier of this listener among others."""
-        return re.sub(r"[^A-Za-z0-9_-]", "_", self.prefix)
-
-
-def parse_url(url: str) -> Broker:
-    """Read ``mqtt[s]://[user[:password]@]host[:port][/prefix][?discovery=prefix|off]``.
-
-    Raises
-    ------
-    InputError
-        When it is not that.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-        host.encode("idna")
-        options = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        password = unquote(parts.password, errors="strict") if parts.password is not None else None
-        username = unquote(parts.username, errors="strict") if parts.username else None
-        prefix = unquote(parts.path, errors="strict").strip("/") or DEFAULT_PREFIX
-    except ValueError:
-        raise InputError(_not_a_url()) from None
-    discovery = options.pop("discovery", [DEFAULT_DISCOVERY])[-1].strip("/")
-    fit = all(re.fullmatch(r"[^#+\x00-\x1f]+", topic) for topic in (prefix, discovery))
-    if parts.scheme not in {"mqtt", "mqtts"} or not host or not fit or options or port == 0 or "#" in url:
-        raise InputError(_not_a_url())
-    is_encrypted = parts.scheme == "mqtts"
-    return Broker(
-        host=host,
-        port=port or (8883 if is_encrypted else 1883),
-        is_encrypted=is_encrypted,
-        username=username,
-        password=password if password is not None else os.environ.get(PASSWORD_VARIABLE),
-        prefix=prefix,
-        discovery=None if discovery == "off" else discovery,
+    if source is None:
+        return ""
+    written = re.sub(
+        r"[%/+#\x00-\x1f\x7f]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), source
     )
+    return f"{written}/"
 
 
-def without_password(url: str) -> str:
-    """Give the URL with its password left out, to be shown."""
-    return re.sub(r"(?<=//)([^/@]*?):[^/]*@", r"\1:***@", url)
+def why_not_connected(broker: Broker, error: BaseException | None) -> str:
+    """Say why there is no connection to a broker, and what to do about it.
+
+    Parameters
+    ----------
+    error : exception or None
+        What connecting ended with, where that is known.
+    """
+    import socket
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = error.verify_message.rstrip(".")
+        if error.verify_code in WRONG_NAME:
+            return f"shows a certificate for another name ({reason}): write the name that stands in it."
+        if error.verify_code in WRONG_TIME:
+            return f"shows a certificate that does not hold today ({reason}): check the clock, or renew it."
+        return f"shows a certificate that is not trusted ({reason}): name the file of its CA with ?ca=FILE."
+    if isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason):
+        return _unwelcome(broker)
+    encrypted = broker.is_encrypted and not isinstance(error, ConnectionRefusedError | socket.gaierror)
+    if encrypted and isinstance(error, ssl.SSLError | ConnectionError | TimeoutError):
+        return "does not speak TLS on this port: write mqtt:// for it, or the port that does (mostly 8883)."
+    return "cannot be reached: check its address; genre-live keeps trying."
 
 
-def _not_a_url() -> str:
-    # The URL itself is not repeated: it may hold a password.
-    return "--mqtt takes a URL such as mqtt://user:password@host:1883/genre_live: see docs/outputs.md."
-
-
-def discovery_messages(broker: Broker) -> dict[str, dict[str, Any]]:
-    """Give the messages that make Home Assistant show the listener, by topic."""
-    if broker.discovery is None:
-        return {}
-    prefix, identity = broker.prefix, broker.identity
-    shared = {
-        "availability_mode": "all",
-        "availability": [
-            {"topic": f"{prefix}/status"},
-            {
-                "topic": f"{prefix}/source",
-                "payload_available": "listening",
-                "payload_not_available": "lost",
-            },
-        ],
-        "device": {"identifiers": [identity], "name": "genre-live", "sw_version": __version__},
-        "origin": {"name": "genre-live", "sw_version": __version__},
-    }
-    sensors: dict[str, dict[str, Any]] = {
-        "verdict": {
-            "name": "Music genre",
-            "icon": "mdi:music",
-            "json_attributes_topic": f"{prefix}/distribution",
-        },
-        "confidence": {
-            "name": "Confidence",
-            "icon": "mdi:percent",
-            "unit_of_measurement": "%",
-            "state_class": "measurement",
-        },
-        "level": {
-            "name": "Level",
-            "icon": "mdi:volume-high",
-            "unit_of_measurement": "dB",
-            "state_class": "measurement",
-        },
-    }
-    return {
-        f"{broker.discovery}/sensor/{identity}/{topic}/config": {
-            **sensor,
-            "unique_id": f"{identity}_{topic}",
-            "state_topic": f"{prefix}/{topic}",
-            **shared,
-        }
-        for topic, sensor in sensors.items()
-    }
+def _unwelcome(broker: Broker) -> str:
+    """Say of a broker that closed an encrypted connection before a word what it may have missed."""
+    if broker.certificate is None:
+        return "closed the connection: it may want ?certificate=FILE&key=FILE of yours."
+    return "closed the connection: it does not accept this client certificate."
 
 
 class Publications:
@@ -169,7 +98,7 @@ class Publications:
         self._numbers_s = float("-inf")
 
     def __call__(self, event: Event) -> dict[str, str]:
-        """Give the topics that an event changes, with what they now say."""
+        """Return the topics that an event changes, with what they now say."""
         wanted: dict[str, str] = {}
         match event:
             case StartEvent():
@@ -178,6 +107,8 @@ class Publications:
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
                 wanted = self._tell_window(event)
+        if event.title is not None:
+            wanted["title"] = event.title
         changed = {topic: text for topic, text in wanted.items() if self.said.get(topic) != text}
         self.said |= changed
         return changed
@@ -211,26 +142,28 @@ class Mqtt(BackgroundSink):
     Raises
     ------
     InputError
-        When the URL is none, or the extra is missing.
+        When the URL is none, a file that it names cannot be used, or the extra is missing.
     """
 
     def __init__(self, url: str, report: Report) -> None:
         broker = self._broker = parse_url(url)
-        super().__init__(f"The MQTT broker {broker.host}:{broker.port}", report)
+        super().__init__(f"The MQTT broker {broker.address}", report)
         library = need("paho.mqtt.client", extra="mqtt", purpose="--mqtt")
         self._success = library.MQTT_ERR_SUCCESS
-        self._publications = Publications()
+        self._publications: dict[str | None, Publications] = {}
         self._unsaid: dict[str, str] = {}  # topics and what they should say, not published yet
+        self._is_answered = False  # whether the broker has said a word on this connection
         client = self._client = library.Client(library.CallbackAPIVersion.VERSION2)
         client.on_connect = self._note_connection
         client.on_connect_fail = self._note_failure
-        client.max_queued_messages_set(MOST_WAITING)
+        client.on_disconnect = self._note_end
+        client.max_queued_messages_set(MOST_WAITING * MOST_SOURCES)
         client.reconnect_delay_set(1, LONGEST_RETRY_S)
         client.will_set(f"{broker.prefix}/status", "offline", qos=1, retain=True)
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
         if broker.is_encrypted:
-            client.tls_set()
+            client.tls_set_context(tls_context(broker))
 
     def start(self) -> None:
         """Begin to connect and to publish."""
@@ -241,6 +174,7 @@ class Mqtt(BackgroundSink):
     def _note_connection(
         self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
+        self._is_answered = True
         if reason.is_failure:
             self.report_once(
                 f"{self._name} refuses the connection ({reason}): "
@@ -250,21 +184,41 @@ class Mqtt(BackgroundSink):
             self.put(CONNECTED)
 
     def _note_failure(self, _client: Any, _userdata: Any) -> None:
-        self.report_once(f"{self._name} cannot be reached: check its address; genre-live keeps trying.")
+        # The client calls this while it handles what connecting ended with, and does not hand it on.
+        self.report_once(f"{self._name} {why_not_connected(self._broker, sys.exc_info()[1])}")
+
+    def _note_end(self, _client: Any, _userdata: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        if not self._is_answered and not self._closing:
+            wants_tls = "closed the connection: it may want encryption, which is mqtts://."
+            why = _unwelcome(self._broker) if self._broker.is_encrypted else wants_tls
+            self.report_once(f"{self._name} {why}")
+        self._is_answered = False
 
     def deliver(self, item: Event | str) -> None:
         """Publish what an event changes, or after a new connection all that is to be said."""
         if isinstance(item, str):
-            for topic, message in discovery_messages(self._broker).items():
-                self._publish(topic, json.dumps(message))
-            self._unsaid = {"status": "online", **self._publications.said}
+            self._unsaid = {"status": "online"}
+            for source in self._publications:
+                self._introduce(source)
         else:
-            changed = self._publications(item)
+            source, part = item.source, topic_part(item.source)
+            is_new = source not in self._publications
+            publications = self._publications.setdefault(source, Publications())
+            changed = {f"{part}{topic}": text for topic, text in publications(item).items()}
             self.dropped += len(self._unsaid.keys() & changed.keys())
             self._unsaid |= changed
+            if is_new:
+                self._introduce(source)
         for topic, text in list(self._unsaid.items()):
             if self._publish(f"{self._broker.prefix}/{topic}", text) is not None:
                 del self._unsaid[topic]
+
+    def _introduce(self, source: str | None) -> None:
+        """Announce a source to Home Assistant, and have all be said that its topics say."""
+        part, prefix = topic_part(source), self._broker.prefix
+        for topic, message in discovery_messages(self._broker.discovery, prefix, source, part).items():
+            self._publish(topic, json.dumps(message))
+        self._unsaid |= {f"{part}{topic}": text for topic, text in self._publications[source].said.items()}
 
     def _publish(self, topic: str, text: str) -> Any:
         """Hand a message to the client; None when there is no connection or no room."""

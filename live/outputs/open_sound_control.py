@@ -15,6 +15,8 @@ Address scheme, each message sent on its own in one UDP packet:
 ``/genre_live/correction``          what was heard, what it is (strings)
 ``/genre_live/end``                 seconds listened (float)
 ==================================  ===========================================================
+
+Of several sources each has its own addresses: ``/genre_live/<source>/verdict`` and so on.
 """
 
 from __future__ import annotations
@@ -38,51 +40,65 @@ from live.outputs.background import BackgroundSink, Report
 ROOT = "/genre_live"
 NOT_IN_ADDRESSES = re.compile(r"[^!-~]|[#*,/?\[\]{}]")  # by the OSC 1.0 specification
 
+NOT_IN_SOURCES = re.compile(r"[^!-~]|[#*,/?\[\]{}%]")
+
 Message = tuple[str, tuple[str | float, ...]]
 
 
-def probability_address(label: str) -> str:
-    """Give the address of a label's probability; what an address may not hold becomes ``_``."""
-    return f"{ROOT}/probability/{NOT_IN_ADDRESSES.sub('_', label)}"
+def root_of(source: str | None) -> str:
+    """Return what the addresses of a source begin with: of one among several, its name stands in it.
+
+    What an address may not hold is written as in a URL, and so is ``%``: no two names share an address.
+    """
+    if source is None:
+        return ROOT
+    written = NOT_IN_SOURCES.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), source)
+    return f"{ROOT}/{written}"
+
+
+def probability_address(label: str, root: str = ROOT) -> str:
+    """Return the address of a label's probability; what an address may not hold becomes ``_``."""
+    return f"{root}/probability/{NOT_IN_ADDRESSES.sub('_', label)}"
 
 
 class MessageWriter:
-    """Turns events into messages; remembers the verdict, to say when it changes."""
+    """Turns events into messages; remembers each source's verdict, to say when it changes."""
 
     def __init__(self) -> None:
-        self._said = ("waiting", "")
+        self._said: dict[str | None, tuple[str, str]] = {}
 
     def __call__(self, event: Event) -> list[Message]:
-        """Give the messages that tell of an event."""
+        """Return the messages that tell of an event."""
+        root = root_of(event.source)
         match event:
             case StartEvent():
-                return [(f"{ROOT}/start", (event.source_name, event.model_name))]
+                return [(f"{root}/start", (event.source_name, event.model_name))]
             case WindowEvent():
-                return self._tell_window(event)
+                return self._tell_window(event, root)
             case GapEvent():
-                return [(f"{ROOT}/gap", (float(event.lost_s), event.reason))]
+                return [(f"{root}/gap", (float(event.lost_s), event.reason))]
             case SourceEvent():
-                return [(f"{ROOT}/source", (event.status,))]
+                return [(f"{root}/source", (event.status,))]
             case CorrectionEvent():
-                return [(f"{ROOT}/correction", (event.heard, event.genre))]
+                return [(f"{root}/correction", (event.heard, event.genre))]
             case SummaryEvent():
-                return [(f"{ROOT}/end", (float(event.duration_s),))]
+                return [(f"{root}/end", (float(event.duration_s),))]
 
-    def _tell_window(self, window: WindowEvent) -> list[Message]:
+    def _tell_window(self, window: WindowEvent, root: str) -> list[Message]:
         vote = window.vote
-        now = (vote.state, vote.genre or "")
+        now, before = (vote.state, vote.genre or ""), self._said.get(window.source, ("waiting", ""))
         messages: list[Message] = []
-        if now != self._said:
-            messages.append((f"{ROOT}/change", (*now, *self._said)))
-            self._said = now
+        if now != before:
+            messages.append((f"{root}/change", (*now, *before)))
+            self._said[window.source] = now
         messages += [
-            (f"{ROOT}/verdict", (*now, float(vote.confidence))),
-            (f"{ROOT}/confidence", (float(vote.confidence),)),
-            (f"{ROOT}/level", (float(window.level_dbfs),)),
-            (f"{ROOT}/time", (float(window.time_s),)),
+            (f"{root}/verdict", (*now, float(vote.confidence))),
+            (f"{root}/confidence", (float(vote.confidence),)),
+            (f"{root}/level", (float(window.level_dbfs),)),
+            (f"{root}/time", (float(window.time_s),)),
         ]
         messages += [
-            (probability_address(label), (float(share),)) for label, share in vote.distribution.items()
+            (probability_address(label, root), (float(share),)) for label, share in vote.distribution.items()
         ]
         return messages
 

@@ -11,16 +11,17 @@ import pytest
 
 from live.arguments import build_parser
 from live.classifier import DESCRIPTION_FILE, find_bundle, read_description, shipped_models
-from live.events import GapReason, SourceStatus, VoteState
+from live.events import GapReason, SourceStatus, VoteState, told
 from live.outputs.change_command import verdict_variables
+from live.outputs.home_assistant import discovery_messages
 from live.outputs.log_reading import event_from_dict
-from live.outputs.mqtt import Publications, discovery_messages, parse_url
+from live.outputs.mqtt import Publications
 from live.outputs.open_sound_control import MessageWriter
 from live.outputs.session_log import CSV_COLUMNS
 from live.sources.audio_file import AudioFile
 from live.vote import VoteParameters
 from tests.event_contract import parse_line
-from tests.live.example_events import start, summary, verdict, window
+from tests.live.example_events import AT, start, summary, verdict, window
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,7 +53,7 @@ def test_every_column_variable_and_topic_is_told() -> None:
     page = read("docs/outputs.md")
     names = {*CSV_COLUMNS, *verdict_variables(window(3.0, "rock"), verdict())}
     publications = Publications()
-    for event in (start(), window(3.0, "rock")):
+    for event in (start(), told(window(3.0, "rock"), at=AT, title="a song")):
         names |= set(publications(event))
     for name in names:
         assert f"`{name}`" in page
@@ -78,7 +79,7 @@ def test_the_announcement_for_home_assistant_is_what_is_sent() -> None:
     (example,) = (
         values for text in blocks("docs/outputs.md", "json") if "event" not in (values := json.loads(text))
     )
-    sent = discovery_messages(parse_url("mqtt://broker"))["homeassistant/sensor/genre_live/verdict/config"]
+    sent = discovery_messages("homeassistant", "genre_live")["homeassistant/sensor/genre_live/verdict/config"]
     assert example == sent
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from live.errors import InputError
-from live.events import SourceEvent
-from live.outputs.mqtt import Mqtt, Publications, discovery_messages, parse_url
-from tests.live.example_events import LABELS, start, summary, window
-from tests.receivers import WAIT_S, Broker, Subscriber
+from live.events import SourceEvent, told
+from live.outputs.mqtt import Mqtt, Publications, topic_part
+from tests.live.example_events import AT, LABELS, start, summary, window
+from tests.receivers import WAIT_S, Authority, Broker, Subscriber
 
 # --- what is said, without a broker
 
@@ -39,61 +41,17 @@ def test_a_changed_verdict_is_said_at_once_and_the_numbers_now_and_then() -> Non
     assert publish(summary()) == {}
 
 
-def test_home_assistant_is_told_where_to_look() -> None:
-    messages = discovery_messages(parse_url("mqtt://host/bar/front room"))
-    assert list(messages) == [
-        f"homeassistant/sensor/bar_front_room/{name}/config" for name in ("verdict", "confidence", "level")
-    ]
-    for name, message in zip(("verdict", "confidence", "level"), messages.values(), strict=True):
-        assert message["state_topic"] == f"bar/front room/{name}"
-        assert message["unique_id"] == f"bar_front_room_{name}"
-        assert message["availability"][0] == {"topic": "bar/front room/status"}
-    assert discovery_messages(parse_url("mqtt://host?discovery=off")) == {}
-    assert all(topic.startswith("ha/") for topic in discovery_messages(parse_url("mqtt://h?discovery=ha")))
+def test_a_station_title_is_said() -> None:
+    publish = Publications()
+    assert publish(told(window(3.0, "rock"), at=AT, title="a song"))["title"] == "a song"
+    assert publish(told(window(3.5, "rock"), at=AT, title="a song")) == {}
 
 
-def test_urls(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = parse_url("mqtt://broker")
-    assert (plain.host, plain.port, plain.is_encrypted) == ("broker", 1883, False)
-    assert (plain.username, plain.password) == (None, None)
-    assert (plain.prefix, plain.discovery) == ("genre_live", "homeassistant")
-    full = parse_url("mqtts://me:p%40ss%2F@[::1]:18883/bar/music/?discovery=ha/x")
-    assert (full.host, full.port, full.is_encrypted) == ("::1", 18883, True)
-    assert (full.username, full.password) == ("me", "p@ss/")
-    assert (full.prefix, full.discovery) == ("bar/music", "ha/x")
-    assert parse_url("mqtts://broker").port == 8883
-    assert "p@ss" not in repr(full)
-    monkeypatch.setenv("GENRE_LIVE_MQTT_PASSWORD", "from outside")
-    assert parse_url("mqtt://me@broker").password == "from outside"
-    assert parse_url("mqtt://me:here@broker").password == "here"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "broker",
-        "broker:1883",
-        "http://broker",
-        "mqtt://",
-        "mqtt://:1883",
-        "mqtt://me:secret@broker:x",
-        "mqtt://me:secret@broker:70000",
-        "mqtt://broker:0",
-        "mqtt://me:secret@broker/a/#",
-        "mqtt://broker/+/a",
-        "mqtt://broker?colour=red",
-        "mqtt://broker?discovery",
-        "mqtt://broker?discovery=",
-        "mqtt://a..b",
-        "mqtt://[::1",
-        "mqtt://broker/%ff",
-    ],
-)
-def test_what_is_no_url_is_one_sentence_without_the_password(url: str) -> None:
-    with pytest.raises(InputError, match="--mqtt takes a URL") as error:
-        parse_url(url)
-    assert "secret" not in str(error.value)
+@given(st.text(), st.text())
+def test_the_topics_of_each_source_are_its_own(first: str, second: str) -> None:
+    assert (topic_part(first) == topic_part(second)) == (first == second)
+    assert not set("+#") & set(topic_part(first))
+    assert topic_part(first).count("/") == 1
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,3 +214,120 @@ def test_no_broker_is_told_once_and_harms_nothing() -> None:
     assert "cannot be reached: check its address; genre-live keeps trying." in complaints[0]
     assert len(complaints) == 2
     assert not sink._thread.is_alive()
+
+
+def test_each_of_several_sources_has_topics_and_a_device_of_its_own(
+    broker: Broker, subscriber: Subscriber
+) -> None:
+    complaints: list[str] = []
+    sink = Mqtt(f"mqtt://127.0.0.1:{broker.port}/club", complaints.append)
+    sink.start()
+    for name, genre in (("bar", "rock"), ("hall/1", "metal")):
+        for event in (start(name=name), window(3.0, genre)):
+            sink(told(event, at=AT, source=name))
+    topics = subscriber.until(lambda topics: topics.get("club/hall%2F1/verdict") == "metal")
+    for topic, text in (("club/bar/verdict", "rock"), ("club/status", "online")):
+        topics = subscriber.until(lambda topics, topic=topic, text=text: topics.get(topic) == text)  # type: ignore[misc]
+    sink.close()
+    assert complaints == []
+    assert topics["club/bar/source"] == topics["club/hall%2F1/source"] == "listening"
+    devices = {topic: json.loads(text) for topic, text in topics.items() if topic.endswith("/verdict/config")}
+    assert [device["state_topic"] for device in devices.values()] == [
+        "club/bar/verdict", "club/hall%2F1/verdict"
+    ]  # fmt: skip
+    assert len({device["unique_id"] for device in devices.values()}) == 2
+    assert [device["device"]["name"] for device in devices.values()] == [
+        "genre-live bar",
+        "genre-live hall/1",
+    ]
+
+
+# --- encrypted
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("certificates")
+    for parent in (folder, folder.parent, folder.parent.parent):  # the broker reads them as another user
+        parent.chmod(0o755)
+    return Authority(folder / "ca")
+
+
+def connect(url: str) -> list[str]:
+    """Publish on a broker until it takes it or something is told; gives what was told."""
+    complaints: list[str] = []
+    over = threading.Event()
+
+    def complain(sentence: str) -> None:
+        complaints.append(sentence)
+        over.set()
+
+    sink = Mqtt(url, complain)
+    welcome = sink._client.on_connect
+
+    def note(*arguments: Any) -> None:
+        welcome(*arguments)
+        over.set()
+
+    sink._client.on_connect = note
+    sink.start()
+    sink(window(3.0, "rock"))
+    assert over.wait(WAIT_S), "nobody says why there is no connection"
+    said = complaints[:]
+    sink.close()
+    return said
+
+
+def test_an_encrypted_broker_is_published_on(authority: Authority, tmp_path: Path) -> None:
+    broker = Broker(tmp_path, tls=authority.sign("broker"), password="s3cret")
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    try:
+        ca = authority.certificate
+        url = f"mqtts://me@127.0.0.1:{broker.port}/bar?ca={ca}&password_file={secret}"
+        assert connect(url) == []
+    finally:
+        broker.stop()
+
+
+def test_a_client_shows_its_certificate(authority: Authority, tmp_path: Path) -> None:
+    broker = Broker(tmp_path, tls=authority.sign("asking"), clients=authority.certificate)
+    certificate, key = authority.sign("client")
+    both = tmp_path / "both.pem"
+    both.write_text(certificate.read_text() + key.read_text())
+    url = f"mqtts://127.0.0.1:{broker.port}?ca={authority.certificate}"
+    try:
+        assert connect(f"{url}&certificate={certificate}&key={key}") == []
+        assert connect(f"{url}&certificate={both}") == []
+        (told,) = connect(url)
+        assert "it may want ?certificate=FILE&key=FILE of yours." in told
+        stranger = Authority(tmp_path / "other").sign("stranger")
+        (told,) = connect(f"{url}&certificate={stranger[0]}&key={stranger[1]}")
+        assert "it does not accept this client certificate." in told
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "until", "url", "sentence"),
+    [
+        ("IP:127.0.0.1", "2099", "mqtts://127.0.0.1:{port}", "not trusted (unable to get local issuer"),
+        ("DNS:desk.local", "2099", "mqtts://127.0.0.1:{port}?ca={ca}", "for another name (IP address mism"),
+        ("IP:127.0.0.1", "2021", "mqtts://127.0.0.1:{port}?ca={ca}", "hold today (certificate has expired"),
+        ("IP:127.0.0.1", "2099", "mqtt://127.0.0.1:{port}", "it may want encryption, which is mqtts://."),
+        (None, "", "mqtts://127.0.0.1:{port}", "does not speak TLS on this port: write mqtt:// for it"),
+    ],
+    ids=["untrusted", "another name", "expired", "TLS missing", "TLS not expected"],
+)
+def test_what_is_wrong_with_the_encryption_is_told(
+    address: str | None, until: str, url: str, sentence: str, authority: Authority, tmp_path: Path
+) -> None:
+    name = f"{address}-{until}".replace(":", "-")
+    tls = None if address is None else authority.sign(name, address, until=f"{until}1231000000Z")
+    broker = Broker(tmp_path, tls=tls)
+    try:
+        (told,) = connect(url.format(port=broker.port, ca=authority.certificate))
+    finally:
+        broker.stop()
+    assert told.startswith(f"The MQTT broker 127.0.0.1:{broker.port} ")
+    assert sentence in told

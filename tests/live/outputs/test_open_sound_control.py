@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from live.errors import InputError
-from live.events import GapEvent, SourceEvent
+from live.events import GapEvent, SourceEvent, told
 from live.outputs.open_sound_control import (
     MessageWriter,
     OpenSoundControl,
     parse_address,
     probability_address,
+    root_of,
 )
-from tests.live.example_events import LABELS, start, summary, window
+from tests.live.example_events import AT, LABELS, start, summary, window
 from tests.receivers import OscReceiver
 
 
@@ -82,6 +86,22 @@ def test_an_integer_is_sent_as_a_float() -> None:
 )
 def test_an_address_holds_only_what_it_may(label: str, end: str) -> None:
     assert probability_address(label) == f"/genre_live/probability/{end}"
+
+
+@given(st.text(), st.text())
+def test_the_addresses_of_each_source_are_its_own(first: str, second: str) -> None:
+    assert (root_of(first) == root_of(second)) == (first == second)
+    assert re.fullmatch(r"/genre_live/[!-~]*", root_of(first))
+    assert not set("#*,?[]{}") & set(root_of(first))
+
+
+def test_each_of_several_sources_has_its_own_verdicts() -> None:
+    write = MessageWriter()
+    for name, genre in (("bar", "rock"), ("hall", "metal")):
+        messages = dict(write(told(window(3.0, genre), at=AT, source=name)))
+        assert messages[f"/genre_live/{name}/change"] == ("genre", genre, "waiting", "")
+        assert f"/genre_live/{name}/probability/rock" in messages
+    assert "/genre_live/bar/change" not in dict(write(told(window(3.5, "rock"), at=AT, source="bar")))
 
 
 @pytest.mark.parametrize(

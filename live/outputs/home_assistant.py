@@ -1,0 +1,84 @@
+"""What Home Assistant is told, so that it shows a listener by itself (MQTT discovery)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from live import __version__
+
+SENSORS: dict[str, dict[str, Any]] = {
+    "verdict": {"name": "Music genre", "icon": "mdi:music"},
+    "confidence": {
+        "name": "Confidence",
+        "icon": "mdi:percent",
+        "unit_of_measurement": "%",
+        "state_class": "measurement",
+    },
+    "level": {
+        "name": "Level",
+        "icon": "mdi:volume-high",
+        "unit_of_measurement": "dB",
+        "state_class": "measurement",
+    },
+}
+
+
+def identity(prefix: str) -> str:
+    """Return an identifier of a listener, another for each prefix.
+
+    An identifier may hold only letters, digits, ``_`` and ``-``: every other byte, and ``-`` itself, becomes
+    ``-`` and two hexadecimal digits.
+    """
+    return re.sub(
+        r"[^A-Za-z0-9_]", lambda found: "".join(f"-{byte:02X}" for byte in found[0].encode()), prefix
+    )
+
+
+def discovery_messages(
+    discovery: str | None, prefix: str, source: str | None = None, part: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return the messages that make Home Assistant show the listener, by topic.
+
+    Parameters
+    ----------
+    discovery : str or None
+        Home Assistant's discovery prefix; None announces nothing.
+    prefix : str
+        What the listener's topics begin with.
+    source, part : str, optional
+        Of several sources, the name of this one, and what its topics begin with after the prefix.
+    """
+    if discovery is None:
+        return {}
+    below = f"{prefix}/{part}".rstrip("/")
+    name = identity(below)
+    shared = {
+        "availability_mode": "all",
+        "availability": [
+            {"topic": f"{prefix}/status"},
+            {
+                "topic": f"{below}/source",
+                "payload_available": "listening",
+                "payload_not_available": "lost",
+            },
+        ],
+        "device": {
+            "identifiers": [name],
+            "name": "genre-live" if source is None else f"genre-live {source}",
+            "sw_version": __version__,
+        },
+        "origin": {"name": "genre-live", "sw_version": __version__},
+    }
+    messages = {}
+    for topic, sensor in SENSORS.items():
+        described = dict(sensor)
+        if topic == "verdict":
+            described["json_attributes_topic"] = f"{below}/distribution"
+        messages[f"{discovery}/sensor/{name}/{topic}/config"] = {
+            **described,
+            "unique_id": f"{name}_{topic}",
+            "state_topic": f"{below}/{topic}",
+            **shared,
+        }
+    return messages
