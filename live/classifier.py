@@ -23,6 +23,7 @@ import numpy.typing as npt
 from live.errors import BundleError, RunningError, one_line
 from live.events import genres_of
 from live.front_end import FrontEndSpec, Levels, mfcc
+from live.quiet import LITERT_NOTE, without_notes
 
 BUNDLE_FORMAT = 1
 HERE = Path(__file__).resolve().parent
@@ -206,8 +207,9 @@ class _Network:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with without_notes(LITERT_NOTE):
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"

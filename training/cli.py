@@ -7,6 +7,7 @@ import contextlib
 import errno
 import importlib.util
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -297,6 +298,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(words)
         _check_together(arguments)
         _check_installed(NEEDED_TO_TRAIN if arguments.evaluate is None else NEEDED_TO_EVALUATE)
+        if not debug:  # matplotlib tells of every cache that it has no place for
+            logging.getLogger("matplotlib").setLevel(logging.ERROR)
         with quiet_libraries(enabled=not debug):
             if arguments.evaluate is None:
                 _train(arguments)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
-from live.quiet import quiet_libraries
+from live.quiet import LITERT_NOTE, MPG123_NOTE, quiet_libraries, without_notes
+from tests.sounds import write_tune
 
 
 def test_libraries_are_silenced_and_the_program_is_not(capfd: pytest.CaptureFixture[str]) -> None:
@@ -52,3 +56,67 @@ def test_a_program_without_standard_error_runs_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stderr", None)
     with quiet_libraries():
         pass
+
+
+def test_a_librarys_notes_are_left_out_and_all_else_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_notes(LITERT_NOTE):
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+        os.write(2, b"ERROR: something\n")
+        os.write(2, b"without an end")
+    os.write(2, b" after\n")
+    assert capfd.readouterr().err == "ERROR: something\nwithout an end after\n"
+
+
+def test_what_mpg123_says_of_a_damaged_file_is_a_note(capfd: pytest.CaptureFixture[str]) -> None:
+    said = (
+        b"Warning: Xing stream size off by more than 1%, fuzzy seeking may be even more fuzzy!\n"
+        b"Note: Trying to resync...\n"
+        b"\n"
+        b"[src/libmpg123/parse.c:wetwork():1349] error: Giving up resync after 1024 bytes\n"
+    )
+    with without_notes(MPG123_NOTE):
+        os.write(2, said + b"my own line\n")
+    assert capfd.readouterr().err == "my own line\n"
+
+
+def test_notes_are_left_out_also_when_something_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nmore\n")
+        raise KeyError
+
+    with pytest.raises(KeyError), without_notes(LITERT_NOTE):
+        fail()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "more\nafter\n"
+
+
+def test_several_threads_leave_their_notes_out(capfd: pytest.CaptureFixture[str]) -> None:
+    def say() -> None:
+        for _ in range(50):
+            with without_notes(MPG123_NOTE):
+                os.write(2, b"Note: x\nown\n")
+
+    threads = [threading.Thread(target=say) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert capfd.readouterr().err == "own\n" * 200
+
+
+def test_a_program_whose_standard_error_is_closed_runs_on() -> None:
+    code = (
+        "import os; os.close(2)\n"
+        "from live.quiet import LITERT_NOTE, without_notes\n"
+        "with without_notes(LITERT_NOTE): print('on')\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout == "on\n"
+
+
+def test_a_file_classified_from_python_writes_nothing_that_nobody_asked_for(tmp_path: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 5)
+    code = f"import live; print(live.classify_file({str(path)!r}).windows)"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(finished.stdout) > 0
+    assert finished.stderr == ""
