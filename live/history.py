@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter, deque
+from collections import deque
 
-from live.events import Event, GapEvent, StartEvent, SummaryEvent, WindowEvent
-from live.snapshot import Heard, Stretch
+from live.events import Event, SummaryEvent, WindowEvent
+from live.snapshot import Stretch
+from live.tally import Tally, lengthen
 
 LONGEST_TIMELINE = 5_000  # stretches; weeks of listening must not fill the memory
 COMPUTE_TIMES_KEPT = 101
@@ -16,38 +16,26 @@ class History:
     """Takes a session's events, one by one, and keeps their sum."""
 
     def __init__(self) -> None:
+        self._tally = Tally()
         self._stretches: deque[Stretch] = deque(maxlen=LONGEST_TIMELINE)
-        self._verdicts: Counter[str] = Counter()
         self._compute_ms: deque[float] = deque(maxlen=COMPUTE_TIMES_KEPT)
-        self._reach_s = math.inf
-        self.windows = 0
-        self.lost_s = 0.0
 
     def add(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, StartEvent):
-            self._reach_s = event.reach_s
-        elif isinstance(event, WindowEvent):
-            self.windows += 1
+        if isinstance(event, WindowEvent):
             self._compute_ms.append(event.compute_ms)
-            if event.vote.genre is not None:
-                self._verdicts[event.vote.genre] += 1
-            self._extend(event.time_s - self._reach_s, "waiting", None)  # a pause: nobody heard it
-            self._extend(event.time_s, event.vote.state, event.vote.genre)
-        elif isinstance(event, GapEvent):
-            self.lost_s += event.lost_s
-            self._extend(event.time_s - event.lost_s, "waiting", None)
-            self._extend(event.time_s, "gap", None)
+        for stretch in self._tally.add(event):
+            lengthen(self._stretches, stretch)
 
-    def _extend(self, until_s: float, state: Heard, genre: str | None) -> None:
-        """Lengthen the last stretch if it says the same, else begin a new one."""
-        last = self._stretches[-1] if self._stretches else Stretch(0.0, 0.0, "waiting")
-        if until_s <= last.end_s:
-            return
-        if self._stretches and (last.state, last.genre) == (state, genre):
-            self._stretches[-1] = Stretch(last.start_s, until_s, state, genre)
-        else:
-            self._stretches.append(Stretch(last.end_s, until_s, state, genre))
+    @property
+    def windows(self) -> int:
+        """Windows heard."""
+        return self._tally.windows
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of sound lost."""
+        return self._tally.lost_s
 
     @property
     def timeline(self) -> tuple[Stretch, ...]:
@@ -57,7 +45,7 @@ class History:
     @property
     def share(self) -> dict[str, float]:
         """Part of the windows that each genre was the verdict of, largest first."""
-        return {genre: count / self.windows for genre, count in self._verdicts.most_common()}
+        return {genre: count / self.windows for genre, count in self._tally.verdicts.most_common()}
 
     @property
     def compute_ms(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from live.events import (
     CorrectionEvent,
@@ -17,6 +17,7 @@ from live.events import (
     WindowEvent,
 )
 from live.snapshot import Heard, Stretch
+from live.tally import Tally, lengthen
 
 MOST_BINS = 1_200
 MOST_STRETCHES = 2_000
@@ -88,12 +89,11 @@ class Recording:
         None where the log begins in the middle of a session.
     summary : SummaryEvent or None
         None where the session did not end in good order.
-    begin_s, end_s : float
-        The stream time that is covered.
+    begin_s : float
+        The stream time at which what is covered begins.
     bin_s : float
         Length of one piece.
-    share : counter of str
-        Windows that each genre was the verdict of.
+    notes : list of Note
     """
 
     def __init__(self, start: StartEvent | None, first_time_s: float = 0.0) -> None:
@@ -101,14 +101,10 @@ class Recording:
         self.summary: SummaryEvent | None = None
         hop_s = start.hop_s if start is not None and start.hop_s > 0 else DEFAULT_HOP_S
         self.begin_s = first_time_s
-        self.end_s = first_time_s
         self.bin_s = hop_s
+        self._tally = Tally(first_time_s, start)
         self._bins: dict[int, Bin] = {}
         self._labels: dict[str, None] = dict.fromkeys(start.labels if start is not None else ())
-        self.share: Counter[str] = Counter()
-        self.windows = 0
-        self.losses = 0
-        self.lost_s = 0.0
         self.notes: list[Note] = []
         self.notes_left_out = 0
         self._stretches: list[Stretch] | None = []  # none when there are too many to be told one by one
@@ -119,20 +115,45 @@ class Recording:
         return tuple(self._labels)
 
     @property
+    def end_s(self) -> float:
+        """Stream time at which what is covered ends."""
+        return self._tally.end_s
+
+    @property
+    def windows(self) -> int:
+        """Windows heard."""
+        return self._tally.windows
+
+    @property
+    def share(self) -> Counter[str]:
+        """Windows that each genre was the verdict of."""
+        return self._tally.verdicts
+
+    @property
+    def losses(self) -> int:
+        """Times that sound was lost."""
+        return self._tally.gaps
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of sound lost."""
+        return self._tally.lost_s
+
+    @property
     def skipped_windows(self) -> int:
         """Windows left out since the program was behind, as far as the log tells."""
         return self.summary.skipped_windows if self.summary is not None else 0
 
     def add(self, event: Event) -> None:
         """Take the next event."""
+        for stretch in self._tally.add(event):
+            self._fill(stretch)
         match event:
             case WindowEvent():
-                self._add_window(event)
+                if len(self._labels) < MOST_LABELS:
+                    self._labels.update(dict.fromkeys(event.vote.distribution))
+                self._bin(event.time_s).hear(event.vote.distribution)
             case GapEvent():
-                self.losses += 1
-                self.lost_s += event.lost_s
-                self._pass(max(self.end_s, event.time_s - event.lost_s), ("waiting", None))
-                self._pass(event.time_s, ("gap", None))
                 self._note(Note(event.time_s - event.lost_s, event.reason, event.lost_s))
             case SourceEvent():
                 self._note(Note(event.time_s, event.status))
@@ -140,18 +161,8 @@ class Recording:
                 self._note(Note(event.time_s, "correction", words=f"{event.genre}, not {event.heard}"))
             case SummaryEvent():
                 self.summary = event
-                self._pass(event.duration_s, ("waiting", None))
-
-    def _add_window(self, window: WindowEvent) -> None:
-        self.windows += 1
-        if len(self._labels) < MOST_LABELS:
-            self._labels.update(dict.fromkeys(window.vote.distribution))
-        if window.vote.genre is not None:
-            self.share[window.vote.genre] += 1
-        if self.start is not None:  # what lies further back was a pause: nobody heard it
-            self._pass(max(self.end_s, window.time_s - self.start.reach_s), ("waiting", None))
-        self._pass(window.time_s, (window.vote.state, window.vote.genre))
-        self._bin(window.time_s).hear(window.vote.distribution)
+                for stretch in self._tally.wait(event.duration_s):
+                    self._fill(stretch)
 
     def _bin(self, time_s: float) -> Bin:
         """Give the piece that ends at or after a time; pieces are joined by twos when there are too many."""
@@ -166,24 +177,18 @@ class Recording:
     def _number(self, time_s: float) -> int:
         return max(0, math.ceil((time_s - self.begin_s) / self.bin_s - 1e-9) - 1)
 
-    def _pass(self, until_s: float, state: State) -> None:
-        """Let time pass in one state."""
-        since_s = self.end_s
-        if until_s <= since_s:
-            return
-        self._bin(until_s)  # now all pieces have their final length
-        first, last = self._number(since_s + 1e-9), self._number(until_s)
+    def _fill(self, stretch: Stretch) -> None:
+        """Let the pieces hold what a stretch says."""
+        self._bin(stretch.end_s)  # now all pieces have their final length
+        state = (stretch.state, stretch.genre)
+        first, last = self._number(stretch.start_s + 1e-9), self._number(stretch.end_s)
         for number in range(first, last + 1):
             left_s = self.begin_s + number * self.bin_s
-            overlap_s = min(until_s, left_s + self.bin_s) - max(since_s, left_s)
+            overlap_s = min(stretch.end_s, left_s + self.bin_s) - max(stretch.start_s, left_s)
             if overlap_s > 0:
                 self._bins.setdefault(number, Bin()).states[state] += overlap_s
-        self.end_s = until_s
-        self._extend(Stretch(since_s, until_s, *state))
-
-    def _extend(self, stretch: Stretch) -> None:
         if self._stretches is not None:
-            _append(self._stretches, stretch)
+            lengthen(self._stretches, stretch)
             if len(self._stretches) > MOST_STRETCHES:
                 self._stretches = None
 
@@ -202,7 +207,7 @@ class Recording:
         """Give what was heard when, no finer than the pieces."""
         stretches: list[Stretch] = []
         for begin_s, piece in self.pieces():
-            _append(stretches, Stretch(begin_s, min(self.end_s, begin_s + self.bin_s), *piece.state))
+            lengthen(stretches, Stretch(begin_s, min(self.end_s, begin_s + self.bin_s), *piece.state))
         return stretches
 
     def changes(self, most: int) -> tuple[list[Stretch], float]:
@@ -223,7 +228,7 @@ class Recording:
             step_s = 2 * step_s or self.bin_s
             stretches = []
             for begin_s, piece in steps:
-                _append(stretches, Stretch(begin_s, min(self.end_s, begin_s + step_s), *piece.main_state))
+                lengthen(stretches, Stretch(begin_s, min(self.end_s, begin_s + step_s), *piece.main_state))
         return stretches, step_s
 
 
@@ -234,43 +239,46 @@ def _join(pieces: Sequence[tuple[float, Bin]]) -> tuple[float, Bin]:
     return pieces[0][0], joined
 
 
-def _append(stretches: list[Stretch], stretch: Stretch) -> None:
-    """Append a stretch, or lengthen the last where it says the same."""
-    last = stretches[-1] if stretches else None
-    if last is not None and (last.state, last.genre) == (stretch.state, stretch.genre):
-        stretches[-1] = replace(last, end_s=stretch.end_s)
-    else:
-        stretches.append(stretch)
-
-
 def split_sessions(events: Iterable[Event], most: int) -> tuple[list[Recording], int]:
-    """Sum up the sessions that a log holds one after another.
+    """Sum up the sessions that a log holds, one after another or, of several sources, side by side.
 
     Returns
     -------
     recordings : list of Recording
-        The latest ``most`` of them, oldest first.
+        The latest ``most`` of them to begin, oldest first.
     count : int
         How many there were.
     """
     recordings: list[Recording] = []
+    current: dict[str | None, Recording] = {}  # by the source's name, where events say one
     count = 0
     for event in events:
-        time_s = getattr(event, "time_s", None)
-        current = recordings[-1] if recordings else None
-        if current is None or isinstance(event, StartEvent) or current.summary is not None:
-            is_new = True
-        else:
-            is_new = time_s is not None and time_s < current.end_s - 1.0  # another session's rest
-        if is_new:
-            first = event if isinstance(event, StartEvent) else None
-            begin_s = 0.0
-            if first is None and isinstance(event, WindowEvent | SourceEvent | CorrectionEvent):
-                begin_s = max(0.0, event.time_s - DEFAULT_HOP_S)
-            elif first is None and isinstance(event, GapEvent):
-                begin_s = max(0.0, event.time_s - event.lost_s)
-            recordings.append(Recording(first, begin_s))
+        recording = current.get(event.source)
+        if recording is None or isinstance(event, StartEvent) or _is_of_another(recording, event):
+            recording = _begin(event)
+            current[event.source] = recording
+            if isinstance(event, StartEvent):  # whose source is the name that the others may say
+                current[event.source_name] = recording
+            recordings.append(recording)
             count += 1
             del recordings[:-most]
-        recordings[-1].add(event)
+        recording.add(event)
     return recordings, count
+
+
+def _is_of_another(recording: Recording, event: Event) -> bool:
+    """Whether an event is what is left of a session that the log does not begin."""
+    time_s = getattr(event, "time_s", None)
+    return recording.summary is not None or (time_s is not None and time_s < recording.end_s - 1.0)
+
+
+def _begin(event: Event) -> Recording:
+    """Begin a recording with its first event, which need not be the session's."""
+    match event:
+        case StartEvent():
+            return Recording(event)
+        case WindowEvent() | SourceEvent() | CorrectionEvent():
+            return Recording(None, max(0.0, event.time_s - DEFAULT_HOP_S))
+        case GapEvent():
+            return Recording(None, max(0.0, event.time_s - event.lost_s))
+    return Recording(None)

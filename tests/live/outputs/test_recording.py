@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.events import Event, GapEvent, SourceEvent
+from live.events import told as told_by
 from live.outputs.recording import MOST_BINS, MOST_STRETCHES, Recording, split_sessions
 from live.snapshot import Stretch
-from tests.live.example_events import start, summary, window
+from tests.live.example_events import AT, start, summary, window
 
 
 def recorded(*events: Event) -> Recording:
@@ -139,6 +140,31 @@ def test_a_log_of_several_sessions_is_split() -> None:
     latest, count = split_sessions(events, 2)
     assert (len(latest), count) == (2, 3)
     assert dict(latest[0].share) == {"metal": 1}
+
+
+def test_sessions_of_several_sources_lie_one_in_the_other() -> None:
+    def of(event: Event, source: str) -> Event:
+        return told_by(event, at=AT, source=source)
+
+    events = [
+        start(name="bar"),
+        start(name="hall"),
+        of(window(3.0, "rock"), "bar"),
+        of(window(900.0, "metal"), "hall"),
+        of(window(3.5, "rock"), "bar"),
+        of(summary(4.0), "bar"),
+        of(window(900.5, "metal"), "hall"),
+        of(summary(901.0), "hall"),
+        start(name="bar"),
+        of(window(3.0, "blues"), "bar"),
+    ]
+    recordings, count = split_sessions(events, 10)
+    assert count == 3
+    assert [recording.start.source_name for recording in recordings if recording.start is not None] == [
+        "bar", "hall", "bar"
+    ]  # fmt: skip
+    assert [dict(recording.share) for recording in recordings] == [{"rock": 2}, {"metal": 2}, {"blues": 1}]
+    assert [recording.summary is not None for recording in recordings] == [True, True, False]
 
 
 def test_a_log_that_begins_in_the_middle_is_told_from_there() -> None:
