@@ -125,7 +125,7 @@ def test_the_lasting_memory_outvotes_a_few_wrong_windows() -> None:
     generator = np.random.default_rng(3)
     wrong = {"steady": 0, "forgetful": 0}
     for _ in range(600):
-        label = "rock" if generator.random() < 0.6 else generator.choice(["blues", "techno"])
+        label = "rock" if generator.random() < 0.6 else str(generator.choice(["blues", "techno"]))
         for name, vote in (("steady", steady), ("forgetful", forgetful)):
             said = vote.update(towards(label, 0.45), level_dbfs=LOUD, elapsed_s=0.5).distribution
             wrong[name] += max(said, key=lambda label: said[label]) != "rock"
