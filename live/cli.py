@@ -287,6 +287,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # One thread: the matrices are small, and threads that wait for each other by spinning cost whole cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name) == "0":  # nobody's terminal is so small: it stands for "unknown"
+            del os.environ[name]
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     if sys.stdout is None:  # the caller closed it

@@ -13,7 +13,7 @@ from typing import Any
 
 from live.argument_parser import ArgumentError, given_options
 from live.arguments import build_parser
-from live.errors import InputError
+from live.errors import InputError, say
 from live.option_table import Option, options_of
 from live.options import DEFAULTS, Options
 
@@ -26,14 +26,27 @@ Given = dict[str, Any]
 OPTIONS = options_of(Options)
 
 
-def settings_path() -> Path:
-    """Give the settings file: what GENRE_LIVE_CONFIG names, else the platform's own place."""
+class UnreachableSettingsError(InputError):
+    """The settings file may be there, and cannot be looked at."""
+
+
+def settings_path() -> Path | None:
+    """Return the settings file: what GENRE_LIVE_CONFIG names, else the platform's own place.
+
+    Returns
+    -------
+    Path or None
+        None where the user has no such place, as in a container without a home.
+    """
     named = os.environ.get(PATH_VARIABLE)
     if named:
         return Path(named)
     import platformdirs
 
-    return platformdirs.user_config_path("genre-live", appauthor=False) / "config.toml"
+    try:
+        return platformdirs.user_config_path("genre-live", appauthor=False) / "config.toml"
+    except RuntimeError:
+        return None
 
 
 def _as_words(values: Mapping[str, Any]) -> list[str]:
@@ -54,7 +67,7 @@ def _as_words(values: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def read_defaults(path: Path) -> Given:
+def read_defaults(path: Path | None) -> Given:
     """Read and check the settings file; no file holds nothing.
 
     Raises
@@ -62,11 +75,20 @@ def read_defaults(path: Path) -> Given:
     InputError
         When it cannot be read, is no TOML, or holds what is no option or no value of one.
     """
+    if path is None:
+        return {}
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except IsADirectoryError:
+        raise InputError(_broken(path, "it is a folder")) from None
+    except OSError as error:
+        raise UnreachableSettingsError(
+            f"The settings file {path} cannot be reached ({error.strerror}): see to its rights and its "
+            "folders', or start with --no-defaults."
+        ) from None
+    except ValueError as error:
         raise InputError(_broken(path, str(error))) from None
     import tomllib
 
@@ -133,6 +155,8 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
             raise InputError(f"{OPTIONS[name].flag} cannot be a default: leave it out of --save-defaults.")
     _check_addresses(chosen)
     path = settings_path()
+    if path is None:
+        raise InputError(f"There is no home to keep your defaults in: name a file in {PATH_VARIABLE}.")
     before = {} if afresh else read_defaults(path)
     values = _values_to_save({**before, **chosen})
     import tomli_w
@@ -155,6 +179,8 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
 def show_defaults() -> str:
     """Give what is saved, as TOML, with passwords left out."""
     path = settings_path()
+    if path is None:
+        return f"# there is no home to keep them in: {PATH_VARIABLE} can name a file"
     values = _values_to_save(read_defaults(path))
     import tomli_w
 
@@ -188,6 +214,20 @@ def _concerns(option: Option, options: Options) -> bool:
     return not needed or any(OPTIONS[name].is_given(getattr(options, name)) for name in needed)
 
 
+def _saved_defaults() -> Given:
+    """Return the user's defaults; none, said, where the usual place cannot be looked at.
+
+    A container may run as somebody for whom the home it was given is closed: there nothing was ever saved.
+    """
+    try:
+        return read_defaults(settings_path())
+    except UnreachableSettingsError as error:
+        if os.environ.get(PATH_VARIABLE):
+            raise
+        say("genre-live", f"{str(error).partition(': ')[0]}: going on without your defaults.")
+        return {}
+
+
 def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
     """Read the command line over the environment, over the user's defaults, over the program's own.
 
@@ -207,7 +247,7 @@ def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
     chosen = _from_environment(given) | given
     if any(chosen.get(name) for name, option in OPTIONS.items() if option.without_settings):
         return Options(**chosen), given
-    saved = read_defaults(settings_path())
+    saved = _saved_defaults()
     all_saved = Options(**saved | chosen)
     saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}
     return Options(**saved | chosen), given

@@ -80,11 +80,13 @@ class Screen:
         self._message_until_s = 0.0
         self._last_change_s = 0.0
         self._stop_asked = False
+        self._in_background = False
 
     @staticmethod
     def usable(console: Console) -> bool:
         """Tell whether ``console`` is a terminal that a screen can be drawn on."""
-        return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
+        usable = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
+        return usable and in_front(console)
 
     def __enter__(self) -> Self:
         if self.theme is None:
@@ -100,6 +102,8 @@ class Screen:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._in_background:  # the terminal was handed back already, and is another's now
+            return
         # A terminal that is gone need not be restored.
         with contextlib.suppress(OSError):
             self.console.show_cursor(True)
@@ -147,6 +151,13 @@ class Screen:
     ) -> None:
         wait_s = 0.0
         while not ended.wait(wait_s) and not self._stop_asked:
+            if self._in_background:
+                wait_s = _IDLE_FRAME_S
+                if not in_front(self.console):
+                    continue
+                self._in_background = False
+                self.__enter__()
+                return  # the keys are to be read anew, too
             while on_key is not None and not pressed.empty():
                 message = on_key(pressed.get())
                 if message:
@@ -219,12 +230,24 @@ class Screen:
         self._stop_asked = True
 
     def _stop(self) -> None:
-        """Hand the terminal back before Ctrl-Z takes effect, and take it again when going on."""
+        """Hand the terminal back before Ctrl-Z takes effect, and take it again when going on in front."""
         self._stop_asked = False
         self.__exit__(None, None, None)
         if sys.platform != "win32":
             os.kill(os.getpid(), signal.SIGSTOP)
-        self.__enter__()
+        self._in_background = not in_front(self.console)
+        if not self._in_background:
+            self.__enter__()
+
+
+def in_front(console: Console) -> bool:
+    """Whether this process is the one that its terminal listens to: not so after ``&`` and ``bg``."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):  # no terminal, or one that controls no jobs
+        return True
 
 
 @contextlib.contextmanager

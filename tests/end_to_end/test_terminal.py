@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +26,7 @@ import fcntl
 import termios
 
 PATIENCE_S = 60.0
+ENTERS_SECOND_PAGE = b"\x1b[?1049h"
 LEAVES_SECOND_PAGE = b"\x1b[?1049l"
 SHOWS_CURSOR = b"\x1b[?25h"
 
@@ -31,13 +34,13 @@ SHOWS_CURSOR = b"\x1b[?25h"
 class Terminal:
     """A terminal of 80 by 24 with genre-live in it."""
 
-    def __init__(self, *arguments: str, **variables: str) -> None:
+    def __init__(self, *arguments: str, program: Sequence[str] = (), **variables: str) -> None:
         self.end, inner = os.openpty()
         termios.tcsetwinsize(self.end, (24, 80))
         self.settings = termios.tcgetattr(inner)
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **variables}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "live.cli", *arguments],
+            program or [sys.executable, "-m", "live.cli", *arguments],
             stdin=inner,
             stdout=inner,
             stderr=inner,
@@ -165,3 +168,53 @@ def test_the_watchdog_is_fed_while_a_screen_is_drawn(song: Path, tmp_path: Path)
             terminal.press(b"q")
             assert terminal.read_to_its_end() == 0
     assert told[0] == b"READY=1"
+
+
+@pytest.mark.parametrize("size", ["0", "80"])
+def test_columns_of_zero_are_none(song: Path, size: str) -> None:
+    with Terminal("--file", str(song), COLUMNS=size, LINES=size) as terminal:
+        terminal.wait_for(b"song.wav")
+        terminal.wait_for(b"quit")
+        terminal.press(b"q")
+        assert terminal.read_to_its_end() == 0
+    assert b"Listened for" in terminal.seen
+
+
+class Shell(Terminal):
+    """A terminal with a shell in it that controls jobs."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.command = f"{shlex.quote(sys.executable)} -m live.cli"
+        (tmp_path / "rc").write_text("PS1='ready> '; bind 'set enable-bracketed-paste off' 2>/dev/null\n")
+        super().__init__(program=["bash", "--noprofile", "--rcfile", str(tmp_path / "rc"), "-i"])
+
+    def type(self, line: str, answer: bytes) -> None:
+        """Type a line, and wait for what it brings; what came before is forgotten."""
+        self.seen = b""
+        self.press(line.encode() + b"\n")
+        self.wait_for(answer)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="This test needs bash.")
+def test_behind_the_shell_it_leaves_the_terminal_alone(song: Path, tmp_path: Path) -> None:
+    with Shell(tmp_path) as shell:
+        shell.wait_for(b"ready> ")
+        shell.type(f"{shell.command} --file {song} &", b" song.wav")
+        shell.wait_for(b"  ")
+        assert ENTERS_SECOND_PAGE not in shell.seen
+        shell.type("kill %1; wait; echo over", b"\nover")
+        log = tmp_path / "session.jsonl"
+        shell.type(f"{shell.command} --file {song} --log {log}", ENTERS_SECOND_PAGE)
+        shell.wait_for(b"song.wav")
+        shell.press(b"\x1a")
+        shell.wait_for(b"Stopped")
+        shell.wait_for(LEAVES_SECOND_PAGE)
+        heard = len(log.read_text().splitlines())
+        shell.type(f"bg; tail -f -n +{heard + 6} {log} | head -n 1 | grep -c time_s", b"\n1")
+        assert ENTERS_SECOND_PAGE not in shell.seen
+        shell.type("fg", ENTERS_SECOND_PAGE)
+        shell.wait_for(b"song.wav")
+        shell.seen = b""
+        shell.press(b"q")
+        shell.wait_for(b"Listened for")
+        shell.type("exit", b"exit")

@@ -172,6 +172,50 @@ def test_bytes_that_are_no_text_and_folders_are_named(path: Path) -> None:
         read_defaults(path)
 
 
+def out_of_reach(path: Path) -> None:
+    """Make the settings file one that nobody can open, not even root."""
+    path.parent.mkdir(parents=True)
+    path.symlink_to(path)
+
+
+def test_a_file_that_cannot_be_reached_is_not_called_broken(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out_of_reach(path)
+    assert cli.main(["--file", "missing.wav"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"The settings file {path} cannot be reached (" in said
+    assert "--no-defaults" in said
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Where the usual place is differs.")
+def test_a_usual_place_that_cannot_be_reached_is_said_and_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GENRE_LIVE_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    out_of_reach(tmp_path / "genre-live" / "config.toml")
+    assert read_arguments(["--hop", "1"])[0] == Options(hop=1.0)
+    said = capsys.readouterr().err
+    assert "cannot be reached" in said
+    assert "going on without your defaults" in said
+
+
+def test_without_a_home_there_are_no_settings_and_none_can_be_saved(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_home(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("GENRE_LIVE_CONFIG")
+    monkeypatch.setattr("platformdirs.user_config_path", no_home)
+    assert read_arguments([])[0] == Options()
+    assert "no home" in show_defaults()
+    assert cli.main(["--save-defaults", "--hop", "1"]) == 2
+    assert "name a file in GENRE_LIVE_CONFIG" in capsys.readouterr().err
+
+
 def test_a_false_flag_may_be_written_by_hand(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("wait = false\nhop = 1\n")
@@ -191,7 +235,9 @@ def test_the_file_lies_where_the_platform_keeps_such_files(
     if sys.platform.startswith("linux"):
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         assert settings_path() == tmp_path / "genre-live" / "config.toml"
-    assert settings_path().parts[-2:] == ("genre-live", "config.toml")
+    path = settings_path()
+    assert path is not None
+    assert path.parts[-2:] == ("genre-live", "config.toml")
 
 
 def test_every_saveable_option_can_be_turned_off_again() -> None:
