@@ -20,6 +20,7 @@ from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
+    from live.outputs.clips import ClipWriter
     from live.outputs.service import ServiceManager
     from live.session import Session, Sink
     from live.snapshot import Snapshot
@@ -144,6 +145,9 @@ def _listen(options: Options, closing: threading.Event) -> None:
         sinks.append(JsonLines(sys.stdout) if options.json else PlainLines(sys.stdout))
     if service.is_there:
         sinks.append(service)
+    keeper = None if connections.clips is None else connections.clips.keeper()
+    if keeper is not None:
+        sinks.append(keeper)
     session = Session(
         source,
         classifier,
@@ -151,6 +155,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
         smooth_s=options.smooth,
         duration_s=options.duration,
         sinks=sinks,
+        sound_sinks=[] if keeper is None else [keeper.hear],
     )
     connections.start()
     session.start()
@@ -158,7 +163,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
         try:
             with contextlib.suppress(_Stop):
                 if on_screen:
-                    _show(session, service)
+                    _show(session, service, connections.clips)
                 else:
                     _wait(session, service)
         finally:
@@ -205,10 +210,11 @@ def _can_draw() -> bool:
     return Screen.usable(Console())
 
 
-def _show(session: Session, service: ServiceManager) -> None:
+def _show(session: Session, service: ServiceManager, clips: ClipWriter | None) -> None:
     """Draw the session on the terminal until it ends, heed the keys, and feed the watchdog."""
     from live.outputs.lines import nobody_reads
-    from live.screen import Screen
+    from live.screen import Keeping, Screen
+    from live.screen.correction import label_name
 
     def on_key(key: str) -> str | None:
         match key:
@@ -227,6 +233,12 @@ def _show(session: Session, service: ServiceManager) -> None:
                     return f"The picture cannot be saved here: {error.strerror}"
         return None
 
+    def on_correct(label: str) -> str:
+        session.correct(label)
+        if clips is None:
+            return f"Noted: {label_name(label)}; with --keep DIR its sound would be kept too"
+        return f"Corrected: {label_name(label)}"
+
     fed_s = time.monotonic()
 
     def newest() -> Snapshot:
@@ -236,8 +248,9 @@ def _show(session: Session, service: ServiceManager) -> None:
             _feed_watchdog(session, service)
         return session.snapshot
 
-    with nobody_reads(), Screen() as screen:
-        screen.run(newest, session.ended, on_key)
+    keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)
+    with nobody_reads(), Screen(keeping=keeping) as screen:
+        screen.run(newest, session.ended, on_key, on_correct)
 
 
 def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:

@@ -10,7 +10,7 @@ from live.events import SourceKind
 from live.option_table import Needs, Number, check_needs, enumerate_words, misplaced, option
 
 SOURCE, LISTENING, MICROPHONES = "what to listen to", "how to listen", "microphones"
-SAYING, CONNECTIONS = "what to say", "to other programs"
+SAYING, KEEPING, CONNECTIONS = "what to say", "clips of what is heard", "to other programs"
 INSTEAD, SETTINGS = "instead of listening", "settings"
 FILES: tuple[SourceKind, ...] = ("file",)
 CAPTURES: tuple[SourceKind, ...] = ("microphone",)
@@ -75,6 +75,27 @@ class Options:
     log: Path | None = option(
         None, "append the session to a file: JSON lines, or a table where it ends in .csv",
         group=SAYING, metavar="FILE", read=Path, path="file",
+    )  # fmt: skip
+    keep: Path | None = option(
+        None, "save clips of the sound: where the verdict changes, is unsure for long, or is corrected",
+        group=KEEPING, metavar="DIR", read=Path, path="folder",
+    )  # fmt: skip
+    keep_seconds: float = option(
+        10.0, "length of a clip (default {default})",
+        group=KEEPING, metavar="SECONDS", read=Number(3, 60, "seconds"), needs=Needs(("keep",), "a folder"),
+    )  # fmt: skip
+    keep_format: str = option(
+        "flac", "flac (the default); ogg or mp3, which need the extra keep and ffmpeg",
+        group=KEEPING, metavar="FORMAT", choices=("flac", "ogg", "mp3"), needs=Needs(("keep",), "a folder"),
+    )  # fmt: skip
+    keep_clips: int = option(
+        1_000, "clips in the folder beyond which only corrections are added (default {default})",
+        group=KEEPING, metavar="N", read=Number(1, 1_000_000, "clips", whole=True),
+        needs=Needs(("keep",), "a folder"),
+    )  # fmt: skip
+    keep_megabytes: float = option(
+        1_000.0, "the same for their size (default {default})",
+        group=KEEPING, metavar="MB", read=Number(1, 1e6, "megabytes"), needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
     debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING, saved="ignored")
     on_change: str | None = option(

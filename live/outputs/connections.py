@@ -13,6 +13,7 @@ from live.outputs.narrowing import Narrowing, read_names
 if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.outputs.background import BackgroundSink
     from live.outputs.change_command import ChangeCommand
+    from live.outputs.clips import ClipWriter
     from live.outputs.session_log import CsvLog, JsonLog
 
 
@@ -42,7 +43,7 @@ class Notices:
 
 
 class Connections:
-    """The log, the command, the OSC receiver and the broker that the options name.
+    """The log, the clips, the command, the OSC receiver and the broker that the options name.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ class Connections:
     ----------
     sinks : list of callables
         For the session.
+    clips : ClipWriter or None
+        What keeps the sound, and a keeper for each source.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class Connections:
 
             inputs = [] if options.file in (None, "-") else [str(options.file)]
             self._log = open_log(options.log, labels, inputs)
+        self.clips = _clips(options, self._notices)
         self.sinks = [*([self._log] if self._log is not None else []), self._tell_programs]
 
     def _tell_programs(self, event: Event) -> None:
@@ -108,11 +112,31 @@ class Connections:
         """Begin to deliver."""
         for sink in self._threads:
             sink.start()
+        if self.clips is not None:
+            self.clips.start()
 
     def close(self) -> None:
         """Deliver what is left, in bounded time, and let go of all of them."""
         for sink in self._threads:
             sink.close()
+        if self.clips is not None:
+            self.clips.close()
         if self._log is not None:
             self._log.close()
         self._notices.show()
+
+
+def _clips(options: Options, report: Notices) -> ClipWriter | None:
+    """Return what keeps clips, where the options ask for any."""
+    if options.keep is None:
+        return None
+    from live.outputs.clip_folder import MEGABYTE, ClipFolder
+    from live.outputs.clips import ClipWriter
+
+    folder = ClipFolder(
+        options.keep,
+        format=options.keep_format,
+        most_clips=options.keep_clips,
+        most_bytes=options.keep_megabytes * MEGABYTE,
+    )
+    return ClipWriter(folder, report, seconds=options.keep_seconds)

@@ -22,6 +22,27 @@ _ESCAPE_SEQUENCE = re.compile(
 _BEGUN = re.compile(rb"\x1b(?:\[[ -?]+|[\]P_^][^\x07\x1b]+\x1b?)\Z|[\xc2-\xf4][\x80-\xbf]{0,2}\Z", re.DOTALL)
 _LONGEST_BEGUN = 100  # bytes; terminals answer in fewer, and whoever types must not be swallowed for long
 _READ_SIZE = 1024
+_SEQUENCES = {
+    b"\x1b": "escape",
+    **{b"\x1b" + kind + b"A": "up" for kind in (b"[", b"O")},
+    **{b"\x1b" + kind + b"B": "down" for kind in (b"[", b"O")},
+    **{b"\x1b" + kind + b"H": "home" for kind in (b"[", b"O")},
+    **{b"\x1b" + kind + b"F": "end" for kind in (b"[", b"O")},
+    b"\x1b[1~": "home",
+    b"\x1b[4~": "end",
+    b"\x1b[5~": "page up",
+    b"\x1b[6~": "page down",
+}
+_WINDOWS_KEYS = {
+    "\x1b": "escape",
+    "\r": "enter",
+    "\xe0H": "up",
+    "\xe0P": "down",
+    "\xe0G": "home",
+    "\xe0O": "end",
+    "\xe0I": "page up",
+    "\xe0Q": "page down",
+}
 
 
 class KeyReader:
@@ -34,12 +55,18 @@ class KeyReader:
     ----------
     on_key
         Called with one character, for instance ``"q"`` or ``" "``. Arrow and function keys are left out.
+    named_keys
+        Whether it is also called with the names of keys that are no character: ``escape``, ``enter``,
+        ``up``, ``down``, ``page up``, ``page down``, ``home`` and ``end``.
     stream
         What the keys come from, standard input by default.
     """
 
-    def __init__(self, on_key: Callable[[str], None], stream: TextIO | None = None) -> None:
+    def __init__(
+        self, on_key: Callable[[str], None], stream: TextIO | None = None, *, named_keys: bool = False
+    ) -> None:
         self._on_key = on_key
+        self._named_keys = named_keys
         self._stream = sys.stdin if stream is None else stream
         self._stack = contextlib.ExitStack()
         self.working = False
@@ -87,7 +114,7 @@ class KeyReader:
     def _read_on_unix(self, descriptor: int, wake: int) -> None:
         import select
 
-        decoder = KeyDecoder()
+        decoder = KeyDecoder(named_keys=self._named_keys)
         while True:
             try:
                 ready, _, _ = select.select([descriptor, wake], [], [])
@@ -119,26 +146,48 @@ class KeyReader:
         while not stopped.wait(0.05):
             while msvcrt.kbhit():
                 key = msvcrt.getwch()
+                name = _WINDOWS_KEYS.get(key)
                 if key in "\0\xe0":  # the first half of an arrow or function key
-                    msvcrt.getwch()
+                    name = _WINDOWS_KEYS.get("\xe0" + msvcrt.getwch())
                 elif key.isprintable():
                     self._on_key(key)
+                if name is not None and self._named_keys:
+                    self._on_key(name)
 
 
 class KeyDecoder:
-    """Finds the keys among the bytes that a terminal sends, which may come in any pieces."""
+    """Finds the keys among the bytes that a terminal sends, which may come in any pieces.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    named_keys
+        Whether to return the names of keys that are no character, too.
+    """
+
+    def __init__(self, *, named_keys: bool = False) -> None:
+        self._named_keys = named_keys
         self._rest = b""
 
     def feed(self, sent: bytes) -> list[str]:
-        """Return the printable characters; escape sequences (arrow keys, answers) are left out."""
+        """Return the printable characters; of escape sequences, the names of the keys that have one."""
         text = self._rest + sent
         begun = _BEGUN.search(text)
         end = begun.start() if begun else len(text)
         self._rest = text[end:] if len(text) - end <= _LONGEST_BEGUN else b""
-        complete = _ESCAPE_SEQUENCE.sub(b"", text[:end])
-        return [key for key in complete.decode("utf-8", "ignore") if key.isprintable()]
+        keys: list[str] = []
+        position = 0
+        for sequence in _ESCAPE_SEQUENCE.finditer(text, 0, end):
+            keys += self._characters(text[position : sequence.start()])
+            position = sequence.end()
+            if self._named_keys and sequence.group() in _SEQUENCES:
+                keys.append(_SEQUENCES[sequence.group()])
+        return keys + self._characters(text[position:end])
+
+    def _characters(self, text: bytes) -> list[str]:
+        """Return the keys in text that holds no escape sequence."""
+        names = {"\r": "enter", "\n": "enter"} if self._named_keys else {}
+        decoded = text.decode("utf-8", "ignore")
+        return [names.get(key, key) for key in decoded if key.isprintable() or key in names]
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -19,18 +19,20 @@ from rich.console import Console
 from rich.control import Control
 
 from live.analyser import FLOOR_DBFS
+from live.events import NOT_GENRES
 from live.palette import DARK, Theme
 from live.screen.animation import Animation
 from live.screen.canvas import Line
+from live.screen.correction import label_for, letters_for
 from live.screen.frame import render
 from live.screen.keys import KeyReader
 from live.screen.strip_cells import StripCache
 from live.screen.svg_picture import save_picture
 from live.screen.terminal_background import theme_for
-from live.screen.view import Extras
+from live.screen.view import Extras, Keeping
 from live.snapshot import Snapshot
 
-KEYS = (("q", "quit"), ("space", "pause"), ("r", "reset"), ("s", "save picture"))
+KEYS = (("q", "quit"), ("space", "pause"), ("c", "correct"), ("r", "reset"), ("s", "save picture"))
 
 _FRAME_S = 0.1
 _IDLE_FRAME_S = 0.25
@@ -49,6 +51,8 @@ class Screen:
         Colours for the terminal's background; by default found out from the terminal.
     keys
         The keys that ``on_key`` knows and what they do, for the line of hints.
+    keeping
+        Returns how the keeping of clips goes, where they are kept.
     clock
         A monotonic clock in seconds, for movement alone.
 
@@ -64,12 +68,15 @@ class Screen:
         *,
         theme: Theme | None = None,
         keys: Sequence[tuple[str, str]] = KEYS,
+        keeping: Callable[[], Keeping] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.console = Console() if console is None else console
         self.theme = theme
         self.paused = False
         self._known_keys = tuple(keys)
+        self._keeping = keeping
+        self._letters: dict[str, str] = {}
         self._clock = clock
         self._animation = Animation()
         self._strips = StripCache()
@@ -119,6 +126,7 @@ class Screen:
         get_snapshot: Callable[[], Snapshot],
         ended: threading.Event,
         on_key: Callable[[str], str | None] | None = None,
+        on_correct: Callable[[str], str | None] | None = None,
     ) -> None:
         """Draw until ``ended`` is set.
 
@@ -131,13 +139,19 @@ class Screen:
         on_key
             Called in this thread, between two frames, with each key pressed (space is ``" "``). What it
             returns is shown as a message. Without it no key is read.
+        on_correct
+            Called in the same way with what the listener says is really heard: ``c`` and a letter.
         """
+
+        def press(key: str) -> str | None:
+            return self._press(key, get_snapshot, on_key, on_correct)
+
         pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
         with _stop_signal(self._ask_for_stop):
             while not ended.is_set():
-                reader = KeyReader(pressed.put) if on_key is not None else None
+                reader = KeyReader(pressed.put, named_keys=True) if on_key is not None else None
                 with reader or contextlib.nullcontext():
-                    self._show(get_snapshot, ended, on_key, pressed, reader)
+                    self._show(get_snapshot, ended, press, pressed, reader)
                 if self._stop_asked:
                     self._stop()
 
@@ -145,7 +159,7 @@ class Screen:
         self,
         get_snapshot: Callable[[], Snapshot],
         ended: threading.Event,
-        on_key: Callable[[str], str | None] | None,
+        press: Callable[[str], str | None],
         pressed: queue.SimpleQueue[str],
         reader: KeyReader | None,
     ) -> None:
@@ -158,8 +172,8 @@ class Screen:
                 self._in_background = False
                 self.__enter__()
                 return  # the keys are to be read anew, too
-            while on_key is not None and not pressed.empty():
-                message = on_key(pressed.get())
+            while not pressed.empty():
+                message = press(pressed.get())
                 if message:
                     self.show_message(message)
             if ended.is_set():
@@ -169,14 +183,38 @@ class Screen:
             idle = self._clock() - self._last_change_s > _IDLE_AFTER_S
             wait_s = _IDLE_FRAME_S if idle else _FRAME_S
 
+    def _press(
+        self,
+        key: str,
+        get_snapshot: Callable[[], Snapshot],
+        on_key: Callable[[str], str | None] | None,
+        on_correct: Callable[[str], str | None] | None,
+    ) -> str | None:
+        """Heed a key: an answer to the question what is really heard, the question, or what it is for."""
+        if self._letters and on_correct is not None:
+            label = label_for(key, self._letters)
+            if label is not None or key == "escape":
+                self._letters = {}
+            return None if label is None else on_correct(label)
+        if key == "c" and on_correct is not None:
+            self._letters = letters_for((*get_snapshot().genres, *NOT_GENRES))
+            return None
+        return None if on_key is None else on_key(key)
+
     def draw(self, snapshot: Snapshot, *, keys: bool = False) -> int:
         """Bring the terminal up to date; return the number of lines that had to be written."""
         now_s = self._clock()
         message = self._message if now_s < self._message_until_s else ""
-        extras = Extras(keys=self._known_keys if keys else (), paused=self.paused, message=message)
+        extras = Extras(
+            keys=self._known_keys if keys else (),
+            paused=self.paused,
+            message=message,
+            keeping=None if self._keeping is None else self._keeping(),
+            letters=self._letters,
+        )
         # While paused nothing is measured.
         shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
-        self._shown = shown, replace(extras, keys=(), message="")
+        self._shown = shown, replace(extras, keys=(), message="", letters={})
         console = self.console
         width, height = self._terminal_size()
         frame = render(

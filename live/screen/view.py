@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from live.screen.animation import Pose
 from live.screen.headline import Headline, headline, likeliest
 from live.screen.strip_cells import StripCache
 from live.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How the keeping of clips goes.
+
+    Attributes
+    ----------
+    clips : int
+        Kept since the program began.
+    problem : str or None
+        What kept the newest one from being written.
+    """
+
+    clips: int
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,11 +40,17 @@ class Extras:
         Whether listening is paused.
     message : str
         Something to be read now, in place of the line of health.
+    keeping : Keeping or None
+        Clips of the sound, where they are kept.
+    letters : mapping of str to str
+        The key of each label while the listener is asked what is really heard; else empty.
     """
 
     keys: tuple[tuple[str, str], ...] = ()
     paused: bool = False
     message: str = ""
+    keeping: Keeping | None = None
+    letters: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_EXTRAS = Extras()

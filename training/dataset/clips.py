@@ -18,6 +18,7 @@ from live.classifier import LABEL_PATTERN
 from live.errors import InputError
 
 UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
+UNSURE = "unsure"  # the folder in which genre-live --keep leaves what it was unsure of: unlabelled too
 _SUFFIXES = """
 .3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpeg
 .mpg .oga .ogg .opus .snd .tta .w64 .wav .webm .wma .wv
@@ -131,7 +132,8 @@ def _read_folder(dataset: Path) -> list[Clip]:
         )
     except OSError as error:
         _unreadable(error)
-    labelled = [(path, _text(folder.name)) for folder in genre_folders for path in _audio_files(folder)]
+    labels = {folder: UNLABELLED if folder.name == UNSURE else _text(folder.name) for folder in genre_folders}
+    labelled = [(path, label) for folder, label in labels.items() for path in _audio_files(folder)]
     if not labelled:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
+from live.palette import ink
 from live.screen.animation import at_rest
 from live.screen.canvas import WIDE, Canvas, Row
 from live.screen.headline import percent
@@ -55,6 +58,8 @@ class Bars(Part):
         numbers = dict(zip(canvas.genres, at_rest(self.view.snapshot).bars, strict=True))
         genres: Sequence[str] = canvas.genres
         if plan.lines * plan.columns < len(genres):
+            if self.view.extras.letters:
+                return self._letters(canvas, height)
             keep = set(sorted(genres, key=lambda genre: -values[genre])[: plan.lines])
             genres = [genre for genre in genres if genre in keep]
         middle = canvas.margin + canvas.inner_width // 2
@@ -73,6 +78,19 @@ class Bars(Part):
                 self._bar(canvas, row, genre, values[genre], numbers[genre], end, plan)
             rows.append(row)
         return rows
+
+    def _letters(self, canvas: Canvas, height: int) -> list[Row]:
+        """Draw all genres with their letters, where there are rows for the likeliest bars alone."""
+        rows = [canvas.row()]
+        for genre, letter in self.view.extras.letters.items():
+            if genre not in canvas.genres:
+                continue
+            needed = cell_len(canvas.name(genre)) + 4
+            if rows[-1].width + needed > canvas.right and rows[-1].width > canvas.margin:
+                rows.append(canvas.row())
+            rows[-1].write(letter, canvas.style(canvas.theme.text, bold=True))
+            rows[-1].write(f" {canvas.name(genre)}  ", canvas.style(canvas.theme.quiet))
+        return [*rows, *(canvas.row() for _ in range(height))][:height]
 
     def _heading(self, canvas: Canvas, plan: _Arrangement) -> Row:
         row = canvas.row()
@@ -104,7 +122,12 @@ class Bars(Part):
         chosen = genre in self.view.chosen
         color = theme.faint if self.view.is_stale else canvas.color("text", genre)
         words = canvas.style(theme.text, bold=True) if chosen else canvas.style(theme.quiet)
-        row.add(f"{canvas.characters.chosen} " if chosen else "  ", canvas.style(color, bold=True))
+        letter = self.view.extras.letters.get(genre)
+        if letter is not None:
+            row.add(letter, canvas.style(ink(theme.accent), theme.accent, bold=True))
+            row.add(" ")
+        else:
+            row.add(f"{canvas.characters.chosen} " if chosen else "  ", canvas.style(color, bold=True))
         start = row.width
         columns = canvas.label_columns if plan.columns == 1 else canvas.name_columns
         row.write(canvas.name(genre), words, until=start + columns)

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from live.screen.canvas import WIDE, Canvas, Row
 from live.screen.characters import printable
+from live.screen.correction import label_name
 from live.screen.headline import Phrase
 from live.screen.parts.part import Part
+from live.wording import LABEL_NAMES
 
 _HEALTH_COLUMNS = 18
+_BARS_FROM_ROWS = 12  # of the screen: on a lower one there may be no bar to stand a letter before
 
 
 class Footer(Part):
@@ -19,6 +22,8 @@ class Footer(Part):
         """Draw the row."""
         theme, extras = canvas.theme, self.view.extras
         row = canvas.row()
+        if extras.letters:
+            return [self._question(canvas)]
         if extras.message:
             row.write(printable(extras.message), canvas.style(theme.accent, bold=True))
             return [row]
@@ -40,6 +45,24 @@ class Footer(Part):
             row.add(" ")
             row.write(action, canvas.style(theme.quiet))
         return [row]
+
+    def _question(self, canvas: Canvas) -> Row:
+        """Ask what is really heard; the genres have their letters before their bars."""
+        theme, letters = canvas.theme, self.view.extras.letters
+        row = canvas.row()
+        has_bars = canvas.height >= _BARS_FROM_ROWS
+        question = "What is it really?  " if has_bars else ""
+        row.write(question, canvas.style(theme.accent, bold=True))
+        asked = [
+            (letter, label_name(label))
+            for label, letter in letters.items()
+            if label in LABEL_NAMES or not has_bars
+        ]
+        for number, (key, action) in enumerate((*asked, ("Esc", "leave it"))):
+            row.write("  " if number else "")
+            row.write(key, canvas.style(theme.text, bold=True))
+            row.write(f" {action}", canvas.style(theme.quiet))
+        return row
 
     def _health(self) -> Iterator[Phrase]:
         """Yield what there is to say about the machine itself, the most important first."""

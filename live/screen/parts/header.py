@@ -24,6 +24,7 @@ class Header(Part):
         row = canvas.row()
         row.write(f"{self._sign(canvas)} {state.text}", canvas.style(canvas.color(state.tone), bold=True))
         time_column = canvas.right - cell_len(time)
+        self._keeping(canvas, row, time_column - 2)
         kind = snapshot.source_kind
         if time_column - row.width > 8:
             row.write("   ")
@@ -33,6 +34,19 @@ class Header(Part):
         row.to(time_column)
         row.write(time, canvas.style(theme.text, bold=True))
         return [row]
+
+    def _keeping(self, canvas: Canvas, row: Row, until: int) -> None:
+        """Tell that clips of the sound are kept, and how many there are."""
+        keeping, theme = self.view.extras.keeping, canvas.theme
+        if keeping is None:
+            return
+        row.write("   ", until=until)
+        if keeping.problem is None:
+            words = f"{canvas.characters.alive} rec {keeping.clips}"
+            row.write(words, canvas.style(theme.alarm, bold=True), until=until)
+        else:
+            words = f"{canvas.characters.halted} not kept: {printable(keeping.problem)}"
+            row.write(words, canvas.style(theme.warning, bold=True), until=until)
 
     def _sign(self, canvas: Canvas) -> str:
         """Return the sign of life, which beats only while sound is heard."""

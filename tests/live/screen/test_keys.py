@@ -50,6 +50,26 @@ def test_decoder_finds_keys_and_leaves_sequences_out(pieces: tuple[bytes, ...], 
     assert decoded(*pieces) == keys
 
 
+@pytest.mark.parametrize(
+    ("pieces", "keys"),
+    [
+        ((b"\x1b",), ["escape"]),
+        ((b"\x1b", b"c", b"j"), ["escape", "c", "j"]),
+        ((b"\r", b"\n"), ["enter", "enter"]),
+        ((b"\x1b[A\x1b[B\x1bOA\x1bOB",), ["up", "down", "up", "down"]),
+        ((b"\x1b[5~q\x1b[6~",), ["page up", "q", "page down"]),
+        ((b"\x1b[H\x1b[F\x1b[1~\x1b[4~",), ["home", "end", "home", "end"]),
+        ((b"\x1b[", b"Aq"), ["A", "q"]),
+        ((b"\x1b[1;5A\x1bq\x1bOP\x1b]11;rgb:0/0/0\x07",), []),
+    ],
+)
+def test_keys_that_are_no_character_have_names_where_they_are_wanted(
+    pieces: tuple[bytes, ...], keys: list[str]
+) -> None:
+    decoder = KeyDecoder(named_keys=True)
+    assert [key for piece in pieces for key in decoder.feed(piece)] == keys
+
+
 def test_what_never_ends_is_not_held_for_ever() -> None:
     decoder = KeyDecoder()
     pieces = [b"\x1b]q", *[b"q"] * 1_000]

@@ -13,12 +13,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console, ConsoleDimensions
 
 from live.palette import DARK, LIGHT
-from live.screen import Screen, render
+from live.screen import Keeping, Screen, render
 from live.screen.animation import at_rest
 from live.snapshot import Snapshot
 from tests.live.screen.drawing import ROCK, SONG, UNSURE, WAITING, console_of, printed, text_of
@@ -153,6 +154,51 @@ def test_a_message_goes_away_by_itself() -> None:
         clock.time_s += 10
         screen.draw(SONG)
         assert "nothing lost" in printed(console)
+
+
+def run_with_keys(keys: list[str], **options: Any) -> tuple[list[str], list[str], str]:
+    """Press keys on a screen; return what was corrected, the other keys, and what was drawn."""
+    corrected: list[str] = []
+    others: list[str] = []
+    ended = threading.Event()
+
+    def on_correct(label: str) -> str:
+        corrected.append(label)
+        return f"Corrected: {label}"
+
+    def on_key(key: str) -> str | None:
+        others.append(key)
+        return None
+
+    console = console_of(80, 24)
+    with Screen(console, clock=Clock(), theme=DARK, **options) as screen:
+        for key in keys:
+            message = screen._press(key, lambda: SONG, on_key, on_correct)
+            if message:
+                screen.show_message(message)
+            screen.draw(SONG, keys=True)
+        ended.set()
+    return corrected, others, printed(console)
+
+
+def test_c_and_a_letter_say_what_is_really_heard() -> None:
+    corrected, others, drawn = run_with_keys(["c", "j", "q"])
+    assert (corrected, others) == (["jazz"], ["q"])
+    assert drawn.index("What is it really?") < drawn.index("Corrected: jazz")
+
+
+def test_escape_leaves_the_question_and_other_keys_leave_it_open() -> None:
+    assert run_with_keys(["c", "escape", "j"])[:2] == ([], ["j"])
+    assert run_with_keys(["c", " ", "up", "M", "c", "c"])[:2] == (["metal", "classical"], [])
+
+
+def test_that_sound_is_kept_is_shown_and_the_picture_shows_it_without_a_question(tmp_path: Path) -> None:
+    with Screen(console_of(80, 24), theme=DARK, keeping=lambda: Keeping(7)) as screen:
+        screen._press("c", lambda: SONG, None, str)
+        screen.draw(SONG, keys=True)
+        picture = screen.save_picture(tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert "rec&#160;7" in picture
+    assert "really" not in picture
 
 
 PROGRAM = """

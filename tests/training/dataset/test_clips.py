@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
-from training.dataset.clips import check_labels, read_dataset
+from training.dataset.clips import UNLABELLED, check_labels, read_dataset
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -88,6 +88,17 @@ def test_a_file_that_is_listed_by_two_paths_is_refused(tmp_path: Path) -> None:
     manifest.write_text(f"path,label\na/1.wav,a\n{tmp_path / 'a' / '1.wav'},b\n")
     with pytest.raises(InputError, match="more than once"):
         read_dataset(manifest)
+
+
+def test_what_a_listener_was_unsure_of_is_unlabelled_music(tmp_path: Path) -> None:
+    for label in ("tango", "unsure", "waltz"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / f"{label}.flac").write_bytes(b"")
+    assert {clip.id: clip.label for clip in read_dataset(tmp_path)} == {
+        "tango": "tango",
+        "unsure": UNLABELLED,
+        "waltz": "waltz",
+    }
 
 
 def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

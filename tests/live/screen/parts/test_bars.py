@@ -7,16 +7,18 @@ from itertools import pairwise
 
 import pytest
 
-from live.events import Verdict
+from live.events import NOT_GENRES, Verdict
 from live.palette import DARK
 from live.screen import Extras, render
 from live.screen.animation import Animation, Pose, at_rest
+from live.screen.correction import letters_for
 from live.snapshot import Snapshot
 from tests.live.screen.drawing import (
     GENRES,
     NO_MUSIC,
     ROCK,
     SILENCE,
+    SIZES,
     SONG,
     UNSURE,
     WAITING,
@@ -89,3 +91,18 @@ def test_what_was_heard_last_is_grey_while_paused() -> None:
 def test_there_are_no_bars_where_there_is_nothing_to_hear(snapshot: Snapshot) -> None:
     assert set(at_rest(snapshot).bars) == {0.0}
     assert "  0 %" in row_with(text_of(render(snapshot)), " rock ")
+
+
+def test_each_genre_has_its_letter_while_the_listener_is_asked() -> None:
+    letters = letters_for((*GENRES, *NOT_GENRES))
+    for width, height in (*SIZES, (30, 14), (60, 12), (80, 14)):
+        rows = text_of(render(SONG, extras=Extras(letters=letters)), width, height)
+        bars = "\n".join(rows[1:-1])
+        shown = [genre for genre in GENRES if f"{letters[genre]} {genre}" in bars]
+        if width * height >= 60 * 20:
+            assert shown == list(GENRES)
+        else:
+            assert len(shown) >= 3
+        assert not any("▸" in row for row in rows)
+    low = text_of(render(SONG, extras=Extras(letters=letters)), 120, 9)
+    assert all(f"{letters[genre]} {genre}" in low[-1] for genre in GENRES)

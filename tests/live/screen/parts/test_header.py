@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from live.screen import Extras, render
+from live.screen import Extras, Keeping, render
 from live.screen.animation import at_rest
 from live.snapshot import SourceCondition
 from tests.live.screen.drawing import SONG, text_of
@@ -36,6 +36,17 @@ def test_the_sign_of_life_beats_only_while_sound_is_heard() -> None:
     for condition in ("opening", "lost", "muted", "ended"):
         assert sign(condition, pulse=True) == sign(condition, pulse=False)
     assert sign("listening", pulse=True, paused=True) == sign("lost", pulse=True)
+
+
+def test_it_shows_that_clips_are_kept_and_what_keeps_them_from_being() -> None:
+    kept = text_of(render(SONG, extras=Extras(keeping=Keeping(12))), 60, 20)[0]
+    assert "listening   ● rec 12   Night Train.flac" in kept
+    problem = Extras(keeping=Keeping(12, "No space left on device"))
+    assert "■ not kept: No space left on device" in text_of(render(SONG, extras=problem), 80, 24)[0]
+    for width in (30, 60):
+        for extras in (Extras(keeping=Keeping(10**6)), problem):
+            assert text_of(render(SONG, extras=extras), width, 20)[0].rstrip().endswith("1:37 of 3:34")
+    assert "rec" not in text_of(render(SONG))[0]
 
 
 @pytest.mark.parametrize("width", [8, 12, 20])

@@ -1,0 +1,232 @@
+"""A folder of clips of sound, in a folder for each label, as genre-train reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from live.errors import InputError
+from live.extras import need
+from live.front_end import Samples
+
+FORMATS = ("flac", "ogg", "mp3")
+PYDUB_FORMATS = ("ogg", "mp3")
+QUALITY = {"ogg": ("libvorbis", "6"), "mp3": ("libmp3lame", "2")}  # about 160 kbit/s at 44.1 kHz
+MEGABYTE = 1_000_000
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]|^\.|[. ]$')
+
+
+class FolderFullError(Exception):
+    """The folder holds as much as it may."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Sound to be kept.
+
+    Attributes
+    ----------
+    label : str
+        What was heard in it: the name of its folder.
+    at : datetime
+        Time of day of its end: the name of its file.
+    samples : ndarray [shape=(n,)]
+        One channel, −1 to 1.
+    sample_rate : int
+        In Hz.
+    source : str or None
+        Name of the source, where there are several.
+    """
+
+    label: str
+    at: datetime
+    samples: Samples
+    sample_rate: int
+    source: str | None = None
+
+
+class ClipFolder:
+    """Writes clips, no more than there may be.
+
+    What is in the folder stays: nothing is ever deleted or written over.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is missing.
+    format : str
+        ``flac``, which needs nothing else; ``ogg`` or ``mp3``, which need pydub and ffmpeg.
+    most_clips : int
+        Clips in the folder beyond which none is added.
+    most_bytes : float
+        The same for their size.
+
+    Attributes
+    ----------
+    kept : int
+        Clips written since the program began.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or what the format needs is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        format: str = "flac",  # noqa: A002 (as soundfile and pydub call it)
+        most_clips: int = 1_000,
+        most_bytes: float = 1_000 * MEGABYTE,
+    ) -> None:
+        self.path, self.kept = path, 0
+        self._format, self._most_clips, self._most_bytes = format, most_clips, most_bytes
+        if format in PYDUB_FORMATS:
+            _check_encoder(format)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+            self._clips, self._bytes = _holdings(path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"Clips cannot be kept in {path} ({reason}): choose another --keep.") from None
+
+    def write(self, clip: Clip, *, beyond_bounds: bool = False) -> Path:
+        """Write a clip, whole or not at all.
+
+        Parameters
+        ----------
+        clip : Clip
+        beyond_bounds : bool
+            Whether to write it also where there are as many as there may be.
+
+        Raises
+        ------
+        FolderFullError
+            When there may be no more.
+        OSError
+            When the disk refuses it.
+        """
+        if not beyond_bounds and (self._clips >= self._most_clips or self._bytes >= self._most_bytes):
+            self._clips, self._bytes = _holdings(self.path)  # somebody may have made room
+            if self._clips >= self._most_clips or self._bytes >= self._most_bytes:
+                raise FolderFullError(self._clips)
+        folder = self.path / folder_name(clip.label)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Its name begins with a dot until it is whole: genre-train passes such files over.
+        file, name = tempfile.mkstemp(prefix=".", suffix=f".{self._format}", dir=folder)
+        os.close(file)
+        begun = Path(name)
+        try:
+            _write_through(begun, encode(clip, self._format))
+            path = _into_place(begun, folder, _stem(clip), f".{self._format}")
+        except BaseException:
+            with contextlib.suppress(OSError):
+                begun.unlink()
+            raise
+        self.kept += 1
+        self._clips += 1
+        self._bytes += path.stat().st_size
+        return path
+
+    def relabel(self, path: Path, label: str) -> Path:
+        """Move a clip to another label's folder; return where it is now."""
+        folder = self.path / folder_name(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        return _into_place(path, folder, path.stem, path.suffix) if path.exists() else path
+
+
+def folder_name(label: str) -> str:
+    """Return the name of a label's folder: its own, but for what no file system takes."""
+    return _UNSAFE.sub("_", label) or "_"
+
+
+def encode(clip: Clip, format: str) -> bytes:  # noqa: A002
+    """Return a clip as the content of a file, with 16 bits a sample.
+
+    Raises
+    ------
+    OSError
+        When ffmpeg cannot encode it.
+    """
+    content = io.BytesIO()
+    whole = np.round(np.clip(np.nan_to_num(clip.samples), -1.0, 1.0) * 32_767).astype("<i2")
+    if format in PYDUB_FORMATS:
+        pydub = _import_pydub(format)
+        segment = pydub.AudioSegment(
+            data=whole.tobytes(), sample_width=2, frame_rate=clip.sample_rate, channels=1
+        )
+        tags = {"genre": clip.label, "date": clip.at.isoformat(timespec="seconds")}
+        codec, quality = QUALITY[format]
+        try:
+            segment.export(content, format=format, codec=codec, parameters=["-q:a", quality], tags=tags)
+        except pydub.exceptions.CouldntEncodeError as error:
+            raise OSError(None, "ffmpeg cannot encode it") from error
+    else:
+        import soundfile
+
+        soundfile.write(content, whole, clip.sample_rate, format="FLAC", subtype="PCM_16")
+    return content.getvalue()
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file so that it is there also after a power cut."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _stem(clip: Clip) -> str:
+    source = "" if clip.source is None else f"_{folder_name(clip.source)}"
+    return f"{clip.at:%Y-%m-%d_%H-%M-%S}{source}"
+
+
+def _into_place(begun: Path, folder: Path, stem: str, suffix: str) -> Path:
+    """Give a file its name in ``folder``, numbered where that name is taken."""
+    number = 1
+    while True:
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
+        if not path.exists():
+            begun.chmod(0o644)  # mkstemp's is the owner's alone
+            begun.rename(path)
+            return path
+        number += 1
+
+
+def _holdings(path: Path) -> tuple[int, int]:
+    """Count the clips in a folder, and their bytes."""
+    sizes = [
+        file.stat().st_size
+        for format in FORMATS  # noqa: A001
+        for file in path.glob(f"*/*.{format}")
+        if not file.name.startswith(".")
+    ]
+    return len(sizes), sum(sizes)
+
+
+def _check_encoder(format: str) -> None:  # noqa: A002
+    _import_pydub(format)
+    if shutil.which("ffmpeg") is None:
+        raise InputError(
+            f"--keep-format {format} needs ffmpeg: install it, or keep flac, which needs nothing else."
+        )
+
+
+def _import_pydub(format: str) -> Any:  # noqa: A002
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about its own regular expressions, and ffmpeg, which is looked for
+        return need("pydub", extra="keep", purpose=f"--keep-format {format}")

@@ -1,0 +1,296 @@
+"""``--keep``: clips of what is heard, saved where the verdict changes, is unsure, or is corrected."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from live.events import (
+    NO_MUSIC,
+    OTHER_MUSIC,
+    CorrectionEvent,
+    Event,
+    GapEvent,
+    StartEvent,
+    SummaryEvent,
+    Verdict,
+    WindowEvent,
+    wall_time,
+)
+from live.front_end import Samples
+from live.outputs.background import Report
+from live.outputs.clip_folder import Clip, ClipFolder, FolderFullError
+from live.resampling import to_mono
+
+UNSURE = "unsure"
+"""The folder of what was never sure."""
+
+UNSURE_AFTER_S = 15.0
+UNSURE_AGAIN_S = 60.0
+SHORTEST_S = 1.0  # of sound: less says nothing to anybody
+SPLICED_S = 0.1  # a longer loss parts what was heard before it from what comes after
+MOST_WAITING = 8  # clips
+CLOSE_WITHIN_S = 5.0
+
+
+class RecentSound:
+    """The newest sound, as one channel.
+
+    Parameters
+    ----------
+    seconds : float
+        How much of it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._blocks: deque[Samples] = deque()
+        self._samples = 0
+        self.sample_rate = 0
+
+    def begin(self, sample_rate: int) -> None:
+        """Forget all, and take sound of this rate from now on."""
+        self.sample_rate = sample_rate
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._blocks.clear()
+        self._samples = 0
+
+    def add(self, samples: Samples) -> None:
+        """Take the next block [shape=(n, channels)]."""
+        self._blocks.append(to_mono(samples))
+        self._samples += len(samples)
+        while self._samples - len(self._blocks[0]) >= self._most:
+            self._samples -= len(self._blocks.popleft())
+
+    @property
+    def _most(self) -> int:
+        return round(self._seconds * self.sample_rate)
+
+    @property
+    def heard_s(self) -> float:
+        """How much there is, in seconds."""
+        return min(self._samples, self._most) / self.sample_rate if self.sample_rate else 0.0
+
+    def take(self) -> Callable[[], Samples]:
+        """Return a function that joins the sound of now [shape=(n,)], for another thread to call."""
+        blocks, most = tuple(self._blocks), self._most
+        return lambda: np.concatenate(blocks)[-most:]
+
+
+@dataclass
+class _Stretch:
+    """What is being heard, and the clips of it.
+
+    Attributes
+    ----------
+    label : str or None
+        The folder its clips belong to; None where it is not worth any.
+    due_s : float
+        Stream time at which the next clip is due.
+    saved : list of SavedClip
+        What was saved of it.
+    """
+
+    label: str | None
+    due_s: float
+    saved: list[SavedClip]
+
+
+@dataclass
+class SavedClip:
+    """Where a clip is, once it has been written."""
+
+    path: Path | None = None
+
+
+class ClipWriter:
+    """Writes the clips of all sources, on a thread of its own.
+
+    What goes wrong is reported once, in one sentence, and never reaches a session.
+
+    Parameters
+    ----------
+    folder : ClipFolder
+    seconds : float
+        Length of a clip.
+    report : callable
+
+    Attributes
+    ----------
+    problem : str or None
+        What kept the newest clip from being written, in a word or two.
+    """
+
+    def __init__(self, folder: ClipFolder, report: Report, *, seconds: float = 10.0) -> None:
+        self.seconds = seconds
+        self.problem: str | None = None
+        self._folder, self._report = folder, report
+        self._reported: set[str] = set()
+        self._work: deque[Callable[[], None]] = deque()
+        self._missed = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
+
+    @property
+    def kept(self) -> int:
+        """Clips written since the program began."""
+        return self._folder.kept
+
+    def keeper(self) -> ClipKeeper:
+        """Return a keeper for one source."""
+        return ClipKeeper(self)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left, in bounded time."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_WITHIN_S)
+        missed = self._missed + len(self._work)
+        if missed:
+            clips = "clip was" if missed == 1 else "clips were"
+            self._report(f"{missed} {clips} not kept: the disk was too slow.")
+
+    def write(self, make: Callable[[], Clip], *, beyond_bounds: bool = False) -> SavedClip:
+        """Have a clip made and written; never waits."""
+        saved = SavedClip()
+
+        def write() -> None:
+            saved.path = self._folder.write(make(), beyond_bounds=beyond_bounds)
+
+        self._put(write)
+        return saved
+
+    def relabel(self, clips: list[SavedClip], label: str) -> None:
+        """Have clips moved to the folder of the right label, once they are written; never waits."""
+
+        def move() -> None:
+            for clip in clips:
+                if clip.path is not None:
+                    clip.path = self._folder.relabel(clip.path, label)
+
+        if clips:
+            self._put(move)
+
+    def _put(self, work: Callable[[], None]) -> None:
+        with self._changed:
+            if len(self._work) >= MOST_WAITING:
+                self._missed += 1
+                return
+            self._work.append(work)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or self._closing)
+                if not self._work:
+                    return
+                work = self._work.popleft()
+            try:
+                work()
+                self.problem = None
+            except FolderFullError as error:
+                self.problem = "full"
+                self._report_once(
+                    f"{self._folder.path} holds {error} clips, and no more are kept: move some away, or "
+                    "allow more with --keep-clips or --keep-megabytes."
+                )
+            except Exception as error:  # whatever a library raises must not end the listening
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                self.problem = reason
+                self._report_once(
+                    f"Clips cannot be kept in {self._folder.path} ({reason}): make room there, or choose "
+                    "another --keep."
+                )
+
+    def _report_once(self, sentence: str) -> None:
+        if sentence not in self._reported:
+            self._reported.add(sentence)
+            self._report(sentence)
+
+
+class ClipKeeper:
+    """Decides what of one source is worth a clip: a sink for its events, beside one for its sound.
+
+    A changed verdict is worth one when it has stood for half a clip, so that the clip is of what it names;
+    where it ends before that, at once. Being unsure is worth one after a while, and then now and again.
+    """
+
+    def __init__(self, writer: ClipWriter) -> None:
+        self._writer = writer
+        self._recent = RecentSound(writer.seconds)
+        self._stretch = _Stretch(None, 0.0, [])
+
+    def hear(self, samples: Samples) -> None:
+        """Take what is heard [shape=(n, channels)]; never waits."""
+        self._recent.add(samples)
+
+    def __call__(self, event: Event) -> None:
+        """Take the next event; never waits."""
+        match event:
+            case StartEvent():
+                self._recent.begin(event.sample_rate)
+            case WindowEvent():
+                self._heard(event)
+            case GapEvent() if event.lost_s > SPLICED_S:
+                self._recent.clear()
+            case CorrectionEvent():
+                self._corrected(event)
+            case SummaryEvent():
+                self._end_stretch(event)
+
+    def _heard(self, event: WindowEvent) -> None:
+        label = label_of(event.vote)
+        if label != self._stretch.label:
+            self._end_stretch(event)
+            wait_s = UNSURE_AFTER_S if label == UNSURE else self._writer.seconds / 2
+            self._stretch = _Stretch(label, event.time_s + wait_s, [])
+        elif label is not None and event.time_s >= self._stretch.due_s:
+            self._save(event, label)
+            self._stretch.due_s = event.time_s + UNSURE_AGAIN_S if label == UNSURE else float("inf")
+
+    def _end_stretch(self, event: Event) -> None:
+        """Save what has not stood for long enough to be saved before."""
+        stretch = self._stretch
+        if stretch.label not in (None, UNSURE) and stretch.due_s < float("inf"):
+            self._save(event, str(stretch.label))
+            stretch.due_s = float("inf")
+
+    def _corrected(self, event: CorrectionEvent) -> None:
+        self._writer.relabel(self._stretch.saved, event.genre)
+        self._stretch.saved = []
+        if self._stretch.label != UNSURE:
+            self._stretch.due_s = float("inf")  # it is not what it is said to be
+        self._save(event, event.genre, is_correction=True)
+
+    def _save(self, event: Event, label: str, *, is_correction: bool = False) -> None:
+        if self._recent.heard_s < SHORTEST_S:
+            return
+        at, sound, rate = event.at or wall_time(), self._recent.take(), self._recent.sample_rate
+        clip = self._writer.write(
+            lambda: Clip(label, at, sound(), rate, event.source), beyond_bounds=is_correction
+        )
+        if not is_correction:
+            self._stretch.saved.append(clip)
+
+
+def label_of(verdict: Verdict) -> str | None:
+    """Return the folder of a verdict's clips; None where there is nothing to be heard in them."""
+    if verdict.state == "genre":
+        return verdict.genre
+    return {"unsure": UNSURE, "other": OTHER_MUSIC, "no_music": NO_MUSIC}.get(verdict.state)
