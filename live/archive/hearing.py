@@ -1,0 +1,159 @@
+"""One file of many: heard in one go and in one thread, as genre-live hears it at --speed max."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from live import __version__
+from live.analyser import FLOOR_DBFS
+from live.api import FileResult
+from live.archive.finding import Found, is_address
+from live.archive.summing import FileSum
+from live.errors import GenreLiveError, InputError, RunningError, one_line
+from live.spreading.work import Work
+
+BLOCK_S = 4.0  # of sound: eight windows, which the network takes at a time
+MOST_BLOCK_SAMPLES = 2**20  # of all channels
+KEPT_BYTES = 4_000_000
+FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # a file may take a minute, and more where it is large
+MEMORY_BYTES = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How files are to be heard.
+
+    Attributes
+    ----------
+    model : str
+        Folder of the bundle, or the name of a shipped one.
+    hop_s, smooth_s : float
+    sample_s : float or None
+        Hear this much of the middle; all of it without.
+    patience_s : float or None
+        Give a file up after so long; after a minute and what its size adds to that without.
+    """
+
+    model: str
+    hop_s: float = 0.5
+    smooth_s: float = 10.0
+    sample_s: float | None = None
+    patience_s: float | None = None
+
+
+@dataclass(frozen=True)
+class HearFiles(Work[Found, FileResult]):
+    """The work of genre-scan: hear a file.
+
+    Attributes
+    ----------
+    hearing : Hearing
+    sha256 : str
+        Of the network that is meant: another one of the same name must not take part.
+    version : str
+        Of the program that is meant.
+    """
+
+    hearing: Hearing
+    sha256: str
+    version: str = __version__
+    memory_limit: int = MEMORY_BYTES
+
+    @property
+    def memory_bytes(self) -> int:
+        """What a process may take."""
+        return self.memory_limit
+
+    def patience_s(self, item: Found) -> float:
+        """What was asked for, else as long as a slow machine needs for so large a file."""
+        if self.hearing.patience_s is not None:
+            return self.hearing.patience_s
+        return FEWEST_S + item.size / FEWEST_BYTES_PER_S
+
+    def open(self) -> Callable[[Found], FileResult]:
+        """Load the model, and see that it is the one that is meant."""
+        from live.classifier import NETWORK_FILE, Classifier, find_bundle
+        from live.memory import keep_freed_memory
+
+        if self.version != __version__:
+            raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
+        classifier = Classifier(find_bundle(self.hearing.model))
+        sha256 = classifier.description.sha256[NETWORK_FILE]
+        if sha256 != self.sha256:
+            raise RunningError(
+                f"Its model {self.hearing.model} is another one ({sha256[:12]}, not {self.sha256[:12]})."
+            )
+        keep_freed_memory(KEPT_BYTES)
+
+        def do(found: Found) -> FileResult:
+            return hear(found.path, classifier, self.hearing)
+
+        return do
+
+
+def hear(path: str, classifier: Any, hearing: Hearing) -> FileResult:
+    """Hear one file; what is wrong with it stands in the result's ``error``."""
+    heard = FileSum(classifier.description)
+    try:
+        with _local(path) as local:
+            _hear(local, heard, classifier, hearing)
+    except GenreLiveError as error:
+        heard.error = one_line(str(error))
+    except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder makes of a broken file
+        heard.error = one_line(f"It cannot be read: {type(error).__name__}: {error}.")
+    return replace(heard.result(), path=path)
+
+
+@contextlib.contextmanager
+def _local(path: str) -> Iterator[str]:
+    """Give a path on this machine: what stands elsewhere is fetched first, for decoders read files."""
+    if not is_address(path):
+        yield path
+        return
+    from live.extras import need
+
+    fsspec = need("fsspec", extra="cluster", purpose=f"Reading {path}")
+    suffix = Path(path.partition("::")[0]).suffix
+    with tempfile.NamedTemporaryFile(prefix="genre-scan-", suffix=suffix[:16]) as copy:
+        try:
+            with fsspec.open(path, "rb") as remote:
+                shutil.copyfileobj(remote, copy, 1 << 20)
+            copy.flush()
+        except Exception as error:  # each file system has errors of its own
+            raise InputError(
+                f"{path} cannot be fetched: {str(error) or type(error).__name__}."
+            ) from None
+        yield copy.name
+
+
+def _hear(path: str, heard: FileSum, classifier: Any, hearing: Hearing) -> None:
+    from live.analyser import Analyser
+    from live.sources.decoding import open_decoder
+    from live.sources.source import SHORTEST_FILE_S, too_short
+
+    decoder = open_decoder(str(Path(path).absolute()) if path.startswith("-") else path)
+    try:
+        rate = decoder.sample_rate
+        analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s)
+        block = max(1, min(round(BLOCK_S * rate), MOST_BLOCK_SAMPLES // decoder.channels))
+        heard.begin(Path(path).name, rate, hearing.hop_s)
+        while len(samples := decoder.read(block)):
+            for window in analyser.feed(samples):
+                heard.add(window)
+            heard.heard_s = analyser.time_s
+        for window in analyser.finish():
+            heard.add(window)
+        if analyser.time_s < SHORTEST_FILE_S:
+            raise InputError(too_short(Path(path).name, analyser.time_s))
+    finally:
+        decoder.close()
+    heard.length_s = heard.heard_s
+
+
+__all__ = ["FLOOR_DBFS", "HearFiles", "Hearing", "hear"]

@@ -1,0 +1,246 @@
+"""The engine for one machine: processes side by side, each replaced when an item brings it down.
+
+Written by hand since the pools of the standard library end as a whole when one of their processes does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from typing import IO, Any, cast
+
+from live.errors import RunningError
+from live.spreading.child import DONE, FAILED, READY, REFUSED
+from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
+
+GIVEN_AHEAD = 3  # items that a process knows of, so that it never waits for the next
+OPENS_WITHIN_S = 120.0
+# The interpreter's own search path goes along: what is installed nowhere can be found too.
+_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from live.spreading.child import run; run()"
+
+Message = tuple[str, Any]
+Answers = queue.SimpleQueue[tuple["Child", Message | None]]
+
+
+def _no_process(reason: str) -> RunningError:
+    return RunningError(f"No process can be started to read audio files ({reason}): close other programs.")
+
+
+class Child:
+    """A process that does work on items in the order in which they are given to it.
+
+    Parameters
+    ----------
+    work : Work
+    answers : queue
+        What it says comes here, with itself; None when it has ended.
+    idle_s : float, optional
+        It ends itself when nothing comes for so long.
+
+    Attributes
+    ----------
+    given : deque of Handed
+        Items whose results have not come; it works on the first of them now.
+    is_ready : bool
+    begun_s : float
+        When it began with the first of them (``time.monotonic``).
+
+    Raises
+    ------
+    RunningError
+        When the system refuses another process.
+    """
+
+    def __init__(self, work: Work[Any, Any], answers: Answers, *, idle_s: float | None = None) -> None:
+        self.given: deque[Handed[Any]] = deque()
+        self.is_ready = False
+        self.begun_s = time.monotonic()
+        self._work, self._answers = work, answers
+        path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109 (what an empty entry stands for)
+        group: dict[str, Any] = {"process_group": 0}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-c", _BOOT, *path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                **group,
+            )
+        except OSError as error:
+            raise _no_process(str(error.strerror)) from None
+        self._send((work, idle_s))
+        self._reader = threading.Thread(target=self._read, name="results", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def _send(self, what: object) -> None:
+        inward = cast("IO[bytes]", self._process.stdin)
+        with contextlib.suppress(OSError):  # it has crashed, which is told when its results are wanted
+            inward.write(pickle.dumps(what, protocol=pickle.HIGHEST_PROTOCOL))
+            inward.flush()
+
+    def _read(self) -> None:
+        outward = cast("IO[bytes]", self._process.stdout)
+        with contextlib.suppress(Exception):  # whatever a dying process leaves behind
+            while True:
+                self._answers.put((self, pickle.load(outward)))  # noqa: S301 (our own process)
+        self._process.wait()
+        self._answers.put((self, None))
+
+    def give(self, handed: Handed[Any]) -> None:
+        """Give it an item, to be worked on after those that it has."""
+        if not self.given:
+            self.begun_s = time.monotonic()
+        self.given.append(handed)
+        self._send(handed.item)
+
+    @property
+    def patience_s(self) -> float | None:
+        """Seconds that what it does now may take yet; None for ever."""
+        if not self.given:
+            return None
+        allowed_s = self._work.patience_s(self.given[0].item) if self.is_ready else OPENS_WITHIN_S
+        return None if allowed_s is None else self.begun_s + allowed_s - time.monotonic()
+
+    def finish_first(self) -> Handed[Any]:
+        """Take off the item that it is done with; it has begun with the next."""
+        self.begun_s = time.monotonic()
+        return self.given.popleft()
+
+    @property
+    def crash(self) -> str:
+        """How it ended, once it has: part of a sentence."""
+        if self._process.returncode == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False:
+            return "its process was killed, perhaps for want of memory"
+        return "its decoder crashed"
+
+    def stop(self) -> None:
+        """End it, whatever it does, and what it started."""
+        try:
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        except OSError:  # it has ended already
+            pass
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                cast("IO[bytes]", pipe).close()
+
+
+class LocalProcesses(Engine):
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    workers : int
+        How many, at most.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def spread(
+        self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
+    ) -> Generator[Done[Item, Result], None, None]:
+        """Have work done on items; see :meth:`Engine.spread`."""
+        run = _Run(self.workers, work, Hand(iter(items), ahead))
+        try:
+            while run.hand_out():
+                yield from run.take()
+        finally:
+            run.stop()
+
+    def close(self) -> None:
+        """Nothing is held from one run to the next."""
+
+
+class _Run:
+    """One run of a work over items."""
+
+    def __init__(self, workers: int, work: Work[Any, Any], hand: Hand[Any]) -> None:
+        self._workers, self._work, self._hand = workers, work, hand
+        self._answers: Answers = queue.SimpleQueue()
+        self._children: list[Child] = []
+
+    def hand_out(self) -> bool:
+        """Keep each process busy, and start those that are missing; False when all is done."""
+        while True:
+            free = min(self._children, key=lambda child: len(child.given), default=None)
+            may_start = len(self._children) < self._workers
+            if free is not None and len(free.given) >= GIVEN_AHEAD and not may_start:
+                break
+            handed = self._hand.take()
+            if handed is None:
+                break
+            if free is None or (free.given and may_start):
+                free = Child(self._work, self._answers)
+                self._children.append(free)
+            free.give(handed)
+        return any(child.given for child in self._children)
+
+    def take(self) -> Iterator[Done[Any, Any]]:
+        """Wait for the next thing that a process says, or for the end of a patience."""
+        waits = [wait_s for child in self._children if (wait_s := child.patience_s) is not None]
+        try:
+            child, message = self._answers.get(timeout=max(0.0, min(waits)) if waits else None)
+        except queue.Empty:
+            yield from self._give_up()
+            return
+        if child not in self._children:  # its last words, after it was given up
+            return
+        if message is None:
+            if not child.is_ready:
+                raise _no_process("it ends as it begins")
+            yield from self._replace(child, child.crash)
+            return
+        kind, content = message
+        if kind == READY:
+            child.is_ready = True
+            child.begun_s = time.monotonic()
+        elif kind == REFUSED:
+            raise RunningError(content)
+        elif kind == DONE:
+            yield self._hand.finish(child.finish_first(), content)
+        elif kind == FAILED:
+            yield from self._replace(child, content)
+
+    def _give_up(self) -> Iterator[Done[Any, Any]]:
+        """End the processes whose time is up."""
+        for child in list(self._children):
+            wait_s = child.patience_s
+            if wait_s is not None and wait_s <= 0:
+                if not child.is_ready:
+                    raise _no_process("it does not begin")
+                allowed_s = self._work.patience_s(child.given[0].item)
+                yield from self._replace(child, f"it takes longer than {allowed_s:.0f} s")
+
+    def _replace(self, child: Child, reason: str) -> Iterator[Done[Any, Any]]:
+        """End a process at whose first item something went wrong; another takes its place when needed."""
+        self._children.remove(child)
+        child.stop()
+        first, *rest = child.given
+        self._hand.give_back(rest)
+        yield from self._hand.fail(first, str(child.pid), reason)
+
+    def stop(self) -> None:
+        """End all processes, whatever they do."""
+        for child in self._children:
+            child.stop()
