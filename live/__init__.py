@@ -1,6 +1,6 @@
 """Everything that runs while music plays: source → ring buffer → front end → classifier → vote → screen.
 
-From Python: ``live.listen``, ``live.classify_file`` and ``live.Session``; see ``live.api``.
+From Python: ``live.listen``, ``live.classify_file``, ``live.scan`` and ``live.Session``; see ``live.api``.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from live.api import FileResult, Session, classify_file, listen
+    from live.api import FileResult, Session, classify_file, listen, scan
 
 __version__ = "0.1.0"
 
-__all__ = ["FileResult", "Session", "__version__", "classify_file", "listen"]
+__all__ = ["FileResult", "Session", "__version__", "classify_file", "listen", "scan"]
 
 
 def __getattr__(name: str) -> Any:

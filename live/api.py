@@ -1,28 +1,29 @@
 """genre-live from Python: listen to a microphone, classify a file, or feed samples of your own.
 
 What stands here is reached from the package itself: ``live.listen``, ``live.classify_file``,
-``live.Session``.
+``live.scan``, ``live.Session``.
 """
 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from live.analyser import Analyser
+from live.analyser import FLOOR_DBFS, Analyser
 from live.classifier import Classifier, find_bundle
 from live.events import Event, GapReason, Verdict, WindowEvent, told, wall_time
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.session import Session as ThreadedSession
-from live.snapshot import Stretch
+from live.snapshot import Heard, Stretch
 from live.sources.audio_file import AudioFile
 from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
@@ -183,6 +184,23 @@ class FileResult:
         How many windows were classified.
     warnings : tuple of str
         Sentences about a file that was read and is not quite whole.
+    path : str
+        The file.
+    error : str or None
+        Why it could not be heard, or not to its end; from ``scan`` alone, others raise it.
+    state : str
+        ``genre`` where one was named, else what the vote said most of the time.
+    states : mapping of str to float
+        Part of the windows that the vote was in each state, largest first.
+    confidence : float
+        The mean over all windows of what the vote gave the genre; where there is none, its mean confidence
+        in ``state``.
+    confidences : tuple of float
+        The vote's mean confidence in each stretch of the timeline.
+    level_dbfs : float
+        RMS level of what was heard, in dB below full scale; −120 at the least.
+    length_s : float or None
+        Length of the whole file, where less than that was heard; None where not known.
     """
 
     genre: str | None
@@ -193,6 +211,14 @@ class FileResult:
     duration_s: float
     windows: int
     warnings: tuple[str, ...] = ()
+    path: str = ""
+    error: str | None = None
+    state: Heard = "waiting"
+    states: dict[str, float] = field(default_factory=dict)
+    confidence: float = 0.0
+    confidences: tuple[float, ...] = ()
+    level_dbfs: float = FLOOR_DBFS
+    length_s: float | None = None
 
 
 class _Mean:
@@ -282,6 +308,68 @@ def classify_file(
         duration_s=snapshot.time_s,
         windows=snapshot.windows,
         warnings=tuple(session.warnings()),
+    )
+
+
+def scan(
+    paths: Iterable[str | PathLike[str]],
+    *,
+    model: str | PathLike[str] = DEFAULTS.model,
+    hop_s: float = DEFAULTS.hop,
+    smooth_s: float = DEFAULTS.smooth,
+    sample_s: float | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Iterator[FileResult]:
+    """Hear many files side by side; yields each as it is done, in whatever order that is.
+
+    Hearing begins with the first result asked for and ends with the loop. A file that cannot be heard is a
+    result with its ``error``.
+
+    Parameters
+    ----------
+    paths : iterable of str or path
+        Files, folders, patterns such as ``music/**/*.mp3``, and addresses that fsspec opens.
+    model : str or path
+        A shipped model, or the folder of one made by genre-train.
+    hop_s : float
+        Seconds from one window to the next.
+    smooth_s : float
+        The pace of the vote's memories, in seconds.
+    sample_s : float, optional
+        Hear so much of the middle of each file, half a second at least; all of it without.
+    workers : int, optional
+        Processes that hear; one a core without it.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers hear instead.
+
+    Yields
+    ------
+    FileResult
+
+    Raises
+    ------
+    ValueError
+        When a number is out of its bounds.
+    live.errors.GenreLiveError
+        When something named is not there, or the model or the cluster cannot be used.
+
+    Examples
+    --------
+    >>> for result in live.scan(["~/Music"]):  # doctest: +SKIP
+    ...     print(result.path, result.error or result.genre)
+    """
+    _check(hop_s=hop_s, smooth_s=smooth_s, duration_s=sample_s)
+    from live.archive.hearing import Hearing
+    from live.archive.options import default_workers
+    from live.archive.scanning import scan_paths
+    from live.spreading.engines import open_engine
+
+    folder = str(find_bundle(str(model)).absolute()) if Path(model).is_dir() else str(model)
+    return scan_paths(
+        [str(Path(path).expanduser()) if "~" in str(path) else str(path) for path in paths],
+        Hearing(folder, hop_s, smooth_s, sample_s),
+        lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, say=warnings.warn),
     )
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from live import __version__
-from live.analyser import FLOOR_DBFS
 from live.api import FileResult
 from live.archive.finding import Found, is_address
 from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.spreading.work import Work
+
+if TYPE_CHECKING:
+    from live.classifier import Classifier
+    from live.sources.decoding import Decoder
 
 BLOCK_S = 4.0  # of sound: eight windows, which the network takes at a time
 MOST_BLOCK_SAMPLES = 2**20  # of all channels
@@ -97,12 +102,12 @@ class HearFiles(Work[Found, FileResult]):
         return do
 
 
-def hear(path: str, classifier: Any, hearing: Hearing) -> FileResult:
+def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
     """Hear one file; what is wrong with it stands in the result's ``error``."""
     heard = FileSum(classifier.description)
     try:
         with _local(path) as local:
-            _hear(local, heard, classifier, hearing)
+            _hear(str(Path(local).absolute()) if local == "-" else local, heard, classifier, hearing)
     except GenreLiveError as error:
         heard.error = one_line(str(error))
     except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder makes of a broken file
@@ -126,34 +131,70 @@ def _local(path: str) -> Iterator[str]:
                 shutil.copyfileobj(remote, copy, 1 << 20)
             copy.flush()
         except Exception as error:  # each file system has errors of its own
-            raise InputError(
-                f"{path} cannot be fetched: {str(error) or type(error).__name__}."
-            ) from None
+            raise InputError(f"{path} cannot be fetched: {str(error) or type(error).__name__}.") from None
         yield copy.name
 
 
-def _hear(path: str, heard: FileSum, classifier: Any, hearing: Hearing) -> None:
+def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -> None:
+    """Hear a file, or the middle of it, to its end."""
     from live.analyser import Analyser
     from live.sources.decoding import open_decoder
     from live.sources.source import SHORTEST_FILE_S, too_short
 
-    decoder = open_decoder(str(Path(path).absolute()) if path.startswith("-") else path)
-    try:
-        rate = decoder.sample_rate
-        analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s)
+    part = None if hearing.sample_s is None else _middle(path, hearing.sample_s)
+    with contextlib.closing(open_decoder(path)) as decoder:
+        rate, name = decoder.sample_rate, one_line(Path(path).name)
         block = max(1, min(round(BLOCK_S * rate), MOST_BLOCK_SAMPLES // decoder.channels))
-        heard.begin(Path(path).name, rate, hearing.hop_s)
-        while len(samples := decoder.read(block)):
+        analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s)
+        left: float = math.inf
+        if part is not None and part.start > 0:
+            analyser.skip(_pass_over(decoder, part.start, block))
+        if part is not None:
+            left = len(part)
+        start_s = analyser.time_s
+        heard.begin(name, rate, hearing.hop_s, start_s)
+        while left > 0 and len(samples := decoder.read(int(min(block, left)))):
+            left -= len(samples)
             for window in analyser.feed(samples):
                 heard.add(window)
-            heard.heard_s = analyser.time_s
+            heard.heard_s = analyser.time_s - start_s
         for window in analyser.finish():
             heard.add(window)
-        if analyser.time_s < SHORTEST_FILE_S:
-            raise InputError(too_short(Path(path).name, analyser.time_s))
-    finally:
-        decoder.close()
-    heard.length_s = heard.heard_s
+        heard.length_s = analyser.time_s if part is None else part.stop_of_all / rate
+    if heard.heard_s < SHORTEST_FILE_S:
+        raise InputError(too_short(name, heard.heard_s))
 
 
-__all__ = ["FLOOR_DBFS", "HearFiles", "Hearing", "hear"]
+@dataclass(frozen=True)
+class _Part:
+    """Samples of a file to hear, of so many in all."""
+
+    start: int
+    stop: int
+    stop_of_all: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def _middle(path: str, sample_s: float) -> _Part:
+    """Find the middle of a file; one that does not tell its length is decoded for that."""
+    from live.sources.decoding import open_decoder
+
+    with contextlib.closing(open_decoder(path)) as decoder:
+        rate = decoder.sample_rate
+        if decoder.length_s is not None:
+            length = round(decoder.length_s * rate)
+        else:
+            length = _pass_over(decoder, sys.maxsize, MOST_BLOCK_SAMPLES // decoder.channels)
+    wanted = min(length, max(1, round(sample_s * rate)))
+    start = (length - wanted) // 2
+    return _Part(start, start + wanted, length)
+
+
+def _pass_over(decoder: Decoder, samples: int, block: int) -> int:
+    """Decode so many samples, or as many as there are, without hearing them."""
+    passed = 0
+    while passed < samples and (count := len(decoder.read(min(block, samples - passed)))):
+        passed += count
+    return passed

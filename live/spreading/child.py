@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import IO, Any
 
-from live.errors import GenreLiveError
+from live.errors import GenreLiveError, RunningError
 
 READY, REFUSED, DONE, FAILED = "ready", "refused", "done", "failed"
 
@@ -78,10 +78,10 @@ def run() -> None:
         _limit_memory(work.memory_bytes)
         do = work.open()
     except GenreLiveError as error:
-        send(REFUSED, str(error))
+        send(REFUSED, error)
         return
     except Exception as error:
-        send(REFUSED, f"It cannot do this work ({type(error).__name__}: {error}).")
+        send(REFUSED, RunningError(f"It cannot do this work ({type(error).__name__}: {error})."))
         return
     send(READY)
     items: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -27,6 +27,9 @@ OPENS_WITHIN_S = 120.0
 # The interpreter's own search path goes along: what is installed nowhere can be found too.
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from live.spreading.child import run; run()"
 
+# Else the matrices of one, small as they are, would keep threads spinning on the cores of all others.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 Message = tuple[str, Any]
 Answers = queue.SimpleQueue[tuple["Child", Message | None]]
 
@@ -75,6 +78,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=_ONE_THREAD | os.environ,
                 **group,
             )
         except OSError as error:
@@ -123,9 +127,14 @@ class Child:
         return self.given.popleft()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it is there no more."""
+        return self._process.poll() is not None
+
+    @property
     def crash(self) -> str:
         """How it ended, once it has: part of a sentence."""
-        if self._process.returncode == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False:
+        if sys.platform != "win32" and self._process.returncode == -signal.SIGKILL:
             return "its process was killed, perhaps for want of memory"
         return "its decoder crashed"
 
@@ -216,7 +225,7 @@ class _Run:
             child.is_ready = True
             child.begun_s = time.monotonic()
         elif kind == REFUSED:
-            raise RunningError(content)
+            raise content
         elif kind == DONE:
             yield self._hand.finish(child.finish_first(), content)
         elif kind == FAILED:

@@ -1,0 +1,197 @@
+"""The command genre-scan."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from live.archive.options import ScanOptions, check_together
+from live.argument_parser import given_options, make_parser
+from live.errors import RunningError, explain, say
+from live.quiet import quiet_libraries
+
+if TYPE_CHECKING:  # imported where they are needed: --help must not wait for NumPy
+    from rich.console import Console
+
+    from live.api import FileResult
+    from live.archive.finding import Found
+    from live.archive.scanning import Scan, Spool
+    from live.archive.telling import ScanProgress
+
+DESCRIPTION = "Hears many files, and writes down what music is in them: one row a file."
+EXAMPLES = """\
+examples:
+  genre-scan ~/Music --out genres.parquet                 a row for each file below a folder
+  genre-scan /archive/2025/*.mp3 @more.txt --out 2025.csv --workers 4
+  genre-scan ~/Music --out genres.csv --tag --dry-run     what would be written into tags
+  genre-scan s3://bucket/prefix --out genres.parquet --scheduler tcp://head:8786
+
+The same command goes on where it stood: files that have their row are passed over
+until they change.
+
+exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or
+unreadable input.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of genre-scan's arguments."""
+    return make_parser(ScanOptions, "genre-scan", description=DESCRIPTION, epilog=EXAMPLES)
+
+
+@contextlib.contextmanager
+def _interrupted_by_any_signal() -> Iterator[None]:
+    """Have every signal that asks for an end do what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(name, interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _run(options: ScanOptions) -> None:
+    """Do what the options ask for."""
+    from rich.console import Console
+
+    from live.archive.hearing import HearFiles, Hearing
+    from live.archive.ledger import Ledger
+    from live.archive.scanning import Scan, Spool, model_named
+    from live.archive.tagging import Tagger
+
+    console = Console(stderr=True)
+    model = model_named(options.model)
+    hearing = Hearing(
+        _absolute_if_folder(options.model), options.hop, options.smooth, options.sample, options.patience
+    )
+    ledger = None
+    if options.out is not None and not options.to_stdout:
+        ledger = Ledger(options.out, options.stretches, model, hearing)
+    scan = Scan(
+        options.inputs,
+        model,
+        HearFiles(hearing, model.sha256, memory_limit=options.memory * 1_000_000),
+        lambda sentence: say("genre-scan", sentence),
+        ledger,
+        Tagger(options.at_least, options.overwrite, options.dry_run) if options.tag else None,
+    )
+    with contextlib.closing(Spool()) as spool, ledger or contextlib.nullcontext():
+        scan.find(spool, again=options.again, retry=options.retry)
+        scan.tag_finished()
+        if spool.files:
+            _hear(scan, spool, options, console)
+    _sum_up(scan, options, console)
+
+
+def _absolute_if_folder(model: str) -> str:
+    """A bundle's folder as other processes find it; the name of a shipped one stays."""
+    from live.classifier import shipped_models
+
+    return model if model in shipped_models() else str(Path(model).absolute())
+
+
+def _hear(scan: Scan, spool: Spool, options: ScanOptions, console: Console) -> None:
+    from live.archive.telling import ScanProgress
+    from live.spreading.engines import open_engine
+
+    engine = open_engine(workers=options.processes, scheduler=options.scheduler, say=scan.say)
+    with contextlib.closing(engine), ScanProgress(console, spool.files, spool.size) as progress:
+        scan.say = progress.say
+        scan.hear(engine, spool, _Teller(progress, options, scan))
+    progress.say(progress.sentence())
+
+
+class _Teller:
+    """Is told of each file that is heard; shows it, and writes its row where rows go to standard output."""
+
+    def __init__(self, progress: ScanProgress, options: ScanOptions, scan: Scan) -> None:
+        self._progress, self._to_stdout, self._model = progress, options.to_stdout, scan.model
+
+    def __call__(self, found: Found, result: FileResult) -> None:
+        from live.archive.ledger import heard_of
+        from live.archive.rows import file_row
+        from live.outputs.lines import write_line
+
+        if self._to_stdout:
+            write_line(sys.stdout, json.dumps(file_row(result, self._model)))
+        self._progress.add(heard_of(result), result.duration_s, found.size)
+
+
+def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:
+    """Say at the end what was heard, and what became of tags."""
+    from rich.console import Console as StandardOutput
+
+    from live.archive.telling import summary_lines
+
+    def tell(sentence: str) -> None:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    if scan.finished_before:
+        tell(f"{scan.finished_before} files had their rows already.")
+    if scan.passed_over:
+        tell(f"{scan.passed_over} files are no audio and were passed over.")
+    for outcome, words in (
+        ("written", "were given their genre"), ("shown", "would be given their genre"),
+        ("kept", "have a genre already"), ("unsure", "were not heard with enough confidence"),
+        ("refused", "cannot be tagged"),
+    ):  # fmt: skip
+        if scan.tagged[outcome]:
+            tell(f"{scan.tagged[outcome]} files {words}.")
+    out = console if options.to_stdout else StandardOutput()
+    for line in summary_lines(scan.totals, scan.model.labels):
+        out.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run genre-scan.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or unreadable input.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core a process: others have files of their own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        options = ScanOptions(**given_options(build_parser(), words))
+        check_together(options)
+        with _interrupted_by_any_signal(), quiet_libraries(enabled=not debug):
+            _run(options)
+    except KeyboardInterrupt:
+        say("genre-scan", "Interrupted: the same command goes on where this one stood.")
+        return 1
+    except BrokenPipeError:  # whoever read the rows has had enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        what = error.filename if isinstance(error.filename, str) else "A file"
+        failure = RunningError(f"{what} cannot be read or written ({error.strerror}): see to its disk.")
+        return explain("genre-scan", failure, debug=debug)
+    except Exception as error:
+        return explain("genre-scan", error, debug=debug)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Which files to hear: folders, globs, lists and addresses, turned into one file after another."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from live.errors import InputError
+from live.extras import need
+from live.sources.suffixes import AUDIO_SUFFIXES
+
+SNIFFED_BYTES = 4_096
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.IGNORECASE)
+# How files begin that hold sound, whatever their names end in.
+_BEGINNINGS = re.compile(
+    rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|\xff[\xe2-\xff]|FORM....AIF|\.snd|caff|....ftyp|\x1aE\xdf\xa3"
+    rb"|MAC |wvpk|TTA1|MPCK|MP\+|#!AMR|\x0bw|0&\xb2u|\x7f\xfe\x80\x01",
+    re.DOTALL,
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to hear.
+
+    Attributes
+    ----------
+    path : str
+        As the user will know it again; or an address.
+    size : int
+        In bytes; 0 where not known.
+    changed : str
+        When it was changed last, in whatever words its place has for that.
+    """
+
+    path: str
+    size: int = 0
+    changed: str = ""
+
+
+@dataclass
+class Finder:
+    """Turns what the command line names into files.
+
+    Parameters
+    ----------
+    say : callable
+        Told of folders that cannot be read.
+
+    Attributes
+    ----------
+    passed_over : int
+        Files that are no audio.
+    """
+
+    say: Say
+    passed_over: int = field(default=0, init=False)
+
+    def find(self, inputs: Iterable[str]) -> Iterator[Found]:
+        """Find the files, each once for each time it is named.
+
+        Raises
+        ------
+        InputError
+            When something that is named is not there.
+        """
+        for text in inputs:
+            if text.startswith("@") and not Path(text).exists():
+                yield from self._listed(Path(text[1:]))
+            elif is_address(text):
+                yield from self._at_address(text)
+            else:
+                yield from self._named(text)
+
+    def _named(self, text: str) -> Iterator[Found]:
+        try:
+            if Path(text).is_dir():
+                yield from self._below(text)
+            elif Path(text).exists():
+                yield from self._one(text)
+            elif glob.has_magic(text):
+                matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (of any root)
+                if not matches:
+                    raise InputError(f"Nothing fits {text}: check the pattern.")
+                for match in matches:
+                    yield from self._named(match)
+            else:
+                raise InputError(f"There is no file or folder {text}: check the path.")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{text} cannot be opened: {error}.") from None
+
+    def _one(self, path: str) -> Iterator[Found]:
+        """Give a file that was named itself: by its suffix, or by how it begins."""
+        if Path(path).suffix.lower() in AUDIO_SUFFIXES or _begins_as_audio(path):
+            yield _stat(path)
+        else:
+            self.passed_over += 1
+
+    def _below(self, folder: str) -> Iterator[Found]:
+        for parent, folders, files in os.walk(folder, onerror=self._unreadable):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if name.startswith("."):
+                    continue
+                if os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122 (of a million names)
+                    yield _stat(os.path.join(parent, name))  # noqa: PTH118
+                else:
+                    self.passed_over += 1
+
+    def _unreadable(self, error: OSError) -> None:
+        self.say(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
+
+    def _listed(self, path: Path) -> Iterator[Found]:
+        """Give what a list names, one a line: what is missing there is told of in its row."""
+        try:
+            with path.open("rb") as file:
+                for line in file:
+                    text = os.fsdecode(line.rstrip(b"\r\n"))
+                    if not text.strip() or text.startswith("#"):
+                        continue
+                    if is_address(text):
+                        yield from self._at_address(text)
+                    elif Path(text).is_dir():
+                        yield from self._below(text)
+                    elif Path(text).exists():
+                        yield from self._one(text)
+                    else:
+                        yield Found(text)
+        except OSError as error:
+            raise InputError(f"The list {path} cannot be read: {error.strerror}; check its path.") from None
+
+    def _at_address(self, address: str) -> Iterator[Found]:
+        core = need("fsspec", extra="cluster", purpose=f"Reading {address}").core
+        try:
+            system, root = core.url_to_fs(address)
+            if glob.has_magic(root):
+                entries = system.glob(root, detail=True)
+            elif system.isdir(root):
+                entries = system.find(root, detail=True)
+            else:
+                entries = {root: system.info(root)}
+        except FileNotFoundError:
+            raise InputError(f"There is nothing at {address}: check the address.") from None
+        except Exception as error:  # each file system has errors of its own
+            raise InputError(f"{address} cannot be opened: {error or type(error).__name__}.") from None
+        rest = address.partition("::")[2]
+        for name, facts in sorted(entries.items()):
+            if facts.get("type") == "directory":
+                continue
+            if Path(name).suffix.lower() not in AUDIO_SUFFIXES:
+                self.passed_over += 1
+                continue
+            full = system.unstrip_protocol(name) + (f"::{rest}" if rest else "")
+            yield Found(full, int(facts.get("size") or 0), _change_of(facts))
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is an address that fsspec opens, as in ``s3://bucket/song.mp3``."""
+    return _ADDRESS.match(path) is not None
+
+
+def _stat(path: str) -> Found:
+    try:
+        status = os.stat(path)  # noqa: PTH116 (of a million files)
+    except (OSError, ValueError):  # a link that leads nowhere: its row says so
+        return Found(path)
+    return Found(path, status.st_size, str(status.st_mtime_ns))
+
+
+def _change_of(facts: dict[str, Any]) -> str:
+    for key in ("ETag", "etag", "LastModified", "mtime", "last_modified", "updated", "created"):
+        if facts.get(key) is not None:
+            return str(facts[key])
+    return ""
+
+
+def _begins_as_audio(path: str) -> bool:
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return _BEGINNINGS.match(file.read(SNIFFED_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def seen_again(path: str) -> Found:
+    """Look at a file anew, as after it was tagged."""
+    return _stat(path)

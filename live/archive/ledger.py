@@ -1,0 +1,189 @@
+"""The rows of a scan, its stretches and its notes, kept in step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from live.api import FileResult
+from live.archive.finding import Found
+from live.archive.hearing import Hearing
+from live.archive.notes import BROKEN, Note, Notes, Totals, key_of, state_of
+from live.archive.row_files import RowFile
+from live.archive.rows import STRETCH_COLUMNS, ModelName, file_row, stretch_rows
+from live.errors import InputError
+
+
+def heard_of(result: FileResult) -> str:
+    """What is noted of a file: its genre, or else the state, or that it is broken."""
+    return BROKEN if result.error is not None else result.genre or result.state
+
+
+class Ledger:
+    """Rows that are written as files are finished, and gone on with by the next run.
+
+    Parameters
+    ----------
+    out : Path
+        Where the rows go.
+    stretches : Path or None
+        Where the rows of stretches go.
+    model : ModelName
+    hearing : Hearing
+    """
+
+    def __init__(self, out: Path, stretches: Path | None, model: ModelName, hearing: Hearing) -> None:
+        self._model = model
+        self._rows = RowFile(out, model.columns)
+        self._stretches = None if stretches is None else RowFile(stretches, STRETCH_COLUMNS)
+        about: dict[str, Any] = {
+            "model": model.name,
+            "model_sha256": model.sha256,
+            "hop_s": hearing.hop_s,
+            "smooth_s": hearing.smooth_s,
+            "sample_s": hearing.sample_s,
+            "stretches": stretches is not None,
+        }
+        self._notes = Notes(out.with_name(f".{out.name}.scan"), about)
+        self._is_open = False
+
+    @property
+    def _files(self) -> tuple[RowFile, ...]:
+        return (self._rows,) if self._stretches is None else (self._rows, self._stretches)
+
+    @property
+    def totals(self) -> Totals:
+        """The sum of all finished files, those of earlier runs included."""
+        return self._notes.totals
+
+    def __enter__(self) -> Self:
+        """Take hold of the files; nobody else may write them meanwhile.
+
+        Raises
+        ------
+        InputError
+            When somebody else does, or their folder is not there.
+        """
+        self._notes.lock()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave whole rows, and rows that are waiting put into their file, however the scan ended."""
+        try:
+            if self._is_open:
+                self._put_in()
+        finally:
+            for file in self._files:
+                file.close()
+            self._notes.close()
+
+    def resume(self, say: Callable[[str], None], *, again: bool) -> None:
+        """Read what was finished before; ``again`` forgets it.
+
+        Raises
+        ------
+        InputError
+            When the rows are there and no notes about them, so that they are somebody else's.
+        """
+        if again:
+            self._forget()
+            return
+        has_notes = self._notes.path.exists()
+        for file in self._files:
+            if file.path.exists() and not has_notes:
+                raise InputError(
+                    f"{file.path} is there already, and not known to be of genre-scan: choose another name, "
+                    "or replace it with --again."
+                )
+        sizes = [self._at_hand(file) for file in self._files]
+        has_put_in = self._rows.path.exists() or not self._rows.waits
+        self._notes.read(sizes[0], sizes[1] if len(sizes) > 1 else 0, has_put_in=has_put_in)
+        if self._notes.was_otherwise:
+            say(f"{self._rows.path} was made by another model or with other options: it is begun anew.")
+            self._forget()
+        elif self._notes.is_without_rows:
+            self._forget()
+
+    @staticmethod
+    def _at_hand(file: RowFile) -> int:
+        path = file.appended_path
+        return path.stat().st_size if path.exists() else 0
+
+    def _forget(self) -> None:
+        for file in self._files:
+            file.remove()
+        self._notes.remove()
+
+    def is_finished(self, key: int, found: Found, *, retry: bool) -> bool:
+        """Whether a file has its row, and is still the same."""
+        if retry and key in self._notes.broken:
+            return False
+        return self._notes.finished.get(key) == state_of(found)
+
+    def is_known(self, key: int) -> bool:
+        """Whether there is a row of a path, be it of an earlier state of the file."""
+        return key in self._notes.finished
+
+    def begin(self, stale: set[int]) -> None:
+        """Open the files to write, without the rows of files that are to be heard again."""
+        lengths = [self._notes.rows, self._notes.stretches]
+        if stale:
+            for file, length in zip(self._files, lengths, strict=False):
+                file.open(length)  # cut off what was not finished
+                file.close()
+                file.drop(lambda path: key_of(path) in stale)
+            lengths = [self._at_hand(file) for file in self._files]
+            self._notes.rewrite(
+                lambda key: key not in stale, lengths[0], lengths[1] if len(lengths) > 1 else 0
+            )
+        for file, length in zip(self._files, lengths, strict=False):
+            file.open(length)
+        self._notes.open()
+        self._is_open = True
+
+    def add(self, found: Found, result: FileResult) -> dict[str, Any]:
+        """Write a file's rows and note that it is finished; gives its row.
+
+        Raises
+        ------
+        RunningError
+            When they cannot be written.
+        """
+        row = file_row(result, self._model)
+        self._rows.write(row)
+        if self._stretches is not None:
+            self._stretches.write(*stretch_rows(result))
+        self._notes.add(
+            Note(
+                key_of(row["path"]),
+                state_of(found),
+                self._rows.length,
+                0 if self._stretches is None else self._stretches.length,
+                result.duration_s,
+                heard_of(result),
+            )
+        )
+        return row
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read the rows that were finished before this run."""
+        return self._rows.rows()
+
+    def _put_in(self) -> None:
+        """Put rows that wait into their files, and then forget where they stood."""
+        waiting = [file for file in self._files if file.waits]
+        if not waiting:
+            return
+        for file in waiting:
+            file.put_in()
+        lengths = [0 if file.waits else file.length for file in self._files]
+        self._notes.rewrite(lambda _: True, lengths[0], lengths[1] if len(lengths) > 1 else 0)
+        for file in waiting:
+            file.close()
+            with contextlib.suppress(OSError):
+                file.appended_path.unlink()

@@ -1,0 +1,122 @@
+"""The options of genre-scan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.errors import InputError
+from live.option_table import Needs, Number, check_needs, option
+from live.options import DEFAULTS
+
+ROWS, HEARING, SPREADING = "rows", "how to hear", "how to spread the work"
+TAGS, SAYING = "tags", "what to say"
+
+
+def _address(text: str) -> str:
+    if "://" not in text:
+        raise ValueError(f"{text!r} is no address of a scheduler, such as tcp://head:8786")
+    return text
+
+
+def default_workers() -> int:
+    """Return how many cores this process may use: a container, say, may leave it few of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """What genre-scan is asked for: each field is an option, and its value."""
+
+    inputs: tuple[str, ...] = option(
+        (), "files, folders, patterns, @LIST (a file that names one a line), or addresses such as "
+        "s3://bucket/prefix (extra: cluster)",
+        group="", metavar="PATH", positional=True, repeated=True,
+    )  # fmt: skip
+    out: Path | None = option(
+        None, "one row a file: FILE.jsonl, FILE.csv or FILE.parquet (extra: cluster); "
+        "- for lines of JSON on standard output",
+        group=ROWS, metavar="FILE", read=Path, path="file",
+    )  # fmt: skip
+    stretches: Path | None = option(
+        None, "also one row for each stretch of a file, by the same endings",
+        group=ROWS, metavar="FILE", read=Path, path="file", needs=Needs(("out",), "a file"),
+    )  # fmt: skip
+    again: bool = option(False, "begin anew, and do not go on where the same command stood", group=ROWS)
+    retry: bool = option(False, "hear those files again that were broken", group=ROWS)
+    model: str = option(
+        DEFAULTS.model, "a shipped model or a folder made by genre-train",
+        group=HEARING, metavar="NAME|DIR", path="folder",
+    )  # fmt: skip
+    hop: float = option(
+        DEFAULTS.hop, "time from one verdict to the next (default {default})",
+        group=HEARING, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
+    )  # fmt: skip
+    smooth: float = option(
+        DEFAULTS.smooth, "the vote's pace: longer is steadier (default {default})",
+        group=HEARING, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
+    )  # fmt: skip
+    sample: float | None = option(
+        None, "hear only so much, from the middle of each file",
+        group=HEARING, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
+    )  # fmt: skip
+    patience: float | None = option(
+        None, "give a file up after so long (default: a minute, and more for large ones)",
+        group=HEARING, metavar="SECONDS", read=Number(0.1, 1e9, "seconds"),
+    )  # fmt: skip
+    workers: int | None = option(
+        None, "processes that hear (default: one a core)",
+        group=SPREADING, metavar="N", read=Number(1, 1_024, whole=True),
+    )  # fmt: skip
+    memory: int = option(
+        3_000, "megabytes that a file may take to be heard (default {default})",
+        group=SPREADING, metavar="MB", read=Number(200, 10_000_000, "megabytes", whole=True),
+    )  # fmt: skip
+    scheduler: str | None = option(
+        None, "have the workers of a Dask cluster hear, such as tcp://head:8786 (extra: cluster)",
+        group=SPREADING, metavar="ADDRESS", read=_address,
+    )  # fmt: skip
+    tag: bool = option(False, "write the genre into the files' own tags (extra: scan)", group=TAGS)
+    dry_run: bool = option(
+        False, "show what would be written, and write no tag", group=TAGS, needs=Needs(("tag",), "it")
+    )
+    overwrite: bool = option(
+        False, "also where there is a genre already", group=TAGS, needs=Needs(("tag",), "it")
+    )
+    at_least: float = option(
+        0.5, "write nothing below this confidence (default {default})",
+        group=TAGS, metavar="CONFIDENCE", read=Number(0, 1), needs=Needs(("tag",), "it"),
+    )  # fmt: skip
+    debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING)
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether rows go to standard output."""
+        return self.out == Path("-")
+
+    @property
+    def processes(self) -> int:
+        """How many processes hear on this machine."""
+        return self.workers or default_workers()
+
+
+def check_together(options: ScanOptions) -> None:
+    """See that the options fit together.
+
+    Raises
+    ------
+    InputError
+        When they do not.
+    """
+    check_needs(options)
+    if options.out is None and not options.tag:
+        raise InputError(
+            "Say where the rows go with --out FILE (.jsonl, .csv or .parquet), or write tags with --tag."
+        )
+    if options.scheduler is not None and options.workers is not None:
+        raise InputError("--workers is for this machine, and --scheduler has its own: leave one of them out.")
+    if options.stretches is not None and options.stretches == options.out:
+        raise InputError("--out and --stretches name the same file: give each its own.")
+    if options.to_stdout and options.stretches is not None:
+        raise InputError("--stretches goes with rows in a file: give --out one, or leave it out.")

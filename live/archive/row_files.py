@@ -1,0 +1,326 @@
+"""Files of rows, by the ending of their names: lines of JSON, CSV, and Parquet.
+
+While a scan runs, rows are only ever appended, each with one write, and what was written can be cut off
+again at a known length: so a file of rows holds whole rows whatever happens. A Parquet file cannot be
+appended to; its rows wait as lines of JSON beside it and are put in at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
+
+from live.archive.rows import Row, is_number
+from live.errors import InputError, RunningError
+from live.extras import need
+
+ENDINGS = (".jsonl", ".csv", ".parquet")
+ROWS_AT_ONCE = 10_000  # of a Parquet file: a row group
+
+
+class Format(Protocol):
+    """How rows are written as bytes that can be appended."""
+
+    def head(self) -> bytes:
+        """Give what the file begins with."""
+
+    def encode(self, row: Row) -> bytes:
+        """Give one row."""
+
+    def decode(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+        """Read the rows back."""
+
+
+class JsonLines:
+    """One JSON object a line."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+
+    def head(self) -> bytes:
+        """Give what the file begins with: nothing."""
+        return b""
+
+    def encode(self, row: Row) -> bytes:
+        """Give one row as a line."""
+        ordered = {column: row[column] for column in self._columns}
+        return json.dumps(ordered, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+    def decode(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+        """Read the lines back."""
+        for line in file:
+            yield json.loads(line)
+
+
+class CsvLines:
+    """One line of comma-separated values a row, below their names; nothing stands for null."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+
+    def head(self) -> bytes:
+        """Give what the file begins with: the names of the columns."""
+        return self._line(self._columns)
+
+    def encode(self, row: Row) -> bytes:
+        """Give one row as a line."""
+        return self._line([row[column] for column in self._columns])
+
+    @staticmethod
+    def _line(values: Iterable[object]) -> bytes:
+        text = io.StringIO()
+        shown = ["" if value is None else str(value) for value in values]
+        is_plain = not any("\r" in value for value in shown)  # which is not quoted as a line's end would be
+        csv.writer(
+            text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if is_plain else csv.QUOTE_ALL
+        ).writerow(shown)
+        return text.getvalue().encode()
+
+    def decode(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+        """Read the lines back."""
+        for values in csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline="")):
+            yield {
+                name: None if text == "" else float(text) if is_number(name) else text
+                for name, text in values.items()
+            }
+
+
+def cannot_write(path: Path, error: OSError) -> RunningError:
+    """Make the error of rows that cannot be written."""
+    return RunningError(
+        f"{path} cannot be written ({error.strerror or error}): make room or choose another place; "
+        "the same command goes on where this one stood."
+    )
+
+
+class AppendedRows:
+    """A file of rows that grows at its end, and always holds whole rows.
+
+    Parameters
+    ----------
+    path : Path
+    format : Format
+    """
+
+    def __init__(self, path: Path, format: Format) -> None:  # noqa: A002
+        self.path, self._format = path, format
+        self._file: IO[bytes] | None = None
+        self.length = 0  # bytes of whole rows, and of the head
+
+    def open(self, length: int) -> None:
+        """Open it, and cut it to a length; begin it where that is 0."""
+        try:
+            self._file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
+            self._file.truncate(length)
+            self.length = self._file.seek(length)
+            if length == 0:
+                self._append(self._format.head())
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}): choose another place."
+            ) from None
+
+    def _append(self, content: bytes) -> None:
+        assert self._file is not None  # noqa: S101 (opened first)
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(self.length)
+            self._file.seek(self.length)
+            raise
+        self.length += len(content)
+
+    def write(self, *rows: Row) -> None:
+        """Append rows, all of them or none.
+
+        Raises
+        ------
+        RunningError
+            When they cannot be written.
+        """
+        try:
+            self._append(b"".join(map(self._format.encode, rows)))
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read all rows back."""
+        with self.path.open("rb") as file:
+            yield from self._format.decode(file)
+
+    def drop(self, is_stale: Callable[[str], bool]) -> None:
+        """Rewrite the file, before it is opened, without the rows of some paths."""
+        with Replacing(self.path) as (partial, commit):
+            with partial.open("wb") as file:
+                file.write(self._format.head())
+                for row in self.rows():
+                    if not is_stale(row["path"]):
+                        file.write(self._format.encode(row))
+            commit()
+
+    def close(self) -> None:
+        """Close it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Replacing:
+    """Writes a file beside another, and then puts it in its place, whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> tuple[Path, Callable[[], None]]:
+        return self._partial, self._commit
+
+    def _commit(self) -> None:
+        self._partial.replace(self._path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(self._path, error) from None
+
+
+class ParquetFile:
+    """A Parquet file, and the rows that wait to be put into it.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path, self._columns = path, columns
+        need("pyarrow", extra="cluster", purpose="Writing Parquet")
+        self.waiting = AppendedRows(path.with_name(f".{path.name}.rows"), JsonLines(columns))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read the rows that are in the file."""
+        if not self.path.exists():
+            return
+        from pyarrow import ArrowInvalid, parquet
+
+        try:
+            with parquet.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+                    yield from batch.to_pylist()
+        except ArrowInvalid as error:
+            raise InputError(f"{self.path} is no Parquet file that can be read: {error}.") from None
+
+    def put_in(self) -> None:
+        """Put the waiting rows into the file, in place of those of the same paths."""
+        from pyarrow import Table, float64, parquet, schema, string
+
+        fields = schema([(name, float64() if is_number(name) else string()) for name in self._columns])
+        renewed = {row["path"] for row in self.waiting.rows()}
+        kept = (row for row in self.rows() if row["path"] not in renewed)
+        rows = itertools.chain(kept, self.waiting.rows())
+        with Replacing(self.path) as (partial, commit):
+            with parquet.ParquetWriter(partial, fields, compression="zstd") as writer:
+                while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+                    writer.write_table(Table.from_pylist(some, schema=fields))
+            commit()
+
+
+class RowFile:
+    """A file of rows in any of the formats.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+
+    Raises
+    ------
+    InputError
+        When its name ends in none of them, or what writes it is not installed.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self._parquet: ParquetFile | None = None
+        match path.suffix.lower():
+            case ".jsonl":
+                self._appended = AppendedRows(path, JsonLines(columns))
+            case ".csv":
+                self._appended = AppendedRows(path, CsvLines(columns))
+            case ".parquet":
+                self._parquet = ParquetFile(path, columns)
+                self._appended = self._parquet.waiting
+            case _:
+                raise InputError(
+                    f"{path} does not say how rows are to be written: let its name end in "
+                    f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
+                )
+
+    @property
+    def appended_path(self) -> Path:
+        """The file that rows are appended to: itself, or the one beside it where they wait."""
+        return self._appended.path
+
+    @property
+    def length(self) -> int:
+        """Bytes of whole rows in that."""
+        return self._appended.length
+
+    @property
+    def waits(self) -> bool:
+        """Whether rows are put in only at the end."""
+        return self._parquet is not None
+
+    def open(self, length: int) -> None:
+        """Open it to append rows after ``length`` bytes."""
+        self._appended.open(length)
+
+    def write(self, *rows: Row) -> None:
+        """Append rows, all of them or none."""
+        self._appended.write(*rows)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read all rows back, in the order of their writing."""
+        if self._parquet is not None:
+            yield from self._parquet.rows()
+        if self._appended.path.exists():
+            yield from self._appended.rows()
+
+    def drop(self, is_stale: Callable[[str], bool]) -> None:
+        """Take the rows of some paths out, before it is opened; those in Parquet new ones will replace."""
+        if self._appended.path.exists():
+            self._appended.drop(is_stale)
+
+    def put_in(self) -> None:
+        """Put rows that wait into the file."""
+        if self._parquet is not None:
+            self._parquet.put_in()
+
+    def close(self) -> None:
+        """Close it."""
+        self._appended.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def remove(self) -> None:
+        """Remove it, and what waits beside it, to begin anew."""
+        self.path.unlink(missing_ok=True)
+        self._appended.path.unlink(missing_ok=True)

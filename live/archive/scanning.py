@@ -1,0 +1,204 @@
+"""A scan: what is found is spread over processes, and what comes back is written down."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from live.api import FileResult
+from live.archive.finding import Finder, Found, seen_again
+from live.archive.hearing import HearFiles, Hearing
+from live.archive.ledger import Ledger, heard_of
+from live.archive.notes import Totals, key_of
+from live.archive.rows import ModelName, as_text
+from live.archive.tagging import Tagged, Tagger
+from live.classifier import NETWORK_FILE, find_bundle, read_description
+from live.errors import InputError, one_line
+from live.events import Verdict
+from live.spreading.work import Engine, Lost
+
+Say = Callable[[str], None]
+Heard = Callable[[Found, FileResult], None]
+
+
+def model_named(model: str) -> ModelName:
+    """Find out which model is meant.
+
+    Raises
+    ------
+    BundleError
+        When there is none of that name, or its description is broken.
+    """
+    description = read_description(find_bundle(model))
+    return ModelName(description.name, description.sha256[NETWORK_FILE], description.labels)
+
+
+def hear_each(
+    engine: Engine, work: HearFiles, found: Iterable[Found]
+) -> Generator[tuple[Found, FileResult], None, None]:
+    """Hear files, and give what came of each, in the order in which they are done."""
+    done = engine.spread(work, found)
+    with contextlib.closing(done):
+        for one in done:
+            result = one.result
+            if isinstance(result, Lost):
+                result = broken(one.item.path, result.reason)
+            yield one.item, result
+
+
+def broken(path: str, reason: str) -> FileResult:
+    """Make the result of a file that nobody could hear."""
+    return FileResult(
+        genre=None,
+        share={},
+        verdict=Verdict("waiting", None, 0.0, {}),
+        timeline=(),
+        distribution={},
+        duration_s=0.0,
+        windows=0,
+        path=path,
+        error=one_line(f"{path} cannot be heard: {reason}."),
+    )
+
+
+class Spool:
+    """Files that wait to be heard, on disk: there may be millions of them."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self.files = self.size = 0
+
+    def add(self, found: Found) -> None:
+        """Add one at the end."""
+        pickle.dump((found.path, found.size, found.changed), self._file)
+        self.files += 1
+        self.size += found.size
+
+    def __iter__(self) -> Iterator[Found]:
+        """Read them from the first on."""
+        self._file.seek(0)
+        for _ in range(self.files):
+            yield Found(*pickle.load(self._file))  # noqa: S301 (our own)
+
+    def close(self) -> None:
+        """Forget them."""
+        self._file.close()
+
+
+@dataclass
+class Scan:
+    """One run of genre-scan over files.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+    model : ModelName
+    work : HearFiles
+    say : callable
+    ledger : Ledger or None
+        Where the rows go, if not to ``on_heard`` alone.
+    tagger : Tagger or None
+    tagged : Counter
+        What became of tags.
+    """
+
+    inputs: tuple[str, ...]
+    model: ModelName
+    work: HearFiles
+    say: Say
+    ledger: Ledger | None = None
+    tagger: Tagger | None = None
+    tagged: Counter[str] = field(default_factory=Counter)
+    totals: Totals = field(default_factory=Totals)
+    finished_before: int = 0
+    passed_over: int = 0
+
+    def find(self, spool: Spool, *, again: bool = False, retry: bool = False) -> None:
+        """Find the files that are to be heard, and get ready to write.
+
+        Raises
+        ------
+        InputError
+            When something that is named is not there, or nothing is to be heard at all.
+        """
+        finder = Finder(self.say)
+        ledger = self.ledger
+        if ledger is not None:
+            ledger.resume(self.say, again=again)
+        seen: set[int] = set()
+        stale: set[int] = set()
+        for found in finder.find(self.inputs):
+            key = key_of(as_text(found.path))
+            if key in seen:
+                continue
+            seen.add(key)
+            if ledger is not None:
+                if ledger.is_finished(key, found, retry=retry):
+                    self.finished_before += 1
+                    continue
+                if ledger.is_known(key):
+                    stale.add(key)
+            elif self.tagger is not None and self.tagger.has_genre(found.path):
+                self.tagged["kept"] += 1
+                continue
+            spool.add(found)
+        self.passed_over = finder.passed_over
+        if not seen:
+            raise InputError("There is no audio in what was named: give files, folders or patterns.")
+        if ledger is not None:
+            ledger.begin(stale)
+            self.totals = ledger.totals
+
+    def tag_finished(self) -> None:
+        """Write tags of files that were heard by an earlier run."""
+        if self.tagger is None or self.ledger is None or not self.finished_before:
+            return
+        for row in self.ledger.rows():
+            if row["error"] is None:
+                self._tag(row["path"], row["genre"], row["confidence"])
+
+    def _tag(self, path: str, genre: str | None, confidence: float | None) -> Tagged | None:
+        if self.tagger is None:
+            return None
+        tagged = self.tagger.tag(path, genre, confidence)
+        self.tagged[tagged.outcome] += 1
+        if tagged.outcome == "refused":
+            self.say(tagged.reason)
+        elif tagged.outcome == "shown":
+            self.say(f"{path}: {tagged.genre}")
+        return tagged
+
+    def hear(self, engine: Engine, spool: Iterable[Found], on_heard: Heard) -> None:
+        """Hear the files and write down what is heard; ``on_heard`` is told of each then."""
+        heard = hear_each(engine, self.work, spool)
+        with contextlib.closing(heard):
+            for found, result in heard:
+                now = found
+                if result.error is None:
+                    tagged = self._tag(found.path, result.genre, result.confidence)
+                    if tagged is not None and tagged.outcome == "written":
+                        now = seen_again(found.path)  # it is another file now, and needs no hearing for that
+                if self.ledger is not None:
+                    self.ledger.add(now, result)
+                else:
+                    self.totals.add(heard_of(result), result.duration_s)
+                on_heard(found, result)
+
+
+def scan_paths(
+    paths: Iterable[str], hearing: Hearing, open_engine: Callable[[], Engine]
+) -> Iterator[FileResult]:
+    """Hear many files; see ``live.scan``."""
+    model = model_named(hearing.model)
+    finder = Finder(lambda sentence: warnings.warn(sentence, stacklevel=2))
+    with contextlib.closing(open_engine()) as engine:
+        heard = hear_each(engine, HearFiles(hearing, model.sha256), finder.find(paths))
+        with contextlib.closing(heard):
+            for _, result in heard:
+                yield result

@@ -1,0 +1,117 @@
+"""What a scan shows while it runs and at its end: a bar or plain lines, and the genres as bars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from live.archive.notes import BROKEN, Totals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+LINE_EVERY_S = 10.0
+BAR_WIDTH = 32
+WORDS = {
+    BROKEN: "broken", "unsure": "unsure", "no_music": "no music", "other": "other music",
+    "silence": "silence", "waiting": "too short to say",
+}  # fmt: skip
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3_600:.1f} h" if seconds >= 3_600 else f"{seconds / 60:.1f} min"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class ScanProgress:
+    """Shows how far a scan is.
+
+    Parameters
+    ----------
+    console : Console
+        On standard error.
+    files, size : int
+        To be heard, and their bytes, by which the time left is told.
+    """
+
+    def __init__(self, console: Console, files: int, size: int) -> None:
+        self._console, self._files, self._size = console, files, size
+        self._began_s = self._told_s = time.monotonic()
+        self._done_size = 0
+        self._totals = Totals()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ScanProgress:
+        """Show the bar, where there is a terminal."""
+        if self._console.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("{task.fields[done]}"), BarColumn(), TextColumn("{task.fields[note]}"),
+                console=self._console, transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("", total=max(1, self._files), done="", note="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    @property
+    def _line(self) -> tuple[str, str]:
+        elapsed_s = max(1e-9, time.monotonic() - self._began_s)
+        totals = self._totals
+        part = self._done_size / self._size if self._size else totals.files / max(1, self._files)
+        left = f", {_clock(elapsed_s * (1 / part - 1))} left" if 0 < part < 1 else ""
+        broken = f", {totals.broken} broken" if totals.broken else ""
+        heard = f"{_hours(totals.seconds)} of music, {totals.seconds / elapsed_s:.0f} × real time"
+        return f"{totals.files}/{self._files} files", f"{heard}{broken}{left}"
+
+    def add(self, heard: str, seconds: float, size: int) -> None:
+        """Count a file that is done."""
+        self._totals.add(heard, seconds)
+        self._done_size += size
+        if self._bar is not None and self._task is not None:
+            done, note = self._line
+            self._bar.update(self._task, completed=self._totals.files, done=done, note=note)
+        elif self._bar is None and time.monotonic() - self._told_s >= LINE_EVERY_S:
+            self._told_s = time.monotonic()
+            self.say(": ".join(self._line))
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    def sentence(self) -> str:
+        """Sum up what this run did."""
+        totals, elapsed_s = self._totals, time.monotonic() - self._began_s
+        broken = f", of which {totals.broken} are broken" if totals.broken else ""
+        return (
+            f"Heard {totals.files} files{broken}: {_hours(totals.seconds)} of music in {_clock(elapsed_s)} "
+            f"({totals.seconds / max(1e-9, elapsed_s):.0f} × real time)."
+        )
+
+
+def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
+    """Give the genres, and what else was heard, as bars, the largest first and what is no genre last."""
+    counts: Mapping[str, int] = totals.heard or {}
+    known = set(genres)
+    order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))
+    words = {heard: heard if heard in known else WORDS.get(heard, heard) for heard in order}
+    width = max((len(word) for word in words.values()), default=0)
+    most = max(counts.values(), default=1)
+    return [
+        f"{words[heard]:<{width}}  {'█' * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
+        f"{counts[heard] / totals.files:4.0%}  {counts[heard]}"
+        for heard in order
+    ]

@@ -1,0 +1,248 @@
+"""The engine for many machines: the workers of a Dask cluster.
+
+Dask hands tasks to its workers and tells when one comes, goes or is lost; each task is one item. On the
+worker the item is done in a process beside it, as on one machine, so that what brings that process down
+costs no worker, and Dask blames no other item. Workers that cannot do this work, having another version or
+another model, say so with the first item that comes to them, and get no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from live.errors import InputError, RunningError
+from live.extras import need
+from live.spreading.visiting import Visit, examine, release, visit
+from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
+
+CONNECT_WITHIN_S = 10.0
+NO_WORKER_AFTER_S = 60.0
+LOOK_EVERY_S = 5.0  # at whether the scheduler is still there, when nothing else tells
+GIVEN_AHEAD = 2  # items to each thread of a worker: one to do, one to come
+TASKS_BEFORE_WORKERS = 4  # that wait where no worker is yet: some clusters start workers only for those
+
+Say = Callable[[str], None]
+
+
+class DaskCluster(Engine):
+    """The workers of a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, as in ``tcp://head:8786``.
+    say : callable
+        Told which workers were refused, and why.
+
+    Raises
+    ------
+    InputError
+        When there is no scheduler at the address, or the extra is not installed.
+    """
+
+    def __init__(self, address: str, say: Say) -> None:
+        distributed = need("distributed", extra="cluster", purpose="--scheduler")
+        for name in ("distributed", "tornado", "asyncio"):  # what they say is said below, in a sentence
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.address, self._say = address, say
+        try:
+            self._client: Any = distributed.Client(
+                address, timeout=CONNECT_WITHIN_S, set_as_default=False, name="genre-live"
+            )
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"There is no Dask scheduler at {address} ({reason}): start one with dask scheduler, "
+                "or correct the address."
+            ) from None
+
+    def spread(
+        self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
+    ) -> Generator[Done[Item, Result], None, None]:
+        """Have work done on items; see :meth:`Engine.spread`."""
+        run = _Run(self._client, self.address, self._say, work, Hand(iter(items), ahead))
+        try:
+            while run.hand_out():
+                yield from run.take()
+        finally:
+            run.stop()
+
+    def close(self) -> None:
+        """Part from the cluster, whose workers stay as they are."""
+        with contextlib.suppress(Exception):
+            if self._client.status == "running":
+                self._client.run(release, on_error="ignore")
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=2)
+
+
+@dataclass
+class _Flying:
+    """An item that Dask has."""
+
+    handed: Handed[Any]
+    future: Any
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass
+class _Run:
+    """One run of a work over items."""
+
+    client: Any
+    address: str
+    say: Say
+    work: Work[Any, Any]
+    hand: Hand[Any]
+    _flying: dict[str, _Flying] = field(default_factory=dict)
+    _threads: dict[str, int] = field(default_factory=dict)  # of each worker that is there
+    _refused: set[str] = field(default_factory=set)
+    _why: str = ""
+
+    def __post_init__(self) -> None:
+        self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._name = f"genre-live-{uuid.uuid4().hex[:12]}"
+        self._waited_s = 0.0
+        self.client.subscribe_topic("all", lambda event: self._told.put(("cluster", event[1])))
+        self._look()
+
+    def _look(self) -> None:
+        """See which workers there are."""
+        try:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        except Exception as error:
+            raise self._gone() from error
+        self._threads = {address: int(facts["nthreads"]) for address, facts in workers.items()}
+
+    def _gone(self) -> RunningError:
+        return RunningError(
+            f"The scheduler at {self.address} is gone: start it again, and the same command goes on where "
+            "this one stood."
+        )
+
+    @property
+    def _fit(self) -> dict[str, int]:
+        """The workers that may get items, with their threads."""
+        return {worker: count for worker, count in self._threads.items() if worker not in self._refused}
+
+    def hand_out(self) -> bool:
+        """Keep the workers busy; False when all is done."""
+        fit = self._fit
+        room = GIVEN_AHEAD * sum(fit.values()) or TASKS_BEFORE_WORKERS
+        while len(self._flying) < room and (handed := self.hand.take()) is not None:
+            self._submit(handed, fit)
+        return bool(self._flying)
+
+    def _submit(self, handed: Handed[Any], fit: dict[str, int]) -> None:
+        elsewhere = tuple(worker for worker in fit if worker not in handed.tried)
+        allowed: tuple[str, ...] = ()
+        if self._refused or handed.tried:
+            allowed = elsewhere or tuple(fit)
+        key = f"{self._name}-{handed.number}-{uuid.uuid4().hex[:8]}"
+        try:
+            future = self.client.submit(
+                visit,
+                self.work,
+                handed.item,
+                self.work.patience_s(handed.item),
+                key=key,
+                pure=False,
+                workers=allowed or None,
+                allow_other_workers=bool(allowed),  # else it would wait for ever where all of them are gone
+            )
+        except Exception as error:
+            raise self._gone() from error
+        self._flying[key] = _Flying(handed, future, allowed)
+        future.add_done_callback(lambda done: self._told.put(("done", done.key)))
+
+    def take(self) -> Iterator[Done[Any, Any]]:
+        """Wait for the next thing that is told."""
+        try:
+            kind, what = self._told.get(timeout=LOOK_EVERY_S)
+        except queue.Empty:
+            self._wait_on()
+            return
+        if kind == "cluster":
+            if what.get("action") in {"add-worker", "remove-worker"}:
+                self._look()
+        elif what in self._flying:
+            self._waited_s = 0.0
+            yield from self._land(self._flying.pop(what))
+
+    def _wait_on(self) -> None:
+        """Go on waiting, if there is anybody to wait for."""
+        if self.client.status != "running":
+            raise self._gone()
+        self._look()
+        if self._fit:
+            self._waited_s = 0.0
+            return
+        if self._waited_s == 0:
+            self.say(f"There is no worker at {self.address} yet: waiting for one.")
+        self._waited_s += LOOK_EVERY_S
+        if self._waited_s >= NO_WORKER_AFTER_S:
+            raise RunningError(
+                f"No worker came to {self.address} in {NO_WORKER_AFTER_S:.0f} s: start one with dask worker."
+            )
+
+    def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
+        """Take what came of an item."""
+        status = flown.future.status
+        if status in {"cancelled", "lost"} or self.client.status != "running":
+            raise self._gone()
+        if status == "error":
+            yield from self._explain(flown)
+            return
+        try:
+            answer: Visit = flown.future.result(timeout=NO_WORKER_AFTER_S)
+        except Exception as error:  # the worker that held it has gone meanwhile
+            if self.client.status != "running" or flown.future.status == "cancelled":
+                raise self._gone() from error
+            self.hand.give_back([flown.handed])
+            return
+        if answer.refusal is not None:
+            self._refuse(answer.worker, answer.refusal)
+            self.hand.give_back([flown.handed])
+        elif answer.lost is not None:
+            yield from self.hand.fail(flown.handed, answer.worker, answer.lost)
+        else:
+            yield self.hand.finish(flown.handed, answer.result)
+
+    def _explain(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
+        """Find out why Dask could not have an item done."""
+        error = flown.future.exception()
+        if type(error).__name__ == "KilledWorker":
+            yield from self.hand.fail(flown.handed, "", "the workers that had it were lost one by one")
+            return
+        said = self.client.run(examine, on_error="return")
+        unfit = {worker: answer for worker, answer in said.items() if isinstance(answer, BaseException)}
+        if not unfit:
+            raise RunningError(f"The cluster at {self.address} cannot do this work ({error}).") from error
+        for worker in unfit:
+            self._refuse(worker, "It has no genre-live, or one of another version.")
+        self.hand.give_back([flown.handed])
+
+    def _refuse(self, worker: str, reason: str) -> None:
+        """Give a worker no more, and say so once."""
+        if worker in self._refused:
+            return
+        self._refused.add(worker)
+        self._why = f"The worker {worker} is not used. {reason}"
+        self.say(self._why)
+        self._look()
+        if not self._fit:
+            raise RunningError(f"No worker at {self.address} can do this work. {self._why}")
+
+    def stop(self) -> None:
+        """Take back what is not done."""
+        with contextlib.suppress(Exception):
+            self.client.unsubscribe_topic("all")
+            if self._flying and self.client.status == "running":
+                self.client.cancel([flown.future for flown in self._flying.values()], force=True)
+        self._flying.clear()

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from live.archive.finding import Finder, is_address
+from live.errors import InputError
+from tests.sounds import write_tune
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    for name in (
+        "b.mp3",
+        "a.FLAC",
+        "deep/er/c.ogg",
+        "cover.jpg",
+        ".hidden.mp3",
+        ".trash/d.mp3",
+        "e [live].wav",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"sound" if path.suffix != ".jpg" else b"\xff\xd8\xff\xe0")
+    return folder
+
+
+def found(*inputs: str | Path, said: list[str] | None = None) -> tuple[list[str], int]:
+    """Names that are found, and how many were passed over."""
+    finder = Finder((said if said is not None else []).append)
+    paths = [one.path for one in finder.find(map(str, inputs))]
+    return paths, finder.passed_over
+
+
+def names(paths: list[str], folder: Path) -> list[str]:
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+def test_a_folder_gives_the_audio_below_it_in_order(music: Path) -> None:
+    paths, passed_over = found(music)
+    assert names(paths, music) == ["a.FLAC", "b.mp3", "e [live].wav", "deep/er/c.ogg"]
+    assert passed_over == 1
+
+
+def test_size_and_date_are_told(music: Path) -> None:
+    (one,) = Finder(print).find([str(music / "b.mp3")])
+    status = (music / "b.mp3").stat()
+    assert (one.size, one.changed) == (status.st_size, str(status.st_mtime_ns))
+
+
+def test_patterns_may_go_deep(music: Path) -> None:
+    assert names(found(music / "*.mp3")[0], music) == ["b.mp3"]
+    assert names(found(music / "**" / "*.ogg")[0], music) == ["deep/er/c.ogg"]
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name_first(music: Path) -> None:
+    assert names(found(music / "e [live].wav")[0], music) == ["e [live].wav"]
+
+
+def test_a_list_names_one_a_line_and_what_is_missing_gets_its_row(music: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "more.txt"
+    lines = ["# what we play", str(music / "b.mp3"), "", str(music / "deep"), str(music / "gone.mp3")]
+    listed.write_text("\r\n".join(lines))
+    assert names(found(f"@{listed}")[0], music) == ["b.mp3", "deep/er/c.ogg", "gone.mp3"]
+
+
+def test_audio_is_known_by_its_beginning_where_its_name_says_nothing(tmp_path: Path) -> None:
+    sound = write_tune(tmp_path / "sound", format="FLAC")
+    text = tmp_path / "text"
+    text.write_text("no sound")
+    assert found(sound, text) == ([str(sound)], 1)
+
+
+def test_what_is_not_there_is_told(music: Path) -> None:
+    for missing in (music / "nothing.mp3", music / "*.opus", f"@{music / 'list.txt'}"):
+        with pytest.raises(InputError, match=r"check"):
+            found(missing)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_passed_over(
+    music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("er"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    said: list[str] = []
+    assert len(found(music, said=said)[0]) == 3
+    assert "Permission denied" in said[0]
+
+
+def test_a_name_of_no_text_is_found(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.mp3")).write_bytes(b"sound")
+    except OSError:
+        pytest.skip("This file system holds no such names.")
+    ((path,), _) = found(tmp_path)
+    assert os.fsencode(path).endswith(b"caf\xe9.mp3")
+
+
+def test_addresses_are_told_from_paths() -> None:
+    assert is_address("s3://bucket/prefix")
+    assert is_address("simplecache::https://host/song.mp3")
+    assert not is_address("C:\\music\\song.mp3")
+    assert not is_address("music/a:b.mp3")
+
+
+def test_addresses_are_opened_by_fsspec(music: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    paths, passed_over = found(f"file://{music}")
+    assert sorted(names([path.removeprefix("file://") for path in paths], music)) == [
+        ".hidden.mp3", ".trash/d.mp3", "a.FLAC", "b.mp3", "deep/er/c.ogg", "e [live].wav",
+    ]  # fmt: skip
+    assert passed_over == 1
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("songs/a.mp3", b"sound")
+    assert found(f"zip://songs::file://{tmp_path}/all.zip")[0] == [
+        f"zip://songs/a.mp3::file://{tmp_path}/all.zip"
+    ]
+
+
+def test_an_address_without_anything_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    for address in (f"file://{tmp_path}/gone", "nosuch://place/prefix"):
+        with pytest.raises(InputError, match=address):
+            found(address)
