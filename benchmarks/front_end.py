@@ -11,7 +11,8 @@ from benchmarks.measuring import Measurement, Row, Scale, missing, on_one_core, 
 from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import music
 from live.classifier import read_description
-from live.front_end import FrontEndSpec, MelFrames, Samples, dct_matrix, mel_filter_bank, mfcc
+from live.front_end import FrontEndSpec, MelFrames, dct_matrix, mel_filter_bank, mfcc
+from live.samples import Samples
 
 SOUND_S = 30.0
 

@@ -8,7 +8,6 @@ as many together as have come, and what comes out does not depend on how it was 
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,21 +16,14 @@ import numpy as np
 
 from live.classifier import Classifier
 from live.events import GapEvent, GapReason, WindowEvent
-from live.front_end import Levels, MelFrames, Samples
+from live.front_end import Levels, MelFrames
+from live.meter import level_dbfs
 from live.resampling import Resampler, to_mono
+from live.samples import Samples
 from live.vote import Vote
 
-FLOOR_DBFS = -120.0
 SHORTEST_SOUND_S = 0.5  # less than this gets no verdict
 MOST_AT_ONCE = 8  # windows that are classified together, where so many are complete
-
-
-def level_dbfs(samples: Samples) -> float:
-    """RMS level in dB below full scale (a full-scale square wave is 0 dBFS); −120 at the least."""
-    if len(samples) == 0:
-        return FLOOR_DBFS
-    mean_square = float(np.dot(samples, samples)) / len(samples)
-    return max(FLOOR_DBFS, 10 * math.log10(mean_square)) if mean_square > 0 else FLOOR_DBFS
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ class Analyser:
         self.vote = Vote(self._labels, smooth_s=smooth_s, parameters=description.vote)
         self.windows = 0
         self.skipped_windows = 0
-        self._position = 0  # frames of the source that have passed, lost ones counted
+        self._position = 0  # samples of the source that have passed, lost ones counted
         self._begin_run()
 
     def _begin_run(self) -> None:
@@ -176,16 +168,16 @@ class Analyser:
                 vote=verdict,
             )
 
-    def skip(self, frames: int) -> None:
-        """Let ``frames`` frames of the source go by unheard, since the user wants it so."""
-        self._position += frames
-        self.vote.gap(frames / self.source_rate)
+    def skip(self, samples: int) -> None:
+        """Let ``samples`` samples of the source go by unheard, since the user wants it so."""
+        self._position += samples
+        self.vote.gap(samples / self.source_rate)
         self._begin_run()
 
-    def gap(self, frames: int, reason: GapReason) -> GapEvent:
-        """Pass over ``frames`` frames of the source that were lost."""
-        self.skip(frames)
-        return GapEvent(self.time_s, frames / self.source_rate, reason)
+    def gap(self, samples: int, reason: GapReason) -> GapEvent:
+        """Pass over ``samples`` samples of the source that were lost."""
+        self.skip(samples)
+        return GapEvent(self.time_s, samples / self.source_rate, reason)
 
     def finish(self) -> Iterator[WindowEvent]:
         """End the stream: yields what the last samples complete, or the one window of a short sound.

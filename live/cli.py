@@ -36,15 +36,15 @@ class _Stop(BaseException):
     """Raised in the main thread by a signal that asks the program to end."""
 
 
-def _list_devices() -> None:
+def _list_devices(*, loud: bool) -> None:
     """Print the input devices as a table."""
     from rich.console import Console
     from rich.table import Table
 
     from live.outputs.lines import write_line
-    from live.sources.devices import input_devices
+    from live.sources.driver import list_devices
 
-    devices = input_devices()
+    devices = list_devices(loud=loud)
     if not devices:
         raise InputError("There is no microphone: plug one in, or listen to a file with --file PATH.")
     table = Table("ID", "Name", "Host API", "Channels", "Rate (Hz)", "", title=None)
@@ -121,6 +121,7 @@ def _open_source(options: Options, service: ServiceManager) -> AudioSource:
         give_up_s=options.give_up,
         wait=options.wait,
         on_wait=say_waiting,
+        loud=options.debug,
     )
 
 
@@ -258,7 +259,7 @@ def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) ->
     from live.outputs.lines import write_line
 
     if options.list_devices:
-        _list_devices()
+        _list_devices(loud=options.debug)
     elif options.save_defaults:
         write_line(sys.stdout, save_defaults(given, afresh=options.no_defaults))
     elif options.show_defaults:

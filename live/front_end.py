@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Samples = npt.NDArray[np.float32]
+from live.samples import Samples
+
 Frames = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.floating[Any]]
 Real = TypeVar("Real", bound=np.floating[Any])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from live.front_end import Samples
+from live.samples import Samples
 
 LOUDEST = 1e6  # times full scale; no sound, and near the largest float it would overflow what follows
 

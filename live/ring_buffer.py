@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from live.events import GapReason, SourceStatus
-from live.front_end import Samples
+from live.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import numpy as np
-
-from live.analyser import FLOOR_DBFS, Analyser, level_dbfs
+from live.analyser import Analyser
 from live.classifier import Classifier
 from live.errors import InputError
 from live.events import (
@@ -25,30 +23,20 @@ from live.events import (
     told,
     wall_time,
 )
-from live.front_end import Samples
 from live.history import History
 from live.memory import keep_freed_memory
-from live.resampling import to_mono
+from live.meter import Meter
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
+from live.samples import Samples
 from live.snapshot import Snapshot, SourceCondition
 from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 
 HEARTBEAT_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
-FULL_SCALE = 0.999
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
-METER_S = 0.1  # of sound, the newest, that the level meter shows
 
 Sink = Callable[[Event], None]
 SoundSink = Callable[[Samples], None]
-
-
-def _peak(samples: Samples) -> float:
-    """Largest magnitude of either sign, 1 where it is infinite; NaN where a sample is."""
-    if samples.size == 0:
-        return 0.0
-    peak = max(float(samples.max()), -float(samples.min()), 0.0)
-    return min(peak, 1.0) if math.isinf(peak) else peak
 
 
 class Session:
@@ -113,21 +101,19 @@ class Session:
             hop_s=hop_s,
         )
         self._analyser = Analyser(classifier, source.sample_rate, hop_s=hop_s, smooth_s=smooth_s)
-        self._last_frame = None if duration_s is None else round(duration_s * source.sample_rate)
+        self._last_sample = None if duration_s is None else round(duration_s * source.sample_rate)
         self._ring = RingBuffer(max(1, round(source.buffer_s * source.sample_rate)), source.channels)
         self._history = History()
         self._condition: SourceCondition = "opening"
-        self._zero_frames = 0
-        self._levels = (FLOOR_DBFS, FLOOR_DBFS, False)
+        self._meter = Meter(source.sample_rate, is_live=source.is_live)
         self._vote_reset = False
         self._corrections: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = False
         self._going = threading.Event()
         self._going.set()
-        self._not_finite = 0
         self.summary: SummaryEvent | None = None
         self.failure: BaseException | None = None
-        self.alive_s = self._condition_since_s = time.monotonic()
+        self.alive_s = self._heard_until_s = time.monotonic()
         self.ended = threading.Event()
         self.snapshot = self._take_snapshot()
         self._worker = threading.Thread(target=self._work, name="listening", daemon=True)
@@ -162,9 +148,10 @@ class Session:
     def warnings(self) -> list[str]:
         """Sentences about what the user should know of a session that ended well all the same."""
         sentences = [self._source.warning] if self._source.warning else []
-        if self._not_finite:
+        if self._meter.not_finite:
             sentences.append(
-                f"{self._source.name} held {self._not_finite} samples that are no numbers: heard as silence."
+                f"{self._source.name} held {self._meter.not_finite} samples that are no numbers: "
+                "heard as silence."
             )
         return sentences
 
@@ -173,6 +160,7 @@ class Session:
         try:
             self._emit(self._start_event)
             self._source.start(self._ring)
+            self._heard_until_s = time.monotonic()
             self._listen()
             if self._source.failure is not None:
                 raise self._source.failure
@@ -185,46 +173,56 @@ class Session:
         """Take item by item from the ring buffer until the stream's end."""
         minimum = max(1, round(self._source.block_s * self._source.sample_rate))
         position = 0
-        while self._last_frame is None or position < self._last_frame:
+        while self._last_sample is None or position < self._last_sample:
             while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
                 self.alive_s = time.monotonic()
                 self._tell_corrections()
-            item = self._ring.read(minimum, HEARTBEAT_S)
+            if self._is_over_while_lost(position):
+                self._source.stop()  # which says what was lost, and ends the stream
+            item = self._ring.read(minimum, self._patience_s(position))
             self.alive_s = time.monotonic()
             self._tell_corrections()
-            if item is None and self._is_over_while_lost(position):
-                self._source.stop()  # which says what was lost, and ends the stream
             if isinstance(item, End):
                 break
             if isinstance(item, Chunk):
                 samples = item.samples
-                if self._last_frame is not None:
-                    samples = samples[: self._last_frame - item.position]
+                if self._last_sample is not None:
+                    samples = samples[: self._last_sample - item.position]
                 position = item.position + len(samples)
                 if self._going.is_set() or not self._source.is_live:  # what a file gave before it waited
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
+                self._heard_until_s = time.monotonic()
             elif isinstance(item, Gap):
-                frames = item.frames
-                if self._last_frame is not None:
-                    frames = min(frames, self._last_frame - item.position)
-                position = item.position + frames
-                self._emit(self._analyser.gap(frames, item.reason))
+                lost = item.frames
+                if self._last_sample is not None:
+                    lost = min(lost, self._last_sample - item.position)
+                position = item.position + lost
+                self._emit(self._analyser.gap(lost, item.reason))
+                self._heard_until_s = time.monotonic()
             elif isinstance(item, StatusChange):
                 self._condition = "lost" if item.status == "lost" else "listening"
-                self._condition_since_s = self.alive_s
-                self._zero_frames = 0
+                self._meter.forget_zeros()
                 self._emit(SourceEvent(self._analyser.time_s, item.status))
             self.snapshot = self._take_snapshot()
         self._end_stream(position)
 
+    def _left_s(self, position: int) -> float:
+        """How much of the time to listen is left if there was only silence since the latest sound."""
+        if self._last_sample is None:
+            return math.inf
+        left_s = (self._last_sample - position) / self._source.sample_rate
+        return left_s - (time.monotonic() - self._heard_until_s)
+
+    def _patience_s(self, position: int) -> float:
+        """How long to wait for sound before looking whether the time is over."""
+        left_s = self._left_s(position)
+        return min(HEARTBEAT_S, left_s) if self._condition == "lost" and left_s > 0 else HEARTBEAT_S
+
     def _is_over_while_lost(self, position: int) -> bool:
         """Whether the time to listen ran out while there was no microphone."""
-        if self._last_frame is None or self._condition != "lost":
-            return False
-        lost_s = self.alive_s - self._condition_since_s
-        return lost_s * self._source.sample_rate >= self._last_frame - position
+        return self._condition == "lost" and self._left_s(position) <= 0
 
     def _hear(self, samples: Samples) -> None:
         if self._condition == "opening":
@@ -232,30 +230,21 @@ class Session:
         if self._vote_reset:
             self._vote_reset = False
             self._analyser.vote.reset()
-        self._measure(samples)
+        self._meter.measure(samples)
+        if self._source.is_live:
+            self._note_mute()
         for take in self._sound_sinks:
             take(samples)
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)
 
-    def _measure(self, samples: Samples) -> None:
-        """Note the levels, what is no number, and whether there is any signal at all."""
-        every = samples.ravel()
-        with np.errstate(over="ignore", invalid="ignore"):
-            energy = float(np.dot(every, every))  # one pass without a copy, over a block that may be large
-        if not math.isfinite(energy):
-            self._not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
-        newest = samples[-max(1, round(METER_S * self._source.sample_rate)) :]
-        peak = _peak(samples if self._source.is_live else newest)
-        peak_dbfs = max(FLOOR_DBFS, 20 * math.log10(peak)) if peak > 0 else FLOOR_DBFS
-        self._levels = (level_dbfs(to_mono(newest)), peak_dbfs, peak >= FULL_SCALE)
-        if not self._source.is_live:
-            return
-        self._zero_frames = self._zero_frames + len(samples) if energy == 0 else 0
-        if self._condition == "muted" and energy != 0:
+    def _note_mute(self) -> None:
+        """Tell when a microphone begins to give nothing but digital zero, and when that ends."""
+        zero_s = self._meter.zero_s
+        if self._condition == "muted" and zero_s == 0:
             self._condition = "listening"
             self._emit(SourceEvent(self._analyser.time_s, "back"))
-        elif self._condition == "listening" and self._zero_frames > MUTED_AFTER_S * self._source.sample_rate:
+        elif self._condition == "listening" and zero_s > MUTED_AFTER_S:
             self._condition = "muted"
             self._emit(SourceEvent(self._analyser.time_s, "muted"))
 
@@ -263,7 +252,7 @@ class Session:
         for window in self._analyser.finish():
             self._emit(window)
         heard_s = self._analyser.time_s
-        has_reached_the_end = self._last_frame is not None and position >= self._last_frame
+        has_reached_the_end = self._last_sample is not None and position >= self._last_sample
         cut_off = self._stopped or has_reached_the_end or self._source.failure is not None
         if self._source.kind == "file" and heard_s < SHORTEST_FILE_S and not cut_off:
             raise InputError(too_short(self._source.name, heard_s))
@@ -310,7 +299,6 @@ class Session:
             raise failure
 
     def _take_snapshot(self) -> Snapshot:
-        level, peak, clipped = self._levels
         return Snapshot(
             source_kind=self._source.kind,
             source_name=self._source.name,
@@ -320,9 +308,9 @@ class Session:
             genres=genres_of(self._labels),
             time_s=self._analyser.time_s,
             length_s=self._source.length_s,
-            level_dbfs=level,
-            peak_dbfs=peak,
-            clipped=clipped,
+            level_dbfs=self._meter.level_dbfs,
+            peak_dbfs=self._meter.peak_dbfs,
+            clipped=self._meter.clipped,
             verdict=self._analyser.vote.verdict,
             timeline=self._history.timeline,
             share=self._history.share,

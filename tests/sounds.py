@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.front_end import Samples
+from live.samples import Samples
 
 
 def tune(seconds: float, *, sample_rate: int = 22_050, channels: int = 1, seed: int = 0) -> Samples:

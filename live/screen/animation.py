@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from live.analyser import FLOOR_DBFS
+from live.meter import FLOOR_DBFS
 from live.snapshot import Snapshot
 
 _BAR_TIME_CONSTANT_S = 0.25

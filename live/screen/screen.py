@@ -18,8 +18,8 @@ from typing import Self
 from rich.console import Console
 from rich.control import Control
 
-from live.analyser import FLOOR_DBFS
 from live.events import NOT_GENRES
+from live.meter import FLOOR_DBFS
 from live.palette import DARK, Theme
 from live.screen.animation import Animation
 from live.screen.canvas import Line

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.events import SourceKind
-from live.front_end import Samples
 from live.ring_buffer import RingBuffer
+from live.samples import Samples
 from live.sources.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short
 

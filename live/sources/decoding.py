@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 
 from live.errors import GenreLiveError, InputError, RunningError
-from live.front_end import Samples
+from live.samples import Samples
 from live.sources.wav_stream import UNKNOWN_SIZE_FROM, WavStream
 
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz

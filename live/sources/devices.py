@@ -1,16 +1,30 @@
-"""The microphones of this machine, through PortAudio.
+"""The microphones of this machine, and which of them a name means.
 
-PortAudio is imported only here and in ``microphone``, and only when a microphone is asked for: on
+What stands here talks to the drivers, which may hang or die: it runs in a capture process
+(``capture_process``), never in the process that listens. PortAudio is imported only when it is needed: on
 Linux its library is the system's, and a machine without it can still listen to files.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from live.errors import InputError
+from live.sources.sound_server import SOUND_SERVER, SoundServerSource, sound_server_sources
+
+WHAT_IS_PLAYED = "monitor"
+"""The name, as ``--device``, of what this computer plays."""
+
+PREFERRED_APIS = ("Windows WASAPI", "Windows DirectSound", "MME", "Windows WDM-KS")
+"""Which of several host APIs is taken where a microphone stands once under each, best first."""
+
+SHORTEST_CUT_NAME = 31
+"""MME tells no more than so many characters of a name."""
+
+PORT_AUDIO_HAS_SOUND_SERVER = "PulseAudio"  # a host API of newer builds, which then lists the same sources
 
 
 class MissingDeviceError(InputError):
@@ -24,7 +38,8 @@ class InputDevice:
     Attributes
     ----------
     index : int
-        PortAudio's number of it; numbers move when devices come and go.
+        PortAudio's number of it, and for the sound server's sources one above all of those; numbers move
+        when devices come and go.
     name, host_api : str
     channels : int
         The most it captures.
@@ -32,6 +47,8 @@ class InputDevice:
         Its own, in Hz.
     is_default : bool
         Whether it is the system's default input.
+    source : SoundServerSource or None
+        For a source of the sound server that is captured without PortAudio.
     """
 
     index: int
@@ -40,6 +57,24 @@ class InputDevice:
     channels: int
     sample_rate: int
     is_default: bool
+    source: SoundServerSource | None = None
+
+    def matches(self, wanted: str) -> bool:
+        """Whether its name, or its name and host API, are exactly this, in whatever case."""
+        return wanted in {name.casefold() for name in self._names()}
+
+    def contains(self, wanted: str) -> bool:
+        """Whether this is a part of its name, perhaps with a comma and a part of its host API."""
+        if any(wanted in name.casefold() for name in self._names()):
+            return True
+        name, comma, api = wanted.rpartition(",")
+        return bool(comma and api.strip()) and name.strip() in self.name.casefold() and (
+            api.strip() in self.host_api.casefold()
+        )  # fmt: skip
+
+    def _names(self) -> tuple[str, ...]:
+        names = (self.name, f"{self.name}, {self.host_api}")
+        return names if self.source is None else (*names, self.source.name)
 
 
 def port_audio(who: str = "Microphones need") -> Any:
@@ -67,7 +102,7 @@ def port_audio(who: str = "Microphones need") -> Any:
 
 
 def input_devices(*, refresh: bool = False) -> list[InputDevice]:
-    """List the devices that sound can be captured from.
+    """List the devices that PortAudio can capture from.
 
     Parameters
     ----------
@@ -108,14 +143,51 @@ def input_devices(*, refresh: bool = False) -> list[InputDevice]:
     ]
 
 
+def sources_after(devices: Sequence[InputDevice]) -> list[InputDevice]:
+    """List the sources of PulseAudio or PipeWire by their own names, numbered after PortAudio's devices.
+
+    Nothing comes where there is no such server, or where PortAudio itself lists them.
+    """
+    if any(device.host_api == PORT_AUDIO_HAS_SOUND_SERVER for device in devices):
+        return []
+    first = 1 + max((device.index for device in devices), default=-1)
+    return [
+        InputDevice(
+            index=first + position,
+            name=source.description,
+            host_api=SOUND_SERVER,
+            channels=source.channels,
+            sample_rate=source.sample_rate,
+            is_default=False,
+            source=source,
+        )
+        for position, source in enumerate(sound_server_sources())
+    ]
+
+
+def all_devices() -> list[InputDevice]:
+    """List PortAudio's devices, and after them the sources of the sound server.
+
+    Raises
+    ------
+    InputError
+        When there is no PortAudio.
+    """
+    devices = input_devices()
+    return devices + sources_after(devices)
+
+
 def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
     """Find the device that ``--device`` names.
 
     Parameters
     ----------
     selector : str or None
-        PortAudio's number, or any part of the name that fits one device alone (a name that fits
-        exactly wins); None is the system's default input.
+        A number, any part of the name that fits one device alone (a name that fits exactly wins, and
+        the host API may stand after a comma), or ``monitor`` for what this computer plays; None is
+        the system's default input.
+    refresh : bool
+        Whether to look for devices anew.
 
     Raises
     ------
@@ -125,30 +197,105 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
         When more than one fits, or nothing can.
     """
     devices = input_devices(refresh=refresh)
-    if not devices:
-        raise MissingDeviceError("There is no microphone: plug one in, or listen to a file with --file PATH.")
     if selector is None:
-        for device in devices:
-            if device.is_default:
-                return device
-        return devices[0]
-    if selector.isdecimal():
-        for device in devices:
-            if device.index == int(selector):
-                return device
-        raise MissingDeviceError(f"No input device has the number {selector}: see genre-live --list-devices.")
+        return _default_of(devices)
     wanted = selector.strip().casefold()
     if not wanted:
         raise InputError("--device is empty: give a number or part of a name, see genre-live --list-devices.")
-    exact = [device for device in devices if device.name.casefold() == wanted]
-    fitting = exact or [device for device in devices if wanted in device.name.casefold()]
-    if not fitting:
-        raise MissingDeviceError(
-            f"No input device has {selector!r} in its name: see genre-live --list-devices."
-        )
+    by_port_audio = None if wanted == WHAT_IS_PLAYED else _chosen(selector, wanted, devices, only_exact=True)
+    if by_port_audio is not None:
+        return by_port_audio
+    sources = sources_after(devices)
+    if not devices and not sources:
+        raise MissingDeviceError("There is no microphone: plug one in, or listen to a file with --file PATH.")
+    found = (
+        (_played(sources) if wanted == WHAT_IS_PLAYED else None)
+        or _chosen(selector, wanted, sources, only_exact=True)
+        or _chosen(selector, wanted, devices)
+        # What is played from a microphone's device has its name too, and is seldom what is meant.
+        or _chosen(selector, wanted, [device for device in sources if not _is_monitor(device)])
+        or _chosen(selector, wanted, sources)
+    )
+    if found is not None:
+        return found
+    if selector.isdecimal():
+        raise MissingDeviceError(f"No input device has the number {selector}: see genre-live --list-devices.")
+    raise MissingDeviceError(f"No input device has {selector!r} in its name: see genre-live --list-devices.")
+
+
+def find_again(device: InputDevice, *, refresh: bool = True) -> InputDevice | None:
+    """Find a device that was open before, by its name; None when it is not there now.
+
+    Raises
+    ------
+    InputError
+        When the devices cannot be listed.
+    """
+    devices = input_devices(refresh=refresh)
+    if device.source is not None:
+        sources = sources_after(devices)
+        return next((one for one in sources if one.source and one.source.name == device.source.name), None)
+    same_name = [one for one in devices if one.name == device.name]
+    same_api = [one for one in same_name if one.host_api == device.host_api]
+    return next(iter(same_api or same_name), None)
+
+
+def _default_of(devices: Sequence[InputDevice]) -> InputDevice:
+    if not devices:
+        raise MissingDeviceError("There is no microphone: plug one in, or listen to a file with --file PATH.")
+    return next((device for device in devices if device.is_default), devices[0])
+
+
+def _is_monitor(device: InputDevice) -> bool:
+    return device.source is not None and device.source.is_monitor
+
+
+def _played(sources: Sequence[InputDevice]) -> InputDevice | None:
+    """Find the monitor of the default output, else the only monitor there is."""
+    monitors = [device for device in sources if _is_monitor(device)]
+    for device in monitors:
+        if device.source is not None and device.source.is_of_default_output:
+            return device
+    return monitors[0] if len(monitors) == 1 else None
+
+
+def _chosen(
+    selector: str, wanted: str, devices: Sequence[InputDevice], *, only_exact: bool = False
+) -> InputDevice | None:
+    """Choose by number or name; None when none fits.
+
+    Raises
+    ------
+    InputError
+        When several fit that are not the same microphone.
+    """
+    if selector.isdecimal():
+        return next((device for device in devices if device.index == int(selector)), None)
+    fitting = [device for device in devices if device.matches(wanted)]
+    if not fitting and not only_exact:
+        fitting = [device for device in devices if device.contains(wanted)]
+    if len(fitting) > 1 and _is_one_microphone(fitting):
+        return min(fitting, key=_preference)
     if len(fitting) > 1:
         names = ", ".join(f"{device.index} {device.name!r}" for device in fitting)
         raise InputError(
-            f"{selector!r} fits several input devices ({names}): give more of the name, or the number."
+            f"{selector!r} fits several input devices ({names}): give more of the name, "
+            "the host API after a comma, or the number."
         )
-    return fitting[0]
+    return fitting[0] if fitting else None
+
+
+def _is_one_microphone(devices: Sequence[InputDevice]) -> bool:
+    """Whether these are one microphone under several host APIs, some of which may cut its name short."""
+    if len({device.host_api for device in devices}) < len(devices):
+        return False
+    longest = max((device.name for device in devices), key=len)
+    return all(
+        device.name == longest or (len(device.name) >= SHORTEST_CUT_NAME and longest.startswith(device.name))
+        for device in devices
+    )
+
+
+def _preference(device: InputDevice) -> int:
+    apis = PREFERRED_APIS
+    return apis.index(device.host_api) if device.host_api in apis else len(apis)

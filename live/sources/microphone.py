@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,32 +12,79 @@ from live.errors import GenreLiveError, InputError, RunningError
 from live.events import GapReason, SourceKind
 from live.ring_buffer import RingBuffer
 from live.sources.capture_clock import CaptureClock
-from live.sources.devices import (
-    InputDevice,
-    MissingDeviceError,
-    find_device,
-    input_devices,
-    port_audio,
-)
+from live.sources.devices import InputDevice, MissingDeviceError
+from live.sources.driver import CaptureProcess, Driver, HangingDriverError, Opened
+from live.sources.inputs import CaptureError, Wish
 
+ANSWER_WITHIN_S = 10.0  # a driver that opens a device for the first time
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
 BLOCK_WITHIN_S = 1.5  # a stream that is silent for longer is lost
 OVERSLEPT_S = 0.3  # a wait that lasts this much too long was no wait: the process was stopped
 OPENED_WITHIN_S = 3.0  # the same, for one that is opened again: then another try is made
 CLOSE_WITHIN_S = 2.0
-CAPTURE_LATENCY_S = 0.2  # asked of the driver; its own default may wake this process 150 times a second
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
-USUAL_CHANNELS = 2
 RETRY_GROWTH = 1.5
-OTHER_RATES = (48_000, 44_100)
+
+open_driver = CaptureProcess
+
+
+class _Capture:
+    """One opening of a microphone: its driver, and what it has delivered.
+
+    ``Microphone`` guards it by its own lock.
+
+    Attributes
+    ----------
+    opened : Opened or None
+        The device as it was opened, once it is.
+    clock : CaptureClock or None
+        What it delivered, held against the clock; once it is opened.
+    started_s : float
+        When it was asked to begin.
+    delivered_s : float or None
+        When its latest block came.
+    samples : int
+        That it has delivered.
+    has_ended : bool
+        Whether the driver said that there will be no more.
+    is_left : bool
+        Whether it was left behind: what it may still deliver was counted as lost.
+    """
+
+    def __init__(self, take: Callable[[_Capture, bytes, int, float, bool], None],
+                 end: Callable[[_Capture], None], *, loud: bool) -> None:  # fmt: skip
+        self.opened: Opened | None = None
+        self.clock: CaptureClock | None = None
+        self.suspicion: GapReason = "stall"
+        self.started_s = 0.0
+        self.delivered_s: float | None = None
+        self.samples = 0
+        self.has_ended = self.is_left = False
+
+        def on_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
+            take(self, data, samples, at_s, overflowed)
+
+        self.driver: Driver = open_driver(on_block, lambda: end(self), loud=loud)
+
+    def open(self, wish: Wish, within_s: float) -> Opened:
+        """Ask the driver for the device; see ``Driver``."""
+        self.opened = self.driver.open(wish, within_s)
+        self.clock = CaptureClock(self.opened.sample_rate)
+        return self.opened
+
+    def start(self, within_s: float) -> None:
+        """Ask the driver for sound; see ``Driver``."""
+        self.started_s = time.monotonic()
+        self.driver.start(within_s)
 
 
 class Microphone:
-    """An input device, captured through PortAudio at its own rate.
+    """An input device, captured at its own rate.
 
-    A thread watches the stream: one that ends, becomes inactive or stops calling back is lost, which
-    is marked in the ring buffer, and is opened again by name until it is back. Sound that went by in
-    the meantime is counted as lost.
+    Captured by a process of its own (``CaptureProcess``), which a thread here watches: one that ends or
+    sends nothing more is lost, which is marked in the ring buffer, is left behind, and another opens the
+    device by name until it is back. Sound that went by in the meantime is counted as lost. Nothing here
+    waits for a driver, which may hang, for longer than a bound.
 
     Parameters
     ----------
@@ -56,6 +101,8 @@ class Microphone:
     on_wait : callable, optional
         Takes a sentence that says what is waited for; called each time that it is not there, at least
         every ten seconds.
+    loud : bool
+        Whether what the drivers' libraries say goes to standard error.
 
     Raises
     ------
@@ -80,80 +127,65 @@ class Microphone:
         give_up_s: float | None = None,
         wait: bool = False,
         on_wait: Callable[[str], None] | None = None,
+        loud: bool = False,
     ) -> None:
         self._selector = device
         self._channel = channel
         self._gain = np.float32(10 ** (gain_db / 20))
         self._give_up_s = give_up_s
+        self._loud = loud
         self.failure: GenreLiveError | None = None
-        self._woken = threading.Condition()
-        self._starting = threading.Lock()
+        self._changed = threading.Condition()  # guards all below, and what is written to the ring buffer
         self._stopping = False
-        self._finished = False
-        self._delivered_s: float | None = None  # when the latest block came
-        self._delivered_frames = 0
         self._lost_since_s: float | None = None
-        self._suspicion: GapReason = "stall"
-        self._stream: Any = None
+        self._capture: _Capture | None = None
         self._thread: threading.Thread | None = None
-        self._device = self._wait_for_device(on_wait) if wait else find_device(device)
-        self.name = self._device.name
-        self._open_any_way()
-        self._clock = CaptureClock(self.sample_rate)
+        try:
+            opened = self._open_first(on_wait, wait=wait)
+        except BaseException:
+            self._let_go()
+            raise
+        self._device: InputDevice = opened.device
+        self.name = opened.device.name
+        self.sample_rate, self._captured_channels = opened.sample_rate, opened.channels
+        self.channels = opened.channels if channel is None else 1
 
-    def _wait_for_device(self, on_wait: Callable[[str], None] | None) -> InputDevice:
+    def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> Opened:
+        """Open the device, waiting for it where that is wanted."""
         which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
-        began = time.monotonic()
+        wish = Wish(self._selector, self._channel)
+        began_s = time.monotonic()
         retry_s = SHORTEST_RETRY_S
         while True:
+            capture = self._ready_capture()
             try:
-                return find_device(self._selector, refresh=True)
+                return capture.open(wish, ANSWER_WITHIN_S)
+            except HangingDriverError as error:
+                self._let_go()
+                reason: InputError = error
             except MissingDeviceError as error:
-                if self._give_up_s is not None and time.monotonic() - began > self._give_up_s:
-                    raise RunningError(str(error)) from None
-                if on_wait is not None:
-                    on_wait(f"Waiting for {which}, which is not there yet.")
-            with self._woken:
-                self._woken.wait(retry_s)
+                reason = error
+            if not wait:
+                raise reason
+            if self._give_up_s is not None and time.monotonic() - began_s > self._give_up_s:
+                raise RunningError(str(reason)) from None
+            if on_wait is not None:
+                on_wait(f"Waiting for {which}, which is not there yet.")
+            with self._changed:
+                self._changed.wait(retry_s)
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
-    def _open_any_way(self) -> None:
-        """Open the device at its own rate, or with whatever else it takes; the stream starts later."""
-        device, channel = self._device, self._channel
-        if channel is not None and not 1 <= channel <= device.channels:
-            raise InputError(f"{device.name} has {device.channels} channels: there is no channel {channel}.")
-        usual = channel or min(USUAL_CHANNELS, device.channels)
-        attempts = [(device.sample_rate, usual), (device.sample_rate, device.channels)]
-        attempts += [(rate, usual) for rate in OTHER_RATES]
-        if channel is None:
-            attempts.append((device.sample_rate, 1))
-        reason = ""
-        for sample_rate, channels in dict.fromkeys(attempts):
-            self.sample_rate, self._captured_channels = sample_rate, channels
-            self.channels = channels if channel is None else 1
-            try:
-                self._open(device)
-            except port_audio().PortAudioError as error:
-                reason = reason or str(error)
-            else:
-                return
-        raise InputError(
-            f"{device.name} cannot be opened ({reason}): see whether another program holds it, "
-            "or choose another with --device."
-        )
-
-    def _open(self, device: InputDevice) -> None:
-        self._finished = False
-        self._delivered_s = None
-        self._stream = port_audio().InputStream(
-            device=device.index,
-            samplerate=self.sample_rate,
-            channels=self._captured_channels,
-            dtype="float32",
-            latency=CAPTURE_LATENCY_S,
-            callback=self._take_block,
-            finished_callback=self._note_end,
-        )
+    def _ready_capture(self) -> _Capture:
+        """Return the capture that has not opened anything yet, a new one where the last was left behind."""
+        if self._capture is not None and not self._capture.is_left:
+            return self._capture
+        capture = _Capture(self._take_block, self._note_end, loud=self._loud)
+        with self._changed:
+            self._capture = capture
+            is_late = self._stopping
+        if is_late:
+            self._let_go()  # who stopped it has not seen this one
+        return capture
 
     def start(self, ring: RingBuffer) -> None:
         """Begin to capture into ``ring``.
@@ -163,117 +195,113 @@ class Microphone:
         RunningError
             When the device opened but does not start.
         """
-        self._ring = ring
-        self._started_s = time.monotonic()
-        with self._starting:
-            if self._stopping:
+        with self._changed:
+            self._ring = ring
+            capture = self._capture
+            if self._stopping or capture is None:
                 ring.close()
                 return
-            try:
-                self._stream.start()
-            except port_audio().PortAudioError as error:
-                raise RunningError(
-                    f"{self.name} does not start ({error}): choose another --device."
-                ) from None
-            thread = threading.Thread(target=self._watch, name="microphone watch", daemon=True)
-            thread.start()
+        try:
+            capture.start(OPENED_WITHIN_S)
+        except CaptureError as error:
+            raise RunningError(f"{self.name} does not start ({error}): choose another --device.") from None
+        thread = threading.Thread(target=self._watch, name="microphone watch", daemon=True)
+        with self._changed:
             self._thread = thread
+        thread.start()
 
     def stop(self) -> None:
         """Capture no more and let go of the device."""
-        with self._woken:
+        with self._changed:
             self._stopping = True
-            self._woken.notify_all()
-        # PortAudio crashes on a stream that is closed while it starts.
-        if not self._starting.acquire(timeout=CLOSE_WITHIN_S):
-            return  # a driver may hang; the process ends all the same
-        self._starting.release()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(CLOSE_WITHIN_S)  # so may it here
-        else:
-            self._close()
+            thread = self._thread
+            self._changed.notify_all()
+        self._let_go()  # which also ends whatever waits for an answer of the driver
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSE_WITHIN_S)
 
-    def _take_block(self, block: Any, frames: int, _time: Any, status: Any) -> None:
-        """Copy a block into the ring buffer; PortAudio's own thread calls this."""
-        now_s = time.monotonic()
-        is_first_again = self._lost_since_s is not None
-        if self._lost_since_s is not None:
-            gone_s = now_s - self._lost_since_s - frames / self.sample_rate
-            self._ring.lose(round(gone_s * self.sample_rate), "stall")
-            self._ring.change_status("back")
-            self._lost_since_s = None
-        overflowed = bool(status.input_overflow)
-        finding = self._clock.block(now_s, frames, overflowed=overflowed)
-        self._delivered_s = now_s
-        self._delivered_frames += frames
-        if finding.suspect:
-            self._suspicion = "overflow" if overflowed else "stall"
-            self._ring.hold()
+    def _take_block(
+        self, capture: _Capture, data: bytes, samples: int, at_s: float, overflowed: bool
+    ) -> None:
+        """Copy a block into the ring buffer; the driver's own thread calls this."""
+        block = np.frombuffer(data, dtype=np.float32).reshape(samples, -1)
         if self._channel is not None:
             block = block[:, self._channel - 1 : self._channel]
-        self._ring.write(block if self._gain == 1 else block * self._gain)
-        if finding.settled:
-            if finding.lost_frames:
-                self._ring.hold()  # a loss that nothing announced is placed here
-            self._ring.release(finding.lost_frames, self._suspicion)
-            self._suspicion = "stall"
-        if is_first_again:
-            with self._woken:
-                self._woken.notify_all()
+        if self._gain != 1:
+            block = block * self._gain
+        with self._changed:
+            if capture.is_left or capture.clock is None:
+                return
+            is_first_again = self._lost_since_s is not None
+            if self._lost_since_s is not None:
+                gone_s = at_s - self._lost_since_s - samples / self.sample_rate
+                self._ring.lose(round(gone_s * self.sample_rate), "stall")
+                self._ring.change_status("back")
+                self._lost_since_s = None
+            finding = capture.clock.block(at_s, samples, overflowed=overflowed)
+            capture.delivered_s = at_s
+            capture.samples += samples
+            if finding.suspect:
+                capture.suspicion = "overflow" if overflowed else "stall"
+                self._ring.hold()
+            self._ring.write(block)
+            if finding.settled:
+                if finding.lost_frames:
+                    self._ring.hold()  # a loss that nothing announced is placed here
+                self._ring.release(finding.lost_frames, capture.suspicion)
+                capture.suspicion = "stall"
+            if is_first_again:
+                self._changed.notify_all()
 
-    def _note_end(self) -> None:
-        """Wake the watch; PortAudio calls this when the stream is over for whatever reason."""
-        with self._woken:
-            self._finished = True
-            self._woken.notify_all()
+    def _note_end(self, capture: _Capture) -> None:
+        """Wake the watch; the driver calls this when the stream is over for whatever reason."""
+        with self._changed:
+            capture.has_ended = True
+            self._changed.notify_all()
 
     def _watch(self) -> None:
         """Wait for the stream's loss, and mend it, until told to stop."""
         try:
-            while not self._wait_for_loss():
-                if not self._recover():
+            while (capture := self._capture) is not None and not self._wait_for_loss(capture):
+                if not self._recover(capture):
                     break
         except Exception as error:
             self.failure = RunningError(f"{self.name} failed ({error}): choose another --device.")
             self.failure.__cause__ = error
         finally:
             self._ring.close()
-            self._close()
+            self._let_go()
 
-    def _wait_for_loss(self) -> bool:
+    def _wait_for_loss(self, capture: _Capture) -> bool:
         """Wait until the stream is lost or no longer wanted; True when no longer wanted."""
-        with self._woken:
+        with self._changed:
             awake_until_s = time.monotonic()
             while not self._stopping:
-                now_s, delivered_s = time.monotonic(), self._delivered_s
+                now_s, delivered_s = time.monotonic(), capture.delivered_s
                 if delivered_s is None:
-                    deadline_s = self._started_s + FIRST_BLOCK_WITHIN_S
+                    deadline_s = capture.started_s + FIRST_BLOCK_WITHIN_S
                 else:
                     deadline_s = delivered_s + BLOCK_WITHIN_S
                 if now_s > awake_until_s + OVERSLEPT_S:  # the whole process stood still, not the device
                     deadline_s = now_s + BLOCK_WITHIN_S
-                if self._finished or deadline_s <= now_s:
+                if capture.has_ended or deadline_s <= now_s:
                     return False
-                awake_until_s = deadline_s
-                self._woken.wait(deadline_s - now_s)
+                # The first block wakes nobody; the promise holds from it on all the same.
+                awake_until_s = min(deadline_s, now_s + BLOCK_WITHIN_S)
+                self._changed.wait(awake_until_s - now_s)
             return True
 
-    def _recover(self) -> bool:
+    def _recover(self, capture: _Capture) -> bool:
         """Open the device again, however long it takes; False when told to stop or to give up."""
-        since_s, frames = self._delivered_s or self._started_s, self._delivered_frames
-        self._ring.release(0, "stall")
-        self._ring.change_status("lost")
-        self._close()
-        # Until it was closed a last block may have come: it is not lost, and it is held back if it was late.
-        self._ring.release(0, "stall")
-        since_s += (self._delivered_frames - frames) / self.sample_rate
+        since_s = self._lose(capture)
         retry_s = SHORTEST_RETRY_S
         while True:
-            with self._woken:
-                stopping = self._woken.wait_for(lambda: self._stopping, retry_s)
+            left_s = retry_s if self._give_up_s is None else self._give_up_s - (time.monotonic() - since_s)
+            with self._changed:
+                stopping = self._changed.wait_for(lambda: self._stopping, max(0.0, min(retry_s, left_s)))
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
             gone_s = time.monotonic() - since_s
-            gives_up = self._give_up_s is not None and gone_s > self._give_up_s
+            gives_up = self._give_up_s is not None and gone_s >= self._give_up_s
             if stopping or gives_up:
                 self._ring.lose(round(gone_s * self.sample_rate), "stall")
             if stopping:
@@ -283,36 +311,61 @@ class Microphone:
                     f"{self.name} was lost and is not back after {self._give_up_s:g} s: check its cable."
                 )
                 return False
-            self._lost_since_s = since_s
-            if self._reopen():
+            with self._changed:
+                self._lost_since_s = since_s
+            if self._reopen(since_s):
                 return True
 
-    def _reopen(self) -> bool:
-        """Try once to open the device by its name; True when sound flows or still may."""
-        try:
-            devices = input_devices(refresh=True)
-            same_name = [device for device in devices if device.name == self.name]
-            same_api = [device for device in same_name if device.host_api == self._device.host_api]
-            if not same_name:
-                return False
-            self._clock.reset()
-            self._started_s = time.monotonic()
-            self._open((same_api or same_name)[0])
-            self._stream.start()
-        except (InputError, port_audio().PortAudioError):
-            self._close()
-            return False
-        with self._woken:
-            self._woken.wait_for(
-                lambda: self._stopping or self._finished or self._delivered_s is not None, OPENED_WITHIN_S
-            )
-        if self._delivered_s is None:
-            self._close()
-        # Sound may have come after all while it was closed; if it has ended again by now, that is a new loss.
-        return self._delivered_s is not None
+    def _lose(self, capture: _Capture) -> float:
+        """Tell that the stream is lost, and leave it behind; returns since when there is no sound."""
+        with self._changed:
+            since_s, samples = capture.delivered_s or capture.started_s, capture.samples
+            self._ring.release(0, "stall")
+            self._ring.change_status("lost")
+        self._let_go()
+        with self._changed:
+            # Until it was closed a last block may have come: it is not lost, and held back if it was late.
+            self._ring.release(0, "stall")
+            return since_s + (capture.samples - samples) / self.sample_rate
 
-    def _close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            with contextlib.suppress(port_audio().PortAudioError):
-                stream.close()
+    def _reopen(self, since_s: float) -> bool:
+        """Try once to open the device by its name; True when sound flows or still may."""
+        within_s = OPENED_WITHIN_S
+        if self._give_up_s is not None:
+            within_s = max(0.0, min(within_s, since_s + self._give_up_s - time.monotonic()))
+        wish = Wish(
+            channel=self._channel, again=self._device,
+            sample_rate=self.sample_rate, channels=self._captured_channels,
+        )  # fmt: skip
+        capture = self._ready_capture()
+        try:
+            capture.open(wish, within_s)
+        except MissingDeviceError:
+            return False  # the same process may look again
+        except InputError:
+            self._let_go()
+            return False
+        try:
+            capture.start(within_s)
+        except CaptureError:
+            self._let_go()
+            return False
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopping or capture.has_ended or capture.delivered_s is not None, within_s
+            )
+            has_delivered = capture.delivered_s is not None
+        if not has_delivered:
+            self._let_go()
+        # Sound may have come after all while it was closed; if it has ended again by now, that is a new loss.
+        return capture.delivered_s is not None
+
+    def _let_go(self) -> None:
+        """Leave the capture behind, whatever its driver does."""
+        with self._changed:
+            capture = self._capture
+        if capture is None or capture.is_left:
+            return
+        capture.driver.close()
+        with self._changed:
+            capture.is_left = True

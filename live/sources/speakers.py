@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from live.errors import InputError, RunningError
-from live.front_end import Samples
+from live.samples import Samples
 from live.sources.devices import port_audio
 
 QUEUE_S = 0.25  # of sound between who decodes and who plays

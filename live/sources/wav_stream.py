@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from live.errors import InputError
-from live.front_end import Samples
+from live.samples import Samples
 
 UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; from here on sizes are claims of writers who cannot seek back
 LARGEST_CHUNK = 16_000_000  # bytes; pictures and the like stand in chunks before the sound

@@ -98,6 +98,27 @@ def test_the_devices_are_listed_in_a_table_that_marks_the_default(
     assert outcome.out.count("default") >= 1
 
 
+def test_the_sources_of_the_sound_server_have_their_own_names(
+    virtual_microphone: VirtualMicrophone, bundle: Path, tmp_path: Path
+) -> None:
+    """Two outputs: ``monitor`` is what the default one plays, and each can be named."""
+    virtual_microphone.control(
+        "load-module", "module-null-sink", "sink_name=other", "sink_properties=device.description=Other"
+    )
+    listing = genre_live("--list-devices", environment={**virtual_microphone.environment, "COLUMNS": "120"})
+    assert "Monitor of Virtual" in listing.out
+    assert "Monitor of Other" in listing.out
+    for selector, name in [("monitor", "Monitor of Virtual"), ("other.monitor", "Monitor of Other")]:
+        outcome = genre_live(
+            *("--device", selector, "--duration", "4", "--json"),
+            model=bundle, environment=virtual_microphone.environment,
+        )  # fmt: skip
+        session = outcome.session()
+        assert session.start["source"]["name"] == name
+        assert session.summary["duration_s"] == 4.0
+        assert session.summary["lost_s"] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

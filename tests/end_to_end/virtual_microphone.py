@@ -215,12 +215,25 @@ class VirtualMicrophone:
         self.kill_server()
         self.start_server()
 
+    def hang_server(self) -> None:
+        """Stop the server as one that hangs: it is there, and answers nobody."""
+        if self._server is None:
+            raise RuntimeError("The server is not running.")
+        self._server.send_signal(signal.SIGSTOP)
+
+    def wake_server(self) -> None:
+        """Let a server that hangs go on."""
+        if self._server is None:
+            raise RuntimeError("The server is not running.")
+        self._server.send_signal(signal.SIGCONT)
+
     def _end_server(self, with_signal: signal.Signals) -> None:
         server, self._server, self._sink_module = self._server, None, None
         if server is None:
             return
         if server.poll() is None:
             server.send_signal(with_signal)
+            server.send_signal(signal.SIGCONT)  # one that hangs heeds the first only now
         try:
             server.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -104,6 +104,8 @@ class FakeSoundDevice(types.ModuleType):
         return [
             {"name": "ALSA", "default_input_device": 0 if self.devices else -1},
             {"name": "JACK", "default_input_device": -1},
+            *({"name": f"Windows {name}", "default_input_device": -1} for name in ("WDM-KS", "WASAPI")),
+            {"name": "MME", "default_input_device": -1},
         ]
 
     def _terminate(self) -> None:
@@ -112,5 +114,5 @@ class FakeSoundDevice(types.ModuleType):
     def _initialize(self) -> None:
         self.on_refresh()
 
-    def InputStream(self, **how: Any) -> Stream:  # noqa: N802
+    def RawInputStream(self, **how: Any) -> Stream:  # noqa: N802
         return Stream(self, **how)

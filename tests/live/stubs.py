@@ -10,8 +10,9 @@ import numpy as np
 from live.classifier import BundleDescription, Classifier, Probabilities
 from live.errors import GenreLiveError
 from live.events import SourceKind, SourceStatus
-from live.front_end import FrontEndSpec, Levels, Samples
+from live.front_end import FrontEndSpec, Levels
 from live.ring_buffer import RingBuffer
+from live.samples import Samples
 
 SMALL_SPEC = FrontEndSpec(
     sample_rate=8_000, n_fft=256, hop_length=200, n_mels=16, fmin=0.0, fmax=4_000.0, top_db=80.0, n_mfcc=13

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.analyser import Analyser, level_dbfs
+from live.analyser import Analyser
 from live.events import GapEvent, WindowEvent
-from live.front_end import Frames, MelFrames, Samples
+from live.front_end import Frames, MelFrames
+from live.meter import level_dbfs
+from live.samples import Samples
 from tests.live.stubs import SMALL_SPEC, StubClassifier, noise
 
 WINDOW_FRAMES = 10

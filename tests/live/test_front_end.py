@@ -11,7 +11,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.front_end import FrontEndSpec, MelFrames, Samples, dct_matrix, mel_filter_bank, mfcc, power_to_db
+from live.front_end import FrontEndSpec, MelFrames, dct_matrix, mel_filter_bank, mfcc, power_to_db
+from live.samples import Samples
 from tests.live.stubs import SMALL_SPEC, noise
 from tests.shared_data import gtzan_recording
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.front_end import Samples
 from live.resampling import Resampler, to_mono
+from live.samples import Samples
 from tests.live.stubs import noise
 
 

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from live.events import GapReason, SourceStatus
-from live.front_end import Samples
 from live.ring_buffer import Chunk, End, Gap, Item, RingBuffer, StatusChange
+from live.samples import Samples
 
 sizes = st.integers(0, 40)
 reasons = st.sampled_from(["overflow", "stall", "behind"])

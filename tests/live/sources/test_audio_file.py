@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from live.errors import InputError, RunningError
-from live.front_end import Samples
 from live.ring_buffer import Chunk, End, RingBuffer
+from live.samples import Samples
 from live.sources.audio_file import AudioFile
 from tests.sounds import tune, write_tune
 

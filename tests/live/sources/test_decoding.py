@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from live.errors import InputError, RunningError
-from live.front_end import Samples
+from live.samples import Samples
 from live.sources.decoding import Decoder, open_decoder
 from tests.shared_data import SHARED
 from tests.sounds import ffmpeg, tune, write_tune

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from live.errors import InputError
-from live.sources.devices import find_device, input_devices
+from live.sources.devices import MissingDeviceError, find_device, input_devices
+from live.sources.sound_server import SoundServerSource
 from tests.live.fake_sounddevice import Device, FakeSoundDevice
 
 Install = Callable[[FakeSoundDevice], FakeSoundDevice]
@@ -26,6 +27,7 @@ DEVICES = [
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def put(module: FakeSoundDevice) -> FakeSoundDevice:
         monkeypatch.setitem(sys.modules, "sounddevice", module)
+        monkeypatch.setattr("live.sources.devices.sound_server_sources", list)
         return module
 
     return put
@@ -91,6 +93,79 @@ def test_a_name_that_fits_several_is_refused_with_their_names(selector: str, ins
     install(FakeSoundDevice(DEVICES, default=4))
     with pytest.raises(InputError, match=r"2 'USB Audio: Studio .*3 'USB Audio: Studio B"):
         find_device(selector)
+
+
+ON_WINDOWS = [
+    Device("Microphone (USB Audio Device with a long name)", host_api=2),
+    Device("Microphone (USB Audio Device with a long name)", host_api=3),
+    Device("Microphone (USB Audio Device wi", host_api=4),
+]
+
+
+@pytest.mark.parametrize(
+    ("selector", "index"),
+    [
+        ("USB Audio", 1),
+        ("Microphone (USB Audio Device with a long name)", 1),
+        ("usb audio, wdm", 0),
+        ("USB Audio, MME", 2),
+        ("Microphone (USB Audio Device with a long name), Windows WDM-KS", 0),
+        ("0", 0),
+    ],
+)
+def test_one_microphone_under_several_host_apis_is_chosen_by_name(
+    selector: str, index: int, install: Install
+) -> None:
+    install(FakeSoundDevice(ON_WINDOWS))
+    assert find_device(selector).index == index
+
+
+def test_two_microphones_of_one_name_are_two_all_the_same(install: Install) -> None:
+    install(FakeSoundDevice([*ON_WINDOWS, Device(ON_WINDOWS[1].name, host_api=3)]))
+    with pytest.raises(InputError, match="fits several"):
+        find_device("USB Audio")
+    assert find_device("USB Audio, MME").index == 2
+
+
+def _source(name: str, description: str, *, monitors: str = "", default: bool = False) -> SoundServerSource:
+    return SoundServerSource(name, description, 2, 48_000, bool(monitors), default, (1, 2))
+
+
+SOURCES = [
+    _source("alsa_input.pci-0.analog", "Built-in Audio Analog Stereo"),
+    _source("alsa_input.usb-7.mono", "Blue Yeti Mono"),
+    _source("alsa_output.usb-9.monitor", "Monitor of USB Speakers", monitors="usb"),
+    _source("alsa_output.pci-0.monitor", "Monitor of Built-in Audio", monitors="pci", default=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("selector", "index"),
+    [
+        ("monitor", 8),  # what the default output plays
+        ("Monitor of USB Speakers", 7),
+        ("usb speakers", 7),  # the only one of the name
+        ("yeti", 6),
+        ("alsa_input.usb-7.mono", 6),
+        ("7", 7),
+        ("built-in", 1),  # PortAudio's own comes first
+        ("built-in audio", 5),  # its monitor has the name too, and is not meant
+        ("built-in, pulseaudio", 5),
+        ("pulse", 4),
+    ],
+)
+def test_a_source_of_the_sound_server_is_chosen_by_its_own_name(
+    selector: str, index: int, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(FakeSoundDevice(DEVICES, default=4))
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", lambda: SOURCES)
+    assert find_device(selector).index == index
+
+
+def test_what_is_played_needs_a_sound_server(install: Install) -> None:
+    install(FakeSoundDevice(DEVICES))
+    with pytest.raises(MissingDeviceError, match="monitor"):
+        find_device("monitor")
 
 
 def test_without_a_default_the_first_there_is_is_taken(install: Install) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import live.sources.devices
+import live.sources.inputs
 import live.sources.microphone
 from live.errors import InputError, RunningError
-from live.front_end import Samples
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
+from live.samples import Samples
 from live.sources.microphone import Microphone
 from tests.live.fake_sounddevice import Device, FakeSoundDevice, Stream
+from tests.live.local_driver import use_local_driver
 
 RATE = 48_000
 PATIENCE_S = 30.0  # for a hang to be called one
@@ -28,9 +30,9 @@ def audio(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
     """A fake PortAudio with one microphone, on a clock that only it moves; retries take no time."""
     module = FakeSoundDevice([Device("Mic")])
     monkeypatch.setitem(sys.modules, "sounddevice", module)
-    monkeypatch.setattr(
-        live.sources.microphone, "time", types.SimpleNamespace(monotonic=lambda: module.now_s)
-    )
+    use_local_driver(monkeypatch)
+    for room in (live.sources.microphone, live.sources.inputs):
+        monkeypatch.setattr(room, "time", types.SimpleNamespace(monotonic=lambda: module.now_s))
     monkeypatch.setattr(live.sources.microphone, "SHORTEST_RETRY_S", 0.001)
     monkeypatch.setattr(live.sources.microphone, "LONGEST_RETRY_S", 0.002)
     monkeypatch.setattr(live.sources.microphone, "OPENED_WITHIN_S", 0.01)
@@ -272,9 +274,9 @@ def test_a_block_that_comes_while_a_lost_stream_is_closed_is_heard_once_and_not_
 def test_a_first_block_that_comes_while_a_mute_stream_is_closed_is_heard_once_and_not_lost(
     audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    microphone, heard, stream = begin(audio)
     monkeypatch.setattr(live.sources.microphone, "BLOCK_WITHIN_S", 0.01)
     monkeypatch.setattr(live.sources.microphone, "OVERSLEPT_S", 1e9)
-    microphone, heard, stream = begin(audio)
     starts = 0
 
     def deliver_late(stream: Stream) -> None:
@@ -300,10 +302,10 @@ def test_a_first_block_that_comes_while_a_mute_stream_is_closed_is_heard_once_an
 def test_a_device_that_falls_silent_without_a_word_is_lost(
     audio: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    microphone, heard, stream = begin(audio)
     monkeypatch.setattr(live.sources.microphone, "BLOCK_WITHIN_S", 0.01)
     monkeypatch.setattr(live.sources.microphone, "FIRST_BLOCK_WITHIN_S", 0.01)
     monkeypatch.setattr(live.sources.microphone, "OVERSLEPT_S", 1e9)
-    microphone, heard, stream = begin(audio)
     audio.on_start = lambda stream: stream.deliver(0.05)
     audio.now_s += 3.0
     heard.until(lambda heard: "back" in heard.statuses)

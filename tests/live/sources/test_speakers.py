@@ -15,8 +15,8 @@ import soundfile
 
 from live import cli
 from live.errors import InputError, RunningError
-from live.front_end import Samples
 from live.ring_buffer import Chunk, End, RingBuffer
+from live.samples import Samples
 from live.sources.audio_file import AudioFile
 from live.sources.speakers import SILENCE_S, Speakers
 from tests.live.stubs import noise

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.errors import InputError
-from live.front_end import Samples
+from live.samples import Samples
 from live.sources.wav_stream import WavStream
 from tests.sounds import ffmpeg, tune, write_tune
 

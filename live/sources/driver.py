@@ -1,0 +1,199 @@
+"""The near end of a capture process: asks it, takes its sound, and leaves it behind when it hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, Protocol, cast
+
+from live.errors import InputError
+from live.sources.capture_process import ANSWER, BLOCK, HEADER, device_from
+from live.sources.devices import InputDevice, MissingDeviceError
+from live.sources.inputs import CaptureError, OnBlock, Wish
+
+LIST_WITHIN_S = 10.0
+DRAINED_WITHIN_S = 0.5  # what a process that was ended still had in its pipe
+
+NO_ANSWER = (
+    "The sound system does not answer: restart the sound server (with systemd: "
+    "systemctl --user restart pipewire, or pulseaudio), or unplug the device and plug it in again."
+)
+ENDED = "The sound system ended the program that asked it: see genre-live --list-devices with --debug."
+
+
+class HangingDriverError(InputError):
+    """A driver that does not answer, or died of the question."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A device as it was opened: with what rate in Hz, and how many channels are captured."""
+
+    device: InputDevice
+    sample_rate: int
+    channels: int
+
+
+class Driver(Protocol):
+    """What opens a microphone and captures it; ``CaptureProcess`` is the one in use."""
+
+    def open(self, wish: Wish, within_s: float) -> Opened:
+        """Find a device and open it; may be asked again when that failed.
+
+        Raises
+        ------
+        MissingDeviceError
+            When it is not there.
+        InputError
+            When it cannot be opened.
+        HangingDriverError
+            When there is no answer in time.
+        """
+
+    def start(self, within_s: float) -> None:
+        """Begin to capture what is open.
+
+        Raises
+        ------
+        CaptureError
+            When it does not start.
+        """
+
+    def close(self) -> None:
+        """End it, whatever it does; blocks that had come by then are handed on before this returns."""
+
+
+class CaptureProcess:
+    """A process that captures one microphone.
+
+    Parameters
+    ----------
+    on_block, on_end : callable
+        Take the sound, and learn that there will be no more; called on a thread of its own.
+    loud : bool
+        Whether what its libraries say goes to standard error.
+    """
+
+    def __init__(self, on_block: OnBlock, on_end: Callable[[], None], *, loud: bool = False) -> None:
+        self._on_block, self._on_end = on_block, on_end
+        self._changed = threading.Condition()
+        self._answers: list[dict[str, Any]] = []
+        self._is_over = self._is_left = False
+        # -P: a folder that the program is started from must not lend it modules.
+        program = (
+            f"import sys; sys.path[:] = {sys.path!r}; from live.sources.capture_process import main; main()"
+        )
+        self._process = subprocess.Popen(  # noqa: S603 (its own Python, and a program of its own)
+            [sys.executable, "-P", "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if loud else subprocess.DEVNULL,
+        )
+        self._requests, self._sent = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
+        self._reader = threading.Thread(target=self._read, name="microphone", daemon=True)
+        self._reader.start()
+
+    def open(self, wish: Wish, within_s: float) -> Opened:
+        """Find a device and open it; see ``Driver``."""
+        answer = self._ask({"do": "open", "wish": asdict(wish)}, within_s)
+        return Opened(device_from(answer["device"]), answer["sample_rate"], answer["channels"])
+
+    def start(self, within_s: float) -> None:
+        """Begin to capture; one that does not say that it has will be known by its silence."""
+        with contextlib.suppress(HangingDriverError):
+            self._ask({"do": "start"}, within_s)
+
+    def devices(self) -> list[InputDevice]:
+        """List the devices that there are."""
+        return [device_from(device) for device in self._ask({"do": "list"}, LIST_WITHIN_S)["devices"]]
+
+    def close(self) -> None:
+        """End the process, whatever it does; see ``Driver``."""
+        self._process.kill()
+        with contextlib.suppress(OSError):
+            self._requests.close()
+        if self._reader is not threading.current_thread():
+            self._reader.join(DRAINED_WITHIN_S)
+        with self._changed:
+            self._is_left = self._is_over = True
+            self._changed.notify_all()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DRAINED_WITHIN_S)
+
+    def _ask(self, request: dict[str, Any], within_s: float) -> dict[str, Any]:
+        with self._changed:
+            self._answers.clear()
+        with contextlib.suppress(OSError, ValueError):  # it has ended: so says the reader
+            self._requests.write(json.dumps(request).encode() + b"\n")
+            self._requests.flush()
+        with self._changed:
+            self._changed.wait_for(lambda: self._answers or self._is_over, within_s)
+            if not self._answers:
+                raise HangingDriverError(ENDED if self._is_over else NO_ANSWER)
+            answer = self._answers.pop(0)
+        match answer.get("error"):
+            case None:
+                return answer
+            case "missing":
+                raise MissingDeviceError(answer["sentence"])
+            case "input":
+                raise InputError(answer["sentence"])
+            case "capture":
+                raise CaptureError(answer["sentence"])
+            case _:
+                raise RuntimeError(answer["sentence"])
+
+    def _read(self) -> None:
+        """Take what the process sends, until it ends."""
+        with self._sent as stream:
+            while header := _exactly(stream, HEADER.size):
+                kind, overflowed, at_s, samples, length = HEADER.unpack(header)
+                data = _exactly(stream, length)
+                if len(data) < length or self._is_left:
+                    break
+                if kind == BLOCK:
+                    self._on_block(data, samples, at_s, overflowed=bool(overflowed))
+                elif kind == ANSWER:
+                    with self._changed:
+                        self._answers.append(json.loads(data))
+                        self._changed.notify_all()
+                else:
+                    break
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+            is_left = self._is_left
+        if not is_left:
+            self._on_end()
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, or none at the end of the stream."""
+    data = b""
+    with contextlib.suppress(OSError, ValueError):
+        data = stream.read(size)
+    return data if len(data) == size else b""
+
+
+def list_devices(*, loud: bool = False) -> list[InputDevice]:
+    """List the microphones of this machine, and the sources of its sound server.
+
+    Raises
+    ------
+    InputError
+        When there is no PortAudio, or the sound system does not answer.
+    """
+    process = CaptureProcess(_ignore_block, lambda: None, loud=loud)
+    try:
+        return process.devices()
+    finally:
+        process.close()
+
+
+def _ignore_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
+    """Leave sound aside that nobody asked for."""

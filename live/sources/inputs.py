@@ -1,0 +1,249 @@
+"""An input device, opened and started: through PortAudio, or at the sound server itself.
+
+Like ``devices`` this talks to drivers, and runs in a capture process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from live.errors import InputError
+from live.sources.devices import (
+    InputDevice,
+    MissingDeviceError,
+    find_again,
+    find_device,
+    port_audio,
+)
+from live.sources.sound_server import SoundServerError, SoundServerStream
+
+CAPTURE_LATENCY_S = 0.2  # asked of the driver; its own default may wake this process 150 times a second
+SERVER_BLOCK_S = 0.1
+USUAL_CHANNELS = 2
+OTHER_RATES = (48_000, 44_100)
+
+
+class CaptureError(Exception):
+    """What a driver says when it does not do what is asked of it."""
+
+
+class OnBlock(Protocol):
+    """Takes a block: float32 samples, channel by channel, and when (``time.monotonic``) they came."""
+
+    def __call__(self, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
+        """Take the block; called on a thread of the driver's."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to open.
+
+    Attributes
+    ----------
+    selector : str or None
+        As for ``find_device``.
+    channel : int or None
+        The channel that will be heard, counted from 1: so many channels are needed at least.
+    again : InputDevice or None
+        One that was open before, to be found by its name alone.
+    sample_rate, channels : int or None
+        How it was open then, as it must be again.
+    """
+
+    selector: str | None = None
+    channel: int | None = None
+    again: InputDevice | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+class Input(Protocol):
+    """A device that is open.
+
+    Attributes
+    ----------
+    device : InputDevice
+    sample_rate : int
+        That it is captured at, in Hz.
+    channels : int
+        That are captured.
+    """
+
+    device: InputDevice
+    sample_rate: int
+    channels: int
+
+    def start(self) -> None:
+        """Begin to capture.
+
+        Raises
+        ------
+        CaptureError
+        """
+
+    def close(self) -> None:
+        """Let go of the device."""
+
+
+def open_input(wish: Wish, on_block: OnBlock, on_end: Callable[[], None], *, refresh: bool = False) -> Input:
+    """Find a device and open it at its own rate, or with whatever else it takes.
+
+    Parameters
+    ----------
+    wish : Wish
+    on_block, on_end : callable
+        Take the sound once it has been started, and learn that it is over.
+    refresh : bool
+        Whether to look for devices anew.
+
+    Raises
+    ------
+    MissingDeviceError
+        When it is not there.
+    InputError
+        When there is no PortAudio, or the device refuses to open.
+    """
+    if wish.again is not None:
+        found = find_again(wish.again, refresh=refresh)
+        if found is None:
+            raise MissingDeviceError(f"{wish.again.name} is not there: plug it in.")
+        device = found
+    else:
+        device = find_device(wish.selector, refresh=refresh)
+    channel = wish.channel
+    if channel is not None and not 1 <= channel <= device.channels:
+        raise InputError(f"{device.name} has {device.channels} channels: there is no channel {channel}.")
+    reason = ""
+    for sample_rate, channels in _ways(device, wish):
+        try:
+            if device.source is not None:
+                return SoundServerInput(device, sample_rate, channels, on_block, on_end)
+            return PortAudioInput(device, sample_rate, channels, on_block, on_end)
+        except CaptureError as error:
+            reason = reason or str(error)
+    raise InputError(
+        f"{device.name} cannot be opened ({reason}): see whether another program holds it, "
+        "or choose another with --device."
+    )
+
+
+def _ways(device: InputDevice, wish: Wish) -> list[tuple[int, int]]:
+    """List the rates and numbers of channels to try, without repeats."""
+    if wish.sample_rate is not None and wish.channels is not None:
+        return [(wish.sample_rate, wish.channels)]
+    if device.source is not None:  # it converts by itself, and to one channel alone from all there are
+        usual = min(USUAL_CHANNELS, device.channels)
+        return [(device.sample_rate, usual if wish.channel is None else device.channels)]
+    usual = wish.channel or min(USUAL_CHANNELS, device.channels)
+    ways = [(device.sample_rate, usual), (device.sample_rate, device.channels)]
+    ways += [(rate, usual) for rate in OTHER_RATES]
+    if wish.channel is None:
+        ways.append((device.sample_rate, 1))
+    return list(dict.fromkeys(ways))
+
+
+class PortAudioInput:
+    """A device that PortAudio captures."""
+
+    def __init__(
+        self,
+        device: InputDevice,
+        sample_rate: int,
+        channels: int,
+        on_block: OnBlock,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.device, self.sample_rate, self.channels = device, sample_rate, channels
+        self._on_block = on_block
+        self._busy = threading.Lock()  # PortAudio crashes on a stream that is closed while it starts
+        sounddevice = port_audio()
+        self._error = sounddevice.PortAudioError
+        try:
+            self._stream = sounddevice.RawInputStream(
+                device=device.index,
+                samplerate=sample_rate,
+                channels=channels,
+                dtype="float32",
+                latency=CAPTURE_LATENCY_S,
+                callback=self._take_block,
+                finished_callback=on_end,
+            )
+        except self._error as error:
+            raise CaptureError(str(error)) from None
+
+    def start(self) -> None:
+        """Begin to capture.
+
+        Raises
+        ------
+        CaptureError
+            When the device opened but does not start.
+        """
+        with self._busy:
+            try:
+                self._stream.start()
+            except self._error as error:
+                raise CaptureError(str(error)) from None
+
+    def _take_block(self, data: Any, samples: int, _time: Any, status: Any) -> None:
+        """Hand a block on; PortAudio's own thread calls this."""
+        self._on_block(bytes(data), samples, time.monotonic(), bool(status.input_overflow))
+
+    def close(self) -> None:
+        """Let go of the device."""
+        with self._busy, contextlib.suppress(self._error):
+            self._stream.close()
+
+
+class SoundServerInput:
+    """A source of PulseAudio's or PipeWire's."""
+
+    def __init__(
+        self,
+        device: InputDevice,
+        sample_rate: int,
+        channels: int,
+        on_block: OnBlock,
+        on_end: Callable[[], None],
+    ) -> None:
+        if device.source is None:
+            raise ValueError("this device is PortAudio's")
+        self.device, self.sample_rate, self.channels = device, sample_rate, channels
+        self._source, self._on_block, self._on_end = device.source, on_block, on_end
+        self._opened, self._started, self._closed = threading.Event(), threading.Event(), threading.Event()
+        self._refusal: str | None = None
+        # All of the connection stays on one thread, as libpulse wants it.
+        threading.Thread(target=self._record, name="sound server", daemon=True).start()
+        self._opened.wait()
+        if self._refusal is not None:
+            raise CaptureError(self._refusal)
+
+    def start(self) -> None:
+        """Begin to hand on what is recorded."""
+        self._started.set()
+
+    def close(self) -> None:
+        """Hand on no more; the connection ends with the capture process."""
+        self._closed.set()
+
+    def _record(self) -> None:
+        try:
+            stream = SoundServerStream(self._source, self.channels, self.sample_rate, SERVER_BLOCK_S)
+        except SoundServerError as error:
+            self._refusal = str(error)
+            return
+        finally:
+            self._opened.set()
+        with contextlib.suppress(SoundServerError):
+            for block in stream.blocks():
+                if self._closed.is_set():
+                    return
+                if self._started.is_set():  # what came while the model was still being loaded is of before
+                    samples = len(block) // (4 * self.channels)
+                    self._on_block(block, samples, time.monotonic(), overflowed=False)
+        self._on_end()

@@ -1,0 +1,314 @@
+"""The sources of PulseAudio, or of PipeWire in its place, by their own names: libpulse through ctypes.
+
+PortAudio on Linux sees such a server as one device, ``pulse`` or ``pipewire``, and none of its sources. Its
+library, libpulse, is there wherever such a server is, and what is declared here of it is part of its stable
+interface (pulse/introspect.h, pulse/stream.h). All of it may wait for ever when the server hangs: it runs in
+a capture process, which can be ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ctypes import POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_void_p
+from dataclasses import dataclass
+from typing import Any
+
+SOUND_SERVER = "PulseAudio"
+MOST_CHANNELS = 32
+NO_SINK = 0xFFFFFFFF
+CONTEXT_NO_AUTOSPAWN = 1
+CONTEXT_READY, CONTEXT_FAILED, CONTEXT_TERMINATED = 4, 5, 6
+OPERATION_RUNNING = 0
+STREAM_READY, STREAM_FAILED, STREAM_TERMINATED = 2, 3, 4
+STREAM_DONT_MOVE, STREAM_ADJUST_LATENCY = 0x0200, 0x2000
+FLOAT32 = 5 if sys.byteorder == "little" else 6
+ANYTHING = 0xFFFFFFFF  # for a length that the server may choose
+
+
+class _SampleSpec(Structure):
+    _fields_ = (("format", c_int), ("rate", c_uint32), ("channels", c_uint8))
+
+
+class _ChannelMap(Structure):
+    _fields_ = (("channels", c_uint8), ("map", c_int * MOST_CHANNELS))
+
+
+class _Volume(Structure):
+    _fields_ = (("channels", c_uint8), ("values", c_uint32 * MOST_CHANNELS))
+
+
+class _SourceInfo(Structure):
+    """The beginning of ``pa_source_info``."""
+
+    _fields_ = (
+        ("name", c_char_p),
+        ("index", c_uint32),
+        ("description", c_char_p),
+        ("sample_spec", _SampleSpec),
+        ("channel_map", _ChannelMap),
+        ("owner_module", c_uint32),
+        ("volume", _Volume),
+        ("mute", c_int),
+        ("monitor_of_sink", c_uint32),
+        ("monitor_of_sink_name", c_char_p),
+    )
+
+
+class _ServerInfo(Structure):
+    """The beginning of ``pa_server_info``."""
+
+    _fields_ = (
+        ("user_name", c_char_p),
+        ("host_name", c_char_p),
+        ("server_version", c_char_p),
+        ("server_name", c_char_p),
+        ("sample_spec", _SampleSpec),
+        ("default_sink_name", c_char_p),
+        ("default_source_name", c_char_p),
+    )
+
+
+class _BufferSizes(Structure):
+    """``pa_buffer_attr``, in bytes."""
+
+    _fields_ = tuple((name, c_uint32) for name in ("most", "target", "prebuffer", "least", "fragment"))
+
+
+_SourceCallback = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_SourceInfo), c_int, c_void_p)
+_ServerCallback = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_ServerInfo), c_void_p)
+
+
+class SoundServerError(Exception):
+    """The server, or a stream of it, is not there or not any more."""
+
+
+@dataclass(frozen=True)
+class SoundServerSource:
+    """A source of the sound server.
+
+    Attributes
+    ----------
+    name, description : str
+        What programs and what people call it.
+    channels : int
+    sample_rate : int
+        In Hz.
+    is_monitor : bool
+        Whether it is what an output plays.
+    is_of_default_output : bool
+        Whether it is what the default output plays.
+    positions : tuple of int
+        What each channel is, in the server's numbers.
+    """
+
+    name: str
+    description: str
+    channels: int
+    sample_rate: int
+    is_monitor: bool
+    is_of_default_output: bool
+    positions: tuple[int, ...]
+
+
+@functools.cache
+def _library() -> Any:
+    """Load libpulse and declare what is used of it; None where it is not installed."""
+    try:
+        library = ctypes.CDLL("libpulse.so.0")
+    except OSError:
+        return None
+    pointers = {
+        "pa_mainloop_new": [],
+        "pa_mainloop_get_api": [c_void_p],
+        "pa_context_new": [c_void_p, c_char_p],
+        "pa_context_get_source_info_list": [c_void_p, _SourceCallback, c_void_p],
+        "pa_context_get_server_info": [c_void_p, _ServerCallback, c_void_p],
+        "pa_stream_new": [c_void_p, c_char_p, POINTER(_SampleSpec), POINTER(_ChannelMap)],
+    }
+    numbers = {
+        "pa_mainloop_iterate": [c_void_p, c_int, POINTER(c_int)],
+        "pa_context_connect": [c_void_p, c_char_p, c_int, c_void_p],
+        "pa_context_get_state": [c_void_p],
+        "pa_operation_get_state": [c_void_p],
+        "pa_stream_connect_record": [c_void_p, c_char_p, POINTER(_BufferSizes), c_int],
+        "pa_stream_get_state": [c_void_p],
+        "pa_stream_peek": [c_void_p, POINTER(c_void_p), POINTER(c_size_t)],
+        "pa_stream_drop": [c_void_p],
+    }
+    nothing = ("pa_context_disconnect", "pa_context_unref", "pa_mainloop_free", "pa_operation_unref")
+    for name, arguments in pointers.items():
+        getattr(library, name).restype, getattr(library, name).argtypes = c_void_p, arguments
+    for name, arguments in numbers.items():
+        getattr(library, name).restype, getattr(library, name).argtypes = c_int, arguments
+    for name in nothing:
+        getattr(library, name).restype, getattr(library, name).argtypes = None, [c_void_p]
+    return library
+
+
+class _Connection:
+    """A connection to the server, and the loop that it lives in."""
+
+    def __init__(self) -> None:
+        self.library = _library()
+        if self.library is None:
+            raise SoundServerError("libpulse is not installed")
+        self._loop = self.library.pa_mainloop_new()
+        self.context = self.library.pa_context_new(
+            self.library.pa_mainloop_get_api(self._loop), b"genre-live"
+        )
+        self.library.pa_context_connect(self.context, None, CONTEXT_NO_AUTOSPAWN, None)
+        self.turn_until(lambda: self.library.pa_context_get_state(self.context) == CONTEXT_READY)
+
+    def turn(self) -> None:
+        """Wait for what comes next from the server, and let it be dealt with."""
+        self._check()
+        if self.library.pa_mainloop_iterate(self._loop, 1, None) < 0:
+            raise SoundServerError("the connection broke")
+        self._check()
+
+    def _check(self) -> None:
+        if self.library.pa_context_get_state(self.context) in {CONTEXT_FAILED, CONTEXT_TERMINATED}:
+            raise SoundServerError("the sound server is not there")
+
+    def turn_until(self, is_done: Callable[[], bool]) -> None:
+        """Let come what comes until this is so."""
+        while not is_done():
+            self.turn()
+
+    def finish(self, operation: int | None) -> None:
+        """Wait for an operation's end."""
+        if operation is None:
+            raise SoundServerError("the server takes no questions")
+        self.turn_until(lambda: self.library.pa_operation_get_state(operation) != OPERATION_RUNNING)
+        self.library.pa_operation_unref(operation)
+
+    def close(self) -> None:
+        """Let go of all."""
+        self.library.pa_context_disconnect(self.context)
+        self.library.pa_context_unref(self.context)
+        self.library.pa_mainloop_free(self._loop)
+
+
+@contextmanager
+def _connected() -> Iterator[_Connection]:
+    connection = _Connection()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", errors="replace")
+
+
+def sound_server_sources() -> list[SoundServerSource]:
+    """List the server's sources, monitors last; none where there is no server."""
+    if not sys.platform.startswith("linux"):
+        return []
+    sources: list[SoundServerSource] = []
+    default_output = ""
+
+    def note_server(_context: Any, info: Any, _data: Any) -> None:
+        nonlocal default_output
+        if info:
+            default_output = _text(info.contents.default_sink_name)
+
+    def note_source(_context: Any, info: Any, is_last: int, _data: Any) -> None:
+        if is_last or not info:
+            return
+        told = info.contents
+        is_monitor = told.monitor_of_sink != NO_SINK
+        sources.append(
+            SoundServerSource(
+                name=_text(told.name),
+                description=_text(told.description) or _text(told.name),
+                channels=told.sample_spec.channels,
+                sample_rate=told.sample_spec.rate,
+                is_monitor=is_monitor,
+                is_of_default_output=is_monitor and _text(told.monitor_of_sink_name) == default_output,
+                positions=tuple(told.channel_map.map[: told.sample_spec.channels]),
+            )
+        )
+
+    on_server, on_source = _ServerCallback(note_server), _SourceCallback(note_source)
+    try:
+        with _connected() as connection:
+            library, context = connection.library, connection.context
+            connection.finish(library.pa_context_get_server_info(context, on_server, None))
+            connection.finish(library.pa_context_get_source_info_list(context, on_source, None))
+    except SoundServerError:
+        return []
+    return sorted(sources, key=lambda source: source.is_monitor)
+
+
+class SoundServerStream:
+    """A recording of one source, as float samples.
+
+    Parameters
+    ----------
+    source : SoundServerSource
+    channels : int
+        How many to record: all of the source's, or as many as the server shall make of them.
+    sample_rate : int
+        In Hz.
+    block_s : float
+        Length of the blocks to ask for.
+
+    Raises
+    ------
+    SoundServerError
+        When there is no server, or no such source.
+    """
+
+    def __init__(self, source: SoundServerSource, channels: int, sample_rate: int, block_s: float) -> None:
+        self._connection = _Connection()
+        self._library = self._connection.library
+        spec = _SampleSpec(FLOAT32, sample_rate, channels)
+        positions = None
+        if channels == source.channels:
+            positions = _ChannelMap(channels, (c_int * MOST_CHANNELS)(*source.positions))
+        self._stream = self._library.pa_stream_new(
+            self._connection.context, b"listening", ctypes.byref(spec),
+            None if positions is None else ctypes.byref(positions),
+        )  # fmt: skip
+        if self._stream is None:
+            raise SoundServerError(f"it does not give {channels} channels at {sample_rate} Hz")
+        block_bytes = max(1, round(block_s * sample_rate)) * channels * 4
+        sizes = _BufferSizes(ANYTHING, ANYTHING, ANYTHING, ANYTHING, block_bytes)
+        # Without the first flag a server moves the stream to another source when this one goes, unsaid.
+        flags = STREAM_DONT_MOVE | STREAM_ADJUST_LATENCY
+        self._library.pa_stream_connect_record(self._stream, source.name.encode(), ctypes.byref(sizes), flags)
+        self._connection.turn_until(lambda: self._state() == STREAM_READY)
+
+    def _state(self) -> int:
+        state: int = self._library.pa_stream_get_state(self._stream)
+        if state in {STREAM_FAILED, STREAM_TERMINATED}:
+            raise SoundServerError("the source is not there")
+        return state
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the sound as it comes, until the source or the server goes.
+
+        Raises
+        ------
+        SoundServerError
+            At its end.
+        """
+        data, size = c_void_p(), c_size_t()
+        while True:
+            self._connection.turn()
+            self._state()
+            while True:
+                self._library.pa_stream_peek(self._stream, ctypes.byref(data), ctypes.byref(size))
+                if not size.value:
+                    break
+                # No data of some length is a hole; the clock tells what went missing there.
+                block = ctypes.string_at(data.value, size.value) if data.value else b""
+                self._library.pa_stream_drop(self._stream)
+                if block:
+                    yield block

@@ -1,0 +1,43 @@
+"""A driver in the test's own process, so that its fake PortAudio can be moved by the test."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from live.sources.driver import Opened
+from live.sources.inputs import Input, OnBlock, Wish, open_input
+
+
+class LocalDriver:
+    """What a capture process does, without the process."""
+
+    def __init__(self, on_block: OnBlock, on_end: Callable[[], None], *, loud: bool = False) -> None:
+        del loud  # nothing here says anything
+        self._on_block, self._on_end = on_block, on_end
+        self._input: Input | None = None
+        self._has_looked = False
+
+    def open(self, wish: Wish, _within_s: float) -> Opened:
+        # A new process looks at what is there; here PortAudio has looked before.
+        refresh = self._has_looked or wish.again is not None
+        self._has_looked = True
+        self._input = open_input(wish, self._on_block, self._on_end, refresh=refresh)
+        return Opened(self._input.device, self._input.sample_rate, self._input.channels)
+
+    def start(self, _within_s: float) -> None:
+        if self._input is not None:
+            self._input.start()
+
+    def close(self) -> None:
+        if self._input is not None:
+            with contextlib.suppress(ValueError):
+                self._input.close()
+
+
+def use_local_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let microphones be captured in this process, and hide the machine's own sound server."""
+    monkeypatch.setattr("live.sources.microphone.open_driver", LocalDriver)
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", list)
