@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from live.analyser import FLOOR_DBFS, Analyser
+from live.analyser import Analyser
 from live.classifier import Classifier, find_bundle
 from live.events import Event, GapReason, Verdict, WindowEvent, told, wall_time
+from live.meter import FLOOR_DBFS
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.session import Session as ThreadedSession

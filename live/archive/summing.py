@@ -7,11 +7,11 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 
-from live.analyser import FLOOR_DBFS
 from live.api import FileResult
 from live.classifier import BundleDescription
 from live.events import GapEvent, StartEvent, Verdict, VoteState, WindowEvent
 from live.history import History
+from live.meter import FLOOR_DBFS
 from live.snapshot import Heard, Stretch
 
 TINY_S = 1e-6  # times are sums of floats

@@ -18,7 +18,7 @@ import numpy as np
 
 from live.errors import InputError
 from live.extras import need
-from live.front_end import Samples
+from live.samples import Samples
 
 FORMATS = ("flac", "ogg", "mp3")
 PYDUB_FORMATS = ("ogg", "mp3")

@@ -22,10 +22,10 @@ from live.events import (
     WindowEvent,
     wall_time,
 )
-from live.front_end import Samples
 from live.outputs.background import Report
 from live.outputs.clip_folder import Clip, ClipFolder, FolderFullError
 from live.resampling import to_mono
+from live.samples import Samples
 
 UNSURE = "unsure"
 """The folder of what was never sure."""
