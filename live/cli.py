@@ -103,7 +103,9 @@ def _open_source(options: Options, service: ServiceManager) -> AudioSource:
     if options.file is not None:
         from live.sources.audio_file import AudioFile
 
-        return AudioFile(options.file, speed=options.speed, play=options.play)
+        return AudioFile(
+            options.file, speed=options.speed, play=options.play, track=options.track, raw=options.raw
+        )
     from live.sources.microphone import Microphone
 
     said: set[str] = set()

@@ -29,6 +29,14 @@ class Options:
         None, "an audio file, or - for a WAV stream on standard input",
         group=SOURCE, metavar="PATH", excludes="source", only_for=FILES, path="file", saved="refused",
     )  # fmt: skip
+    track: int | None = option(
+        None, "which of a file's sound tracks to hear, counted from 1 (default: the first)",
+        group=LISTENING, metavar="N", read=Number(1, 1_000, whole=True), only_for=FILES, saved="refused",
+    )  # fmt: skip
+    raw: str | None = option(
+        None, "what comes without a header: FORMAT:RATE:CHANNELS, as s16le:44100:2",
+        group=LISTENING, metavar="FORMAT", only_for=FILES, saved="refused",
+    )  # fmt: skip
     list_devices: bool = option(
         False, "list the microphones and end", group=SOURCE, excludes="source", saved="refused"
     )

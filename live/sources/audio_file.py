@@ -11,7 +11,8 @@ from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
 from live.samples import Samples
-from live.sources.decoding import CUT_SHORT_TOLERANCE_S, open_decoder
+from live.sources.decoder import damaged
+from live.sources.decoding import open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short
 
 if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
@@ -35,6 +36,10 @@ class AudioFile:
         Pace, as a multiple of real time; None is as fast as it is heard.
     play : bool
         Also play it through the speakers, which then set the pace.
+    track : int, optional
+        Which of a file's sound tracks to hear, counted from 1.
+    raw : str, optional
+        What samples come without a header, as ``s16le:44100:2``.
 
     Raises
     ------
@@ -46,10 +51,18 @@ class AudioFile:
     kind: SourceKind = "file"
     is_live = False
 
-    def __init__(self, path: str, *, speed: float | None = 1.0, play: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        speed: float | None = 1.0,
+        play: bool = False,
+        track: int | None = None,
+        raw: str | None = None,
+    ) -> None:
         self.name = "standard input" if path == "-" else one_line(Path(path).name)
         self.speed = speed
-        self._decoder = open_decoder(path)
+        self._decoder = open_decoder(path, track=track, raw=raw)
         self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
         self.length_s = self._decoder.length_s
         if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
@@ -112,8 +125,9 @@ class AudioFile:
         try:
             while not self._stopped.is_set():
                 block = self._decoder.read(block_frames)
+                if self._decoder.undecodable > 0:
+                    self._tell_undecodable(ring, pushed, self._decoder.undecodable)
                 if len(block) == 0:
-                    self._note_if_cut_short(pushed)
                     if self._speakers is not None:
                         self._speakers.finish()
                     break
@@ -145,7 +159,7 @@ class AudioFile:
             self._speakers.close()
             self._speakers = None
             if not self._stopped.is_set():
-                self.warning = f"The speakers took no more of {self.name}: the rest was heard without them."
+                self._warn(f"The speakers took no more of {self.name}: the rest was heard without them.")
         return True
 
     def _let_go(self) -> None:
@@ -154,12 +168,16 @@ class AudioFile:
         if self._speakers is not None:
             self._speakers.close()
 
-    def _note_if_cut_short(self, pushed: int) -> None:
-        heard_s = pushed / self.sample_rate
-        if not self._decoder.is_length_exact or self.length_s is None:
-            return
-        if heard_s < self.length_s - CUT_SHORT_TOLERANCE_S:
-            self.warning = (
-                f"{self.name} is cut short: it held {heard_s:.1f} s of the "
-                f"{self.length_s:.1f} s that its header promises."
-            )
+    def _tell_undecodable(self, ring: RingBuffer, pushed: int, lost: int) -> None:
+        """Report what no decoder could read, where it stands in the stream."""
+        heard_s, lost_s = pushed / self.sample_rate, lost / self.sample_rate
+        if heard_s < SHORTEST_FILE_S:
+            raise damaged(self.name, heard_s)
+        ring.lose(lost, "undecodable")
+        self._warn(
+            f"{self.name} is damaged or cut short: {heard_s:.1f} s of it were heard, "
+            f"and {lost_s:.1f} s could not be decoded."
+        )
+
+    def _warn(self, sentence: str) -> None:
+        self.warning = sentence if self.warning is None else f"{self.warning} {sentence}"

@@ -1,7 +1,8 @@
-"""A WAV stream read forwards only, from a pipe that may never end.
+"""WAV and raw samples read forwards only, from a file or from a pipe that may never end.
 
-libsndfile reads WAV from pipes too, but stops at the length in the header, and a pipe's header can
-only claim some: a radio station would fall silent after 4 GiB, some six hours.
+What the header says of the length is a claim: a pipe's writer cannot know it, a recorder that crashed
+left 0 or −1 behind, one that still writes has not said the last word. So a stream is read on where what
+follows its sound is neither a chunk nor its end, and what a header promises and the stream lacks is told.
 """
 
 from __future__ import annotations
@@ -13,22 +14,81 @@ import numpy as np
 
 from live.errors import InputError
 from live.samples import Samples
+from live.sources.decoder import LEAST_MISSING_S
+from live.sources.pcm import PcmFormat
 
 UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; from here on sizes are claims of writers who cannot seek back
+LONGEST_KNOWN = 1 << 60  # bytes
 LARGEST_CHUNK = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
 MOST_CHUNKS = 100
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+CHUNKS_AFTER_SOUND = frozenset(
+    {
+        b"LIST", b"list", b"id3 ", b"ID3 ", b"bext", b"iXML", b"axml", b"chna", b"cue ", b"smpl", b"inst",
+        b"plst", b"labl", b"note", b"ltxt", b"adtl", b"JUNK", b"junk", b"PAD ", b"FLLR", b"fact", b"PEAK",
+        b"acid", b"DISP", b"_PMX", b"afsp", b"levl", b"umid", b"cart", b"strc", b"link", b"slnt", b"minf",
+        b"elm1", b"regn", b"ovwf", b"AFAn", b"tlst", b"DGDA", b"SyLp",
+    }
+)  # fmt: skip
 
 
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or what there is before the stream's end."""
-    parts = bytearray()
-    while len(parts) < count:
-        part = stream.read(count - len(parts))
-        if not part:
-            break
-        parts += part
-    return bytes(parts)
+class _Bytes:
+    """Reads a stream in whole pieces, and takes back what was read too far."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._returned = stream, b""
+
+    def read(self, count: int) -> bytes:
+        """Read ``count`` bytes, or what there is before the stream's end."""
+        parts = bytearray(self._returned[:count])
+        self._returned = self._returned[count:]
+        while len(parts) < count:
+            part = self._stream.read(count - len(parts))
+            if not part:
+                break
+            parts += part
+        return bytes(parts)
+
+    def take_back(self, content: bytes) -> None:
+        self._returned = content + self._returned
+
+    def pass_over(self, count: int) -> None:
+        """Read ``count`` bytes and forget them."""
+        while count > 0 and (passed := len(self.read(min(count, 1 << 20)))):
+            count -= passed
+
+
+class RawStream:
+    """Decodes samples without a header block by block.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read forwards; closed by ``close``.
+    form : PcmFormat
+    sample_rate : int
+        In Hz.
+    channels : int
+    """
+
+    length_s: float | None = None
+    undecodable = 0
+    note: str | None = None
+
+    def __init__(self, stream: BinaryIO, form: PcmFormat, sample_rate: int, channels: int) -> None:
+        self._bytes, self._stream, self._form = _Bytes(stream), stream, form
+        self.sample_rate, self.channels = sample_rate, channels
+
+    def read(self, samples: int) -> Samples:
+        """Read up to ``samples`` samples [shape=(n, channels)]."""
+        block_bytes = self._form.width * self.channels
+        content = self._bytes.read(samples * block_bytes)
+        content = content[: len(content) // block_bytes * block_bytes]
+        return self._form.to_float(content).reshape(-1, self.channels)
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
 
 
 class WavStream:
@@ -48,8 +108,8 @@ class WavStream:
     channels : int
     length_s : float or None
         Length in seconds that the header promises; None where it makes no claim that could be true.
-    is_length_exact : bool
-        Whether there is such a promise.
+    undecodable : int
+        Samples promised and not there, once the end is reached.
 
     Raises
     ------
@@ -57,90 +117,171 @@ class WavStream:
         When the stream does not begin with a WAV header that can be used.
     """
 
+    note: str | None = None
+
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream, self._name = stream, name
-        riff = _read_exactly(stream, 12)
+        self._stream, self._name, self._bytes = stream, name, _Bytes(stream)
+        self.undecodable = 0
+        riff = self._bytes.read(12)
         if not riff:
             raise InputError(f"{name} is empty: give it a WAV stream, for example ffmpeg's with -f wav.")
         if len(riff) < 12 or riff[:4] not in (b"RIFF", b"RF64") or riff[8:] != b"WAVE":
             raise InputError(f"{name} is no WAV stream: convert it, for example with ffmpeg's -f wav.")
-        is_rf64 = riff[:4] == b"RF64"
-        format_chunk = b""
+        self._form, self.sample_rate, self.channels, size = self._read_header()
+        self._begin(size)
+        self._missing = 0  # samples
+        bytes_per_s = self._form.width * self.channels * self.sample_rate
+        self.length_s = self._left / bytes_per_s if self._left and bytes_per_s > 0 else None
+        if self._left == 0:  # what a recorder leaves behind that crashed, or a file without sound
+            self._pass_chunks()
+
+    def _begin(self, size: int | None) -> None:
+        """Note how many bytes of sound come; None where they go on until the stream ends."""
+        self._is_odd = size is not None and size % 2 == 1
+        self._left = size
+
+    def _read_header(self) -> tuple[PcmFormat, int, int, int | None]:
+        """Read chunks up to the sound; returns format, rate, channels and, where known, length in bytes."""
+        chunk = b""
+        long_size: int | None = None
         for _ in range(MOST_CHUNKS):
-            header = _read_exactly(stream, 8)
+            header = self._bytes.read(8)
             if len(header) < 8:
-                raise InputError(f"{name} ends before its sound begins: it holds a header alone.")
+                raise InputError(f"{self._name} ends before its sound begins: it holds a header alone.")
             kind, size = header[:4], struct.unpack("<I", header[4:])[0]
             if kind == b"data":
-                break
+                known = size if size < UNKNOWN_SIZE_FROM else long_size
+                return (*self._parse_format(chunk), known)
             if size > LARGEST_CHUNK:
-                raise InputError(f"{name} is no usable WAV stream: its header claims {size} bytes.")
-            content = _read_exactly(stream, size + size % 2)
+                raise InputError(f"{self._name} is no usable WAV stream: its header claims {size} bytes.")
+            content = self._bytes.read(size + size % 2)
             if kind == b"fmt ":
-                format_chunk = content
-        else:
-            raise InputError(f"{name} is no usable WAV stream: its header does not end.")
-        self._parse_format(format_chunk)
-        self._left: int | None = None if is_rf64 or size == 0 or size >= UNKNOWN_SIZE_FROM else size
-        self.length_s: float | None = None
-        bytes_per_s = self._sample_bytes * self.channels * self.sample_rate
-        if self._left is not None and bytes_per_s > 0:
-            self.length_s = self._left / bytes_per_s
-        self.is_length_exact = self.length_s is not None
+                chunk = content
+            elif kind == b"ds64" and len(content) >= 16:
+                long_size = int.from_bytes(content[8:16], "little")
+                long_size = long_size if 0 < long_size < LONGEST_KNOWN else None
+        raise InputError(f"{self._name} is no usable WAV stream: its header does not end.")
 
-    def _parse_format(self, chunk: bytes) -> None:
+    def _parse_format(self, chunk: bytes) -> tuple[PcmFormat, int, int]:
         if len(chunk) < 16:
             raise InputError(f"{self._name} is no usable WAV stream: it does not say its format.")
-        code, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
+        code, channels, sample_rate, _, block_bytes, bits = struct.unpack("<HHIIHH", chunk[:16])
         if code == EXTENSIBLE and len(chunk) >= 26:
             code = struct.unpack("<H", chunk[24:26])[0]
-        if (code, bits) not in {
-            (PCM, 8),
-            (PCM, 16),
-            (PCM, 24),
-            (PCM, 32),
-            (IEEE_FLOAT, 32),
-            (IEEE_FLOAT, 64),
-        }:
+        width = block_bytes // channels if channels and block_bytes % channels == 0 else 0
+        if not (bits + 7) // 8 <= width <= 4:  # a block alignment that cannot be
+            width = (bits + 7) // 8
+        if (code, bits) in {(IEEE_FLOAT, 32), (IEEE_FLOAT, 64)}:
+            return PcmFormat("f", bits, bits // 8), int(sample_rate), int(channels)
+        if code != PCM or bits not in (8, 16, 20, 24, 32):
             raise InputError(
                 f"{self._name} holds a WAV encoding that cannot be streamed (code {code}, {bits} bits): "
                 "convert it, for example with ffmpeg's -c:a pcm_s16le."
             )
-        self.sample_rate, self.channels = int(sample_rate), int(channels)
-        self._code, self._sample_bytes = code, bits // 8
+        is_padded = width > (bits + 7) // 8
+        self._has_alignment_to_find = is_padded and width == 4
+        return PcmFormat("u" if width == 1 else "s", bits, width), int(sample_rate), int(channels)
 
-    def read(self, frames: int) -> Samples:
-        """Read up to ``frames`` frames; none are left when the result is empty.
+    _has_alignment_to_find = False
+
+    def read(self, samples: int) -> Samples:
+        """Read up to ``samples`` samples; none are left when the result is empty.
 
         Returns
         -------
         ndarray [shape=(n, channels)]
             Full scale = 1.
         """
-        frame_bytes = self._sample_bytes * self.channels
-        wanted = frames * frame_bytes
-        if self._left is not None:
-            wanted = min(wanted, self._left)
-        content = _read_exactly(self._stream, wanted)
-        if self._left is not None:
-            self._left -= len(content)
-        content = content[: len(content) // frame_bytes * frame_bytes]
-        return self._to_float(content).reshape(-1, self.channels)
+        self.undecodable = 0
+        block_bytes = self._form.width * self.channels
+        content = b""
+        while True:
+            wanted = samples * block_bytes
+            content = self._bytes.read(wanted if self._left is None else min(wanted, self._left))
+            if self._left is not None:
+                self._left -= len(content)
+            if len(content) >= block_bytes:
+                break
+            if self._left is None or self._left > 0 or not self._pass_chunks():
+                self._note_end(block_bytes)
+                return np.empty((0, self.channels), dtype=np.float32)
+        content = content[: len(content) // block_bytes * block_bytes]
+        if self._has_alignment_to_find:
+            self._find_alignment(content)
+        return self._form.to_float(content).reshape(-1, self.channels)
 
-    def _to_float(self, content: bytes) -> Samples:
-        if self._code == IEEE_FLOAT:
-            kind = "<f4" if self._sample_bytes == 4 else "<f8"
-            with np.errstate(over="ignore", invalid="ignore"):
-                return np.frombuffer(content, dtype=kind).astype(np.float32)
-        if self._sample_bytes == 1:  # unsigned, unlike the wider ones
-            return np.frombuffer(content, dtype=np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
-        if self._sample_bytes == 3:
-            widened = np.zeros((len(content) // 3, 4), dtype=np.uint8)
-            widened[:, 1:] = np.frombuffer(content, dtype=np.uint8).reshape(-1, 3)
-            content = widened.tobytes()
-        kind = "<i2" if self._sample_bytes == 2 else "<i4"
-        full_scale = np.float32(2**15 if self._sample_bytes == 2 else 2**31)
-        return np.frombuffer(content, dtype=kind).astype(np.float32) / full_scale
+    def _note_end(self, block_bytes: int) -> None:
+        """Tell what the header promised and the stream lacks."""
+        missing = (self._left or 0) // block_bytes + self._missing
+        self._left = self._missing = 0
+        if missing > LEAST_MISSING_S * self.sample_rate:
+            self.undecodable = missing
+
+    def _pass_chunks(self) -> bool:
+        """Pass what follows the sound; True where more sound follows, though the header told of less."""
+        for _ in range(MOST_CHUNKS):
+            padding = self._bytes.read(1) if self._is_odd else b""
+            header = self._bytes.read(8)
+            if len(header) < 8:
+                return False
+            kind, size = header[:4], struct.unpack("<I", header[4:])[0]
+            self._is_odd = False
+            if kind == b"data":
+                self._begin(size if size < UNKNOWN_SIZE_FROM else None)
+                return True
+            if kind == b"RIFF" and (kind_of_riff := self._bytes.read(4)) != b"WAVE":
+                self._bytes.take_back(header + kind_of_riff)
+            elif kind == b"RIFF":
+                if self._begin_next():
+                    return True
+                continue
+            else:
+                self._bytes.take_back(header)
+            if not self._pass_chunk(kind, size):
+                self._bytes.take_back(padding)
+                self._left = None  # no chunk, so it is sound, to the end
+                return True
+        return False
+
+    def _pass_chunk(self, kind: bytes, size: int) -> bool:
+        """Pass one chunk that holds no sound; False, with nothing passed, where it can be none."""
+        if size > LARGEST_CHUNK or not all(32 <= byte < 127 for byte in kind):
+            return False
+        content = self._bytes.read(8 + size + size % 2)
+        if kind in CHUNKS_AFTER_SOUND:
+            return True
+        after = self._bytes.read(8)
+        self._bytes.take_back(after)
+        if len(content) >= 8 + size and (after == b"" or after[:4] in CHUNKS_AFTER_SOUND):
+            return True
+        self._bytes.take_back(content)
+        return False
+
+    def _begin_next(self) -> bool:
+        """Go on with another WAV that was joined to this one; False where it is of another kind."""
+        try:
+            form, sample_rate, channels, size = self._read_header()
+        except InputError:
+            return False
+        if (form, sample_rate, channels) == (self._form, self.sample_rate, self.channels):
+            self._begin(size)
+            return True
+        bytes_per_s = form.width * channels * sample_rate
+        if size is not None and bytes_per_s > 0:
+            self._missing += round(size / bytes_per_s * self.sample_rate)
+            self._bytes.pass_over(size)
+            self._is_odd = size % 2 == 1
+        return False
+
+    def _find_alignment(self, content: bytes) -> None:
+        """See in the first sound at which end of their bytes padded samples stand."""
+        quads = np.frombuffer(content, dtype=np.uint8).reshape(-1, 4)
+        if not quads.any():
+            return
+        self._has_alignment_to_find = False
+        is_sign = np.isin(quads[:, 3], (0x00, 0xFF)).all()
+        if quads[:, 0].any() and is_sign:
+            self._form = PcmFormat("s", self._form.bits, 4, is_right_aligned=True)
 
     def close(self) -> None:
         """Close the stream."""

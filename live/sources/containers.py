@@ -1,0 +1,184 @@
+"""Where a container ends by its own account, and where the next begins in files that were joined end to end.
+
+Only lengths are read here, never sound: the boxes of MP4, the chunks of RIFF, AIFF, CAF and Wave64, the
+elements of Matroska, the objects of ASF.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MOST_PIECES = 100_000
+_UNKNOWN_SIZE_FROM = 0x7FFF_F000
+_WAVE64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_BEGINNINGS = (
+    (0, b"RIFF"), (0, b"RIFX"), (0, b"RF64"), (0, b"FORM"), (0, _WAVE64), (0, b"caff"), (0, b".snd"),
+    (4, b"ftyp"), (0, _EBML), (0, _ASF), (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (0, b"MAC "),
+    (0, b"wvpk"), (0, b"TTA1"), (0, b"tBaK"), (0, b".RMF"), (0, b"FLV"), (0, b"MPCK"), (0, b"DSD "),
+)  # fmt: skip
+_STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What a container says of its own length.
+
+    Attributes
+    ----------
+    end : int or None
+        Byte at which it ends; beyond the file's end where that is cut short; None where it does not say.
+    next_start : int or None
+        Byte at which another container begins, where several were joined.
+    """
+
+    end: int | None
+    next_start: int | None
+
+
+def _begins(data: mmap.mmap | bytes, at: int) -> bool:
+    return any(
+        data[at + offset : at + offset + len(magic)] == magic for offset, magic in _BEGINNINGS
+    ) and at + 16 <= len(data)
+
+
+def _boxes(data: mmap.mmap, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of each of MP4's boxes."""
+    at = start
+    for _ in range(_MOST_PIECES):
+        if at + 8 > len(data):
+            return
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        if size == 1 and at + 16 <= len(data):
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size == 0:
+            size = len(data) - at
+        if size < 8:
+            return
+        yield kind, at, at + size
+        at += size
+
+
+def _mp4(data: mmap.mmap, start: int) -> Extent:
+    end = start
+    for kind, at, box_end in _boxes(data, start):
+        if kind == b"ftyp" and at > start:
+            return Extent(at, at)
+        if not all(32 <= byte < 127 or byte == 0xA9 for byte in kind):
+            break
+        end = box_end
+    return Extent(end, None)
+
+
+def _asf(data: mmap.mmap, start: int) -> Extent:
+    at = start
+    for _ in range(_MOST_PIECES):
+        if at + 24 > len(data):
+            break
+        if at > start and data[at : at + 16] == _ASF:
+            return Extent(at, at)
+        size = int.from_bytes(data[at + 16 : at + 24], "little")
+        if size < 24:
+            break
+        at += size
+    return Extent(at, None)
+
+
+def _variable_size(data: mmap.mmap, at: int) -> tuple[int | None, int]:
+    """Return an EBML size and the byte after it; None for one that is unknown."""
+    first = data[at]
+    width = 9 - first.bit_length()
+    if width > 8 or at + width > len(data):
+        return None, at
+    value = int.from_bytes(data[at : at + width], "big") & (1 << 7 * width) - 1
+    return (None if value == (1 << 7 * width) - 1 else value), at + width
+
+
+def _matroska(data: mmap.mmap, start: int) -> Extent:
+    size, at = _variable_size(data, start + 4)
+    if size is None or at + size + 5 > len(data) or data[at + size : at + size + 4] != _SEGMENT:
+        return Extent(None, None)
+    size, at = _variable_size(data, at + size + 4)
+    return Extent(None if size is None else at + size, None)
+
+
+def _caf(data: mmap.mmap, start: int) -> Extent:
+    at = start + 8
+    for _ in range(_MOST_PIECES):
+        if at + 12 > len(data) or data[at : at + 4] == b"caff":
+            break
+        size = int.from_bytes(data[at + 4 : at + 12], "big", signed=True)
+        if size < 0:
+            return Extent(None, None)
+        at += 12 + size
+    return Extent(at, None)
+
+
+def _iff(data: mmap.mmap, start: int) -> Extent:
+    order = ">" if data[start : start + 4] in (b"FORM", b"RIFX") else "<"
+    size = struct.unpack(f"{order}I", data[start + 4 : start + 8])[0]
+    if size == 0 or size >= _UNKNOWN_SIZE_FROM:
+        return Extent(None, None)
+    end = start + 8 + size
+    while data[end : end + 4] == b"RIFF" and data[end + 8 : end + 12] == b"AVIX":  # the rest of a long AVI
+        end += 8 + struct.unpack("<I", data[end + 4 : end + 8])[0]
+    return Extent(end, None)
+
+
+def _sun(data: mmap.mmap, start: int) -> Extent:
+    offset, size = struct.unpack(">II", data[start + 4 : start + 12])
+    return Extent(None if size >= _UNKNOWN_SIZE_FROM else start + offset + size, None)
+
+
+def _voc(data: mmap.mmap, start: int) -> Extent:
+    at = start + int.from_bytes(data[start + 20 : start + 22], "little")
+    for _ in range(_MOST_PIECES):
+        if at + 4 > len(data) or data[at] == 0:
+            break
+        at += 4 + int.from_bytes(data[at + 1 : at + 4], "little")
+    return Extent(at, None)
+
+
+def _flac(data: mmap.mmap, start: int) -> Extent:
+    found = [at for magic in _STREAM_INFO if (at := data.find(magic, start + 4)) > 0]
+    return Extent(min(found), min(found)) if found else Extent(None, None)
+
+
+def _extent(data: mmap.mmap, start: int) -> Extent:
+    head = data[start : start + 16]
+    if len(head) < 16:
+        return Extent(None, None)
+    if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        return _iff(data, start)
+    if head == _WAVE64:
+        return Extent(start + int.from_bytes(data[start + 16 : start + 24], "little"), None)
+    kinds = {b"Crea": _voc, b".snd": _sun, b"caff": _caf, b"fLaC": _flac, _EBML: _matroska}
+    if head[:4] in kinds:
+        return kinds[head[:4]](data, start)
+    if head == _ASF:
+        return _asf(data, start)
+    return _mp4(data, start) if head[4:8] == b"ftyp" else Extent(None, None)
+
+
+def extent(path: Path, start: int = 0) -> Extent:
+    """Return how far the container that begins at byte ``start`` goes, and where another follows it."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = _extent(data, start)
+        if found.next_start is None and found.end is not None:
+            for end in (found.end, found.end + found.end % 2):
+                if start < end < len(data) and _begins(data, end):
+                    return Extent(end, end)
+        return found
+
+
+def next_of_its_kind(path: Path, start: int) -> int | None:
+    """Return where the first 8 bytes of the container at ``start`` stand once more in the file."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        magic = data[start : start + 8]
+        at = data.find(magic, start + 8) if len(set(magic)) > 2 else -1
+        return at if at > 0 else None

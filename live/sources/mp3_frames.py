@@ -1,0 +1,180 @@
+"""The frames of an MP3 file, counted without decoding them.
+
+An MP3 need not say how long it is, and what it says may be wrong. But each of its frames tells its own
+length, so that the next begins where it ends: a file that is frames from first to last, tags at its ends
+apart, holds as much sound as it has frames. The layout of headers is that of ISO/IEC 11172-3 and 13818-3,
+the tag with the encoder's delay that of LAME.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+
+_BIT_RATES = {  # kbit/s, by (is MPEG 1, layer)
+    (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_DECODER_DELAY = 529  # samples that every decoder adds, and that those who heed the encoder's delay take off
+_SAME_STREAM = 0xFFFE_0C00  # the bits of a header that do not change within a stream
+_WALKED_AT_ONCE = 4_096  # frames
+_MOST_PADDING = 16_384  # zeros after the last frame that are no damage
+
+
+def _frame(header: int) -> tuple[int, int, int] | None:
+    """Return a frame's length in bytes, its samples and its sample rate; None where it is no header."""
+    version, layer = header >> 19 & 3, 4 - (header >> 17 & 3)
+    bit_rate, rate = header >> 12 & 15, header >> 10 & 3
+    if header >> 21 != 0x7FF or version == 1 or layer == 4 or bit_rate in (0, 15) or rate == 3:
+        return None
+    is_mpeg_1 = version == 3
+    sample_rate = _SAMPLE_RATES[version][rate]
+    bits_per_s = _BIT_RATES[is_mpeg_1, layer][bit_rate - 1] * 1_000
+    padding = header >> 9 & 1
+    if layer == 1:
+        return (12 * bits_per_s // sample_rate + padding) * 4, 384, sample_rate
+    samples = 576 if layer == 3 and not is_mpeg_1 else 1_152
+    return samples // 8 * bits_per_s // sample_rate + padding, samples, sample_rate
+
+
+def tag_bytes_at_start(data: mmap.mmap | bytes) -> int:
+    """Return the length of the ID3v2 tags at the start of a file, in bytes."""
+    position = 0
+    while data[position : position + 3] == b"ID3" and position + 10 <= len(data):
+        size = 0
+        for byte in data[position + 6 : position + 10]:
+            size = size << 7 | byte & 0x7F
+        position += 10 + size + (10 if data[position + 5] & 0x10 else 0)
+    return min(position, len(data))
+
+
+def tag_bytes_at_end(data: mmap.mmap | bytes) -> int:
+    """Return the length of the ID3v1, APE and Lyrics3 tags, and of zeros, at the end of a file, in bytes."""
+    end = len(data)
+    while True:
+        before = end
+        if data[max(0, end - 128) : end][:3] == b"TAG":
+            end -= 128
+        elif data[max(0, end - 32) : end][:8] == b"APETAGEX":
+            size = struct.unpack("<I", data[end - 20 : end - 16])[0]
+            has_header = data[end - 9] & 0x80
+            end -= size + (32 if has_header else 0)
+        elif data[max(0, end - 9) : end] == b"LYRICS200":
+            digits = data[end - 15 : end - 9]
+            end -= 15 + int(digits) if digits.isdigit() else 0
+        if end == before or end <= 0:
+            break
+    end = max(0, min(end, len(data)))
+    zeros = min(end, _MOST_PADDING + 1)
+    zeros -= len(data[end - zeros : end].rstrip(b"\0"))
+    if zeros <= _MOST_PADDING:
+        end -= zeros
+    return len(data) - end
+
+
+class Mp3Frames:
+    """Walks over the frames of an MP3 file as far as it is asked to.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    samples : int
+        Samples of the frames walked over, what an encoder added at the start taken off.
+    promised : int
+        Samples that the first frame says there are; 0 where it does not say.
+    is_whole : bool
+        Whether the file is frames of one stream from first to last.
+    is_broken : bool
+        Whether something else was met: a hole, another stream, strange bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._end = len(self._data) - tag_bytes_at_end(self._data)
+        self._position = tag_bytes_at_start(self._data)
+        self.samples = 0
+        self.sample_rate = 0
+        self.is_whole = self.is_broken = False
+        self._sizes: dict[int, int] = {}
+        self.promised = 0
+        self._at_end = 0  # samples that the encoder added there
+        self._begin()
+
+    def _header(self, position: int) -> int:
+        return int.from_bytes(self._data[position : position + 4], "big")
+
+    def _begin(self) -> None:
+        """Look at the first frame, which may hold no sound but a description of the rest."""
+        header = self._header(self._position)
+        frame = _frame(header)
+        if frame is None:
+            self.is_broken = True
+            return
+        size, self._samples_each, self.sample_rate = frame
+        self._stream = header & _SAME_STREAM
+        content = self._data[self._position : self._position + size]
+        for name in (b"Xing", b"Info"):
+            at = content.find(name, 4, 64)
+            if at > 0:
+                self._position += size
+                if int.from_bytes(content[at + 4 : at + 8], "big") & 1:
+                    self.promised = int.from_bytes(content[at + 8 : at + 12], "big") * self._samples_each
+                lame = content.find(b"L", at + 8 + 112, at + 8 + 113)
+                if lame > 0 and len(content) >= lame + 24:
+                    delays = int.from_bytes(content[lame + 21 : lame + 24], "big")
+                    self.samples -= (delays >> 12) + _DECODER_DELAY
+                    self._at_end = max(0, (delays & 0xFFF) - _DECODER_DELAY)
+                return
+        if content.find(b"VBRI", 36, 40) == 36:
+            self._position += size
+
+    @property
+    def unwalked(self) -> float:
+        """Bytes not walked over, as a multiple of those that were."""
+        return 0.0 if self.is_whole else (self._end - self._position) / max(1, self._position)
+
+    def walk(self, samples: int) -> None:
+        """Walk on until ``samples`` samples are passed, or no frame follows."""
+        data, sizes, end = self._data, self._sizes, self._end
+        position, each = self._position, self._samples_each if not self.is_broken else 0
+        while not (self.is_broken or self.is_whole) and self.samples < samples:
+            for _ in range(_WALKED_AT_ONCE):
+                header = int.from_bytes(data[position : position + 4], "big")
+                size = sizes.get(header) or self._size(header)
+                if size == 0 or position + size > end:
+                    self._note_end(position, size)
+                    break
+                position += size
+                self.samples += each
+            self._position = position
+
+    def _size(self, header: int) -> int:
+        """Return the length of a frame of this stream in bytes; 0 for whatever else."""
+        frame = _frame(header)
+        if frame is None or header & _SAME_STREAM != self._stream or len(self._sizes) > 4_096:
+            return 0
+        self._sizes[header] = frame[0]
+        return frame[0]
+
+    def _note_end(self, position: int, size: int) -> None:
+        """Tell the end of the file from whatever else may follow a frame."""
+        is_cut_frame = size > 0  # the last one, of which a part is there
+        if position >= self._end or is_cut_frame:
+            self.is_whole = True
+            self.samples -= self._at_end
+        else:
+            self.is_broken = True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._data.close()

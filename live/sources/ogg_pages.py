@@ -1,0 +1,146 @@
+"""The pages of an Ogg file, counted and checked without decoding them.
+
+Each page of an Ogg stream (RFC 3533) tells its own length, its number, its checksum, and at which sample
+it ends. A file that is unharmed pages of one stream from first to last holds as much sound as its last
+page says; one that is a chain of several, as recordings of radio stations are, or has a hole is found out
+before a decoder comes to it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from pathlib import Path
+
+_HEADER = struct.Struct("<4sBBqIIIB")
+_BEGINS, _ENDS = 2, 4  # flags of a page
+_NO_POSITION = -1
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_WALKED_AT_ONCE = 64  # pages
+_LATEST_START_S = 5.0
+OPUS_RATE = 48_000  # Hz, of all positions in an Opus stream
+
+
+def _checksum(page: bytes) -> int:
+    """Return the page's checksum: the polynomial of zlib's, its bits in the other order."""
+    reflected = ~zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) & 0xFFFF_FFFF
+    return int.from_bytes(reflected.to_bytes(4, "little").translate(_REVERSED), "big")
+
+
+class OggPages:
+    """Walks over the pages of an Ogg file as far as it is asked to.
+
+    Parameters
+    ----------
+    path : Path
+    rate : int
+        In Hz, of the positions: the stream's sample rate, 48 000 for Opus.
+    skipped : int
+        Samples at the start that are no sound.
+
+    Attributes
+    ----------
+    position_s : float
+        Stream time at which the last page walked over ends, in seconds.
+    is_whole : bool
+        Whether the file is unharmed pages of one stream from first to last.
+    is_broken : bool
+        Whether something else was met: a hole, another stream, a page that is damaged.
+    """
+
+    def __init__(self, path: Path, rate: int, skipped: int = 0) -> None:
+        with path.open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._rate, self._skipped = rate, skipped
+        if self._data[28:36] == b"OpusHead":
+            self._skipped = struct.unpack("<H", self._data[38:40])[0]
+        self._at = self._pages = 0
+        self._serial: int | None = None
+        self._number = 0
+        self._last_granule = 0
+        self._has_ended = False
+        self.is_whole = self.is_broken = False
+
+    @property
+    def position_s(self) -> float:
+        """Stream time at which the last page walked over ends, in seconds."""
+        return max(0, self._last_granule - self._skipped) / self._rate
+
+    @property
+    def unwalked(self) -> float:
+        """Bytes not walked over, as a multiple of those that were."""
+        return (len(self._data) - self._at) / max(1, self._at)
+
+    def walk(self, seconds: float) -> None:
+        """Walk on until ``seconds`` of sound are passed, or no page of the stream follows."""
+        while not (self.is_broken or self.is_whole) and self.position_s < seconds:
+            for _ in range(_WALKED_AT_ONCE):
+                if self._at >= len(self._data):
+                    self.is_whole = True
+                elif not self._pass_page():
+                    self.is_broken = True
+                if self.is_broken or self.is_whole:
+                    break
+
+    def _pass_page(self) -> bool:
+        """Pass one page; False where it is none, another stream's or damaged."""
+        data, at = self._data, self._at
+        if at + 27 > len(data):
+            return False
+        magic, version, flags, granule, serial, number, checksum, segments = _HEADER.unpack_from(data, at)
+        if magic != b"OggS" or version != 0:
+            return False
+        body = at + 27 + segments
+        end = body + sum(data[at + 27 : body])
+        if end > len(data):
+            return False
+        if self._serial is None:
+            if not flags & _BEGINS:
+                return False
+            self._serial = serial
+        elif serial != self._serial or flags & _BEGINS or number != self._number + 1 or self._has_ended:
+            return False
+        page = bytearray(data[at:end])
+        page[22:26] = bytes(4)
+        if _checksum(bytes(page)) != checksum:
+            return False
+        if granule != _NO_POSITION:
+            if granule < self._last_granule:
+                return False
+            if self._last_granule == 0 and granule > _LATEST_START_S * self._rate:
+                return False  # a piece of a longer stream, whose positions do not begin at 0
+            self._last_granule = granule
+        self._at, self._number = end, number
+        self._has_ended = bool(flags & _ENDS)
+        return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._data.close()
+
+
+def harmed_bytes(path: Path, start: int, end: int) -> int:
+    """Return how many bytes from ``start`` to ``end`` belong to no unharmed page."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        harmed, at = 0, start
+        while at < end:
+            found = data.find(b"OggS", at, end)
+            size = _page_bytes(data, found) if found >= 0 else 0
+            if found < 0:
+                return harmed + end - at
+            harmed += found - at + (0 if size else 4)
+            at = found + (size or 4)
+        return harmed
+
+
+def _page_bytes(data: mmap.mmap, at: int) -> int:
+    """Return the length of the unharmed page that begins at a byte; 0 where none does."""
+    if at + 27 > len(data):
+        return 0
+    body = at + 27 + data[at + 26]
+    end = body + sum(data[at + 27 : body])
+    page = bytearray(data[at:end])
+    checksum = int.from_bytes(page[22:26], "little")
+    page[22:26] = bytes(4)
+    return end - at if end <= len(data) and _checksum(bytes(page)) == checksum else 0

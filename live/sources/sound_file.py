@@ -1,0 +1,193 @@
+"""What libsndfile can read: WAV, FLAC, OGG, Opus, MP3 and their kin, with a proof that it read all of it.
+
+libsndfile stops without a word at its own guess of an MP3's length, at the end of the first of several
+streams, and after damage that others decode past. So each file is surveyed apart from it: what is not
+whole is left to another decoder, before libsndfile comes to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from live.samples import Samples
+from live.sources.containers import extent
+from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
+from live.sources.flac_frames import promised_samples, samples_by_last_frame
+from live.sources.mp3_frames import Mp3Frames
+from live.sources.ogg_pages import OPUS_RATE, OggPages
+
+KEPT_APART_S = 0.2  # from what is broken: a decoder looks ahead, and codecs overlap
+PROMISE_ROUNDED_S = 0.25  # an MP3's: encoders count their own delays and frames in different ways
+LEAST_REST_BYTES = 4_096  # after a container's end
+
+
+class _Survey(Protocol):
+    """What is known of a file without decoding it."""
+
+    def trusted(self, samples: int) -> int:
+        """Return how many of the first ``samples`` samples stand before anything that is broken."""
+
+    def ending(self, heard_s: float) -> Ending:
+        """Tell whether a decoder that gave ``heard_s`` seconds used the file up."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class _Mp3Survey:
+    def __init__(self, path: Path, sample_rate: int) -> None:
+        self._frames = Mp3Frames(path)
+        self._rate = sample_rate
+        if self._frames.sample_rate != sample_rate:
+            self._frames.is_broken = True
+
+    def trusted(self, samples: int) -> int:
+        apart = round(KEPT_APART_S * self._rate)
+        self._frames.walk(samples + apart)
+        return max(0, min(samples, self._frames.samples - apart)) if self._frames.is_broken else samples
+
+    def ending(self, heard_s: float) -> Ending:
+        self._frames.walk(sys.maxsize)
+        there_s = max(0, self._frames.samples) / self._rate
+        missing_s = there_s - heard_s + there_s * self._frames.unwalked
+        promised_s = self._frames.promised / self._rate
+        if promised_s > heard_s + PROMISE_ROUNDED_S:
+            return Ending(False, max(missing_s, promised_s - heard_s), is_promised=True)
+        return Ending(self._frames.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
+
+    def close(self) -> None:
+        self._frames.close()
+
+
+class _OggSurvey:
+    def __init__(self, path: Path, sample_rate: int, *, is_opus: bool) -> None:
+        self._pages = OggPages(path, OPUS_RATE if is_opus else sample_rate)
+        self._rate = sample_rate
+
+    def trusted(self, samples: int) -> int:
+        self._pages.walk(samples / self._rate + KEPT_APART_S)
+        if not self._pages.is_broken:
+            return samples
+        return max(0, min(samples, round((self._pages.position_s - KEPT_APART_S) * self._rate)))
+
+    def ending(self, heard_s: float) -> Ending:
+        self._pages.walk(float("inf"))
+        there_s = self._pages.position_s
+        missing_s = there_s - heard_s + there_s * self._pages.unwalked
+        return Ending(self._pages.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
+
+    def close(self) -> None:
+        self._pages.close()
+
+
+class _FlacSurvey:
+    def __init__(self, path: Path, sample_rate: int) -> None:
+        self._path, self._rate = path, sample_rate
+
+    def trusted(self, samples: int) -> int:
+        return samples
+
+    def ending(self, heard_s: float) -> Ending:
+        promised, there = promised_samples(self._path), samples_by_last_frame(self._path)
+        missing_s = max(promised or 0, there or 0) / self._rate - heard_s
+        is_one = extent(self._path).next_start is None
+        is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
+        return Ending(is_proven and missing_s < LEAST_MISSING_S, max(0.0, missing_s), is_promised=True)
+
+    def close(self) -> None:
+        pass
+
+
+class _ChunkSurvey:
+    """A container that tells where it ends, with sound whose length in bytes is all there is to it."""
+
+    def __init__(self, path: Path, promised_s: float | None) -> None:
+        self._path, self._promised_s = path, promised_s
+
+    def trusted(self, samples: int) -> int:
+        return samples
+
+    def ending(self, heard_s: float) -> Ending:
+        size, end = self._path.stat().st_size, extent(self._path).end
+        missing_s = max(0.0, (self._promised_s or 0.0) - heard_s)
+        if end is None:
+            is_proven = missing_s < LEAST_MISSING_S and self._promised_s is not None
+            return Ending(is_proven, missing_s, is_promised=True)
+        if end > size and heard_s > 0:  # bytes are missing, of which libsndfile says nothing
+            missing_s += (end - size) / (size / heard_s)
+        is_used_up = abs(size - end) <= LEAST_REST_BYTES
+        return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, is_promised=True)
+
+    def close(self) -> None:
+        pass
+
+
+class SoundFileDecoder:
+    """What libsndfile can read, up to where something is broken.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        When libsndfile makes nothing of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self._error = soundfile.LibsndfileError
+        self._name = path.name
+        # As bytes where names are bytes: not every name is text.
+        self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
+        # Else soundfile seeks after each read to where it is already, and an MP3 decoder that is told to
+        # seek starts afresh: every block would begin with a few garbled hundredths of a second.
+        self._file.seekable = lambda: False
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self._is_16_bit: bool = self._file.subtype == "PCM_16"
+        count: int = self._file.frames
+        self.length_s: float | None = count / self.sample_rate if 0 < count < 2**40 else None
+        self._survey = self._make_survey(path)
+        self._heard = 0
+
+    def _make_survey(self, path: Path) -> _Survey:
+        if self._file.format in {"MP3", "MPEG"}:
+            return _Mp3Survey(path, self.sample_rate)
+        if self._file.format == "OGG":
+            return _OggSurvey(path, self.sample_rate, is_opus=self._file.subtype == "OPUS")
+        if self._file.format == "FLAC":
+            return _FlacSurvey(path, self.sample_rate)
+        return _ChunkSurvey(path, self.length_s)
+
+    def read(self, samples: int) -> Samples:
+        """Read up to ``samples`` samples [shape=(n, channels)]."""
+        samples = self._survey.trusted(self._heard + samples) - self._heard
+        if samples <= 0:
+            return np.empty((0, self.channels), dtype=np.float32)
+        try:
+            block: Samples
+            if self._is_16_bit:  # the same numbers as libsndfile makes of them, in a third of the time
+                block = self._file.read(samples, dtype="int16", always_2d=True) * np.float32(2**-15)
+            else:
+                block = self._file.read(samples, dtype="float32", always_2d=True)
+        except (self._error, RuntimeError) as error:
+            raise damaged(self._name, self._heard / self.sample_rate) from error
+        self._heard += len(block)
+        return block
+
+    def ending(self, heard_s: float) -> Ending:
+        """Tell whether the file is used up."""
+        return self._survey.ending(heard_s)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        self._survey.close()

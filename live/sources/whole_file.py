@@ -1,0 +1,145 @@
+"""A file from first to last: each decoder goes on where the one before it ended, until it is used up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from live.errors import GenreLiveError, InputError
+from live.samples import Samples
+from live.sources.decoder import LEAST_MISSING_S, SHORTEST_HEARD_S, PartDecoder, damaged
+from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg
+
+SKIPPED_AT_ONCE = 65_536  # samples
+MOST_PARTS = 10_000
+
+
+class WholeFile:
+    """Decodes a file with one decoder after another.
+
+    A decoder that ends must have used the file up by a measure of its own: bytes, frames, pages, or the
+    length that the container gives. Where it has not, ffmpeg goes on from the same sample, through each of
+    the parts that were joined, and what it cannot decode either is told in ``undecodable``.
+
+    Parameters
+    ----------
+    path : Path
+    first : PartDecoder
+        Just opened.
+    track : int
+        Counted from 1.
+    """
+
+    def __init__(self, path: Path, first: PartDecoder, *, track: int = 1) -> None:
+        self._path, self._decoder, self._track = path, first, track
+        self.sample_rate, self.channels, self.length_s = first.sample_rate, first.channels, first.length_s
+        self.undecodable = 0
+        self.note: str | None = None
+        self._size = path.stat().st_size  # when the present decoder was opened
+        self._heard = 0  # samples, of the whole
+        self._part_began = 0  # samples heard when the part of the file began that is decoded now
+        self._missing_s = self._promised_s = 0.0
+        self._parts = 1
+        self._is_over = False
+        if isinstance(first, FfmpegDecoder) and len(first.tracks) > 1:
+            self.note = _say_tracks(path.name, first, track)
+
+    def read(self, samples: int) -> Samples:
+        """Read up to ``samples`` samples; none are left when the result is empty.
+
+        Raises
+        ------
+        GenreLiveError
+            When hardly anything could be decoded.
+        """
+        self.undecodable = 0
+        while not self._is_over:
+            failure: GenreLiveError | None = None
+            try:
+                block = self._decoder.read(samples)
+            except GenreLiveError as error:
+                failure, block = error, self._nothing()
+            if len(block):
+                self._heard += len(block)
+                return block
+            self._go_on(failure)
+        return self._nothing()
+
+    def _nothing(self) -> Samples:
+        return np.empty((0, self.channels), dtype=np.float32)
+
+    def _go_on(self, failure: GenreLiveError | None) -> None:
+        """Put another decoder in the place of one that ended, or find that all is heard."""
+        heard_s = (self._heard - self._part_began) / self.sample_rate
+        ending = self._decoder.ending(heard_s)
+        has_grown = self._path.exists() and self._path.stat().st_size > self._size
+        if failure is not None and not isinstance(self._decoder, FfmpegDecoder):
+            ending = replace(ending, is_proven=False)
+        start = 0
+        if isinstance(self._decoder, FfmpegDecoder):
+            next_start = self._decoder.next_start
+            if next_start is not None and self._parts < MOST_PARTS:
+                self._parts += 1
+                self._missing_s += ending.missing_s
+                self._part_began, start = self._heard, next_start
+            elif not (has_grown and heard_s > 0):
+                self._end(ending.missing_s, failure)
+                return
+        elif ending.is_proven and not has_grown:
+            self._end(ending.missing_s, failure)
+            return
+        elif ending.is_promised:
+            self._promised_s = heard_s + ending.missing_s
+        if not self._turn_to_ffmpeg(start):
+            self._end(ending.missing_s if start == 0 else 0.0, failure)
+
+    def _turn_to_ffmpeg(self, start: int) -> bool:
+        """Have ffmpeg go on from the same sample, or with the part from byte ``start`` on."""
+        program = find_ffmpeg()
+        if program is None:
+            return False
+        if start == 0 and isinstance(self._decoder, FfmpegDecoder):
+            start = self._decoder.start
+        size = self._path.stat().st_size
+        shape = (self.sample_rate, self.channels)
+        try:
+            track = self._track if isinstance(self._decoder, FfmpegDecoder) else 1
+            decoder = FfmpegDecoder(self._path.absolute(), program, track=track, start=start, shape=shape)
+        except (InputError, OSError):
+            return False
+        behind = self._heard - self._part_began
+        try:
+            while behind > 0 and (passed := len(decoder.read(min(behind, SKIPPED_AT_ONCE)))) > 0:
+                behind -= passed
+        except GenreLiveError:
+            behind = 1
+        self._decoder.close()
+        self._decoder, self._size = decoder, size
+        return True
+
+    def _end(self, missing_s: float, failure: GenreLiveError | None) -> None:
+        """Note that all is heard that can be decoded, and what is not."""
+        self._is_over = True
+        self._missing_s += missing_s
+        self._missing_s = max(self._missing_s, self._promised_s - self._heard / self.sample_rate)
+        if failure is not None and self._missing_s < LEAST_MISSING_S:
+            self._missing_s = LEAST_MISSING_S  # something is, though no measure tells how much
+        heard_s = self._heard / self.sample_rate
+        if heard_s < SHORTEST_HEARD_S and self._missing_s >= LEAST_MISSING_S:
+            raise failure or damaged(self._path.name, heard_s)
+        if self._missing_s >= LEAST_MISSING_S:
+            self.undecodable = round(self._missing_s * self.sample_rate)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._decoder.close()
+
+
+def _say_tracks(name: str, decoder: FfmpegDecoder, track: int) -> str:
+    heard = decoder.tracks[track - 1]
+    language = f" ({heard.language})" if heard.language not in (None, "und") else ""
+    return (
+        f"{name} has {len(decoder.tracks)} audio tracks: track {track}{language} is heard; --track chooses."
+    )

@@ -1,0 +1,199 @@
+"""Every container and codec, whole and harmed in every way: what is heard and told makes up the whole."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from live.errors import GenreLiveError, InputError
+from live.sources.decoding import open_decoder
+from tests.sounds import ffmpeg
+
+TOLERANCE_S = 0.2
+LENGTH_S = 6.0
+
+KINDS: dict[str, list[str]] = {
+    "16.wav": ["-c:a", "pcm_s16le"],
+    "24.wav": ["-c:a", "pcm_s24le"],
+    "float.wav": ["-c:a", "pcm_f32le"],
+    "mulaw.wav": ["-c:a", "pcm_mulaw"],
+    "adpcm.wav": ["-c:a", "adpcm_ms"],
+    "rf64.wav": ["-rf64", "always"],
+    "a.w64": [],
+    "a.aiff": [],
+    "24.aiff": ["-c:a", "pcm_s24be"],
+    "a.au": ["-c:a", "pcm_s16be"],
+    "a.caf": ["-c:a", "pcm_s16le"],
+    "a.voc": [],
+    "a.flac": [],
+    "vbr.mp3": ["-c:a", "libmp3lame", "-q:a", "4"],
+    "cbr.mp3": ["-c:a", "libmp3lame", "-b:a", "96k"],
+    "noxing.mp3": ["-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-id3v2_version", "0"],
+    "low.mp3": ["-c:a", "libmp3lame", "-ar", "16000", "-ac", "1", "-b:a", "24k"],
+    "a.mp2": ["-c:a", "mp2"],
+    "vorbis.ogg": ["-c:a", "libvorbis"],
+    "a.opus": ["-c:a", "libopus", "-b:a", "64k"],
+    "flac.ogg": ["-c:a", "flac"],
+    "aac.m4a": ["-c:a", "aac"],
+    "fast.m4a": ["-c:a", "aac", "-movflags", "+faststart"],
+    "alac.m4a": ["-c:a", "alac"],
+    "fragmented.mp4": ["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov", "-frag_duration", "500000"],
+    "aac.mkv": ["-c:a", "aac"],
+    "vorbis.webm": ["-c:a", "libvorbis"],
+    "opus.webm": ["-c:a", "libopus"],
+    "pcm.mkv": ["-c:a", "pcm_s16le"],
+    "a.aac": ["-c:a", "aac"],
+    "a.ac3": ["-c:a", "ac3"],
+    "a.eac3": ["-c:a", "eac3"],
+    "a.dts": ["-c:a", "dca", "-strict", "-2"],
+    "a.wma": ["-c:a", "wmav2"],
+    "a.wv": ["-c:a", "wavpack"],
+    "a.tta": ["-c:a", "tta"],
+    "aac.ts": ["-c:a", "aac"],
+    "mp2.mpg": ["-c:a", "mp2"],
+    "mp3.avi": ["-c:a", "libmp3lame"],
+    "aac.flv": ["-c:a", "aac"],
+    "a.nut": ["-c:a", "flac"],
+    "a.amr": ["-c:a", "libopencore_amrnb", "-ar", "8000", "-ac", "1"],
+    "a.gsm": ["-c:a", "libgsm", "-ar", "8000", "-ac", "1"],
+    "a.spx": ["-c:a", "libspeex", "-ar", "16000", "-ac", "1"],
+    "a.rm": ["-c:a", "ac3"],
+    "video.mp4": ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:d=8", "-c:a", "aac", "-c:v", "mpeg4"],
+    "video.mkv": ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:d=8", "-c:a", "ac3", "-c:v", "mpeg4"],
+    "video.mxf": [
+        "-f", "lavfi", "-i", "testsrc=s=720x576:r=25:d=6", "-c:v", "mpeg2video", "-c:a", "pcm_s16le",
+        "-ar", "48000",
+    ],
+}  # fmt: skip
+
+
+@functools.cache
+def content(kind: str) -> bytes:
+    """Return a healthy file of a kind: pink noise, louder and softer, so that codecs vary their rates."""
+    noise = f"anoisesrc=d={LENGTH_S}:r=44100:a=0.4:c=pink:seed=3,volume='0.2+0.8*abs(sin(t))':eval=frame"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / kind
+        ffmpeg("-f", "lavfi", "-i", noise + ",aformat=channel_layouts=stereo", *KINDS[kind], path)
+        return path.read_bytes()
+
+
+def decoded_s(path: Path) -> float:
+    """Return the seconds that ffmpeg decodes."""
+    try:
+        return (
+            len(
+                ffmpeg(
+                    "-v", "quiet", "-i", path, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "1000", "-"
+                )
+            )
+            / 2_000
+        )
+    except (AssertionError, pytest.fail.Exception):
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    heard_s: float
+    told_s: float
+    refusal: str = ""
+
+    @property
+    def sum_s(self) -> float:
+        return self.heard_s + self.told_s
+
+
+def hear(path: Path) -> Heard:
+    """Read a file as the program does, in seconds heard and told to be lost."""
+    try:
+        decoder = open_decoder(str(path))
+    except InputError as error:
+        return Heard(0.0, 0.0, str(error))
+    heard = told = 0
+    try:
+        while True:
+            block = decoder.read(20_000)
+            told += decoder.undecodable
+            heard += len(block)
+            if len(block) == 0:
+                break
+    except GenreLiveError as error:
+        return Heard(heard / decoder.sample_rate, 0.0, str(error))
+    finally:
+        decoder.close()
+    return Heard(heard / decoder.sample_rate, told / decoder.sample_rate)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_healthy_file_is_heard_to_its_end_and_never_called_damaged(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / kind
+    path.write_bytes(content(kind))
+    heard = hear(path)
+    assert heard.refusal == ""
+    assert heard.told_s == 0
+    assert heard.heard_s == pytest.approx(LENGTH_S, abs=TOLERANCE_S)
+    assert heard.heard_s >= decoded_s(path) - TOLERANCE_S
+
+
+def cut(data: bytes, where: float, _size: int) -> bytes:
+    return data[: max(1, int(len(data) * where))]
+
+
+def remove(data: bytes, where: float, size: int) -> bytes:
+    at = int(len(data) * where)
+    return data[:at] + data[at + size :]
+
+
+def zero(data: bytes, where: float, size: int) -> bytes:
+    at = int(len(data) * where)
+    return data[:at] + bytes(len(data[at : at + size])) + data[at + size :]
+
+
+def insert(data: bytes, where: float, size: int) -> bytes:
+    at = int(len(data) * where)
+    return data[:at] + bytes((7 * index * index + index // 3) % 256 for index in range(size)) + data[at:]
+
+
+def join(data: bytes, _where: float, size: int) -> bytes:
+    return data * (2 + size % 2)
+
+
+def without_header(data: bytes, _where: float, size: int) -> bytes:
+    return data[min(size, len(data) // 2) :]
+
+
+HARMS: dict[str, Callable[[bytes, float, int], bytes]] = {
+    "cut": cut,
+    "removed": remove,
+    "zeroed": zero,
+    "inserted": insert,
+    "joined": join,
+    "header absent": without_header,
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(list(KINDS)),
+    where=st.floats(0.05, 0.98),
+    size=st.sampled_from([1, 33, 300, 5_000, 40_000]),
+)
+def test_what_is_heard_and_what_is_told_are_all_that_ffmpeg_decodes(
+    harm: str, kind: str, where: float, size: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / kind
+        path.write_bytes(HARMS[harm](content(kind), where, size))
+        heard = hear(path)
+        if heard.refusal:
+            assert decoded_s(path) < 0.5 + TOLERANCE_S, heard
+        else:
+            assert heard.sum_s >= decoded_s(path) - TOLERANCE_S, heard
