@@ -131,7 +131,7 @@ def main() -> int:
     from rich.console import Console
 
     from live.classifier import find_bundle
-    from live.quiet import quiet_libraries
+    from live.library_messages import quiet_libraries
 
     stderr = arguments.json or arguments.markdown
     console = Console(stderr=stderr)

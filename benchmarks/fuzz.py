@@ -30,7 +30,7 @@ from rich.console import Console
 
 from live.classifier import DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import GenreLiveError
-from live.quiet import quiet_libraries
+from live.library_messages import quiet_libraries
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
 MEMORY = 1_500_000_000  # bytes of address space for one case

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from live.errors import BundleError, RunningError, one_line
 from live.events import genres_of
 from live.front_end import FrontEndSpec, Levels, mfcc
-from live.quiet import LITERT_NOTE, without_notes
+from live.library_messages import LITERT_NOTE, without_notes
 
 BUNDLE_FORMAT = 1
 HERE = Path(__file__).resolve().parent

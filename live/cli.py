@@ -15,8 +15,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from live.errors import InputError, explain, say
+from live.library_messages import quiet_libraries
 from live.options import Options, check_together
-from live.quiet import quiet_libraries
 from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports

@@ -24,7 +24,7 @@ from live.events import (
     wall_time,
 )
 from live.history import History
-from live.memory import keep_freed_memory
+from live.freed_memory import keep_freed_memory
 from live.meter import Meter
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.samples import Samples

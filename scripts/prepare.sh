@@ -97,8 +97,9 @@ prepare_system() {
 
 # --- Python
 
+# Set newest_python to 14 before where nothing is to be trained: TensorFlow has no wheels for Python 3.14.
 fits() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, ${newest_python:-13}))" 2>/dev/null
 }
 
 # Debian keeps what makes environments in a package of its own, pythonX.Y-venv.
@@ -107,7 +108,7 @@ makes_environments() {
 }
 
 find_python() {
-    for candidate in ${PYTHON:+"$PYTHON"} python3.12 python3.13 python3.11 python3 python; do
+    for candidate in ${PYTHON:+"$PYTHON"} python3.12 python3.13 python3.11 python3.14 python3 python; do
         if fits "$candidate" && makes_environments "$candidate"; then
             # Not the name: that may be a shim which chooses by folder.
             python=$("$candidate" -c 'import sys; print(sys.executable)')
@@ -119,14 +120,15 @@ find_python() {
 
 install_python() {
     can_install || return 1
-    for candidate in ${PYTHON:+"$PYTHON"} python3.12 python3.13 python3.11 python3 python; do
+    for candidate in ${PYTHON:+"$PYTHON"} python3.12 python3.13 python3.11 python3.14 python3 python; do
         if fits "$candidate"; then
             version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
             install_packages "python$version-venv" && find_python && return 0
         fi
     done
     apt_get update </dev/null >/dev/null 2>&1 || true
-    for version in 3.12 3.13 3.11; do
+    for version in 3.12 3.13 3.11 3.14; do
+        [ "${version#3.}" -le "${newest_python:-13}" ] || continue
         if apt-cache show "python$version-venv" >/dev/null 2>&1; then
             install_packages "python$version" "python$version-venv" && find_python && return 0
         fi
@@ -136,10 +138,10 @@ install_python() {
 
 choose_python() {
     if [ -n "${PYTHON:-}" ] && ! fits "$PYTHON"; then
-        say "PYTHON=$PYTHON is no Python 3.11 to 3.13; looking for another."
+        say "PYTHON=$PYTHON is no Python 3.11 to 3.${newest_python:-13}; looking for another."
     fi
     find_python || install_python || stop \
-        "Found no Python 3.11, 3.12 or 3.13 that can make environments (module venv). Please install one" \
+        "Found no Python 3.11 to 3.${newest_python:-13} that can make environments (module venv). Please install one" \
         "(Debian: python3 and python3-venv; macOS: brew install python@3.13), or name one: PYTHON=/path/to/python3.13 $0"
 }
 
@@ -157,6 +159,7 @@ has_pip() {
 is_current() {
     [ "$(cat "$environment/.made-for" 2>/dev/null)" = "$root" ] || return 1
     has_pip || return 1
+    fits "$environment/bin/python" || return 1
     [ -z "${PYTHON:-}" ] || ! fits "$PYTHON" || [ "$(base_of "$PYTHON")" = "$(base_of "$environment/bin/python")" ]
 }
 
@@ -164,7 +167,7 @@ make_environment() {
     if [ -e "$environment" ] && [ ! -e "$environment/.made-for" ]; then
         # Somebody else made it: used if it serves, never cleared.
         if ! fits "$environment/bin/python" || ! has_pip; then
-            stop "$environment is there already and is no environment of Python 3.11 to 3.13 with pip." \
+            stop "$environment is there already and is no environment of Python 3.11 to 3.${newest_python:-13} with pip." \
                 "Please move it away and run $0 again."
         fi
         return

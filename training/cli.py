@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from live import __version__
 from live.completion import add_completion_option
 from live.errors import GenreLiveError, InputError, RunningError, explain, say
-from live.quiet import quiet_libraries
+from live.library_messages import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
     from .train import DatasetOptions
@@ -149,6 +149,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _check_installed(needed: Sequence[str]) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if "tensorflow" in missing and sys.version_info >= (3, 14):
+        raise InputError("TensorFlow has no wheels for Python 3.14: train with 3.11 to 3.13.")
     if missing:
         raise InputError(
             f"genre-train needs packages that are not installed ({', '.join(missing)}): install genre-live "

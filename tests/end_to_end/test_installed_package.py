@@ -20,6 +20,7 @@ from tests.end_to_end.commands import TIMEOUT_S
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {"live": ROOT / "live", "live/training": ROOT / "training", "live/models": ROOT / "models"}
 COMMANDS = {"genre-live", "genre-train"}
+VARIABLES = {"PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import live
@@ -45,13 +46,13 @@ class Installed:
     scripts: Path
     folder: Path
 
-    def run(self, *words: str | Path, status: int = 0) -> str:
+    def run(self, *words: str | Path, status: int = 0, **variables: str) -> str:
         """Run a program of the environment in the folder and return what it printed."""
         program, *arguments = words
         result = subprocess.run(
             [self.scripts / program, *arguments],
             cwd=self.folder, capture_output=True, text=True, timeout=3 * TIMEOUT_S, check=False,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, **VARIABLES, **variables},
         )  # fmt: skip
         assert result.returncode == status, result.stderr
         return result.stdout
@@ -186,6 +187,7 @@ def test_the_commands_run_from_a_folder_full_of_them(installed: Installed) -> No
     sound = installed.folder / "music" / "rock" / "rock.wav"
     sound.write_bytes(sound.read_bytes()[:-2_000] + bytes(2_000))
     measured = installed.run(
-        "genre-train", "music", "--evaluate", "genre-lstm", "--cache", "cache", "--workers", "1", "--json"
-    )
+        "genre-train", "music", "--evaluate", "genre-lstm", "--cache", "cache", "--workers", "1", "--json",
+        PYTHONWARNINGS="error",
+    )  # fmt: skip
     assert json.loads(measured)["clips"] == 2

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from live.errors import RunningError, one_line
+from live.freed_memory import keep_freed_memory
 from live.front_end import FrontEndSpec
-from live.memory import keep_freed_memory
 
 from .extraction import extract_or_explain
 

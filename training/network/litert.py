@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.quiet import quiet_libraries
+from live.library_messages import quiet_libraries
 
 LONGEST_WRITTEN_OUT = 64  # steps of an LSTM that are written out one by one
 SAID_OF_STEPS = ("activation", "recurrent_activation", "use_bias", "go_backwards", "return_state", "stateful")

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
 
-from live.quiet import LITERT_NOTE, MPG123_NOTE, quiet_libraries, without_notes
+from live.library_messages import LITERT_NOTE, MPG123_NOTE, quiet_libraries, without_notes
 from tests.sounds import write_tune
 
 
@@ -22,6 +23,14 @@ def test_libraries_are_silenced_and_the_program_is_not(capfd: pytest.CaptureFixt
         sys.stderr.flush()
     os.write(2, b"after")
     assert capfd.readouterr().err == "before words after"
+
+
+@pytest.mark.filterwarnings("error")
+def test_their_warnings_end_no_program_that_makes_errors_of_warnings() -> None:
+    with quiet_libraries():
+        warnings.warn("oneOf is deprecated", DeprecationWarning, stacklevel=1)
+    with pytest.raises(DeprecationWarning), quiet_libraries(enabled=False):
+        warnings.warn("oneOf is deprecated", DeprecationWarning, stacklevel=1)
 
 
 def test_with_debug_everything_is_seen(capfd: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +116,7 @@ def test_several_threads_leave_their_notes_out(capfd: pytest.CaptureFixture[str]
 def test_a_program_whose_standard_error_is_closed_runs_on() -> None:
     code = (
         "import os; os.close(2)\n"
-        "from live.quiet import LITERT_NOTE, without_notes\n"
+        "from live.library_messages import LITERT_NOTE, without_notes\n"
         "with without_notes(LITERT_NOTE): print('on')\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -66,14 +67,29 @@ def _own_file() -> IO[bytes]:
 
 @contextlib.contextmanager
 def quiet_libraries(*, enabled: bool = True) -> Iterator[None]:
-    """Silence what C libraries write to standard error, not what this program writes.
+    """Silence what libraries write to standard error and warn of, not what this program writes.
+
+    Their warnings are for those who develop with them: where PYTHONWARNINGS makes errors of all, a word of
+    one library about another must not end the program.
 
     Parameters
     ----------
     enabled : bool
         Whether to do so; with False nothing changes.
     """
-    if not enabled or sys.stderr is None:
+    if not enabled:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _descriptor_to_nowhere():
+            yield
+
+
+@contextlib.contextmanager
+def _descriptor_to_nowhere() -> Iterator[None]:
+    """Lead descriptor 2 nowhere, and ``sys.stderr`` where it led before."""
+    if sys.stderr is None:
         yield
         return
     try:
