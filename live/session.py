@@ -23,8 +23,8 @@ from live.events import (
     told,
     wall_time,
 )
-from live.history import History
 from live.freed_memory import keep_freed_memory
+from live.history import History
 from live.meter import Meter
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.samples import Samples

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from live.archive.options import ScanOptions, check_together
 from live.argument_parser import given_options, make_parser
 from live.errors import RunningError, explain, say
-from live.quiet import quiet_libraries
+from live.library_messages import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for NumPy
     from rich.console import Console

@@ -84,7 +84,7 @@ class HearFiles(Work[Found, FileResult]):
     def open(self) -> Callable[[Found], FileResult]:
         """Load the model, and see that it is the one that is meant."""
         from live.classifier import NETWORK_FILE, Classifier, find_bundle
-        from live.memory import keep_freed_memory
+        from live.freed_memory import keep_freed_memory
 
         if self.version != __version__:
             raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
