@@ -160,7 +160,9 @@ def _listen(options: Options, closing: threading.Event) -> None:
         sinks=sinks,
         sound_sinks=[] if keeper is None else [keeper.hear],
     )
-    connections.start()
+    connections.start(
+        lambda: (session.snapshot,), lambda: time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S
+    )
     session.start()
     try:
         try:

@@ -11,6 +11,7 @@ from live.option_table import Needs, Number, check_needs, enumerate_words, mispl
 
 SOURCE, LISTENING, MICROPHONES = "what to listen to", "how to listen", "microphones"
 SAYING, KEEPING, CONNECTIONS = "what to say", "clips of what is heard", "to other programs"
+WEB = "as a page"
 INSTEAD, SETTINGS = "instead of listening", "settings"
 FILES: tuple[SourceKind, ...] = ("file",)
 CAPTURES: tuple[SourceKind, ...] = ("microphone",)
@@ -131,6 +132,18 @@ class Options:
         0.0, "tell these programs of a genre only when it is at least this likely, 0 to 1",
         group=CONNECTIONS, metavar="P", read=Number(0, 1),
         needs=Needs(("on_change", "osc", "mqtt"), "one of them"),
+    )  # fmt: skip
+    web: str | None = option(
+        None, "serve a page with the verdict, an overlay for streams, events and metrics",
+        group=WEB, metavar="[HOST:]PORT",
+    )  # fmt: skip
+    web_token: str | None = option(
+        None, "what others must know to see the page; GENRE_LIVE_WEB_TOKEN keeps it out of sight",
+        group=WEB, metavar="TOKEN", excludes="web access", environment="GENRE_LIVE_WEB_TOKEN",
+    )  # fmt: skip
+    web_open: bool = option(
+        False, "let everybody see it who can reach its host", group=WEB, excludes="web access",
+        needs=Needs(("web",), "an address"),
     )  # fmt: skip
     report: Path | None = option(
         None, "turn a log into a page for the browser, and end",

@@ -301,7 +301,7 @@ class Session:
     def _take_snapshot(self) -> Snapshot:
         return Snapshot(
             source_kind=self._source.kind,
-            source_name=self._source.name,
+            source_name=self._start_event.source_name,
             sample_rate=self._source.sample_rate,
             source_condition=self._condition,
             model_name=self._model_name,
@@ -318,4 +318,6 @@ class Session:
             skipped_windows=self._analyser.skipped_windows,
             lost_s=self._history.lost_s,
             compute_ms=self._history.compute_ms,
+            title=self._source.title,
+            reach_s=self._start_event.reach_s,
         )

@@ -59,6 +59,10 @@ class Snapshot:
         Sound lost in all.
     compute_ms : float
         Median time of the latest windows, from samples to verdict.
+    title : str or None
+        What a station says it is playing.
+    reach_s : float
+        How far back of its end a verdict holds.
     """
 
     source_kind: SourceKind
@@ -79,3 +83,5 @@ class Snapshot:
     skipped_windows: int = 0
     lost_s: float = 0.0
     compute_ms: float = 0.0
+    title: str | None = None
+    reach_s: float = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from live.errors import say
@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
     from live.outputs.change_command import ChangeCommand
     from live.outputs.clips import ClipWriter
     from live.outputs.session_log import CsvLog, JsonLog
+    from live.outputs.web.server import WebPage
+    from live.snapshot import Snapshot
 
 
 class Notices:
@@ -100,7 +102,16 @@ class Connections:
             inputs = [] if options.file in (None, "-") else [str(options.file)]
             self._log = open_log(options.log, labels, inputs)
         self.clips = _clips(options, self._notices)
-        self.sinks = [*([self._log] if self._log is not None else []), self._tell_programs]
+        self._page = self._open_page(options) if options.web is not None else None
+        self.sinks: list[Callable[[Event], None]] = [self._tell_programs]
+        self.sinks += [sink for sink in (self._log, self._page) if sink is not None]
+
+    def _open_page(self, options: Options) -> WebPage:
+        from live.outputs.web.server import WebPage
+
+        page = WebPage(str(options.web), self._notices, token=options.web_token, is_open=options.web_open)
+        say("genre-live", page.notice)  # at once, before a screen is drawn
+        return page
 
     def _tell_programs(self, event: Event) -> None:
         """Give an event to the other programs, as ``--only`` and ``--min-confidence`` want it."""
@@ -108,12 +119,23 @@ class Connections:
         for sink in self._threads:
             sink(narrowed)
 
-    def start(self) -> None:
-        """Begin to deliver."""
+    def start(self, snapshots: Callable[[], Sequence[Snapshot]], is_well: Callable[[], bool]) -> None:
+        """Begin to deliver.
+
+        Parameters
+        ----------
+        snapshots : callable
+            Returns the newest of each source.
+        is_well : callable
+            Returns whether the listening goes on.
+        """
         for sink in self._threads:
             sink.start()
         if self.clips is not None:
             self.clips.start()
+        if self._page is not None:
+            self._page.watch(snapshots, is_well)
+            self._page.start()
 
     def close(self) -> None:
         """Deliver what is left, in bounded time, and let go of all of them."""
@@ -121,6 +143,8 @@ class Connections:
             sink.close()
         if self.clips is not None:
             self.clips.close()
+        if self._page is not None:
+            self._page.close()
         if self._log is not None:
             self._log.close()
         self._notices.show()

@@ -1,0 +1,153 @@
+"""What is served at which path."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from live.extras import need
+from live.outputs.web.event_stream import MOST_LISTENERS, EventStream
+from live.outputs.web.metrics import Metrics
+from live.outputs.web.state import state_json
+from live.palette import THEMES, Theme
+from live.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+FILES = {
+    "/": ("page.html", "text/html"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/page.css": ("page.css", "text/css"),
+    "/overlay": ("overlay.html", "text/html"),
+    "/overlay.js": ("overlay.js", "text/javascript"),
+    "/overlay.css": ("overlay.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/session.js": ("session.js", "text/javascript"),
+}
+RETRY_AFTER_S = 5
+
+
+class Desk:
+    """Answers requests from the newest snapshots and the event stream.
+
+    Parameters
+    ----------
+    stream : EventStream
+    metrics : Metrics
+    snapshots : callable
+        Returns one of each source.
+    is_well : callable
+        Returns whether the listening goes on.
+    cut : callable
+        Takes the address of a client, and cuts its connection.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        metrics: Metrics,
+        snapshots: Callable[[], Sequence[Snapshot]],
+        is_well: Callable[[], bool],
+        cut: Callable[[tuple[str, int]], None],
+    ) -> None:
+        self._stream, self._metrics = stream, metrics
+        self._snapshots, self._is_well, self._cut = snapshots, is_well, cut
+        self._responses = need("starlette.responses", extra="web", purpose="--web")
+        self._state: tuple[tuple[int, ...], bytes] | None = None
+
+    async def events(self, request: Request) -> Response:
+        """Answer with the events, as they come."""
+        if request.method == "HEAD":
+            return self._response(b"", media_type="text/event-stream")
+        last_id = request.headers.get("last-event-id") or request.query_params.get("last-event-id")
+        client = request.client
+        listener = self._stream.join(
+            last_id,
+            request.query_params.get("source"),
+            lambda: self._cut((client.host, client.port)) if client is not None else None,
+        )
+        if listener is None:
+            words = f"There are {MOST_LISTENERS} listeners, and no more are let in: try again later.\n"
+            headers = {"retry-after": str(RETRY_AFTER_S)}
+            return self._response(words.encode(), status_code=503, media_type="text/plain", headers=headers)
+        response: Response = self._responses.StreamingResponse(
+            self._stream.follow(listener),
+            media_type="text/event-stream",
+            headers={"x-accel-buffering": "no"},  # what nginx heeds
+        )
+        return response
+
+    async def state(self, _request: Request) -> Response:
+        """Answer with the newest snapshots."""
+        snapshots = self._snapshots()
+        which = (self._stream.newest, *map(id, snapshots))
+        if self._state is None or self._state[0] != which:
+            self._state = (which, state_json(snapshots, self._stream.newest_id))
+        return self._response(self._state[1], media_type="application/json")
+
+    async def metrics(self, _request: Request) -> Response:
+        """Answer with the figures for Prometheus."""
+        return self._response(self._metrics.exposition(), media_type=self._metrics.content_type)
+
+    async def health(self, _request: Request) -> Response:
+        """Say whether the program is well."""
+        is_well = self._is_well()
+        words = b'{"status": "ok"}\n' if is_well else b'{"status": "the listening has stopped"}\n'
+        return self._response(words, status_code=200 if is_well else 503, media_type="application/json")
+
+    def _response(self, content: bytes, **options: object) -> Response:
+        response: Response = self._responses.Response(content, **options)
+        return response
+
+
+def build_application(desk: Desk) -> Starlette:
+    """Put everything at its path."""
+    applications = need("starlette.applications", extra="web", purpose="--web")
+    routing = need("starlette.routing", extra="web", purpose="--web")
+    responses = need("starlette.responses", extra="web", purpose="--web")
+    folder = importlib.resources.files("live.outputs.web")
+
+    def serve(content: bytes, media_type: str) -> Callable[[Request], Response]:
+        def endpoint(_request: Request) -> Response:
+            response: Response = responses.Response(content, media_type=media_type)
+            return response
+
+        return endpoint
+
+    served = {path: ((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+    served["/colors.css"] = (color_sheet().encode(), "text/css")
+    routes = [routing.Route(path, _on_loop(serve(*file))) for path, file in served.items()]
+    routes += [
+        routing.Route("/events", desk.events),
+        routing.Route("/state", desk.state),
+        routing.Route("/metrics", desk.metrics),
+        routing.Route("/healthz", desk.health),
+    ]
+    application: Starlette = applications.Starlette(routes=routes)
+    return application
+
+
+def _on_loop(answer: Callable[[Request], Response]) -> Callable[[Request], object]:
+    """Have a request answered at once, and not on a thread of its own."""
+
+    async def endpoint(request: Request) -> Response:
+        return answer(request)
+
+    return endpoint
+
+
+def color_sheet() -> str:
+    """Return the colours of the page's text and states, for light and dark, as a style sheet."""
+    return (
+        f":root {{ color-scheme: light dark; {_variables(THEMES['light'])} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(THEMES['dark'])} }} }}\n"
+    )
+
+
+def _variables(theme: Theme) -> str:
+    names = ("background", "text", "quiet", "faint", "track", "accent", "warning", "alarm")
+    return " ".join(f"--{name}: {getattr(theme, name)};" for name in names)

@@ -1,0 +1,46 @@
+"""One connection of the page's server: bounded in number, in time and in what it may keep waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from live.extras import need
+
+MOST_CONNECTIONS = 400
+FIRST_REQUEST_WITHIN_S = 10.0
+WRITE_BUFFER = 65_536  # bytes that may wait for one who reads slowly
+
+Client = tuple[str, int]
+
+
+def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
+    """Return the class of connections, and those that there are, by the client's address."""
+    protocol: Any = need("uvicorn.protocols.http.h11_impl", extra="web", purpose="--web").H11Protocol
+    connections: dict[Client, asyncio.Transport] = {}
+
+    class Connection(protocol):  # type: ignore[misc]
+        """A connection that cannot be kept open for nothing."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            """Take it, unless there are too many."""
+            super().connection_made(transport)
+            if len(connections) >= MOST_CONNECTIONS or self.client is None:
+                transport.abort()
+                return
+            connections[self.client] = transport
+            transport.set_write_buffer_limits(high=WRITE_BUFFER)
+            self._patience = self.loop.call_later(FIRST_REQUEST_WITHIN_S, self._end_if_silent)
+
+        def _end_if_silent(self) -> None:
+            if self.scope is None:
+                self.transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Forget it."""
+            super().connection_lost(exc)
+            if connections.get(self.client) is self.transport:
+                del connections[self.client]
+                self._patience.cancel()
+
+    return Connection, connections

@@ -1,0 +1,206 @@
+"""The events of the session as they are sent to those who listen over the network.
+
+All listeners read from one bounded ring of the newest messages, each at its own pace. One that is so slow
+that the ring has passed it by is dropped and counted; nobody waits for it, and it costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from live.events import Event, StartEvent, to_json_line
+
+MOST_LISTENERS = 200
+MOST_MESSAGES = 2_048
+OLDEST_UNSENT_S = 30.0
+LARGEST_CHUNK = 32_768  # bytes that are handed to a connection at once
+SIGN_OF_LIFE_S = 15.0
+RETRY_MS = 1_000
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event, ready to be sent.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1.
+    source : str or None
+        The source that it is about, where there are several.
+    """
+
+    number: int
+    source: str | None
+    content: bytes
+    born_s: float
+
+
+@dataclass(eq=False)
+class Listener:
+    """One who follows the events.
+
+    Attributes
+    ----------
+    next : int
+        Number of the next message to send.
+    source : str or None
+        The only source whose events are wanted; all without one.
+    drop : callable
+        Cuts the connection.
+    """
+
+    next: int
+    source: str | None
+    drop: Callable[[], None]
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    first: list[Message] = field(default_factory=list)
+    is_dropped: bool = False
+
+
+class EventStream:
+    """The newest events, and those who follow them; used on the server's thread alone.
+
+    Attributes
+    ----------
+    run : str
+        Tells this run of the program from the ones before, in the messages' identifiers.
+    dropped, refused : int
+        Listeners that were too slow, and that found no room.
+    """
+
+    def __init__(self) -> None:
+        self.run = secrets.token_hex(4)
+        self._ring: deque[Message] = deque()
+        self._starts: dict[str | None, Message] = {}
+        self._numbers = itertools.count(1)
+        self._listeners: set[Listener] = set()
+        self._is_over = False
+        self._all_left = asyncio.Event()
+        self.newest = 0
+        self.dropped = 0
+        self.refused = 0
+
+    def __len__(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    @property
+    def newest_id(self) -> str:
+        """Identifier of the newest message."""
+        return f"{self.run}-{self.newest}"
+
+    def publish(self, event: Event) -> None:
+        """Have an event sent to all who follow."""
+        number = next(self._numbers)
+        content = f"id: {self.run}-{number}\ndata: {to_json_line(event)}\n\n".encode("ascii")
+        source = event.source_name if isinstance(event, StartEvent) else event.source
+        message = Message(number, source, content, time.monotonic())
+        if isinstance(event, StartEvent):
+            self._starts[source] = message
+        self._ring.append(message)
+        if len(self._ring) > MOST_MESSAGES:
+            self._ring.popleft()
+        self.newest = number
+        self._drop_the_slow()
+        for listener in self._listeners:
+            listener.news.set()
+
+    def _drop_the_slow(self) -> None:
+        oldest = self._ring[0].number
+        deadline_s = time.monotonic() - OLDEST_UNSENT_S
+        for listener in list(self._listeners):
+            if listener.next > self.newest:
+                continue
+            waiting = self._ring[max(0, listener.next - oldest)]
+            if listener.next < oldest or waiting.born_s < deadline_s:
+                self._listeners.discard(listener)
+                listener.is_dropped = True
+                self.dropped += 1
+                listener.drop()
+
+    def join(
+        self, last_id: str | None, source: str | None = None, drop: Callable[[], None] = lambda: None
+    ) -> Listener | None:
+        """Begin to follow; None when there are too many who do.
+
+        Parameters
+        ----------
+        last_id : str or None
+            Identifier of the last message that was received. What came since is sent again, as far back as
+            the ring goes; of another run of the program all of this one is.
+        source : str, optional
+            The only source whose events are wanted.
+        drop : callable
+            Cuts the connection of one who is too slow.
+        """
+        if len(self._listeners) >= MOST_LISTENERS:
+            self.refused += 1
+            return None
+        oldest = self._ring[0].number if self._ring else self.newest + 1
+        listener = Listener(self.newest + 1, source, drop)
+        if last_id is None:  # only what is so from now on, after what tells of what
+            listener.first = list(self._starts.values())
+        else:
+            run, _, number = last_id.rpartition("-")
+            since = int(number) + 1 if run == self.run and number.isdecimal() else 1
+            listener.next = min(max(since, oldest), self.newest + 1)
+            listener.first = [start for start in self._starts.values() if since <= start.number < oldest]
+        self._listeners.add(listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """End to follow."""
+        self._listeners.discard(listener)
+        if self._is_over and not self._listeners:
+            self._all_left.set()
+
+    async def close(self) -> None:
+        """Let all who follow come to the end, once they have what there is, and wait until they left."""
+        self._is_over = True
+        for listener in self._listeners:
+            listener.news.set()
+        if self._listeners:
+            await self._all_left.wait()
+
+    async def follow(self, listener: Listener) -> AsyncIterator[bytes]:
+        """Yield what is to be sent to a listener, until it leaves or all is over."""
+        try:
+            yield b"retry: %d\n\n" % RETRY_MS + b"".join(
+                message.content for message in listener.first if listener.source in (None, message.source)
+            )
+            while not listener.is_dropped:
+                listener.news.clear()
+                chunk = self._next_chunk(listener)
+                if chunk:
+                    yield chunk
+                elif self._is_over:
+                    return
+                elif listener.next > self.newest:
+                    try:
+                        await asyncio.wait_for(listener.news.wait(), SIGN_OF_LIFE_S)
+                    except TimeoutError:
+                        yield b":\n\n"  # who is gone is found out by sending
+        finally:
+            self.leave(listener)
+
+    def _next_chunk(self, listener: Listener) -> bytes:
+        if not self._ring:
+            return b""
+        pieces: list[bytes] = []
+        size = 0
+        skip = max(0, listener.next - self._ring[0].number)
+        for message in itertools.islice(self._ring, skip, None):
+            if size and size + len(message.content) > LARGEST_CHUNK:
+                break
+            listener.next = message.number + 1
+            if listener.source in (None, message.source):
+                pieces.append(message.content)
+                size += len(message.content)
+        return b"".join(pieces)

@@ -1,0 +1,148 @@
+"""Who may ask for what: nobody writes, no other site's page gets in, and nobody without the token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from live.outputs.web.address import Address
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+]
+WITHOUT_TOKEN = frozenset({"/healthz"})
+COOKIE_DAYS = 30
+
+
+class Guard:
+    """Lets only proper requests through to the application, and puts the headers on every answer.
+
+    Parameters
+    ----------
+    application : ASGI application
+    address : Address
+        Where it is served.
+    token : str or None
+        What those who ask must know.
+    """
+
+    def __init__(self, application: Application, address: Address, token: str | None) -> None:
+        self._application = application
+        self._address = address
+        self._token = token
+        self._cookie = f"genre_live_{address.port}"  # cookies know no ports
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await _answer(send, *refusal)
+            return
+        if self._token is not None and scope["path"] not in WITHOUT_TOKEN:
+            given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            if self._is_right(given.get("token")):
+                if scope["path"] in ("/", "/overlay"):
+                    await self._let_in(scope["path"], given, send)
+                    return
+            elif not self._knows_token(headers):
+                await _answer(send, 401, "This page wants its token: open it as /?token=TOKEN.")
+                return
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await self._application(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+        """Return the status and the words of a refusal, if there is a reason for one."""
+        if scope["method"] not in ("GET", "HEAD"):
+            return 405, "Nothing can be written here."
+        host = headers.get("host", "")
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            name = ""
+        if not self._address.answers_to(name):
+            return 421, "This host name is not this server's: open the address that genre-live told."
+        origin = headers.get("origin")
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            return 403, "Pages of other sites are not let in."
+        return None
+
+    def _is_right(self, token: str | None) -> bool:
+        return (
+            token is not None
+            and self._token is not None
+            and hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode("utf-8", "replace"))
+        )
+
+    def _knows_token(self, headers: dict[str, str]) -> bool:
+        kind, _, credentials = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self._is_right(credentials.strip()):
+            return True
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
+        except CookieError:
+            return False
+        return cookie is not None and self._is_right(_from_hex(cookie.value))
+
+    async def _let_in(self, path: str, given: dict[str, str], send: Send) -> None:
+        """Keep the token in a cookie and out of the address, which is shown and remembered."""
+        rest = urlencode({name: value for name, value in given.items() if name != "token"})
+        value = str(self._token).encode().hex()  # a cookie may not hold every sign
+        cookie = f"{self._cookie}={value}; Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Strict"
+        location = f"{path}?{rest}" if rest else path
+        extra = [(b"location", location.encode("latin-1", "replace")), (b"set-cookie", cookie.encode())]
+        await _answer(send, 303, "", extra)
+
+
+def _from_hex(text: str) -> str | None:
+    try:
+        return bytes.fromhex(text).decode()
+    except ValueError:
+        return None
+
+
+async def _answer(send: Send, status: int, words: str, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Send an answer of a sentence."""
+    content = f"{words}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(content)),
+        *extra,
+        *HEADERS,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,91 @@
+"""A real browser, of the system's own, without a window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WAIT_S = 30.0
+"""A limit that no working program comes near."""
+
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+)
+
+
+class Browser:
+    """Chromium, driven by Selenium; the test is skipped where one of them is missing."""
+
+    def __init__(self) -> None:
+        webdriver = pytest.importorskip("selenium.webdriver")
+        program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+        if program is None or driver is None:
+            pytest.skip("This test needs chromium and chromium-driver.")
+        self._folder = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
+        options = webdriver.ChromeOptions()
+        options.binary_location = program
+        for argument in (*ARGUMENTS, f"--user-data-dir={self._folder.name}"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        service = webdriver.ChromeService(executable_path=driver, log_output=os.devnull)
+        self.driver: Any = webdriver.Chrome(options=options, service=service)
+        self._waits = pytest.importorskip("selenium.webdriver.support.wait")
+
+    def open(
+        self, url: str, width: int = 1280, height: int = 800, *, dark: bool = False, motion: bool = True
+    ) -> None:
+        """Open a page in a window of a size, for who prefers light or dark, and motion or none."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "no-preference" if motion else "reduce"},
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.driver.get(url)
+
+    def text(self, selector: str) -> str:
+        """Return the text of the first element that fits a selector; empty where none does."""
+        found = self.driver.execute_script(
+            "const node = document.querySelector(arguments[0]); return node ? node.textContent : '';",
+            selector,
+        )
+        return str(found)
+
+    def ask(self, script: str) -> Any:
+        """Return what a script in the page returns."""
+        return self.driver.execute_script(script)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        self._waits.WebDriverWait(self.driver, WAIT_S, poll_frequency=0.05).until(lambda _driver: condition())
+
+    def picture(self, path: Path) -> None:
+        """Save what is shown."""
+        self.driver.save_screenshot(str(path))
+
+    def complaints(self) -> list[str]:
+        """Return what the page's console was told: errors of scripts, and what the policy forbade."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def close(self) -> None:
+        """End it."""
+        self.driver.quit()
+        self._folder.cleanup()

@@ -1,0 +1,186 @@
+"""The page and the overlay in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from live.events import GapEvent, SourceEvent, told
+from tests.browser import Browser
+from tests.live.example_events import AT, summary, window
+from tests.live.outputs.web.conftest import Served, session_start
+
+SIZES = [(390, 844), (1280, 800), (1920, 1080)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_follows_a_change_of_genre(
+    browser: Browser, served: Served, size: tuple[int, int], dark: bool
+) -> None:
+    browser.complaints()
+    served.tell(session_start(), window(3.0, "rock", 0.71))
+    browser.open(served.url, *size, dark=dark)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    assert browser.text(".sure") == "71 % sure"
+    assert browser.text(".bars li.chosen .label") == "rock"
+    served.tell(window(3.5, "metal", 0.6), window(4.0, "metal", 0.62))
+    browser.until(lambda: browser.text(".sure") == "62 % sure")
+    assert browser.text("h1.verdict") == "metal"
+    assert browser.text(".bars li.chosen .label") == "metal"
+    assert browser.text(".bars li.chosen .mark") == "▸", "it can be told without colour"
+    assert [browser.text(f".changes li:nth-child({place})") for place in (1, 2)] == [
+        "0:03 metal",
+        "0:00 rock",
+    ]
+    assert browser.ask("return document.title") == "metal · genre-live"
+    assert browser.ask("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    assert browser.complaints() == [], "no script failed, and the policy forbade nothing that is wanted"
+
+
+def test_the_page_shows_a_lost_source_and_that_it_is_back(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    served.tell(SourceEvent(3.2, "lost"))
+    browser.until(lambda: "source lost" in browser.text(".source"))
+    assert browser.text("h1.verdict") == "no source"
+    served.tell(GapEvent(8.0, 4.8, "stall"), SourceEvent(8.0, "back"), window(11.0, "metal"))
+    browser.until(lambda: browser.text("h1.verdict") == "metal")
+    assert "listening" in browser.text(".source")
+    assert "4.8 s of sound lost, the last at 0:08: the device stalled" in browser.text(".facts")
+    served.tell(summary())
+    browser.until(lambda: "ended" in browser.text(".source"))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("unsure", "unsure"),
+        ("other", "other music"),
+        ("silence", "silence"),
+        ("no_music", "no music"),
+        ("waiting", "listening…"),
+    ],
+)
+def test_every_state_has_its_words(browser: Browser, served: Served, state: str, words: str) -> None:
+    served.tell(session_start(), window(3.0, "rock"), window(3.5, state=state))  # type: ignore[arg-type]
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == words)
+
+
+def test_the_page_survives_the_programs_restart(browser: Browser) -> None:
+    first = Served()
+    first.tell(session_start(), window(3.0, "rock"))
+    browser.open(first.url)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    first.close()
+    browser.until(lambda: "no connection" in browser.text("#connection"))
+    second = Served(first.port)
+    try:
+        second.tell(session_start(), window(3.0, "metal"))
+        browser.until(lambda: browser.text("h1.verdict") == "metal")
+        assert browser.text("#connection") == ""
+        assert browser.text(".changes") == "0:00 metal", "what the run before heard is gone"
+    finally:
+        second.close()
+
+
+def test_what_came_while_nobody_listened_is_shown(browser: Browser, served: Served) -> None:
+    served.tell(session_start())
+    for number in range(40):
+        served.tell(window(3.0 + number, ["rock", "metal"][number // 20]))
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == "metal")
+    pieces = browser.ask(
+        "return [...document.querySelectorAll('.strip > span')].map((piece) => piece.textContent)"
+    )
+    assert pieces == ["rock", "metal"]
+
+
+def test_several_sources_are_cards_and_each_can_be_opened(browser: Browser, served: Served) -> None:
+    for name, genre in (("bar", "rock"), ("hall & <b>roof</b>", "metal")):
+        served.tell(session_start(name), told(window(3.0, genre), at=AT, source=name, title="a song"))
+    browser.open(served.url)
+    browser.until(lambda: browser.ask("return document.querySelectorAll('.card').length") == 2)
+    told_ = browser.ask("return [...document.querySelectorAll('.card h1')].map((node) => node.textContent)")
+    assert told_ == ["rock", "metal"]
+    served.tell(told(window(3.5, "blues"), at=AT, source="bar"))
+    browser.until(lambda: browser.text(".card h1") == "blues")
+    browser.ask("document.querySelectorAll('.card')[1].click()")
+    browser.until(lambda: browser.text(".session h1.verdict") == "metal")
+    assert browser.text(".source b") == "hall & <b>roof</b>", "a name is a text, and never more"
+    assert browser.text(".title") == "a song"
+    assert browser.ask("return document.getElementById('back').hidden") is False
+
+
+@pytest.mark.parametrize("motion", [False, True])
+def test_who_wants_less_motion_gets_none(browser: Browser, served: Served, motion: bool) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(served.url, motion=motion)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    seconds = browser.ask("return getComputedStyle(document.querySelector('.track i')).transitionDuration")
+    assert (seconds != "0s") == motion
+
+
+def test_the_overlay_is_the_verdict_on_nothing(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock", 0.71))
+    browser.open(f"{served.url}overlay?size=60px&confidence=1&align=right&valign=bottom")
+    browser.until(lambda: browser.text("#verdict") == "rock71 %")
+    for node in ("document.documentElement", "document.body", "document.getElementById('verdict')"):
+        assert browser.ask(f"return getComputedStyle({node}).backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert browser.ask("return getComputedStyle(document.body).fontSize") == "60px"
+    served.tell(SourceEvent(3.2, "lost"))
+    browser.until(lambda: browser.ask("return document.getElementById('verdict').className") == "hidden")
+    served.tell(SourceEvent(4.0, "back"), window(7.0, "metal"))
+    browser.until(lambda: browser.text("#word") == "metal")
+    assert browser.ask("return document.getElementById('verdict').className") == ""
+    assert browser.complaints() == []
+
+
+def test_the_overlay_shows_the_source_that_is_asked_for(browser: Browser, served: Served) -> None:
+    for name, genre in (("bar", "rock"), ("hall 1", "metal")):
+        served.tell(session_start(name), told(window(3.0, genre), at=AT, source=name))
+    browser.open(f"{served.url}overlay?source=hall%201&states=0&color=0")
+    browser.until(lambda: browser.text("#word") == "metal")
+    served.tell(told(window(3.5, state="silence"), at=AT, source="hall 1"))
+    browser.until(lambda: browser.ask("return document.getElementById('verdict').className") == "hidden")
+
+
+def test_the_overlays_picture_is_transparent(
+    browser: Browser, served: Served, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(f"{served.url}overlay", 400, 200, motion=False)
+    browser.until(lambda: browser.text("#word") == "rock")
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}}
+    )
+    path = tmp_path_factory.mktemp("pictures") / "overlay.png"
+    browser.picture(path)
+    browser.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {})
+    image = pytest.importorskip("PIL.Image").open(path).convert("RGBA")
+    assert image.getpixel((395, 5))[3] == 0
+    assert image.getextrema()[3] == (0, 255), "the letters are not"
+
+
+def test_the_token_lets_a_browser_in(browser: Browser) -> None:
+    served = Served(token="known to some")
+    try:
+        served.tell(session_start(), window(3.0, "rock"))
+        browser.open(served.url)
+        assert "This page wants its token" in browser.text("body")
+        browser.open(f"{served.url}?token=known%20to%20some")
+        browser.until(lambda: browser.text("h1.verdict") == "rock")
+        assert browser.ask("return location.search") == "", "the token is not left in the address"
+        browser.complaints()
+    finally:
+        served.close()
