@@ -13,7 +13,7 @@ from live.archive.finding import Found
 from live.archive.hearing import Hearing
 from live.archive.notes import BROKEN, Note, Notes, Totals, key_of, state_of
 from live.archive.row_files import RowFile
-from live.archive.rows import STRETCH_COLUMNS, ModelName, file_row, stretch_rows
+from live.archive.rows import STRETCH_COLUMNS, ModelName, as_text, file_row, stretch_rows
 from live.errors import InputError
 
 
@@ -138,9 +138,7 @@ class Ledger:
                 file.close()
                 file.drop(lambda path: key_of(path) in stale)
             lengths = [self._at_hand(file) for file in self._files]
-            self._notes.rewrite(
-                lambda key: key not in stale, lengths[0], lengths[1] if len(lengths) > 1 else 0
-            )
+            self._notes.rewrite(stale, lengths[0], lengths[1] if len(lengths) > 1 else 0)
         for file, length in zip(self._files, lengths, strict=False):
             file.open(length)
         self._notes.open()
@@ -170,6 +168,10 @@ class Ledger:
         )
         return row
 
+    def renew(self, found: Found) -> None:
+        """Note that a finished file was tagged, and is the same all the same."""
+        self._notes.renewed[key_of(as_text(found.path))] = state_of(found)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Read the rows that were finished before this run."""
         return self._rows.rows()
@@ -177,12 +179,12 @@ class Ledger:
     def _put_in(self) -> None:
         """Put rows that wait into their files, and then forget where they stood."""
         waiting = [file for file in self._files if file.waits]
-        if not waiting:
+        if not waiting and not self._notes.renewed:
             return
         for file in waiting:
             file.put_in()
         lengths = [0 if file.waits else file.length for file in self._files]
-        self._notes.rewrite(lambda _: True, lengths[0], lengths[1] if len(lengths) > 1 else 0)
+        self._notes.rewrite((), lengths[0], lengths[1] if len(lengths) > 1 else 0)
         for file in waiting:
             file.close()
             with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Container, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -110,6 +110,8 @@ class Notes:
     ----------
     finished : dict of int to int
         By the digest of its path, that of each finished file's size and date.
+    renewed : dict of int to int
+        The same of finished files that were tagged since, to be noted when the notes are rewritten.
     totals : Totals
         Of all finished files.
     was_otherwise : bool
@@ -123,6 +125,7 @@ class Notes:
         self._file: IO[bytes] | None = None
         self._lock: IO[bytes] | None = None
         self.finished: dict[int, int] = {}
+        self.renewed: dict[int, int] = {}
         self.broken: set[int] = set()
         self.totals = Totals()
         self.rows = self.stretches = 0
@@ -196,8 +199,8 @@ class Notes:
         if note.heard == BROKEN:
             self.broken.add(note.key)
 
-    def rewrite(self, keep: Callable[[int], bool], rows: int, stretches: int) -> None:
-        """Write them anew, where files of rows were: with the notes to keep and the new lengths."""
+    def rewrite(self, drop: Container[int], rows: int, stretches: int) -> None:
+        """Write them anew, where files of rows were: without some files, and with the new lengths."""
         before = self._notes(self._length)
         self.finished, self.broken, self.totals = {}, set(), Totals()
         with Replacing(self.path) as (partial, commit), contextlib.closing(before):
@@ -206,8 +209,9 @@ class Notes:
             with partial.open("wb") as file:
                 file.write(head)
                 for note in before:
-                    if keep(note.key):
-                        moved = note._replace(rows=rows, stretches=stretches)
+                    if note.key not in drop:
+                        state = self.renewed.get(note.key, note.state)
+                        moved = note._replace(state=state, rows=rows, stretches=stretches)
                         length += file.write(moved.encode())
                         self._count(moved)
             commit()

@@ -161,7 +161,9 @@ class Scan:
             return
         for row in self.ledger.rows():
             if row["error"] is None:
-                self._tag(row["path"], row["genre"], row["confidence"])
+                tagged = self._tag(row["path"], row["genre"], row["confidence"])
+                if tagged is not None and tagged.outcome == "written":
+                    self.ledger.renew(seen_again(row["path"]))
 
     def _tag(self, path: str, genre: str | None, confidence: float | None) -> Tagged | None:
         if self.tagger is None:

@@ -19,6 +19,7 @@ from live.archive.cli import main
 from live.archive.row_files import RowFile
 from live.archive.rows import STRETCH_COLUMNS, file_row
 from live.archive.scanning import model_named
+from live.archive.tagging import spelled
 from live.cli import main as genre_live
 from tests.bundles import copy_bundle
 from tests.live.spreading.in_process import InThisProcess
@@ -291,6 +292,61 @@ def test_a_broken_model_is_told_at_once(
     (broken / "network.tflite").write_bytes(b"no network")
     assert scan(music, "--out", tmp_path / "genres.csv", bundle=broken) == 2
     assert "was changed after it was made" in capfd.readouterr().err
+
+
+def tags_of(folder: Path) -> dict[str, list[str]]:
+    mutagen = pytest.importorskip("mutagen", reason="The extra [scan] is absent.")
+    return {path.name: (mutagen.File(path).tags or {}).get("genre", []) for path in folder.glob("*.flac")}
+
+
+@pytest.fixture
+def albums(tmp_path: Path) -> Path:
+    """Files whose tags are told alike."""
+    pytest.importorskip("mutagen", reason="The extra [scan] is absent.")
+    folder = tmp_path / "albums"
+    folder.mkdir()
+    sound, rate = soundfile.read(Path(__file__).parents[3] / "examples" / "demo.ogg", 12 * 44_100)
+    for name in ("a.flac", "b.flac", "c.flac"):
+        soundfile.write(folder / name, sound, rate)
+    (folder / "c.flac").chmod(0o444)
+    return folder
+
+
+def test_tags_are_shown_and_then_written_and_need_no_second_hearing(
+    albums: Path, tmp_path: Path, bundle: Path, capfd: Capture
+) -> None:
+    out = tmp_path / "genres.csv"
+    sure = ("--out", str(out), "--tag", "--at-least", "0")
+    assert scan(albums / "a.flac", *sure, "--dry-run", bundle=bundle) == 0
+    said = capfd.readouterr().err
+    genre = spelled(rows_of(out, bundle)["a.flac"]["genre"])
+    assert f"a.flac: {genre}" in said
+    assert tags_of(albums)["a.flac"] == []
+    assert scan(albums, *sure, bundle=bundle) == 0  # that of an earlier run, too
+    said = capfd.readouterr().err
+    assert "Heard 2 files" in said
+    assert f"{albums}/c.flac is read-only: its tags stay as they are." in said
+    assert tags_of(albums) == {"a.flac": [genre], "b.flac": [genre], "c.flac": []}
+    assert scan(albums, *sure, bundle=bundle) == 0
+    said = capfd.readouterr().err
+    assert "Heard" not in said
+    assert "2 files have a genre already." in said
+
+
+def test_tags_alone_are_written_without_rows_and_tagged_files_are_not_heard(
+    albums: Path, bundle: Path, capfd: Capture
+) -> None:
+    assert scan(albums, "--tag", "--at-least", "0", bundle=bundle) == 0
+    assert "Heard 3 files" in capfd.readouterr().err
+    assert scan(albums, "--tag", "--at-least", "0", bundle=bundle) == 0
+    assert "Heard 1 files" in capfd.readouterr().err
+    assert [tags for tags in tags_of(albums).values() if tags] != []
+
+
+def test_nothing_is_written_below_a_confidence(albums: Path, bundle: Path, capfd: Capture) -> None:
+    assert scan(albums, "--tag", "--at-least", "1", bundle=bundle) == 0
+    assert "3 files were not heard with enough confidence." in capfd.readouterr().err
+    assert tags_of(albums) == {"a.flac": [], "b.flac": [], "c.flac": []}
 
 
 SLOW = """

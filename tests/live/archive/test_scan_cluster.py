@@ -1,0 +1,127 @@
+"""genre-scan on a Dask cluster of real processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live.archive.cli import main
+from tests.bundles import copy_bundle
+from tests.live.spreading.dask_cluster import DaskProcesses, environment_with
+from tests.sounds import write_tune
+
+pytestmark = pytest.mark.timeout(600)
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(6):
+        write_tune(folder / f"{number}.wav", 4.0 + number)
+    (folder / "broken.mp3").write_text("no sound")
+    return folder
+
+
+def rows_of(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows by the names of their files; each file has one."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    by_name = {Path(row["path"]).name: row for row in rows}
+    assert len(by_name) == len(rows)
+    return by_name
+
+
+def test_the_rows_are_those_of_one_machine(music: Path, tmp_path: Path, bundle: Path) -> None:
+    common = [str(music), "--model", str(bundle)]
+    assert main([*common, "--out", str(tmp_path / "here.jsonl"), "--workers", "1"]) == 0
+    with DaskProcesses(tmp_path) as cluster:
+        cluster.start_worker()
+        there = ["--out", str(tmp_path / "there.jsonl"), "--scheduler", cluster.address]
+        assert main([*common, *there]) == 0
+    assert len(rows_of(tmp_path / "here.jsonl")) == 7
+    assert rows_of(tmp_path / "there.jsonl") == rows_of(tmp_path / "here.jsonl")
+
+
+def test_workers_with_another_version_or_model_are_refused_by_name(
+    music: Path, tmp_path: Path, bundle: Path, capfd: Capture
+) -> None:
+    other = copy_bundle(bundle, tmp_path / "other")
+    description = json.loads((other / "bundle.json").read_text())
+    network = (other / "network.tflite").read_bytes() + b"\0"
+    (other / "network.tflite").write_bytes(network)
+    description["sha256"]["network.tflite"] = hashlib.sha256(network).hexdigest()
+    (other / "bundle.json").write_text(json.dumps(description))
+    older = environment_with(tmp_path / "older", "import live; live.__version__ = '0.0.9'")
+    differing = environment_with(
+        tmp_path / "differing",
+        f"import live.classifier as c, pathlib; c.find_bundle = lambda _: pathlib.Path({str(other)!r})",
+    )
+    arguments = [str(music), "--model", str(bundle), "--out", str(tmp_path / "genres.jsonl")]
+    with DaskProcesses(tmp_path) as cluster:
+        cluster.start_worker(older)
+        cluster.start_worker(differing)
+        assert main([*arguments, "--scheduler", cluster.address]) == 1
+        said = capfd.readouterr().err
+        assert "It has genre-live 0.0.9" in said
+        assert "is another one" in said
+        assert said.count("The worker tcp://127.0.0.1:") >= 2
+        assert said.splitlines()[-1].startswith(
+            f"genre-scan: No worker at {cluster.address} can do this work."
+        )
+        cluster.start_worker()
+        assert main([*arguments, "--scheduler", cluster.address]) == 0
+        assert "is not used. It has genre-live 0.0.9" in capfd.readouterr().err
+    assert len(rows_of(tmp_path / "genres.jsonl")) == 7
+
+
+HANG = """
+import os, soundfile
+opened = soundfile.SoundFile
+def open_slowly(path, *rest, **more):
+    if b"z hang" in os.fsencode(path):
+        import threading
+        open({told!r}, "w").close()  # a named pipe: waits for a reader, who waits for it
+        threading.Event().wait()
+    return opened(path, *rest, **more)
+soundfile.SoundFile = open_slowly
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes of this kind there")
+def test_a_scheduler_that_dies_ends_it_with_a_sentence_and_the_same_command_goes_on(
+    music: Path, tmp_path: Path, bundle: Path, capfd: Capture
+) -> None:
+    write_tune(music / "z hang.wav")
+    os.mkfifo(tmp_path / "hangs")
+    environment = environment_with(tmp_path / "site", HANG.format(told=str(tmp_path / "hangs")))
+    out = tmp_path / "genres.jsonl"
+    arguments = [str(music), "--model", str(bundle), "--out", str(out)]
+    with DaskProcesses(tmp_path) as cluster:
+        cluster.start_worker(environment)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "live.archive.cli", *arguments, "--scheduler", cluster.address],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        (tmp_path / "hangs").read_text()  # comes when the last file is begun
+        cluster.scheduler.kill()
+        _, said = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert said.splitlines()[-1].startswith(f"genre-scan: The scheduler at {cluster.address} is gone")
+    assert "Traceback" not in said
+    before = rows_of(out)
+    assert 5 <= len(before) <= 7
+    (music / "z hang.wav").rename(music / "z.wav")
+    assert main([*arguments, "--workers", "1"]) == 0
+    rows = rows_of(out)
+    assert len(rows) == 8
+    assert before.items() <= rows.items()
+    assert f"{len(before)} files had their rows already." in capfd.readouterr().err

@@ -1,0 +1,115 @@
+"""Work on a Dask cluster of real processes, and what goes wrong there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.errors import InputError, RunningError
+from live.spreading.cluster import DaskCluster
+from live.spreading.work import Lost
+from tests.live.spreading.dask_cluster import DaskProcesses
+from tests.live.spreading.works import Double
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A cluster of two workers."""
+    with DaskProcesses(tmp_path_factory.mktemp("dask")) as processes:
+        processes.start_worker()
+        processes.start_worker()
+        yield processes
+
+
+@pytest.fixture
+def engine(cluster: DaskProcesses) -> Iterator[DaskCluster]:
+    engine = DaskCluster(cluster.address, print)
+    yield engine
+    engine.close()
+
+
+def doubled(engine: DaskCluster, work: Double, numbers: int) -> dict[int, object]:
+    """Have numbers doubled: what came of each, without the process that did it."""
+    done = list(engine.spread(work, range(numbers)))
+    assert sorted(one.number for one in done) == list(range(numbers))
+    return {one.item: one.result if isinstance(one.result, Lost) else one.result[0] for one in done}
+
+
+def test_each_item_is_done_once_and_both_workers_take_part(engine: DaskCluster) -> None:
+    done = list(engine.spread(Double(), range(30)))
+    assert sorted(one.number for one in done) == list(range(30))
+    assert all(not isinstance(one.result, Lost) and one.result[0] == 2 * one.item for one in done)
+    assert len({one.result[1] for one in done if not isinstance(one.result, Lost)}) == 2
+
+
+def test_what_goes_wrong_costs_its_item_and_no_other(engine: DaskCluster) -> None:
+    work = Double(crash=frozenset({1}), hang=frozenset({3}), fail=frozenset({5}), limit_s=2.0)
+    assert doubled(engine, work, 7) == {
+        0: 0, 1: Lost("its decoder crashed"), 2: 4, 3: Lost("it takes longer than 2 s"), 4: 8,
+        5: Lost("RuntimeError: no such luck"), 6: 12,
+    }  # fmt: skip
+
+
+def test_what_fails_is_tried_at_another_worker(engine: DaskCluster, tmp_path: Path) -> None:
+    assert doubled(engine, Double(crash=frozenset({0, 1}), once=str(tmp_path)), 3) == {0: 0, 1: 2, 2: 4}
+
+
+def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(tmp_path: Path) -> None:
+    with DaskProcesses(tmp_path) as cluster:
+        first = cluster.start_worker()
+        engine = DaskCluster(cluster.address, print)
+        joined = threading.Event()
+        processes = set()
+        for number, one in enumerate(engine.spread(Double(), range(60))):
+            assert not isinstance(one.result, Lost)
+            assert one.result[0] == 2 * one.item
+            processes.add(one.result[1])
+            if number == 5:
+                cluster.start_worker()
+                joined.set()
+                first.kill()
+        assert number == 59
+        assert len(processes) == 2
+        engine.close()
+
+
+def test_a_cluster_without_workers_is_waited_for(tmp_path: Path) -> None:
+    said: list[str] = []
+    with DaskProcesses(tmp_path) as cluster:
+        engine = DaskCluster(cluster.address, said.append)
+        starting = threading.Thread(target=cluster.start_worker)
+        starting.start()
+        assert doubled(engine, Double(), 3) == {0: 0, 1: 2, 2: 4}
+        starting.join()
+        engine.close()
+
+
+def test_a_scheduler_that_dies_is_told(tmp_path: Path) -> None:
+    with DaskProcesses(tmp_path) as cluster:
+        cluster.start_worker()
+        engine = DaskCluster(cluster.address, print)
+        done = engine.spread(Double(), range(100_000))
+        next(done)
+        cluster.scheduler.kill()
+        with pytest.raises(RunningError, match=r"The scheduler at .* is gone"):
+            list(done)
+        engine.close()
+
+
+def test_workers_that_cannot_do_the_work_are_named(engine: DaskCluster) -> None:
+    with pytest.raises(
+        RunningError, match=r"No worker at .* The worker tcp://.* is not used\. It has no ear"
+    ):
+        list(engine.spread(Double(refuse="It has no ear."), range(5)))
+
+
+def test_an_address_without_a_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="The extra [cluster] is absent.")
+    monkeypatch.setattr("live.spreading.cluster.CONNECT_WITHIN_S", 1.0)
+    with pytest.raises(InputError, match=r"There is no Dask scheduler at tcp://127.0.0.1:1 "):
+        DaskCluster("tcp://127.0.0.1:1", print)
