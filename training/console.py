@@ -17,12 +17,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Table as RichTable
 
-from .evaluation.metrics import VOTE_SECONDS, Evaluation
-from .evaluation.metrics import Progress as CountProgress
+from .common import RunListener
+from .dataset.features import Progress as CountProgress
+from .evaluation.results import Evaluation
+from .evaluation.tables import Table, collection_table, headline_table, room_table
 from .network.fit import FitProgress, History
-from .train import TrainingListener
 
 
 def _columns() -> list[ProgressColumn]:
@@ -74,7 +75,7 @@ class ConsoleFitProgress(FitProgress):
             )
 
 
-class ConsoleListener(TrainingListener):
+class ConsoleListener(RunListener):
     """Shows a run on a console.
 
     Parameters
@@ -116,21 +117,18 @@ class ConsoleListener(TrainingListener):
             yield ConsoleFitProgress(self._console, bars)
 
 
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def rich_table(table: Table, title: str | None = None) -> RichTable:
+    """Draw a table of texts."""
+    drawn = RichTable(*map(escape, table.header), title=None if title is None else escape(title))
+    for row in table.rows:
+        drawn.add_row(*map(escape, row))
+    return drawn
 
 
-def evaluation_table(evaluation: Evaluation, title: str) -> Table:
-    """The headline figures as a table."""
-    table = Table("", "clean", "microphone, simulated", title=escape(title))
-    clean, microphone = evaluation.clean.figures, evaluation.microphone.figures
-    for key in ("clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "window_accuracy", "ece"):
-        table.add_row(key.replace("_", " "), _text(clean[key]), _text(microphone[key]))
-    for seconds in map(str, VOTE_SECONDS):
-        row = (clean["vote_accuracy"][seconds], microphone["vote_accuracy"][seconds])
-        table.add_row(f"vote after {seconds} s", *map(_text, row))
-    if "no_music" in clean:
-        for key in ("recall", "false_alarm"):
-            row = (clean["no_music"][key], microphone["no_music"][key])
-            table.add_row(f"no music, {key.replace('_', ' ')}", *map(_text, row))
-    return table
+def show_evaluation(console: Console, evaluation: Evaluation, title: str) -> None:
+    """Print the figures that matter most, and what stands side by side: collections, rooms."""
+    console.print(rich_table(headline_table(evaluation, with_intervals=False), title))
+    if evaluation.clean.collections:
+        console.print(rich_table(collection_table(evaluation, with_intervals=False), "By collection"))
+    if evaluation.rooms:
+        console.print(rich_table(room_table(evaluation.rooms), "In rooms"))

@@ -1,83 +1,33 @@
-"""Measuring any bundle on any dataset, and saying what the bundle may know of it already."""
+"""The run that measures any bundle on any dataset, and says what the bundle may know of it already."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from live.classifier import BundleDescription, Classifier
 from live.vote import VoteParameters
 
-from .dataset.splits import LEAK, SPLITS, Split, gtzan_id, published_lists, whole_store
+from .common import DatasetOptions, RunListener, divide, open_datasets
+from .dataset.features import Features
+from .dataset.splits import LEAK, SPLITS, Segment, Split, gtzan_id, published_lists, whole_store
 from .dataset.store import FeatureStore
-from .evaluation.metrics import Evaluation, evaluate
+from .evaluation.metrics import evaluate
+from .evaluation.record import DatasetRecord, TrainingRecord
 from .evaluation.report import ReportSubject, write_report
-from .train import DatasetOptions, TrainingListener, divide, open_datasets
+from .evaluation.results import Evaluation
+from .evaluation.rooms import hear_rooms
+
+FAULT_FILTERED = "fault-filtered"
 
 
-def _as_it_was_divided(
-    data: DatasetOptions, seed: int | None, description: BundleDescription
-) -> DatasetOptions:
-    """Take split and seed from the model where the user gave none."""
-    split = description.training.get("split") if data.split is None else data.split
-    if seed is None:
-        told = description.training.get("seed")
-        seed = told if isinstance(told, int) else 0
-    return replace(data, split=split if split in SPLITS else None, seed=seed)
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to measure.
 
-
-def _warn_of_known_clips(
-    description: BundleDescription, store: FeatureStore, split: Split, part: str
-) -> tuple[str, ...]:
-    """Sentences for when the model was, or may have been, fitted on the clips that it is measured on."""
-    told = description.training
-    dataset = told.get("dataset")
-    same_lists = split.name == told.get("split") == "fault-filtered" and all(map(gtzan_id, store.clip))
-    if not same_lists and not (isinstance(dataset, dict) and is_divided_alike(dataset, store, split)):
-        return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
-    fitted_on = ("train", "valid") if "refit" in told else ("train",)
-    if part in fitted_on:
-        return (f"The model was fitted on {part} clips: figures on what it knows flatter it.",)
-    return ()
-
-
-def _holds_known_clips(description: BundleDescription, data: DatasetOptions, store: FeatureStore) -> bool:
-    """Whether a model was fitted on some of a store's clips, by the datasets' names and GTZAN's lists."""
-    told = description.training
-    dataset = told.get("dataset")
-    names = str(dataset.get("name")).split(" + ") if isinstance(dataset, dict) else []
-    if set(names) & set(data.name.split(" + ")):
-        return True
-    if told.get("split") != "fault-filtered":
-        return False
-    lists = published_lists()
-    known = {*lists["train"], *(lists["valid"] if "refit" in told else ())}
-    return not known.isdisjoint(map(gtzan_id, store.clip))
-
-
-def is_divided_alike(dataset: Mapping[str, Any], store: FeatureStore, split: Split) -> bool:
-    """Whether a model's account of its data fits a store and its division; older ones tell counts alone."""
-    if "division" in dataset:
-        return bool(dataset["division"] == split.digest(store))
-    counts = {"clips": len(store)} | {str(part): len(segments) for part, segments in split.parts.items()}
-    return all(dataset.get(name) == count for name, count in counts.items())
-
-
-def evaluate_bundle(
-    data: DatasetOptions,
-    model: Path,
-    part: str,
-    out: Path | None,
-    listener: TrainingListener,
-    *,
-    seed: int | None = None,
-) -> tuple[dict[str, Any], Evaluation]:
-    """Measure any bundle on any dataset.
-
-    Parameters
+    Attributes
     ----------
     data : DatasetOptions
         Where it names no split, the model's own divides.
@@ -87,46 +37,134 @@ def evaluate_bundle(
         ``all``, or a part of the split.
     out : Path or None
         Folder for a report.
-    seed : int, optional
+    seed : int or None
         Of the division; the model's own without it.
-
-    Returns
-    -------
-    dict
-        The object of ``--json``.
-    Evaluation
+    rooms : bool
+        Whether to hear the clips' audio in rooms, too.
     """
-    classifier = Classifier(model)
-    description = classifier.description
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)  # now, for measuring takes its time
-        with tempfile.TemporaryDirectory(dir=out):
-            pass
-    features = open_datasets(data, description.front_end, listener)
-    store = features.store
+
+    data: DatasetOptions
+    model: Path
+    part: str = "all"
+    out: Path | None = None
+    seed: int | None = None
+    rooms: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What was measured.
+
+    Attributes
+    ----------
+    model : str
+        The bundle's name.
+    part : str
+    evaluation : Evaluation
+    """
+
+    model: str
+    part: str
+    evaluation: Evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of ``--json``."""
+        return {"model": self.model, "part": self.part, **self.evaluation.to_dict()}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The clips that are measured, and what is to be said of them."""
+
+    segments: list[Segment]
+    facts: dict[str, str]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _as_it_was_divided(options: EvaluateOptions, record: TrainingRecord) -> DatasetOptions:
+    """Take split and seed from the model where the user gave none."""
+    split = next((name for name in SPLITS if name == (options.data.split or record.split)), None)
+    seed = options.seed if options.seed is not None else record.seed
+    return replace(options.data, split=split, seed=seed or 0)
+
+
+def _warn_of_known_clips(
+    record: TrainingRecord, store: FeatureStore, split: Split, part: str
+) -> tuple[str, ...]:
+    """Return sentences for when the model was, or may have been, fitted on the clips it is measured on."""
+    same_lists = split.name == record.split == FAULT_FILTERED and all(map(gtzan_id, store.clip))
+    if not same_lists and not is_divided_alike(record.dataset, store, split):
+        return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
+    if part in record.fitted_on:
+        return (f"The model was fitted on {part} clips: figures on what it knows flatter it.",)
+    return ()
+
+
+def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: FeatureStore) -> bool:
+    """Return whether a model was fitted on some of the clips, by the datasets' names and GTZAN's lists."""
+    if record.dataset.names & set(data.names):
+        return True
+    if record.split != FAULT_FILTERED:
+        return False
+    lists = published_lists()
+    known = {clip for part, clips in lists.items() if part in record.fitted_on for clip in clips}
+    return not known.isdisjoint(map(gtzan_id, store.clip))
+
+
+def is_divided_alike(dataset: DatasetRecord, store: FeatureStore, split: Split) -> bool:
+    """Return whether a model's account of its data fits a store and its division.
+
+    Older ones tell counts alone, and foreign ones nothing.
+    """
+    if dataset.division is not None:
+        return dataset.division == split.digest(store)
+    counts = {str(part): len(segments) for part, segments in split.parts.items()}
+    return dataset.clips == len(store) and dict(dataset.parts) == counts
+
+
+def _choose(
+    options: EvaluateOptions, description: BundleDescription, features: Features, listener: RunListener
+) -> _Chosen:
+    """Choose the clips that are asked for, and say how the model may know them."""
+    store, record = features.store, TrainingRecord.read(description.training)
     facts = {
         "Model": f"{description.name}, {len(description.labels)} labels",
-        "Dataset": f"{data.name}, {len(store)} clips",
+        "Dataset": f"{options.data.name}, {len(store)} clips",
     }
-    warnings: tuple[str, ...] = ()
-    if part == "all":
-        segments, notes = whole_store(store), tuple(features.skipped)
-        if _holds_known_clips(description, data, store):
-            warnings = ("These clips hold some that the model was fitted on: the figures flatter it.",)
-    else:
-        data = _as_it_was_divided(data, seed, description)
-        split = divide(data, store, description.window_frames, listener, only=part)
-        segments = next(segments for name, segments in split.parts.items() if name == part)
-        notes = (*split.notes, *features.skipped)
-        facts["Split"] = f"{split.name}, {part} part"
-        warnings = (LEAK,) if split.leaks else _warn_of_known_clips(description, store, split, part)
+    if options.part == "all":
+        known = _holds_known_clips(record, options.data, store)
+        warning = "These clips hold some that the model was fitted on: the figures flatter it."
+        return _Chosen(whole_store(store), facts, (warning,) if known else (), features.skipped)
+    data = _as_it_was_divided(options, record)
+    split = divide(data, store, description.window_frames, listener, only=options.part)
+    segments = next(segments for name, segments in split.parts.items() if name == options.part)
+    facts["Split"] = f"{split.name}, {options.part} part"
+    warnings = (LEAK,) if split.leaks else _warn_of_known_clips(record, store, split, options.part)
+    return _Chosen(segments, facts, warnings, (*split.notes, *features.skipped))
+
+
+def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> EvaluateResult:
+    """Measure any bundle on any dataset."""
+    classifier = Classifier(options.model)
+    description = classifier.description
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)  # now, for measuring takes its time
+        with tempfile.TemporaryDirectory(dir=options.out):
+            pass
+    features = open_datasets(options.data, description.front_end, listener)
+    chosen = _choose(options, description, features, listener)
     with listener.progress("Listening") as progress:
-        evaluation = evaluate(classifier, store, segments, notes=(*warnings, *notes), progress=progress)
-    if out is not None:
-        subject = ReportSubject(
-            f"How well {description.name} hears", facts, warnings, parts={part: evaluation}
-        )
+        notes = (*chosen.warnings, *chosen.notes)
+        evaluation = evaluate(classifier, features.store, chosen.segments, notes=notes, progress=progress)
+    if options.rooms:
+        with listener.progress("Listening in rooms") as progress:
+            rooms = hear_rooms(classifier, features.store, chosen.segments, progress)
+        evaluation = replace(evaluation, rooms=rooms)
+    if options.out is not None:
+        title = f"How well {description.name} hears"
+        subject = ReportSubject(title, chosen.facts, chosen.warnings, parts={options.part: evaluation})
         threshold = VoteParameters.from_mapping(description.vote).unsure_below
-        write_report(out, subject, threshold=threshold)
-        listener.say(f"The report is in {out}.")
-    return {"model": description.name, "part": part, **evaluation.to_dict()}, evaluation
+        write_report(options.out, subject, threshold=threshold)
+        listener.say(f"The report is in {options.out}.")
+    return EvaluateResult(description.name, options.part, evaluation)

@@ -1,4 +1,4 @@
-"""Fitting a measured recipe once more, on its training and validation clips together.
+"""The run that fits a measured recipe once more, on its training and validation clips together.
 
 What was learnt of the recipe (when to stop, the temperature, the figures) comes from the fit that saw the
 training clips alone. Nothing is left to measure the second fit on, so it carries the first one's figures and
@@ -7,7 +7,6 @@ says so.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,32 +14,34 @@ from typing import Any, cast
 from live.classifier import BundleDescription, read_description
 from live.errors import InputError
 
+from .common import (
+    DatasetOptions,
+    RunListener,
+    check_new_bundle,
+    checkpoint_path,
+    digest_of_files,
+    open_datasets,
+)
 from .dataset.clips import UNLABELLED
-from .dataset.splits import SplitName, split_store
+from .dataset.splits import Split, SplitName, split_store
+from .dataset.store import FeatureStore
 from .evaluate import is_divided_alike
+from .evaluation.model_card import model_card, report_subject
+from .evaluation.record import RefitRecord, TrainingRecord
+from .evaluation.report import GENRES_PICTURE, REPORT_FILE, carry_report, read_report
+from .evaluation.results import Evaluation
 from .network.batches import Crops
 from .network.bundle import (
     CARD_FILE,
     REPORT_FOLDER,
     BundleContent,
-    check_destination,
     package_versions,
     replacing,
     write_description,
     write_networks,
 )
-from .network.fit import Checkpoint, FitPlan, fit
-from .network.recipes import RECIPES
-from .train import (
-    DatasetOptions,
-    TrainingListener,
-    check_name,
-    checkpoint_path,
-    digest_of_files,
-    open_datasets,
-    open_teacher,
-    say_if_replaced,
-)
+from .network.fit import Checkpoint, FitPlan, History, fit
+from .network.recipes import RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,6 @@ class RefitOptions:
     name : str
         Its name.
     resume : bool
-    teacher : Path or None
-        As it was given to the first fit.
     """
 
     data: DatasetOptions
@@ -67,75 +66,116 @@ class RefitOptions:
     out: Path
     name: str
     resume: bool = False
-    teacher: Path | None = None
 
 
-def _first_fit(description: BundleDescription, options: RefitOptions) -> dict[str, Any]:
-    """What the first fit says of itself, checked."""
-    facts = dict(description.training)
-    needed = {"split", "seed", "epochs", "best_epoch", "batch_size"}
-    if facts.get("recipe") not in RECIPES or not needed <= set(facts) or "refit" in facts:
-        raise InputError(f"{options.model} cannot be fitted again: it does not name its recipe and split.")
-    if facts.get("leaks"):
-        raise InputError(f"{options.model} cannot be fitted again: its split leaks, so nothing was measured.")
-    if bool(facts.get("teacher")) != (options.teacher is not None):
-        raise InputError("Give the same --teacher as to the first fit, or none where it had none.")
-    for name in (CARD_FILE, f"{REPORT_FOLDER}/report.md"):
-        if not (options.model / name).is_file():
-            raise InputError(f"{options.model} cannot be fitted again: it lacks its {name}.")
-    return facts
+@dataclass(frozen=True)
+class RefitResult:
+    """What a run has left: the bundle, and how many clips it was fitted on."""
+
+    bundle: Path
+    clips: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of ``--json``."""
+        return {"bundle": str(self.bundle), "clips": self.clips}
 
 
-def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _FirstFit:
+    """What a measured model tells of itself, all of it there."""
+
+    description: BundleDescription
+    record: TrainingRecord
+    recipe: Recipe
+    split: SplitName
+    seed: int
+    epochs: int
+    best_epoch: int
+    batch_size: int
+    parts: dict[str, Evaluation]
+    history: History
+
+
+def _read_first_fit(model: Path) -> _FirstFit:
+    """Read a measured model and its report.
+
+    Raises
+    ------
+    InputError
+        When it does not tell enough, or cannot be fitted again.
+    """
+    description = read_description(model)
+    record = TrainingRecord.read(description.training)
+    recipe = RECIPES.get(record.recipe or "")
+    needed = (record.split, record.seed, record.epochs, record.best_epoch, record.batch_size)
+    if recipe is None or None in needed or record.refit is not None:
+        raise InputError(f"{model} cannot be fitted again: it does not name its recipe and split.")
+    if record.leaks:
+        raise InputError(f"{model} cannot be fitted again: its split leaks, so nothing was measured.")
+    if record.started_from is not None:
+        raise InputError(f"{model} cannot be fitted again: it was started from {record.started_from}.")
+    try:
+        parts, history = read_report(model / REPORT_FOLDER)
+    except (OSError, ValueError, InputError):
+        raise InputError(
+            f"{model} cannot be fitted again: it lacks its {REPORT_FOLDER}/{REPORT_FILE} or its figures."
+        ) from None
+    split = cast(SplitName, record.split)
+    seed, epochs, best_epoch, batch_size = (cast(int, value) for value in needed[1:])
+    return _FirstFit(description, record, recipe, split, seed, epochs, best_epoch, batch_size, parts, history)
+
+
+def _divide_alike(first: _FirstFit, recipe: Recipe, store: FeatureStore, model: Path) -> Split:
+    """Divide the data as they were for the first fit.
+
+    Raises
+    ------
+    InputError
+        When they are others.
+    """
+    split = split_store(store, first.split, window_frames=recipe.window_frames, seed=first.seed)
+    labels = {store.label[segment.clip] for part in split.parts.values() for segment in part}
+    if tuple(sorted(labels - {UNLABELLED})) != first.description.labels:
+        raise InputError(f"{model} was made from data with other labels: give the same datasets.")
+    if not is_divided_alike(first.record.dataset, store, split):
+        raise InputError(
+            f"{model} was made from other data, or they are divided otherwise now: give the same datasets in "
+            "the same order."
+        )
+    return split
+
+
+def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
     """Fit a measured model's recipe on training and validation clips together.
-
-    Returns
-    -------
-    dict
-        ``bundle``, the folder, and ``clips``, how many it was fitted on.
 
     Raises
     ------
     InputError
         When the model does not tell how it was made, or the data are others.
     """
-    check_destination(options.out)
-    check_name(options.name)
-    say_if_replaced(options.out, listener)
-    description = read_description(options.model)
-    facts = _first_fit(description, options)
-    epochs, best_epoch, seed = (int(facts[name]) for name in ("epochs", "best_epoch", "seed"))
-    features = open_datasets(options.data, description.front_end, listener)
-    store = features.store
-    recipe = replace(RECIPES[facts["recipe"]].for_store(store.front_end), patience=None)
-    split = split_store(store, cast(SplitName, facts["split"]), window_frames=recipe.window_frames, seed=seed)
-    labels = tuple(sorted({store.label[segment.clip] for part in split.parts.values() for segment in part}))
-    if tuple(label for label in labels if label != UNLABELLED) != description.labels:
-        raise InputError(f"{options.model} was made from data with other labels: give the same datasets.")
-    if not is_divided_alike(facts.get("dataset") or {}, store, split):
-        raise InputError(
-            f"{options.model} was made from other data, or they are divided otherwise now: give the same "
-            "datasets in the same order."
-        )
+    check_new_bundle(options.out, options.name, listener)
+    first = _read_first_fit(options.model)
+    labels = first.description.labels
+    store = open_datasets(options.data, first.description.front_end, listener).store
+    recipe = replace(first.recipe.for_store(store.front_end), patience=None)
+    split = _divide_alike(first, recipe, store, options.model)
     joined = [*split.parts["train"], *split.parts["valid"]]
-    listener.say(f"Fitting for {best_epoch} epochs on {len(joined)} clips: training and validation together.")
-    teacher = open_teacher(options.teacher, recipe)
+    listener.say(
+        f"Fitting for {first.best_epoch} epochs on {len(joined)} clips: training and validation together."
+    )
     plan = FitPlan(
         recipe=recipe,
-        labels=description.labels,
-        seed=seed,
-        epochs=epochs,
-        batch_size=int(facts["batch_size"]),
+        labels=labels,
+        seed=first.seed,
+        epochs=first.epochs,
+        batch_size=first.batch_size,
         description={
-            "refit": len(joined),
-            "division": split.digest(store),
-            "files": digest_of_files(store),
+            "refit": len(joined), "division": split.digest(store), "files": digest_of_files(store)
         },
-        teacher=teacher,
-        stop_after=best_epoch,
-    )
-    training = Crops(store, joined, description.labels, recipe, seed=seed, teacher=teacher)
-    seen = Crops(store, split.parts["valid"], description.labels, recipe, seed=seed)
+        stop_after=first.best_epoch,
+    )  # fmt: skip
+    training = Crops(store, joined, labels, recipe, seed=first.seed)
+    seen = Crops(store, split.parts["valid"], labels, recipe, seed=first.seed)
     checkpoint = Checkpoint(checkpoint_path(options.out))
     if not options.resume:
         checkpoint.remove()
@@ -143,44 +183,30 @@ def refit(options: RefitOptions, listener: TrainingListener) -> dict[str, Any]:
         network, _ = fit(
             plan, training, seen, checkpoint=checkpoint, resume=options.resume, progress=progress
         )
-    content = BundleContent(
-        name=options.name,
-        labels=description.labels,
-        front_end=recipe.front_end,
-        window_frames=recipe.window_frames,
-        temperature=description.temperature,
-        vote=description.vote,
-        training={
-            **facts,
-            "packages": package_versions(),
-            "refit": {
-                "clips": len(joined),
-                "epochs": best_epoch,
-                "metrics_of": "the fit on training clips alone",
-            },
-        },
-    )
     with replacing(options.out) as folder:
         write_networks(folder, network, next(seen.validation(32))[0])
-        write_description(folder, content)
-        shutil.copytree(options.model / REPORT_FOLDER, folder / REPORT_FOLDER)
-        _say_so(options.model, folder, options.name, f"{len(joined)} clips, {best_epoch} epochs")
+        _write_account(folder, options, first, recipe, len(joined))
     checkpoint.remove()
     listener.say(f"The bundle is in {options.out}; its figures are those of {options.model}.")
-    return {"bundle": str(options.out), "clips": len(joined)}
+    return RefitResult(options.out, len(joined))
 
 
-def _say_so(model: Path, folder: Path, name: str, fitted_on: str) -> None:
-    """Write the model card and the report's head: whose figures these are."""
-    note = (
-        f"> These weights were fitted on training and validation clips together ({fitted_on}). The figures "
-        "are those of the same recipe fitted on the training clips alone, to which the validation clips were "
-        "new."
+def _write_account(folder: Path, options: RefitOptions, first: _FirstFit, recipe: Recipe, clips: int) -> None:
+    """Write description, report and card: the first fit's figures, and that they are."""
+    record = replace(first.record, packages=package_versions(), refit=RefitRecord(clips, first.best_epoch))
+    content = BundleContent(
+        name=options.name,
+        labels=first.description.labels,
+        front_end=recipe.front_end,
+        window_frames=recipe.window_frames,
+        temperature=first.description.temperature,
+        vote=first.description.vote,
+        training=record.to_dict(),
     )
-    for source, target in (
-        (model / CARD_FILE, folder / CARD_FILE),
-        (model / REPORT_FOLDER / "report.md", folder / REPORT_FOLDER / "report.md"),
-    ):
-        _, _, rest = source.read_text(encoding="utf-8").partition("\n")
-        title = f"# {name}" if target.name == CARD_FILE else f"# How well {name} hears"
-        target.write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
+    write_description(folder, content)
+    description = read_description(folder)
+    source = options.model / REPORT_FOLDER
+    shown = (source / GENRES_PICTURE).is_file()
+    subject = report_subject(description, first.parts, history=first.history, shows_genres=shown)
+    carry_report(source, folder / REPORT_FOLDER, subject)
+    (folder / CARD_FILE).write_text(model_card(description, first.parts), encoding="utf-8")

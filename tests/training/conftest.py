@@ -91,7 +91,7 @@ def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
     out = tmp_path_factory.mktemp("models") / "sounds"
     words = [str(dataset), "--out", str(out), "--cache", str(cache), "--workers", "2"]
-    words += ["--epochs", "5", "--batch-size", "8"]
+    words += ["--epochs", "5", "--batch-size", "8", "--start-from", "none"]
     assert main(words) == 0
     return out
 

@@ -224,13 +224,13 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 
 
 def test_what_help_names_is_what_there_is() -> None:
-    from training import cli
+    from training import options
     from training.dataset import splits
     from training.network import recipes
 
-    assert cli.SPLITS == splits.SPLITS
-    assert set(cli.RECIPES) == set(recipes.RECIPES)
-    assert set(cli.PARTS) == {"all", *splits.PARTS}
+    assert options.SPLITS == splits.SPLITS
+    assert set(options.RECIPES) == set(recipes.RECIPES)
+    assert set(options.PARTS) == {"all", *splits.PARTS}
 
 
 def test_without_the_extra_it_says_what_to_install(
@@ -382,11 +382,9 @@ def test_a_model_that_is_measured_on_all_it_was_fitted_on_says_so(
 def test_what_would_fail_after_the_fit_is_refused_before_it(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    np.savez(tmp_path / "tags.npz", tags=["a"], clip=["hiss0"], probability=[[0.5]])
     for words, sentence in (
         (["--name", "x" * 65], "cannot be a model's name"),
         (["--name", "a\x1b[31mb"], "cannot be a model's name"),
-        (["--recipe", "seed", "--teacher", tmp_path / "tags.npz"], "learns from no teacher"),
     ):
         assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", *words) == 2
         assert sentence in said(capfd)

@@ -40,7 +40,7 @@ def test_a_second_fit_takes_both_parts_and_keeps_the_first_ones_figures(
         ({"leaks": True}, "its split leaks"),
         ({"recipe": "unknown"}, "does not name its recipe"),
         ({"refit": {"clips": 3}}, "does not name its recipe"),
-        ({"teacher": "tags.npz"}, "Give the same --teacher"),
+        ({"started_from": "another"}, "it was started from another"),
     ],
 )
 def test_a_model_that_cannot_be_fitted_again_is_refused_in_one_sentence(

@@ -26,7 +26,7 @@ from .noises import mechanical_noise, simulated_noise
 from .room import FITTED, room_and_microphone, through_a_call
 
 Targets = dict[str, Windows]
-"""``genre`` [shape=(windows, labels)] and, with a teacher, ``tags`` [shape=(windows, 1 + tags)]."""
+"""``genre`` [shape=(windows, labels)]."""
 
 SPEED_RATIO = 1.1
 

@@ -6,7 +6,9 @@ are relative to the manifest itself.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import NoReturn
 
 from live.classifier import LABEL_PATTERN
 from live.errors import InputError
+from live.events import NO_MUSIC, OTHER_MUSIC
 
 UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
 UNSURE = "unsure"  # the folder in which genre-live --keep leaves what it was unsure of: unlabelled too
@@ -23,6 +26,8 @@ _SUFFIXES = """
 .3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpeg
 .mpg .oga .ogg .opus .snd .tta .w64 .wav .webm .wma .wv
 """
+SPECIAL = (NO_MUSIC, OTHER_MUSIC, UNLABELLED)  # labels that are no genres
+DELIMITERS = (",", ";", "\t", "|")
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 
@@ -81,12 +86,45 @@ def check_labels(labels: set[str]) -> None:
     for label in sorted(labels):
         if not LABEL_PATTERN.fullmatch(label):
             raise InputError(f"The label {label!r} cannot be used: give 1 to 64 printable characters.")
+    _check_spelling(labels)
     labels = labels - {UNLABELLED}
     if len(labels) < 2:
         only = f" (only {next(iter(labels))!r})" if labels else ""
         raise InputError(
             f"The data hold fewer than two labels{only}: a classifier needs two kinds to tell apart."
         )
+
+
+def _check_spelling(labels: set[str]) -> None:
+    """See that no label is another one in other letters, or one that means something, misspelt."""
+    seen = {_letters(label): label for label in SPECIAL}
+    for label in sorted(labels):
+        other = seen.setdefault(_letters(label), label)
+        if other in SPECIAL and label != other:
+            raise InputError(
+                f"The label {label!r} is all but {other!r}, which means something: rename it to that, "
+                "or to something else."
+            )
+        if label != other:
+            raise InputError(
+                f"The labels {other!r} and {label!r} are spelt all but alike: give them one name."
+            )
+
+
+def _letters(label: str) -> str:
+    """What is left of a label without case, spaces and signs; all of one without letters and digits."""
+    return "".join(sign for sign in label.casefold() if sign.isalnum()) or label
+
+
+def remarks_on_labels(labels: set[str]) -> list[str]:
+    """Return what a user should know of the labels before hours of fitting."""
+    numbers = sorted(label for label in labels if label.isdigit())
+    if len(numbers) < 2 or len(numbers) < len(labels - set(SPECIAL)):
+        return []
+    return [
+        f"All labels are numbers ({', '.join(numbers[:3])}, …), as of folders that sort files and not music: "
+        "if they are no genres, name them in a CSV manifest (path,label)."
+    ]
 
 
 def _text(name: str) -> str:
@@ -99,8 +137,15 @@ def _unreadable(error: OSError) -> NoReturn:
 
 
 def _audio_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """Yield the audio files below a folder, through links too; a folder that holds itself is entered once."""
+    entered: set[str] = set()
+    for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        entered.add(os.path.realpath(parent))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(Path(parent, name)) not in entered
+        )
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
                 yield Path(parent) / name
@@ -138,6 +183,7 @@ def _read_folder(dataset: Path) -> list[Clip]:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."
         )
+    _check_depth(dataset, [path for path, _ in labelled])
     ids = _unique_ids([path for path, _ in labelled], dataset)
     return [
         Clip(id=clip_id, path=path, label=label, group=clip_id)
@@ -145,26 +191,61 @@ def _read_folder(dataset: Path) -> list[Clip]:
     ]
 
 
+def _check_depth(dataset: Path, paths: list[Path]) -> None:
+    """See that genre folders are not one folder deeper, as where an archive was unpacked into a folder."""
+    holders = {path.relative_to(dataset).parts[:-1] for path in paths}
+    outer = {holder[0] for holder in holders}
+    inner = {holder[1] for holder in holders if len(holder) > 1}
+    if len(outer) == 1 and len(inner) > 1 and all(len(holder) > 1 for holder in holders):
+        raise InputError(
+            f"{dataset} holds its genre folders one folder deeper: give {dataset / next(iter(outer))}."
+        )
+
+
+def _manifest_text(manifest: Path) -> str:
+    content = manifest.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return content.decode(encoding)
+
+
+def _delimiter(manifest: Path, header: str) -> str:
+    """Return what stands between the columns.
+
+    Raises
+    ------
+    InputError
+        When the header has no columns path and label, whatever stands between them.
+    """
+    for delimiter in DELIMITERS:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        if {"path", "label"} <= set(names):
+            return delimiter
+    columns = [name.strip() for name in next(csv.reader([header]), [])]
+    missing = [name for name in ("path", "label") if name not in columns]
+    raise InputError(
+        f"{manifest} has no column {' and '.join(missing)}: its first line must be path,label or "
+        "path,label,group, with commas, semicolons or tabs between them."
+    )
+
+
 def _read_manifest(manifest: Path) -> list[Clip]:
     rows: list[tuple[Path, str, str]] = []
     try:
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = {"path", "label"} - set(reader.fieldnames or ())
-            if missing:
-                raise InputError(
-                    f"{manifest} has no column {' and '.join(sorted(missing))}: its first line must be "
-                    "path,label or path,label,group."
-                )
-            for row in reader:
-                path, label = (row["path"] or "").strip(), (row["label"] or "").strip()
-                if not path or not label:
-                    raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
-                rows.append((manifest.parent / path, label, (row.get("group") or "").strip()))
+        text = _manifest_text(manifest)
+        header = text.splitlines()[0] if text.strip() else ""
+        reader = csv.DictReader(
+            io.StringIO(text, newline=""), delimiter=_delimiter(manifest, header), skipinitialspace=True
+        )
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        for row in reader:
+            path, label = (row["path"] or "").strip(), (row["label"] or "").strip()
+            if not path or not label:
+                raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
+            rows.append((manifest.parent / path, label, (row.get("group") or "").strip()))
     except OSError as error:
         _unreadable(error)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{manifest} is no CSV manifest in UTF-8: {error}.") from None
+        raise InputError(f"{manifest} is no CSV manifest in UTF-8: {error}; save it as UTF-8.") from None
     if not rows:
         raise InputError(f"{manifest} lists no clips: add a line path,label for each.")
     places = Counter(os.path.normpath(path.absolute()) for path, _, _ in rows)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from live.errors import GenreLiveError, InputError, one_line
 from live.front_end import FrontEndSpec, MelFrames
@@ -16,12 +19,36 @@ from live.sources.decoding import open_decoder
 if TYPE_CHECKING:  # what each process imports, it waits for
     from .store import MelLevels
 
-BLOCK_FRAMES = 1 << 16
+BLOCK_SAMPLES = 1 << 16
 SHORTEST_CLIP_S = 0.5
 
 
+def _mono_blocks(path: Path, sample_rate: int) -> Generator[npt.NDArray[np.float32], None, None]:
+    """Yield a file's sound in blocks, mixed down and resampled as when listening.
+
+    Raises
+    ------
+    GenreLiveError
+        When the file cannot be read or holds less than half a second.
+    """
+    if path.is_fifo():
+        raise InputError(f"{path} is a pipe, and whoever writes to it may not come: give files.")
+    decoder = open_decoder(os.fspath(path.absolute()))
+    try:
+        resampler = Resampler(decoder.sample_rate, sample_rate)
+        heard = 0
+        while len(block := decoder.read(BLOCK_SAMPLES)):
+            heard += len(block)
+            yield resampler.feed(to_mono(block))
+        yield resampler.feed(np.empty(0, dtype=np.float32), last=True)
+        if heard < SHORTEST_CLIP_S * decoder.sample_rate:
+            raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
+    finally:
+        decoder.close()
+
+
 def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
-    """Mel frames of one audio file.
+    """Return the mel frames of one audio file.
 
     Parameters
     ----------
@@ -38,27 +65,42 @@ def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
     GenreLiveError
         When the file cannot be read or holds less than half a second.
     """
-    if path.is_fifo():
-        raise InputError(f"{path} is a pipe, and whoever writes to it may not come: give files.")
-    decoder = open_decoder(os.fspath(path.absolute()))
-    try:
-        resampler = Resampler(decoder.sample_rate, spec.sample_rate)
-        mel_frames = MelFrames(spec)
-        parts: list[MelLevels] = []
-        heard = 0
-        while len(block := decoder.read(BLOCK_FRAMES)):
-            heard += len(block)
-            parts.append(mel_frames.feed(resampler.feed(to_mono(block))).astype(np.float16))
-        rest = resampler.feed(np.empty(0, dtype=np.float32), last=True)
-        parts.append(mel_frames.feed(rest).astype(np.float16))
-        if heard < SHORTEST_CLIP_S * decoder.sample_rate:
-            raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
-    finally:
-        decoder.close()
-    frames = np.concatenate(parts)
+    mel_frames = MelFrames(spec)
+    blocks = _mono_blocks(path, spec.sample_rate)
+    with contextlib.closing(blocks):
+        frames = np.concatenate([mel_frames.feed(block).astype(np.float16) for block in blocks])
     if len(frames) == 0:
         raise InputError(f"{path} is shorter than one frame of {spec.n_fft} samples.")
     return frames
+
+
+def read_samples(path: Path, sample_rate: int, longest_s: float = 600.0) -> npt.NDArray[np.float32]:
+    """Return the first ``longest_s`` seconds of a file's sound, mixed down and resampled.
+
+    Parameters
+    ----------
+    path : Path
+    sample_rate : int
+        In Hz.
+    longest_s : float
+
+    Returns
+    -------
+    ndarray [shape=(samples,)]
+
+    Raises
+    ------
+    GenreLiveError
+        When the file cannot be read or holds less than half a second.
+    """
+    blocks, count, most = [], 0, round(longest_s * sample_rate)
+    with contextlib.closing(_mono_blocks(path, sample_rate)) as found:
+        for block in found:
+            blocks.append(block)
+            count += len(block)
+            if count >= most:
+                break
+    return np.concatenate(blocks)[:most]
 
 
 def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from live.errors import InputError
+from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
 
 from .clips import Clip, read_dataset
@@ -22,6 +23,8 @@ from .reader_processes import extract_each
 from .store import FeatureStore, MelLevels, StoreWriter, open_store
 
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
+
+SILENT_DB = -65.0  # a clip whose loudest mel level lies below is silent: music lies 50 dB above
 
 Progress = Callable[[int, int], None]
 
@@ -42,14 +45,8 @@ class Features:
 
 
 def cache_folder() -> Path:
-    """Where this platform keeps what can be made again."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "genre-live"
+    """Return where this platform keeps what can be made again."""
+    return platformdirs.user_cache_path("genre-live", appauthor=False)
 
 
 def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
@@ -65,6 +62,13 @@ def _fingerprint(clip: Clip) -> str:
     except (OSError, ValueError):  # a name may hold what no name can
         return ""
     return f"{FEATURE_VERSION}:{clip.path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
+
+
+def file_of(fingerprint: str) -> Path | None:
+    """Return the file that a clip's fingerprint was taken of; None where it tells none."""
+    _, _, rest = fingerprint.partition(":")
+    name = rest.rpartition(":")[0].rpartition(":")[0]
+    return Path(name) if name else None
 
 
 def _open_cached(path: Path) -> FeatureStore | None:
@@ -150,6 +154,36 @@ def build_store(
     return Features(open_store(path), tuple(skipped))
 
 
+def is_store(dataset: Path) -> bool:
+    """Return whether a dataset is a feature store."""
+    return dataset.is_file() and dataset.suffix.lower() == ".npz"
+
+
+def labels_of(dataset: Path) -> set[str]:
+    """Return a dataset's labels without reading any audio.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    if is_store(dataset):
+        return set(open_store(dataset).label)
+    return {clip.label for clip in read_dataset(dataset)}
+
+
+def silent_labels(store: FeatureStore) -> list[str]:
+    """Return the labels of music of which every clip is silent."""
+    clips: dict[str, list[int]] = {}
+    for clip, label in enumerate(store.label):
+        clips.setdefault(label, []).append(clip)
+    return [
+        label
+        for label, members in sorted(clips.items())
+        if label != NO_MUSIC and not any(float(store.clip_frames(clip).max()) > SILENT_DB for clip in members)
+    ]
+
+
 def load_features(
     dataset: Path, spec: FrontEndSpec, *, cache: Path, workers: int, progress: Progress | None = None
 ) -> Features:
@@ -173,7 +207,7 @@ def load_features(
     InputError
         When the dataset cannot be used.
     """
-    if dataset.is_file() and dataset.suffix.lower() == ".npz":
+    if is_store(dataset):
         return Features(open_store(dataset))
     clips = read_dataset(dataset)
     path = cached_store_path(dataset, spec, cache)

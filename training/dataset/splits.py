@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import re
+import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Set
+from dataclasses import astuple, dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -134,8 +135,8 @@ def split_store(
     if name == "fault-filtered":
         part_of_clip, notes = _fault_filtered(store, seed)
     else:
-        groups = store.group if name == "group" else store.clip
-        part_of_clip = _divide(store.label, groups, seed, kind="group" if name == "group" else "clip")
+        rows = _rows(store, store.group if name == "group" else store.clip)
+        part_of_clip = _divide(rows, seed, kind="group" if name == "group" else "clip")
         if name == "group" and store.group == store.clip:
             notes = (NO_GROUPS,)
     segments = _whole_clips(store)
@@ -145,6 +146,13 @@ def split_store(
             parts[chosen].append(segment)
     _check_parts(store, parts, name, only)
     return Split(name, parts, notes)
+
+
+def _rows(store: FeatureStore, groups: Sequence[str]) -> list[_Row]:
+    return [
+        _Row(store.collection_of(clip), label, group)
+        for clip, (label, group) in enumerate(zip(store.label, groups, strict=True))
+    ]
 
 
 def _whole_clips(store: FeatureStore) -> list[Segment]:
@@ -185,54 +193,113 @@ def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | Non
         notes.append(f"{len(faulty)} GTZAN clips with known faults are left out: {_named(faulty)}.")
     others = [index for index, clip_id in enumerate(ids) if clip_id is None]
     if others:
-        labels, groups = [store.label[k] for k in others], [store.group[k] for k in others]
-        divided = _divide(labels, groups, seed, with_test="test" in parts)
+        rows = _rows(store, store.group)
+        held = {store.label[k] for k, part in enumerate(parts) if part == "valid"}
+        divided = _divide([rows[k] for k in others], seed, held=held, with_test="test" in parts)
         for index, part in zip(others, divided, strict=True):
             parts[index] = part
         notes.append(f"{len(others)} clips are not GTZAN's and were divided by group.")
     return parts, tuple(notes)
 
 
-def _divide(
-    labels: Sequence[str], groups: Sequence[str], seed: int, *, with_test: bool = True, kind: str = "group"
-) -> list[PartName]:
-    """Divide stratified by label, with each group in one part alone; ``kind`` is the word for a group."""
-    from sklearn.model_selection import StratifiedGroupKFold
+@dataclass(frozen=True)
+class _Row:
+    """What decides on a clip's part: the collection it is of, its label, its group."""
 
-    few = {group for label, group in zip(labels, groups, strict=True) if label == UNLABELLED}
-    if 0 < len(few) < FOLDS:  # they teach, and no genre is measured by them: they need not be divided
-        rest = [pair for pair in zip(labels, groups, strict=True) if pair[0] != UNLABELLED]
-        their_labels, their_groups = [label for label, _ in rest], [group for _, group in rest]
-        divided = _divide(their_labels, their_groups, seed, with_test=with_test, kind=kind) if rest else []
-        part_of_group = dict(zip(their_groups, divided, strict=True))
-        return [part_of_group.get(group, "train") for group in groups]
-    groups_of_label = Counter(label for label, _ in set(zip(labels, groups, strict=True)))
-    rarest, fewest = min(groups_of_label.items(), key=lambda item: item[1])
+    collection: str
+    label: str
+    group: str
+
+
+def _strata(rows: Sequence[_Row], held: Set[str]) -> tuple[list[tuple[str, str]], set[str]]:
+    """Return what each row is a sample of, and the groups that belong to training.
+
+    Each collection is divided by itself, label by label. Where a collection has one group of a label, and
+    the label can be validated on others, that group teaches; where no collection has two, they are taken
+    together.
+    """
+    groups = Counter((collection, label) for collection, label, _ in {astuple(row) for row in rows})
+    divisible = {label for (_, label), count in groups.items() if count > 1}
+    teaching = {
+        row.group
+        for row in rows
+        if groups[row.collection, row.label] < 2 and (row.label in divisible or row.label in held)
+    }
+    return [(row.collection if row.label in divisible else "", row.label) for row in rows], teaching
+
+
+def _divide(
+    rows: Sequence[_Row],
+    seed: int,
+    *,
+    held: Set[str] = frozenset(),
+    with_test: bool = True,
+    kind: str = "group",
+) -> list[PartName]:
+    """Divide stratified by collection and label, with each group in one part alone.
+
+    Parameters
+    ----------
+    rows : sequence of _Row
+    seed : int
+    held : set of str
+        Labels that have validation clips already.
+    with_test : bool
+    kind : str
+        The word for a group.
+    """
+    groups = Counter(label for label, _ in {(row.label, row.group) for row in rows})
+    # A few clips of unlabelled music teach, and no genre is measured by them: they need not be divided.
+    few = UNLABELLED if 0 < groups[UNLABELLED] < FOLDS else None
+    wanted = {label: count for label, count in groups.items() if label not in held and label != few}
+    rarest, fewest = min(wanted.items(), key=lambda item: item[1], default=("", FOLDS))
     if fewest < 2:
         raise InputError(
             f"The label {rarest!r} has one {kind} only, which cannot be in training and validation both: "
             f"add recordings{', or use --split clip' if kind == 'group' else ''}."
         )
+    divided = [row for row in rows if row.label != few]
+    strata, teaching = _strata(divided, held)
+    chosen = [
+        (row, stratum) for row, stratum in zip(divided, strata, strict=True) if row.group not in teaching
+    ]
     # With two groups there is nothing left for a test.
     held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
-    folds = min(FOLDS if with_test else FOLDS - 1, fewest)
-    indices = np.arange(len(labels))
-    best, best_covered = np.zeros(len(labels), dtype=np.int64), -1
+    folds = min(FOLDS if with_test else FOLDS - 1, fewest, len({row.group for row, _ in chosen}))
+    part_of_group: dict[str, PartName] = {}
+    if folds > 1:
+        numbers = _fold_numbers(chosen, folds, len(held_out), seed)
+        for (row, _), number in zip(chosen, numbers, strict=True):
+            part_of_group[row.group] = held_out[number] if number < len(held_out) else "train"
+    return [part_of_group.get(row.group, "train") for row in rows]
+
+
+def _fold_numbers(
+    chosen: Sequence[tuple[_Row, tuple[str, str]]], folds: int, held_out: int, seed: int
+) -> list[int]:
+    """Return each row's fold; of some tries that in which most parts have most strata."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    kinds = sorted({stratum for _, stratum in chosen})
+    kind = [kinds.index(stratum) for _, stratum in chosen]
+    groups = [row.group for row, _ in chosen]
+    best, best_covered = np.zeros(len(chosen), dtype=np.int64), -1
     for attempt in range(TRIES):
-        splitter = StratifiedGroupKFold(
-            n_splits=folds, shuffle=True, random_state=(seed + attempt * 9_973) % 2**32
-        )
-        fold = np.empty(len(labels), dtype=np.int64)
-        for number, (_, held) in enumerate(splitter.split(indices, labels, groups)):
-            fold[held] = number
+        random = (seed + attempt * 9_973) % 2**32
+        splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=random)
+        fold = np.empty(len(chosen), dtype=np.int64)
+        with warnings.catch_warnings(action="ignore"):  # that a stratum has fewer clips than there are folds
+            for number, (_, held) in enumerate(splitter.split(kind, kind, groups)):
+                fold[held] = number
         covered = len(
-            {(min(number, len(held_out)), label) for number, label in zip(fold, labels, strict=True)}
+            {(min(number, held_out), each) for number, each in zip(fold.tolist(), kind, strict=True)}
         )
         if covered > best_covered:
             best, best_covered = fold, covered
-        if covered == (len(held_out) + 1) * len(groups_of_label):
+        if covered == (held_out + 1) * len(kinds):
             break
-    return [held_out[number] if number < len(held_out) else "train" for number in best.tolist()]
+    found: list[int] = best.tolist()
+    return found
 
 
 def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: str | None) -> Split:
@@ -241,8 +308,8 @@ def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: st
     for whole in _whole_clips(store):
         starts = range(0, max(1, whole.stop - window_frames + 1), window_frames)
         segments += [Segment(whole.clip, start, min(start + window_frames, whole.stop)) for start in starts]
-    labels = [store.label[segment.clip] for segment in segments]
-    divided = _divide(labels, [str(index) for index in range(len(segments))], seed, kind="segment")
+    rows = [_Row("", store.label[segment.clip], str(index)) for index, segment in enumerate(segments)]
+    divided = _divide(rows, seed, kind="segment")
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, part in zip(segments, divided, strict=True):
         parts[part].append(segment)

@@ -52,6 +52,8 @@ class FeatureStore:
         How the frames were made; its ``top_db`` and ``n_mfcc`` play no part in them.
     fingerprint : tuple of str
         What each clip's file was when it was read; empty where not known.
+    collection : tuple of str
+        The name of the dataset that each clip is of; empty where the store is one.
     """
 
     path: Path
@@ -62,9 +64,19 @@ class FeatureStore:
     pieces: tuple[MelLevels, ...]
     front_end: FrontEndSpec
     fingerprint: tuple[str, ...] = field(default=())
+    collection: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.clip)
+
+    def collection_of(self, index: int) -> str:
+        """Return the name of the dataset that clip ``index`` is of."""
+        return self.collection[index] if self.collection else self.path.stem
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Names of the datasets in it, in their order."""
+        return tuple(dict.fromkeys(self.collection or (self.path.stem,)))
 
     def clip_frames(self, index: int) -> MelLevels:
         """Frames of clip ``index`` [shape=(frames, n_mels)], still on disk."""
@@ -238,16 +250,24 @@ def open_store(path: Path) -> FeatureStore:
     return FeatureStore(path, clip, label, group, offset, (mel_db,), front_end, fingerprint)
 
 
-def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
+def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> FeatureStore:
     """Several stores as one, without copying their frames.
+
+    Parameters
+    ----------
+    stores : sequence of FeatureStore
+    names : sequence of str, optional
+        Of the collections that they are; their files' names by default.
 
     Raises
     ------
     InputError
         When their frames were made differently, or two of them hold the same file.
     """
+    names = _apart(names or [store.path.stem for store in stores])
+    collection = tuple(name for store, name in zip(stores, names, strict=True) for _ in store.clip)
     if len(stores) == 1:
-        return stores[0]
+        return replace(stores[0], collection=collection)
     _check_apart(stores)
     first = stores[0]
     ids: list[str] = []
@@ -274,7 +294,20 @@ def join_stores(stores: Sequence[FeatureStore]) -> FeatureStore:
         pieces=tuple(piece for store in stores for piece in store.pieces),
         front_end=first.front_end,
         fingerprint=tuple(text for store in stores for text in store.fingerprint or ("",) * len(store)),
+        collection=collection,
     )
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Names that differ: those that have occurred before are numbered."""
+    apart: list[str] = []
+    for name in names:
+        number, other = 1, name
+        while other in apart:
+            number += 1
+            other = f"{name} ({number})"
+        apart.append(other)
+    return apart
 
 
 def _check_apart(stores: Sequence[FeatureStore]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from live.classifier import Classifier, calibrated
-from live.events import NO_MUSIC, Verdict
+from live.events import NO_MUSIC, OTHER_MUSIC, Verdict, genres_of
 from live.front_end import FrontEndSpec
 from live.vote import Vote
 
@@ -37,6 +37,8 @@ class HeardClip:
         When each window ends, in seconds from the clip's start.
     level_dbfs : ndarray [shape=(windows,)]
         RMS level of what is new in each window.
+    collection : str
+        The dataset that the clip is of.
     """
 
     clip: str
@@ -44,6 +46,7 @@ class HeardClip:
     probabilities: npt.NDArray[np.float32]
     ends_s: npt.NDArray[np.float64]
     level_dbfs: npt.NDArray[np.float64]
+    collection: str = ""
 
 
 def window_ends(
@@ -82,6 +85,7 @@ def hear_frames(
     label: str,
     *,
     hop_s: float = HOP_S,
+    collection: str = "",
 ) -> HeardClip:
     """Hear a stretch of mel frames [shape=(frames, n_mels)] window by window.
 
@@ -98,7 +102,7 @@ def hear_frames(
         levels.append(mel_level_dbfs(mel_db[min(heard, newest) : newest + 1], spec))
         ends_s.append(end_s)
         heard = newest + 1
-    return HeardClip(clip, label, np.stack(probabilities), np.array(ends_s), np.array(levels))
+    return HeardClip(clip, label, np.stack(probabilities), np.array(ends_s), np.array(levels), collection)
 
 
 def hear_segments(
@@ -120,7 +124,13 @@ def hear_segments(
         mel_db = store.clip_frames(segment.clip).astype(np.float32)
         if microphone:
             mel_db = microphone_simulation(mel_db, clip, classifier.description.front_end)
-        yield hear_frames(classifier, mel_db[segment.start : segment.stop], clip, store.label[segment.clip])
+        yield hear_frames(
+            classifier,
+            mel_db[segment.start : segment.stop],
+            clip,
+            store.label[segment.clip],
+            collection=store.collection_of(segment.clip),
+        )
 
 
 def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardClip]:
@@ -146,7 +156,8 @@ def leading(verdict: Verdict) -> str | None:
         return None
     if verdict.state == "no_music":
         return NO_MUSIC
+    if verdict.state == "other":
+        return OTHER_MUSIC
     if verdict.genre is not None:
         return verdict.genre
-    genres = {label: share for label, share in verdict.distribution.items() if label != NO_MUSIC}
-    return max(genres, key=lambda label: genres[label])
+    return max(genres_of(list(verdict.distribution)), key=lambda label: verdict.distribution[label])

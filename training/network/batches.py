@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from live.events import NO_MUSIC
-from live.front_end import mfcc
 
 from ..augmentation.augment import AugmentationContext, Targets
 from ..augmentation.mel_levels import Generator, Windows
 from ..dataset.clips import UNLABELLED
+from ..dataset.collections import by_collection
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .recipes import Recipe
-from .teacher import Teacher
 
 VALIDATION_WINDOWS = 10  # of each clip, evenly spaced
 EXAMPLE_BATCHES = 16
@@ -65,8 +64,6 @@ class Crops:
     recipe : Recipe
     seed : int
         With the epoch's number it decides on every crop, so that an epoch can be drawn again.
-    teacher : Teacher, optional
-        Gives tags beside the genres.
 
     Notes
     -----
@@ -81,14 +78,12 @@ class Crops:
         recipe: Recipe,
         *,
         seed: int,
-        teacher: Teacher | None = None,
     ) -> None:
         self._store = store
         self._segments = list(segments)
         self._labels = labels
         self._recipe = recipe
         self._seed = seed
-        self._teacher = teacher
         self._label = [store.label[segment.clip] for segment in segments]
         rows = {label: np.eye(len(labels), dtype=np.float32)[k] for k, label in enumerate(labels)}
         rows[UNLABELLED] = np.array([label != NO_MUSIC for label in labels], dtype=np.float32)
@@ -173,8 +168,7 @@ class Crops:
     def _batch(self, chosen: npt.NDArray[np.int64], generator: Generator) -> Batch:
         recipe = self._recipe
         window_frames = recipe.window_frames
-        hop_s = recipe.front_end.hop_length / recipe.front_end.sample_rate
-        crops, indices, tags = [], [], []
+        crops, indices = [], []
         for number in chosen.tolist():
             if recipe.crops == "grid":
                 index, start = self._grid[number]
@@ -191,16 +185,10 @@ class Crops:
                 )
             )
             indices.append(index)
-            if self._teacher is not None:
-                segment = self._segments[index]
-                second = (segment.start + start) * hop_s
-                tags.append(self._teacher.answer(self._store.clip[segment.clip], second))
         mel_db, targets = np.stack(crops), {"genre": self._target[indices]}
-        if tags:
-            targets["tags"] = np.stack(tags)
         if recipe.augment is not None:
             mel_db, targets = recipe.augment(mel_db, targets, self._context, generator)
-        return mfcc(mel_db[:, -window_frames:], recipe.front_end), targets
+        return recipe.coefficients(mel_db[:, -window_frames:], recipe.front_end), targets
 
     def examples(self, batch_size: int) -> Windows:
         """MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
@@ -211,18 +199,28 @@ class Crops:
                 break
         return np.concatenate(batches)
 
-    def validation(self, batch_size: int) -> Iterator[Batch]:
-        """Batches of unchanged windows of clips whose label is known: ten of each, or on a grid all."""
+    def by_collection(self) -> list[list[int]]:
+        """Return the numbers of the segments whose label is known, apart by their collections."""
+        known = [number for number, label in enumerate(self._label) if label != UNLABELLED]
+        return by_collection(known, lambda k: self._store.collection_of(self._segments[k].clip))
+
+    def validation(self, batch_size: int, numbers: Sequence[int] | None = None) -> Iterator[Batch]:
+        """Yield batches of unchanged windows of clips whose label is known: ten of each, or on a grid all.
+
+        Parameters
+        ----------
+        batch_size : int
+        numbers : sequence of int, optional
+            Of the segments wanted; all by default.
+        """
         recipe = self._recipe
+        wanted = range(len(self._segments)) if numbers is None else numbers
+        starts_of = grid_starts if recipe.crops == "grid" else even_starts
         rows = [
             (number, start)
-            for number, segment in enumerate(self._segments)
+            for number in wanted
             if self._label[number] != UNLABELLED
-            for start in (
-                grid_starts(segment, recipe.window_frames)
-                if recipe.crops == "grid"
-                else even_starts(segment, recipe.window_frames)
-            )
+            for start in starts_of(self._segments[number], recipe.window_frames)
         ]
         for first in range(0, len(rows), batch_size):
             chunk = rows[first : first + batch_size]
@@ -230,4 +228,4 @@ class Crops:
                 [frames_of(self._store, self._segments[k], start, recipe.window_frames) for k, start in chunk]
             )
             targets = self._target[[k for k, _ in chunk]]
-            yield mfcc(mel_db, recipe.front_end), {"genre": targets}
+            yield recipe.coefficients(mel_db, recipe.front_end), {"genre": targets}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, field
@@ -14,9 +13,9 @@ import numpy.typing as npt
 
 from live.errors import InputError, RunningError
 
+from ..dataset.collections import worst_weighted
 from .batches import Batch, Crops
 from .recipes import Recipe
-from .teacher import Teacher
 
 CHECKPOINT_FORMAT = 1
 SMALLEST_PROBABILITY = 1e-9
@@ -31,7 +30,8 @@ class History:
     loss, accuracy : list of float
         On the windows that were fitted on, as they were changed.
     valid_loss, valid_accuracy : list of float
-        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats.
+        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats, over
+        the collections: half that of the worst, half the mean of all.
     best_epoch : int
         The epoch that was kept, counted from 1.
     """
@@ -60,7 +60,6 @@ class FitPlan:
     epochs, batch_size : int
     description : mapping
         What must be the same for a fit to be resumed, for instance the dataset.
-    teacher : Teacher, optional
     stop_after : int, optional
         Epochs after which to stop, the course of the optimizer being that of ``epochs``.
     """
@@ -71,7 +70,6 @@ class FitPlan:
     epochs: int
     batch_size: int
     description: dict[str, Any]
-    teacher: Teacher | None = None
     stop_after: int | None = None
 
     @property
@@ -85,7 +83,6 @@ class FitPlan:
             "seed": self.seed,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
-            "teacher": None if self.teacher is None else self.teacher.name,
         }
         return json.dumps(own | self.description, sort_keys=True)
 
@@ -149,54 +146,18 @@ def hit_accuracy(targets: Any, probabilities: Any) -> Any:
     return ops.cast(ops.squeeze(named, -1) >= ops.max(targets, axis=-1), "float32")
 
 
-def tags_loss(answers: Any, probabilities: Any) -> Any:
-    """Summed binary cross-entropy of a teacher's tags, for the windows that it has heard.
-
-    ``answers`` [shape=(windows, 1 + tags)] begin with 1 where there is an answer and 0 where there is none.
-    """
-    from keras import ops
-
-    bounded = ops.clip(probabilities, 1e-6, 1 - 1e-6)
-    wanted = answers[:, 1:]
-    entropy = -(wanted * ops.log(bounded) + (1 - wanted) * ops.log(1 - bounded))
-    return ops.sum(entropy, axis=-1) * answers[:, 0]
-
-
-def _with_tags(network: Any, layer: str, teacher: Teacher) -> Any:
-    """The network with a second output, a teacher's tags, which begins at their mean."""
-    import keras
-
-    mean = np.clip(teacher.mean, 1e-3, 1 - 1e-3)
-    head = keras.layers.Dense(
-        len(teacher.tags),
-        activation="sigmoid",
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-        name="tags",
-    )
-    tags = head(network.get_layer(layer).output)
-    head.bias.assign(np.log(mean / (1 - mean)))
-    return keras.Model(network.input, {"genre": network.output, "tags": tags}, name="with_tags")
-
-
 def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
-    """The network, and the same as it is fitted: compiled and, with a teacher, with its tags."""
+    """Return the network, and the same as it is fitted: compiled, with its output named."""
     import keras
 
-    recipe, teacher = plan.recipe, plan.teacher
+    recipe = plan.recipe
     network = recipe.network(
         recipe.front_end, recipe.window_frames, len(plan.labels), training.examples(plan.batch_size)
     )
-    loss, weights = {"genre": genre_loss(recipe.label_smoothing)}, {"genre": 1.0}
-    if teacher is not None and recipe.teacher_layer is not None:
-        fitted = _with_tags(network, recipe.teacher_layer, teacher)
-        loss["tags"], weights["tags"] = tags_loss, recipe.teacher_weight
-    else:
-        fitted = keras.Model(network.input, {"genre": network.output}, name="fitted")
-    steps = plan.epochs * training.steps_in_epoch(plan.batch_size)
+    fitted = keras.Model(network.input, {"genre": network.output}, name="fitted")
     fitted.compile(
-        optimizer=recipe.optimizer(steps),
-        loss=loss,
-        loss_weights=weights,
+        optimizer=recipe.optimizer(plan.epochs * training.steps_in_epoch(plan.batch_size)),
+        loss={"genre": genre_loss(recipe.label_smoothing)},
         metrics={"genre": [hit_accuracy]},
     )
     fitted.optimizer.build(fitted.trainable_variables)
@@ -268,8 +229,8 @@ class Checkpoint:
             self.path.parent.rmdir()
 
 
-def validate(network: Any, batches: Any) -> tuple[float, float]:
-    """Mean negative log-likelihood, in nats, and accuracy of windows."""
+def validate(network: Any, batches: Any) -> tuple[float, float, int]:
+    """Return mean negative log-likelihood, in nats, and accuracy of windows, and their number."""
     loss, hits, count = 0.0, 0, 0
     for inputs, targets in batches:
         probabilities = np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
@@ -277,7 +238,18 @@ def validate(network: Any, batches: Any) -> tuple[float, float]:
         loss -= float((targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))).sum())
         hits += int((probabilities.argmax(axis=1) == targets.argmax(axis=1)).sum())
         count += len(targets)
-    return (loss / count, hits / count) if count else (float("nan"), float("nan"))
+    return (loss / count, hits / count, count) if count else (float("nan"), float("nan"), 0)
+
+
+def validate_collections(network: Any, validation: Crops, batch_size: int) -> tuple[float, float]:
+    """Return the loss over the collections of a part, the worst counting most, and the accuracy of all."""
+    measured = [
+        validate(network, validation.validation(batch_size, numbers))
+        for numbers in validation.by_collection()
+    ]
+    count = sum(windows for _, _, windows in measured)
+    hits = sum(accuracy * windows for _, accuracy, windows in measured if windows)
+    return worst_weighted([loss for loss, _, _ in measured]), hits / count if count else float("nan")
 
 
 def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float, float]:
@@ -287,8 +259,7 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float
         network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
         figures = network.train_on_batch(*batch, return_dict=True)
         accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
-        genre_loss = float(figures.get("genre_loss", figures["loss"]))  # without that of a teacher's tags
-        sums += len(batch[0]) * np.array([genre_loss, accuracy])
+        sums += len(batch[0]) * np.array([float(figures["loss"]), accuracy])
         windows += len(batch[0])
         if not np.isfinite(figures["loss"]):
             raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
@@ -339,7 +310,7 @@ def fit(
         running = fitted.get_weights()
         if fitted.optimizer.use_ema:
             fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
-        valid_loss, valid_accuracy = validate(network, validation.validation(plan.batch_size))
+        valid_loss, valid_accuracy = validate_collections(network, validation, plan.batch_size)
         averaged = network.get_weights()
         fitted.set_weights(running)
         history.loss.append(loss)
@@ -355,7 +326,19 @@ def fit(
 
 
 def history_as_json(history: History) -> str:
-    """The course of a fit as a JSON text."""
-    text = io.StringIO()
-    json.dump(asdict(history), text, indent=1)
-    return text.getvalue() + "\n"
+    """Return the course of a fit as a JSON text."""
+    return json.dumps(asdict(history), indent=1) + "\n"
+
+
+def history_from_json(text: str) -> History:
+    """Read what ``history_as_json`` gave.
+
+    Raises
+    ------
+    ValueError
+        When it is no such text.
+    """
+    try:
+        return History(**json.loads(text))
+    except TypeError as error:
+        raise ValueError(str(error)) from None

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from live.errors import InputError
 from live.events import NO_MUSIC
-from live.front_end import FrontEndSpec
+from live.front_end import FrontEndSpec, mfcc
 
 from ..augmentation.augment import AugmentationContext, Targets, augmented
 from ..augmentation.mel_levels import Generator, Windows
 from ..dataset.clips import UNLABELLED
-from .networks import POOLED_LAYER, conv_lstm_network, seed_network
+from .networks import conv_lstm_network, seed_network
 
 WINDOW_S = 3.0
 
@@ -22,6 +24,9 @@ NetworkFunction = Callable[[FrontEndSpec, int, int, Windows], Any]
 
 Augmentation = Callable[[Windows, Targets, AugmentationContext, Generator], tuple[Windows, Targets]]
 """(mel_db, targets, context, generator) → (mel_db, targets); see ``augment``."""
+
+Coefficients = Callable[[Windows, FrontEndSpec], Windows]
+"""Mel levels [shape=(windows, frames, n_mels)] → MFCCs [shape=(windows, frames, n_mfcc)]."""
 
 OptimizerFunction = Callable[[int], Any]
 """(steps of the whole fit) → Keras optimizer."""
@@ -42,6 +47,8 @@ class Recipe:
         Makes the network.
     optimizer : callable
         Makes the optimizer; one with ``use_ema=True`` gives averaged weights, which are then the model.
+    coefficients : callable
+        Makes the MFCCs of windows of mel levels.
     augment : callable or None
         Changes the crops of every batch, and their targets, before their MFCCs. The last
         ``window_frames`` frames of what it gives are used.
@@ -56,10 +63,6 @@ class Recipe:
     shares : mapping of str to float
         With ``balanced``, the share of labels that get another one, where the data have them.
     label_smoothing : float
-    teacher_layer : str or None
-        Layer of the network whose output a teacher's tags are read from too; None learns from none.
-    teacher_weight : float
-        Of the tags' loss beside the genres'.
     epochs, batch_size : int
     patience : int or None
         Epochs without a better validation loss until fitting stops, the best epoch then being kept; None
@@ -68,6 +71,8 @@ class Recipe:
         Whether a store of another front end will do; its own hop and bands are then taken.
     vote : mapping
         Parameters of the vote for the bundle.
+    starts_from : str or None
+        The shipped model that a fit on few clips starts from.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Recipe:
     front_end: FrontEndSpec
     network: NetworkFunction
     optimizer: OptimizerFunction
+    coefficients: Coefficients = mfcc
     augment: Augmentation | None = None
     context_frames: int = 0
     crops: Literal["random", "grid"] = "random"
@@ -82,13 +88,12 @@ class Recipe:
     balanced: bool = False
     shares: Mapping[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.0
-    teacher_layer: str | None = None
-    teacher_weight: float = 1.0
     epochs: int = 50
     batch_size: int = 32
     patience: int | None = None
     adapts_to_store: bool = False
     vote: Mapping[str, float] = field(default_factory=dict)
+    starts_from: str | None = None
 
     @property
     def window_frames(self) -> int:
@@ -119,6 +124,29 @@ class Recipe:
                 "give the audio itself."
             )
         return replace(self, front_end=taken)
+
+
+def librosa_mfcc(mel_db: Windows, spec: FrontEndSpec) -> Windows:
+    """Compute MFCCs as the seed's recipe does, by librosa itself.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    spec : FrontEndSpec
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mfcc)]
+    """
+    import librosa
+
+    windows = []
+    for levels in np.asarray(mel_db, np.float32):
+        power = librosa.db_to_power(levels.T)
+        levels_db = librosa.power_to_db(power, top_db=spec.top_db)
+        windows.append(librosa.feature.mfcc(S=levels_db, n_mfcc=spec.n_mfcc).T)
+    return np.stack(windows).astype(np.float32)
 
 
 def _adam(steps: int) -> Any:
@@ -154,6 +182,7 @@ SEED = Recipe(
     front_end=FrontEndSpec(hop_length=512, n_mels=128, n_mfcc=13),
     network=seed_network,
     optimizer=_adam,
+    coefficients=librosa_mfcc,
     crops="grid",
     epochs=50,
     batch_size=32,
@@ -172,11 +201,11 @@ LIVE = Recipe(
     balanced=True,
     shares={NO_MUSIC: 0.22, UNLABELLED: 0.125},
     label_smoothing=0.05,
-    teacher_layer=POOLED_LAYER,
     epochs=70,
     batch_size=64,
     patience=30,
     vote={"unsure_below": 0.4, "no_music_above": 0.2},
+    starts_from="genre-lstm",
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (LIVE, SEED)}

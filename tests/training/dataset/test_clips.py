@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
-from training.dataset.clips import UNLABELLED, check_labels, read_dataset
+from training.dataset.clips import UNLABELLED, check_labels, read_dataset, remarks_on_labels
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -113,3 +113,67 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(InputError, match="b cannot be read: Permission denied; check its permissions"):
         read_dataset(tmp_path)
+
+
+def test_links_are_followed_and_a_folder_that_holds_itself_is_entered_once(tmp_path: Path) -> None:
+    touch(tmp_path, "library/dub/1.wav", "library/dub/2.wav", "music/ska/3.wav")
+    (tmp_path / "music" / "dub").mkdir()
+    (tmp_path / "music" / "dub" / "album").symlink_to(tmp_path / "library" / "dub")
+    (tmp_path / "library" / "dub" / "loop").symlink_to(tmp_path / "library" / "dub")
+    (tmp_path / "music" / "ska" / "up").symlink_to(tmp_path / "music" / "ska")
+    clips = read_dataset(tmp_path / "music")
+    assert [(clip.id, clip.label) for clip in clips] == [("1", "dub"), ("2", "dub"), ("3", "ska")]
+
+
+def test_genre_folders_one_folder_deeper_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "Data/genres_original/blues/1.wav", "Data/genres_original/jazz/2.wav")
+    (tmp_path / "Data" / "images_original").mkdir()
+    with pytest.raises(InputError, match="one folder deeper: give"):
+        read_dataset(tmp_path / "Data")
+    touch(tmp_path, "music/rock/first album/1.wav", "music/rock/second album/2.wav", "music/jazz/3.wav")
+    assert len(read_dataset(tmp_path / "music")) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ({"Jazz", "jazz"}, "all but alike"),
+        ({"hip-hop", "hiphop", "rock"}, "all but alike"),
+        ({"No_Music", "rock"}, "'No_Music' is all but 'no_music'"),
+        ({"other music", "rock"}, "is all but 'other_music'"),
+        ({"Unlabelled", "rock", "jazz"}, "is all but 'unlabelled'"),
+    ],
+)
+def test_labels_that_are_spelt_all_but_alike_are_refused(labels: set[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_labels(labels)
+
+
+def test_labels_that_are_numbers_are_remarked_on() -> None:
+    [remark] = remarks_on_labels({"000", "001", "no_music"})
+    assert "numbers" in remark
+    assert remarks_on_labels({"80", "rock"}) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_manifests_as_spreadsheets_write_them_are_read(delimiter: str, encoding: str, tmp_path: Path) -> None:
+    lines = [["path", "label", "group"], ["a.wav", "schön", "x"], ["b.wav", "jazz", "y"]]
+    text = "\r\n".join(delimiter.join(line) for line in lines)
+    manifest = tmp_path / "music.csv"
+    manifest.write_bytes(text.encode(encoding))
+    clips = read_dataset(manifest)
+    assert [(clip.path.name, clip.label, clip.group) for clip in clips] == [
+        ("a.wav", "schön", "x"),
+        ("b.wav", "jazz", "y"),
+    ]
+
+
+def test_a_manifest_with_other_columns_or_signs_between_them_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "music.csv"
+    manifest.write_text("path:label\na.wav:jazz\n")
+    with pytest.raises(InputError, match="with commas, semicolons or tabs between them"):
+        read_dataset(manifest)
+    manifest.write_bytes("path,label\na.wav,sch\xf6n\n".encode("latin-1"))
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        read_dataset(manifest)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,52 @@ def test_segments_leak_and_say_so() -> None:
         Segment(clip, start, start + 34) for clip in range(10) for start in (0, 34, 68)
     ]
     assert clips_of(split, "train") & clips_of(split, "valid")
+
+
+def joined(*collections: tuple[str, list[tuple[str, str]]]) -> FeatureStore:
+    """A store of several collections, each given as pairs of label and group."""
+    rows = [(name, label, group) for name, pairs in collections for label, group in pairs]
+    store = fake_store(
+        [f"c{k}" for k in range(len(rows))], [row[1] for row in rows], [row[2] for row in rows]
+    )
+    return replace(store, collection=tuple(row[0] for row in rows))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_collection_is_in_training_and_in_validation(seed: int) -> None:
+    large = [(label, f"{label}{k}") for label in ("rock", "jazz") for k in range(40)]
+    small = [(label, f"s{label}{k}") for label in ("rock", "jazz", "other_music") for k in range(5)]
+    store = joined(("large", large), ("small", small))
+    split = split_store(store, "group", window_frames=34, seed=seed)
+    for part in ("train", "valid"):
+        found = {(store.collection[k], store.label[k]) for k in clips_of(split, part)}
+        assert found == {
+            (name, label) for name, pairs in (("large", large), ("small", small)) for label, _ in pairs
+        }
+
+
+def test_a_labels_only_group_in_one_of_several_collections_teaches() -> None:
+    large = [(label, f"{label}{k}") for label in ("rock", "jazz") for k in range(10)]
+    store = joined(("large", large), ("small", [("rock", "one band")] * 4))
+    split = split_store(store, "group", window_frames=34, seed=0)
+    assert clips_of(split, "train") >= set(range(20, 24))
+
+
+def test_a_labels_only_group_beside_gtzan_teaches() -> None:
+    lists = published_lists()
+    gtzan = lists["train"] + lists["valid"]
+    store = fake_store(
+        [*gtzan, "own1", "own2"],
+        [clip.split(".")[0] for clip in gtzan] + ["rock"] * 2,
+        [*gtzan, "band", "band"],
+    )
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    assert clips_of(split, "train") >= {len(gtzan), len(gtzan) + 1}
+
+
+def test_a_label_with_one_group_in_all_is_refused() -> None:
+    store = joined(
+        ("a", [("rock", "x"), ("rock", "y"), ("jazz", "z")]), ("b", [("rock", "v"), ("jazz", "z")])
+    )
+    with pytest.raises(InputError, match="'jazz' has one group only"):
+        split_store(store, "group", window_frames=34, seed=0)

@@ -11,12 +11,17 @@ from sklearn.metrics import balanced_accuracy_score
 from live.classifier import BundleDescription, Classifier
 from live.errors import InputError
 from live.front_end import FrontEndSpec
-from training.dataset.splits import Split, whole_store
+from training.dataset.splits import whole_store
 from training.dataset.store import StoreWriter, open_store
-from training.evaluation.metrics import CALIBRATION_BINS, Evaluation, fit_temperature, follow_changes, measure
-from training.evaluation.report import ReportSubject, risk_and_coverage, write_report
+from training.evaluation.calibration import fit_temperature
+from training.evaluation.changes import follow_changes
+from training.evaluation.estimates import CALIBRATION_BINS
+from training.evaluation.metrics import measure
+from training.evaluation.model_card import model_card
+from training.evaluation.pictures import risk_and_coverage
+from training.evaluation.report import ReportSubject, write_report
+from training.evaluation.results import Evaluation
 from training.evaluation.streamed_inference import HeardClip, recalibrated
-from training.train import model_card
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
@@ -42,7 +47,7 @@ def test_windows_clips_and_top_three() -> None:
         heard("3", "jazz", [[0.5, 0.4, 0.0, 0.1]]),
         heard("4", "pop", [[0.5, 0.4, 0.0, 0.1]]),
     ]
-    figures = measure(clips, DESCRIPTION).figures
+    figures = measure(clips, DESCRIPTION).to_dict()
     assert figures["window_accuracy"] == pytest.approx(5 / 8)
     assert figures["clip_accuracy"] == pytest.approx(1 / 4)
     assert figures["clip_balanced_accuracy"] == pytest.approx(1 / 6, abs=1e-4)
@@ -55,15 +60,15 @@ def test_windows_clips_and_top_three() -> None:
 
 def test_the_vote_is_read_at_each_time() -> None:
     switches = heard("1", "jazz", [BLUES] * 5 + [JAZZ] * 60)
-    votes = measure([switches], DESCRIPTION).figures["vote_accuracy"]
+    votes = measure([switches], DESCRIPTION).to_dict()["vote_accuracy"]
     assert votes["3"] == votes["5"] == 0.0
     assert votes["20"] == votes["30"] == 1.0
     short = heard("1", "jazz", [JAZZ])
-    assert set(measure([short], DESCRIPTION).figures["vote_accuracy"].values()) == {1.0}
+    assert set(measure([short], DESCRIPTION).to_dict()["vote_accuracy"].values()) == {1.0}
 
 
 def test_a_clip_in_which_a_vote_says_no_music_is_heard_wrongly() -> None:
-    figures = measure([heard("1", "jazz", [[0.0, 0.2, 0.8, 0.0]] * 9)], DESCRIPTION).figures
+    figures = measure([heard("1", "jazz", [[0.0, 0.2, 0.8, 0.0]] * 9)], DESCRIPTION).to_dict()
     assert figures["clip_accuracy"] == 1.0  # among the genres
     assert figures["vote_accuracy"]["5"] == 0.0
 
@@ -78,11 +83,11 @@ def test_no_music_is_counted_apart() -> None:
         heard("6", "unheard of", [JAZZ]),
     ]
     measures = measure(clips, DESCRIPTION)
-    no_music = measures.figures["no_music"]
+    no_music = measures.to_dict()["no_music"]
     assert no_music["recall"] == 0.5
     assert no_music["false_alarm"] == 0.5  # the second and fifth of four
     assert no_music["genre_named_over_3_s"] == 0.5
-    assert measures.figures["clips"] == 2
+    assert measures.to_dict()["clips"] == 2
     assert measures.confusion[2].tolist() == [1, 0, 1, 0]
 
 
@@ -101,9 +106,9 @@ def test_intervals_hold_their_figure_and_narrow_with_more_clips() -> None:
     few, many = measure(random_clips(30), DESCRIPTION), measure(random_clips(480), DESCRIPTION)
     for measures in (few, many):
         for key in ("window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy"):
-            low, high = measures.intervals[key]
-            assert low <= measures.figures[key] <= high
-    widths = [m.intervals["clip_accuracy"][1] - m.intervals["clip_accuracy"][0] for m in (few, many)]
+            low, high = measures.to_dict()["intervals"][key]
+            assert low <= measures.to_dict()[key] <= high
+    widths = [high - low for low, high in (m.clip_accuracy.bounds for m in (few, many))]
     assert widths[0] > 2 * widths[1]
 
 
@@ -116,7 +121,7 @@ def test_balanced_accuracy_is_scikit_learns() -> None:
         DESCRIPTION.labels[genres[int(clip.probabilities[:, genres].mean(axis=0).argmax())]] for clip in clips
     ]
     expected = balanced_accuracy_score(true, said)
-    assert measures.figures["clip_balanced_accuracy"] == pytest.approx(expected, abs=1e-4)
+    assert measures.to_dict()["clip_balanced_accuracy"] == pytest.approx(expected, abs=1e-4)
 
 
 def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
@@ -127,8 +132,8 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> flo
 
 def test_the_ece_of_a_report_is_that_of_its_votes() -> None:
     measures = measure(random_clips(30), DESCRIPTION)
-    expected = expected_calibration_error(measures.confidence, measures.right)
-    assert measures.figures["ece"] == pytest.approx(expected, abs=1e-4)
+    expected = expected_calibration_error(measures.votes.confidence, measures.votes.right)
+    assert measures.to_dict()["ece"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_temperature_undoes_overconfidence() -> None:
@@ -146,7 +151,7 @@ def test_clips_without_a_known_genre_cannot_be_measured() -> None:
 def test_parameters_of_the_vote_come_from_the_bundle() -> None:
     wary = replace(DESCRIPTION, vote={"no_music_above": 0.9})
     clip = heard("1", "jazz", [[0.0, 0.2, 0.8, 0.0]] * 9)
-    assert measure([clip], wary).figures["vote_accuracy"]["5"] == 1.0
+    assert measure([clip], wary).to_dict()["vote_accuracy"]["5"] == 1.0
 
 
 def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
@@ -160,11 +165,11 @@ def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
 def test_clips_too_soft_for_a_vote_have_a_report_and_a_card(tmp_path: Path) -> None:
     silent = [replace(clip, level_dbfs=np.full(8, -90.0)) for clip in random_clips(3)]
     measures = measure(silent, DESCRIPTION)
-    assert measures.figures["ece"] is None
+    assert measures.to_dict()["ece"] is None
     parts = {"valid": Evaluation(DESCRIPTION.labels, measures, measures)}
     write_report(tmp_path, ReportSubject("soft", {}, parts=parts), threshold=0.4)
-    card = model_card("soft", {}, Split("group", {}), parts)
-    assert "| ece | – | – |" in card
+    card = model_card(DESCRIPTION, parts)
+    assert "| Calibration error of the vote (ECE, less is better) | – | – |" in card
 
 
 class _Deaf:
@@ -185,13 +190,13 @@ def test_a_vote_that_never_changes_follows_nothing(tmp_path: Path) -> None:
             levels = np.full((200, spec.n_mels), -20.0)
             writer.add(clip=str(number), label=("blues", "jazz")[number % 2], group="", mel_db=levels)
     store = open_store(tmp_path / "store.npz")
-    follow = follow_changes(cast("Classifier", _Deaf()), store, whole_store(store))
-    assert follow["named_before"] > 0
-    assert follow["medleys"] > 0
-    assert (follow["followed"], follow["median_s"]) == (0.0, None)
+    following = follow_changes(cast("Classifier", _Deaf()), store, whole_store(store))
+    assert following.named_before > 0
+    assert following.medleys > 0
+    assert (following.followed, following.median_s) == (0.0, None)
     measures = measure(random_clips(3), DESCRIPTION)
-    parts = {"valid": Evaluation(DESCRIPTION.labels, measures, measures, follow)}
+    parts = {"valid": Evaluation(DESCRIPTION.labels, measures, measures, following)}
     write_report(tmp_path, ReportSubject("deaf", {}, parts=parts), threshold=0.4)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert f"In {follow['medleys']} medleys of two genres, 15 s each, the vote named the second" in page
-    assert f"in time in 0%. {follow['named_before']} more do not count" in page
+    assert f"In {following.medleys} medleys of two genres, 15 s each, the vote named the second" in page
+    assert f"in time in 0%. {following.named_before} more do not count" in page

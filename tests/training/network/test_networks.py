@@ -143,3 +143,12 @@ def test_the_live_network_takes_other_front_ends(n_mels: int, n_mfcc: int) -> No
     inputs = np.random.default_rng(0).normal(0, 9, (3, 20, n_mfcc)).astype(np.float32)
     network = conv_lstm_network(spec, 20, 5, inputs)
     assert network(inputs).shape == (3, 5)
+
+
+def test_the_seeds_mfccs_are_librosas_and_the_front_ends() -> None:
+    from live.front_end import mfcc
+    from training.network.recipes import SEED, librosa_mfcc
+
+    levels = np.random.default_rng(0).uniform(-120, 0, (3, 20, 128)).astype(np.float32)
+    assert SEED.coefficients is librosa_mfcc
+    np.testing.assert_allclose(librosa_mfcc(levels, SEED.front_end), mfcc(levels, SEED.front_end), atol=1e-2)

@@ -1,0 +1,139 @@
+"""What few clips a label can teach: a model started from another one beside one fitted from nothing.
+
+    python scripts/learning_curve.py DATASET --count 5 --count 10 --count 20 --count 50
+
+draws so many clips of each label, by groups (artists, where a manifest names them), fits twice as
+genre-train would, and measures both on the clips of all other groups, which neither has heard. It prints a
+Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from live.classifier import find_bundle
+from training.dataset.clips import UNLABELLED
+from training.dataset.features import cache_folder, load_features
+from training.dataset.splits import Segment, split_store, whole_store
+from training.dataset.store import FeatureStore
+from training.network.batches import Crops
+from training.network.fit import Checkpoint, FitPlan, fit
+from training.network.recipes import LIVE, Recipe
+from training.network.start import gentle, open_start, started
+
+
+@dataclass(frozen=True)
+class Result:
+    """One fit: accuracy of clips, that with labels weighing alike, and seconds."""
+
+    accuracy: float
+    balanced: float
+    seconds: float
+
+
+def draw(store: FeatureStore, count: int, seed: int) -> tuple[list[int], list[int]]:
+    """Return clips to learn from, ``count`` of each label, and those of all groups that were not drawn."""
+    generator = np.random.default_rng(seed)
+    of_label: dict[str, list[int]] = defaultdict(list)
+    for clip, label in enumerate(store.label):
+        of_label[label].append(clip)
+    learnt: list[int] = []
+    for label in sorted(set(of_label) - {UNLABELLED}):
+        groups: dict[str, list[int]] = defaultdict(list)
+        for clip in of_label[label]:
+            groups[store.group[clip]].append(clip)
+        names = list(groups)
+        order = [clip for k in generator.permutation(len(names)) for clip in groups[names[k]]]
+        learnt += order[:count]
+    taken = {store.group[clip] for clip in learnt}
+    others = (clip for clip in range(len(store)) if store.group[clip] not in taken)
+    return learnt, [clip for clip in others if store.label[clip] != UNLABELLED]
+
+
+def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
+    """Return a store of some of a store's clips."""
+    frames = [store.clip_frames(clip) for clip in clips]
+    return FeatureStore(
+        path=store.path,
+        clip=tuple(store.clip[clip] for clip in clips),
+        label=tuple(store.label[clip] for clip in clips),
+        group=tuple(store.group[clip] for clip in clips),
+        offset=np.concatenate([[0], np.cumsum([len(each) for each in frames])]),
+        pieces=(np.concatenate(frames),),
+        front_end=store.front_end,
+    )
+
+
+def run(
+    learnt: FeatureStore, heard: FeatureStore, start_from: str | None, seed: int, epochs: int | None
+) -> Result:
+    """Fit on some clips and measure on others."""
+    begun = time.perf_counter()
+    split = split_store(learnt, "group", window_frames=LIVE.window_frames, seed=seed)
+    labels = tuple(sorted(set(learnt.label)))
+    recipe: Recipe = replace(LIVE, epochs=epochs or LIVE.epochs)
+    if start_from is not None:
+        recipe = gentle(recipe)
+    joined: list[Segment] = [*split.parts["train"], *split.parts["test"]]  # it is measured on others
+    training = Crops(learnt, joined, labels, recipe, seed=seed)
+    validation = Crops(learnt, split.parts["valid"], labels, recipe, seed=seed)
+    if start_from is not None:
+        start = open_start(find_bundle(start_from), recipe.front_end, recipe.window_frames)
+        recipe = started(recipe, start, training, recipe.batch_size)
+    plan = FitPlan(recipe, labels, seed, recipe.epochs, recipe.batch_size, {})
+    with tempfile.TemporaryDirectory() as folder:
+        network, _ = fit(plan, training, validation, checkpoint=Checkpoint(Path(folder) / "checkpoint.npz"))
+    seconds = time.perf_counter() - begun
+    right: dict[str, list[bool]] = defaultdict(list)
+    windows = Crops(heard, whole_store(heard), labels, recipe, seed=seed)
+    for clip, label in enumerate(heard.label):
+        [(inputs, _)] = windows.validation(1_000, [clip])
+        mean = np.asarray(network.predict_on_batch(inputs)).mean(axis=0)
+        right[label].append(labels[int(mean.argmax())] == label)
+    accuracy = np.mean([each for clips in right.values() for each in clips])
+    balanced = np.mean([np.mean(clips) for clips in right.values()])
+    return Result(float(accuracy), float(balanced), seconds)
+
+
+def main() -> None:
+    """Measure the curve and print it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--count", type=int, action="append", help="clips a label (5, 10, 20, 50)")
+    parser.add_argument("--seeds", type=int, default=1, help="draws of each, to be averaged")
+    parser.add_argument("--start-from", default="genre-lstm")
+    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--only-started", action="store_true", help="leave out the fits from nothing")
+    arguments = parser.parse_args()
+    store = load_features(
+        arguments.dataset, LIVE.front_end, cache=cache_folder() / "features", workers=2
+    ).store
+    starts = (arguments.start_from,) if arguments.only_started else (None, arguments.start_from)
+    print("| clips a label | heard | begun from | clips right | labels weighing alike | seconds |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for count in arguments.count or (5, 10, 20, 50):
+        drawn = [draw(store, count, seed) for seed in range(arguments.seeds)]
+        for start in starts:
+            found = [
+                run(only(store, learnt), only(store, heard), start, seed, arguments.epochs)
+                for seed, (learnt, heard) in enumerate(drawn)
+            ]
+            mean = np.mean([(each.accuracy, each.balanced, each.seconds) for each in found], axis=0)
+            figures = (f"{mean[0]:.3f}", f"{mean[1]:.3f}", f"{mean[2]:.0f}")
+            cells = (count, len(drawn[0][1]), start or "nothing", *figures)
+            print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from live.classifier import Classifier, find_bundle, read_description
+from live.errors import InputError
+from live.front_end import FrontEndSpec
+from training.cli import main
+from training.dataset.features import load_features
+from training.dataset.splits import whole_store
+from training.network.batches import Crops
+from training.network.recipes import LIVE
+from training.network.start import gentle, open_start, started
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def continued(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that the command fitted on few clips when nobody said what to start from."""
+    out = tmp_path_factory.mktemp("models") / "continued"
+    assert run(dataset, "--out", out, "--cache", cache, "--epochs", 2, "--batch-size", 8) == 0
+    return out
+
+
+def test_a_fit_on_few_clips_starts_from_the_shipped_model_and_the_card_says_so(continued: Path) -> None:
+    description = read_description(continued)
+    assert description.training["started_from"] == "genre-lstm"
+    assert description.labels == ("hiss", "tone")
+    card = (continued / "README.md").read_text(encoding="utf-8")
+    assert "| Started from | genre-lstm: its front and its LSTM, a new head |" in card
+    assert description.training["metrics"]["valid"]["clip_accuracy"] == 1.0
+    Classifier(continued)
+
+
+def test_it_is_said_aloud_and_can_be_declined(
+    dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], trained: Path
+) -> None:
+    assert read_description(trained).training["started_from"] is None  # fitted with --start-from none
+    words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--epochs", 1, "--batch-size", 8)
+    assert run(*words, "--start-from", trained) == 0
+    assert "Starting from sounds: its front and its LSTM, with a new head." in capfd.readouterr().err
+    assert read_description(tmp_path / "m").training["started_from"] == "sounds"
+
+
+def test_the_body_is_carried_over_and_the_head_already_tells_the_labels_apart(
+    dataset: Path, cache: Path
+) -> None:
+    store = load_features(dataset, LIVE.front_end, cache=cache, workers=1).store
+    labels = ("hiss", "tone")
+    recipe = gentle(LIVE)
+    crops = Crops(store, whole_store(store), labels, recipe, seed=0)
+    start = open_start(find_bundle("genre-lstm"), recipe.front_end, recipe.window_frames)
+    network = started(recipe, start, crops, 16).network(
+        recipe.front_end, recipe.window_frames, len(labels), crops.examples(16)
+    )
+    assert network.count_params() < start.body.count_params() + 1_000
+    for own, carried in zip(network.get_layer("lstm").get_weights(), _lstm(start.body), strict=True):
+        np.testing.assert_array_equal(own, carried)
+    for inputs, targets in crops.validation(64):
+        heard = np.asarray(network.predict_on_batch(inputs)).argmax(axis=1)
+        assert (heard == targets["genre"].argmax(axis=1)).mean() > 0.9
+
+
+def _lstm(body: object) -> list[np.ndarray]:
+    weights: list[np.ndarray] = body.get_layer("lstm").get_weights()  # type: ignore[attr-defined]
+    return weights
+
+
+def test_another_front_end_is_refused_in_a_sentence(
+    dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--recipe", "seed")
+    assert run(*words, "--start-from", "genre-lstm") == 2
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert (
+        "genre-lstm has another front end and cannot be started from (hop_length 1920 instead of 512" in told
+    )
+    with pytest.raises(InputError, match="windows of 34 frames instead of 33"):
+        open_start(find_bundle("genre-lstm"), FrontEndSpec(), 33)
+    assert run(dataset, "--out", tmp_path / "m", "--cache", cache, "--start-from", "nowhere") == 2
+    assert "There is no model 'nowhere'" in capfd.readouterr().err
+
+
+def changed(model: Path, folder: Path, content: bytes | None) -> Path:
+    """A copy of a bundle with another network.keras, whose hash is right."""
+    copy = folder / "copy"
+    shutil.copytree(model, copy)
+    values = json.loads((copy / "bundle.json").read_text(encoding="utf-8"))
+    if content is None:
+        (copy / "network.keras").unlink()
+    else:
+        (copy / "network.keras").write_bytes(content)
+        values["sha256"]["network.keras"] = hashlib.sha256(content).hexdigest()
+    (copy / "bundle.json").write_text(json.dumps(values), encoding="utf-8")
+    return copy
+
+
+def test_a_network_that_could_run_code_is_refused(trained: Path, tmp_path: Path) -> None:
+    import keras
+
+    spec = FrontEndSpec()
+    inputs = keras.Input((34, spec.n_mfcc))
+    pooled = keras.layers.Lambda(lambda x: x[:, 0], name="pooled")(inputs)
+    path = tmp_path / "network.keras"
+    keras.Model(inputs, pooled).save(path)
+    with pytest.raises(InputError, match="it names 'Lambda', which is no plain layer"):
+        open_start(changed(trained, tmp_path, path.read_bytes()), spec, 34)
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), (b"no archive", "network.keras")])
+def test_a_network_that_is_missing_or_broken_is_refused(
+    content: bytes | None, words: str, trained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        open_start(changed(trained, tmp_path, content), FrontEndSpec(), 34)
+
+
+def test_a_network_that_is_not_the_bundles_is_refused(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / "copy"
+    shutil.copytree(trained, model)
+    with (model / "network.keras").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(InputError, match="does not match its sha256"):
+        open_start(model, FrontEndSpec(), 34)
+
+
+def test_a_network_without_the_layer_to_go_on_from_is_refused(trained: Path, tmp_path: Path) -> None:
+    import keras
+
+    inputs = keras.Input((34, 96))
+    path = tmp_path / "network.keras"
+    keras.Model(inputs, keras.layers.Flatten()(inputs)).save(path)
+    with pytest.raises(InputError, match="has no layer 'pooled'"):
+        open_start(changed(trained, tmp_path, path.read_bytes()), FrontEndSpec(), 34)

@@ -1,0 +1,128 @@
+"""What the three runs share: how data are opened and divided, and what is checked before hours of work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.classifier import DESCRIPTION_FILE, LABEL_PATTERN
+from live.errors import InputError, one_line
+from live.front_end import FrontEndSpec
+
+from .dataset.features import Features, Progress, load_features
+from .dataset.splits import Split, SplitName, default_split, split_store
+from .dataset.store import FeatureStore, join_stores
+from .network.bundle import check_destination
+from .network.fit import FitProgress
+
+
+class RunListener:
+    """Told what a run is doing; this one does nothing."""
+
+    def say(self, sentence: str) -> None:
+        """Hear something that a user should know."""
+
+    def progress(self, title: str) -> AbstractContextManager[Progress]:
+        """Accompany a stretch of work that counts what it has done."""
+        raise NotImplementedError
+
+    def fit_progress(self) -> AbstractContextManager[FitProgress]:
+        """Accompany the fit."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Where the data are and how they are divided.
+
+    Attributes
+    ----------
+    datasets : sequence of Path
+        Folders, manifests or feature stores; several are taken as one.
+    cache : Path
+        Folder for the store made of a folder or manifest.
+    workers : int
+        Processes that read audio.
+    split : str or None
+        None chooses by the data.
+    seed : int
+    """
+
+    datasets: Sequence[Path]
+    cache: Path
+    workers: int
+    split: SplitName | None
+    seed: int
+
+    @property
+    def names(self) -> list[str]:
+        """Each dataset's name, for people."""
+        return [one_line(dataset.resolve().name) for dataset in self.datasets]
+
+    @property
+    def name(self) -> str:
+        """The datasets' names, for people."""
+        return " + ".join(self.names)
+
+
+def checkpoint_path(out: Path) -> Path:
+    """Return where an interrupted run is kept: beside the bundle."""
+    out = out.absolute()
+    return out.parent / f".{out.name}.training" / "checkpoint.npz"
+
+
+def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListener) -> Features:
+    """Load features, saying what was left out and where they are kept."""
+    stores: list[FeatureStore] = []
+    skipped: list[str] = []
+    for dataset in data.datasets:
+        with listener.progress(f"Reading {dataset.name}") as progress:
+            features = load_features(dataset, spec, cache=data.cache, workers=data.workers, progress=progress)
+        for sentence in features.skipped:
+            listener.say(f"Left out: {sentence}")
+        if features.store.path != dataset:
+            listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
+        stores.append(features.store)
+        skipped += features.skipped
+    return Features(join_stores(stores, data.names), tuple(skipped))
+
+
+def divide(
+    data: DatasetOptions,
+    store: FeatureStore,
+    window_frames: int,
+    listener: RunListener,
+    *,
+    only: str | None = None,
+) -> Split:
+    """Split a store, saying how; ``only`` names the one part that is wanted."""
+    name = data.split or default_split(store)
+    split = split_store(store, name, window_frames=window_frames, seed=data.seed, only=only)
+    counts = ", ".join(f"{len(segments)} {part}" for part, segments in split.parts.items())
+    listener.say(f"Split {name}: {counts} {'segments' if split.leaks else 'clips'}.")
+    for note in split.notes:
+        listener.say(note)
+    return split
+
+
+def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
+    """See before hours of fitting that a bundle can be written and bear a name; say what it replaces.
+
+    Raises
+    ------
+    InputError
+        When it cannot, or the name is empty, too long or unprintable.
+    """
+    check_destination(out)
+    if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
+        raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
+    if (out / DESCRIPTION_FILE).exists():
+        listener.say(f"{out} holds a model, which is replaced when the new one is done.")
+
+
+def digest_of_files(store: FeatureStore) -> str:
+    """Return the SHA-256 of what the clips' files were when they were read."""
+    return hashlib.sha256(repr(store.fingerprint).encode()).hexdigest()

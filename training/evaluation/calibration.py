@@ -1,0 +1,136 @@
+"""The temperature and the thresholds of a bundle's vote, chosen on clips it was not fitted on.
+
+They are chosen over collections, the worst of them counting most: what suits one collection alone is sure
+of itself on the others while it is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from live.classifier import BundleDescription
+from live.events import NO_MUSIC, OTHER_MUSIC, Verdict, genres_of
+from live.vote import VoteParameters
+
+from ..dataset.clips import UNLABELLED
+from ..dataset.collections import by_collection, worst_weighted
+from .streamed_inference import HeardClip, recalibrated, vote_over
+
+MOST_CLIPS = 400  # of a collection, evenly drawn, that thresholds are tried on
+FEWEST_TO_CHOOSE = 20  # clips without which the recipe's thresholds stay
+LEAST_GAIN = 0.002  # of the mean worth of a verdict, for another threshold to be worth taking
+WRONG_STATE = -0.5  # the worth of "no music" or "other" of music that has one of the genres' names
+THRESHOLDS: Mapping[str, tuple[float, ...]] = {
+    "unsure_below": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
+    "no_music_above": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5),
+    "other_above": (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6),
+}
+
+
+def fit_temperature(heard: Sequence[HeardClip], description: BundleDescription) -> float:
+    """Return the temperature at which the vote's probabilities are likeliest.
+
+    The vote is what a listener sees, so it is the vote's negative log-likelihood over all moments of the
+    clips that is minimised, not that of single windows.
+
+    Parameters
+    ----------
+    heard : sequence of HeardClip
+        With probabilities at temperature 1.
+    description : BundleDescription
+    """
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+
+    known = [clip for clip in heard if clip.label in description.labels]
+    if not known:
+        return 1.0
+    collections = by_collection(known, lambda clip: clip.collection)
+
+    def loss_of(clips: Sequence[HeardClip], temperature: float) -> float:
+        said = [
+            -np.log(max(verdict.distribution[clip.label], 1e-9))
+            for clip in recalibrated(clips, temperature)
+            for verdict in vote_over(clip, description.labels, description.vote)
+        ]
+        return float(np.mean(said))
+
+    def loss(log_temperature: float) -> float:
+        temperature = float(np.exp(log_temperature))
+        return worst_weighted([loss_of(clips, temperature) for clips in collections])
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded", options={"xatol": 0.01}
+    )
+    return round(float(np.exp(found.x)), 4)
+
+
+def worth(verdict: Verdict, label: str, genres: Sequence[str]) -> float:
+    """Return what a verdict on music, or none, of some label is worth to a listener, from −1 to 1.
+
+    A right answer is worth 1, a wrong name −1, and to say that one is unsure nothing.
+    """
+    if verdict.state == "genre":
+        if label == UNLABELLED:
+            return 0.0
+        return 1.0 if verdict.genre == label else -1.0
+    if verdict.state == "no_music":
+        return 1.0 if label == NO_MUSIC else WRONG_STATE
+    if verdict.state == "other":
+        return {NO_MUSIC: WRONG_STATE, UNLABELLED: 0.0}.get(label, WRONG_STATE if label in genres else 1.0)
+    return 0.0
+
+
+def choose_thresholds(heard: Sequence[HeardClip], description: BundleDescription) -> dict[str, float]:
+    """Return the vote's parameters with the thresholds that make its verdicts worth most.
+
+    Each is tried while the others stand still, twice in turn. With few clips the bundle's own stay.
+
+    Parameters
+    ----------
+    heard : sequence of HeardClip
+        At the temperature that the bundle has.
+    description : BundleDescription
+        Its vote is where the search begins.
+    """
+    chosen = dict(description.vote)
+    if len(heard) < FEWEST_TO_CHOOSE:
+        return chosen
+    genres = genres_of(description.labels)
+    collections = [_thinned(clips) for clips in by_collection(heard, lambda clip: clip.collection)]
+
+    def loss(parameters: Mapping[str, float]) -> float:
+        worths = [
+            [
+                worth(verdict, clip.label, genres)
+                for clip in clips
+                for verdict in vote_over(clip, description.labels, parameters)
+            ]
+            for clips in collections
+        ]
+        return worst_weighted([-float(np.mean(one)) for one in worths])
+
+    needed = {"unsure_below": None, "no_music_above": NO_MUSIC, "other_above": OTHER_MUSIC}
+    usable = [name for name, label in needed.items() if label is None or label in description.labels]
+    least = loss(chosen)
+    for name in usable * 2:
+        own = getattr(VoteParameters.from_mapping(chosen), name)
+        for value in THRESHOLDS[name]:
+            if value != own and (tried := loss({**chosen, name: value})) < least - LEAST_GAIN:
+                least, chosen = tried, {**chosen, name: value}
+    return chosen
+
+
+def _thinned(clips: Sequence[HeardClip]) -> list[HeardClip]:
+    if len(clips) <= MOST_CLIPS:
+        return list(clips)
+    return [clips[k] for k in np.linspace(0, len(clips) - 1, MOST_CLIPS).astype(int)]
+
+
+def recalibrated_description(heard: Sequence[HeardClip], description: BundleDescription) -> BundleDescription:
+    """Return a description with the temperature and thresholds that suit clips heard at temperature 1."""
+    temperature = fit_temperature(heard, description)
+    warmed = replace(description, temperature=temperature)
+    return replace(warmed, vote=choose_thresholds(recalibrated(heard, temperature), warmed))

@@ -1,0 +1,168 @@
+"""How a model was made: what ``bundle.json`` keeps of it under ``training``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """What a model was fitted and validated on.
+
+    Attributes
+    ----------
+    name : str
+        The datasets' names, joined by `` + ``.
+    clips : int or None
+    parts : mapping of str to int
+        Clips, or segments, in each part of the split.
+    division : str or None
+        Digest of which clip lies in which part.
+    collections : mapping of str to int
+        Clips of each dataset.
+    """
+
+    name: str = ""
+    clips: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
+    division: str | None = None
+    collections: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """The datasets' names, each by itself."""
+        return set(self.name.split(" + ")) if self.name else set()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``bundle.json`` has it."""
+        own: dict[str, Any] = {"name": self.name, "clips": self.clips, **self.parts}
+        return own | {"division": self.division, "collections": dict(self.collections)}
+
+
+@dataclass(frozen=True)
+class RefitRecord:
+    """The second fit of a recipe, on training and validation clips together.
+
+    Attributes
+    ----------
+    clips, epochs : int
+    """
+
+    clips: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How a model was made; what a foreign or older bundle does not tell is None or empty.
+
+    Attributes
+    ----------
+    dataset : DatasetRecord
+    split : str or None
+    leaks : bool
+    recipe : str or None
+    seed, epochs, best_epoch, batch_size : int or None
+    packages : mapping of str to str
+        Versions.
+    started_from : str or None
+        The name of the model that the fit began with.
+    parameters, windows : int or None
+        Numbers of the network, and windows in an epoch.
+    metrics : mapping of str to mapping
+        The main figures, by part.
+    remarks : tuple of str
+        Clips left out and the like.
+    refit : RefitRecord or None
+    """
+
+    dataset: DatasetRecord = DatasetRecord()
+    split: str | None = None
+    leaks: bool = False
+    recipe: str | None = None
+    seed: int | None = None
+    epochs: int | None = None
+    best_epoch: int | None = None
+    batch_size: int | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    started_from: str | None = None
+    parameters: int | None = None
+    windows: int | None = None
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    refit: RefitRecord | None = None
+
+    @property
+    def fitted_on(self) -> tuple[str, ...]:
+        """The parts of the split whose clips the weights have seen."""
+        return ("train", "valid") if self.refit else ("train",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``bundle.json`` has it."""
+        again = None
+        if self.refit is not None:
+            again = {"clips": self.refit.clips, "epochs": self.refit.epochs, "metrics_of": METRICS_OF}
+        return {
+            "dataset": self.dataset.to_dict(),
+            "split": self.split,
+            "leaks": self.leaks,
+            "recipe": self.recipe,
+            "started_from": self.started_from,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "batch_size": self.batch_size,
+            "parameters": self.parameters,
+            "windows": self.windows,
+            "packages": dict(self.packages),
+            "metrics": {part: dict(figures) for part, figures in self.metrics.items()},
+            "remarks": list(self.remarks),
+            **({} if again is None else {"refit": again}),
+        }
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> TrainingRecord:
+        """Read what ``bundle.json`` holds; whatever is not of its kind counts as not told."""
+        dataset = _mapping(values.get("dataset"))
+        again = _mapping(values.get("refit"))
+        return cls(
+            dataset=DatasetRecord(
+                name=_of(str, dataset.get("name")) or "",
+                clips=_of(int, dataset.get("clips")),
+                parts={part: dataset[part] for part in PARTS if isinstance(dataset.get(part), int)},
+                division=_of(str, dataset.get("division")),
+                collections=_mapping(dataset.get("collections")),
+            ),
+            split=_of(str, values.get("split")),
+            leaks=bool(values.get("leaks")),
+            recipe=_of(str, values.get("recipe")),
+            seed=_of(int, values.get("seed")),
+            epochs=_of(int, values.get("epochs")),
+            best_epoch=_of(int, values.get("best_epoch")),
+            batch_size=_of(int, values.get("batch_size")),
+            packages=_mapping(values.get("packages")),
+            started_from=_of(str, values.get("started_from")),
+            parameters=_of(int, values.get("parameters")),
+            windows=_of(int, values.get("windows")),
+            metrics=_mapping(values.get("metrics")),
+            remarks=tuple(map(str, _of(list, values.get("remarks")) or ())),
+            refit=RefitRecord(_of(int, again.get("clips")) or 0, _of(int, again.get("epochs")) or 0)
+            if "refit" in values
+            else None,
+        )
+
+
+PARTS = ("train", "valid", "test")
+METRICS_OF = "the fit on training clips alone"
+
+
+def _of(kind: type[Value], value: Any) -> Value | None:
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,224 @@
+"""Starting from what a model has learnt: its front and its LSTM carried over, a new head, fitted gently.
+
+What the LSTM makes of a window, averaged over time, tells music apart by more than the genres it was fitted
+on. The new head is solved first, by logistic regression on what the carried network makes of the training
+windows; then all of it is fitted together, at a small rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from live.classifier import BundleDescription, read_description
+from live.errors import InputError
+from live.front_end import FrontEndSpec
+
+from ..augmentation.mel_levels import Windows
+from .batches import Crops
+from .bundle import KERAS_FILE
+from .networks import POOLED_LAYER
+from .recipes import Recipe
+
+LARGEST_NETWORK = 256_000_000  # bytes
+EPOCHS, PATIENCE = 12, 6
+RATE = 2e-4
+BIAS_OF_UNSEEN = -6.0  # of a label that no window was drawn of
+WINDOWS_OF_HEAD = 4_000  # about as many windows is the head solved on
+STRENGTH = 0.02  # of the head's regularisation: scikit-learn's 1 / C, for each window
+
+_LAYERS = {
+    "InputLayer", "Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling1D",
+    "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "LayerNormalization",
+    "Normalization", "ReLU", "LeakyReLU", "Activation", "Softmax", "Dropout", "SpatialDropout1D",
+    "SpatialDropout2D", "Reshape", "Permute", "Flatten", "LSTM", "GRU", "Bidirectional",
+    "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Concatenate", "Add", "Multiply", "Average", "Rescaling",
+    "Cropping1D", "ZeroPadding1D", "ZeroPadding2D",
+}  # fmt: skip
+_OTHERS = {"Functional", "DTypePolicy", "__tuple__", "__keras_tensor__", "__numpy__"}
+_MODULES = ("keras.src.ops.", "keras.initializers", "keras.ops")
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model to start from.
+
+    Attributes
+    ----------
+    description : BundleDescription
+    body : keras.Model
+        From MFCCs to what the LSTM makes of them, averaged over time [shape=(windows, units)].
+    """
+
+    description: BundleDescription
+    body: Any
+
+
+def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Start:
+    """Open a bundle's network to start from.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    front_end : FrontEndSpec
+        What the new model will hear.
+    window_frames : int
+
+    Raises
+    ------
+    InputError
+        When it hears something else, has no network to fit on from, or that is not what it should be.
+    """
+    description = read_description(folder)
+    own, wanted = description.front_end.to_dict(), front_end.to_dict()
+    differing = [
+        f"{name} {own[name]} instead of {value}" for name, value in wanted.items() if own[name] != value
+    ]
+    if window_frames != description.window_frames:
+        differing.append(f"windows of {description.window_frames} frames instead of {window_frames}")
+    if differing:
+        raise InputError(
+            f"{description.name} has another front end and cannot be started from ({', '.join(differing)}): "
+            "leave out --start-from, or give audio."
+        )
+    network = _open_network(folder, description)
+    try:
+        pooled = network.get_layer(POOLED_LAYER).output
+    except ValueError:
+        raise InputError(
+            f"{description.name} cannot be started from: its network has no layer {POOLED_LAYER!r}."
+        ) from None
+    import keras
+
+    return Start(description, keras.Model(network.input, pooled, name="body"))
+
+
+def _open_network(folder: Path, description: BundleDescription) -> Any:
+    """Open ``network.keras``, which must be the one its description means and made of plain layers."""
+    path = folder / KERAS_FILE
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_NETWORK + 1)
+    except OSError as error:
+        raise InputError(
+            f"{description.name} cannot be started from: its {KERAS_FILE} cannot be read ({error.strerror})."
+        ) from None
+    if hashlib.sha256(content).hexdigest() != description.sha256.get(KERAS_FILE):
+        raise InputError(
+            f"{description.name} cannot be started from: its {KERAS_FILE} does not match its sha256."
+        )
+    import keras
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_plain(json.loads(archive.read("config.json")))
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, RecursionError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"{description.name} cannot be started from: its {KERAS_FILE}: {reason}.") from None
+
+
+def _check_plain(config: Any) -> None:
+    """See that a saved network names Keras's own plain layers alone: others may run code of a stranger's.
+
+    Raises
+    ------
+    ValueError
+        When it names another.
+    """
+    if isinstance(config, list):
+        for each in config:
+            _check_plain(each)
+    elif isinstance(config, dict):
+        name, module = config.get("class_name"), str(config.get("module"))
+        if isinstance(name, str) and name not in _LAYERS | _OTHERS and not module.startswith(_MODULES):
+            raise ValueError(f"it names {name[:80]!r}, which is no plain layer")
+        for each in config.values():
+            _check_plain(each)
+
+
+def gentle(recipe: Recipe) -> Recipe:
+    """Return a recipe as it is fitted from a start: for fewer epochs, at a small rate."""
+    return replace(recipe, optimizer=_small_rate, epochs=min(recipe.epochs, EPOCHS), patience=PATIENCE)
+
+
+def _small_rate(steps: int) -> Any:
+    """Return AdamW at a rate that warms up to 2e-4 and decays by a cosine, with averaged weights."""
+    import keras
+
+    warm_up = max(1, steps // 5)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-5, max(1, steps - warm_up), alpha=0.05, warmup_target=RATE, warmup_steps=warm_up
+    )
+    momentum = min(0.99, max(0.5, 1 - 10 / steps))
+    return keras.optimizers.AdamW(
+        schedule, weight_decay=0.01, global_clipnorm=1.0, use_ema=True, ema_momentum=momentum
+    )
+
+
+def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> Recipe:
+    """Return a recipe whose network begins where a model stands, with a new head.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        See ``gentle``.
+    start : Start
+    training : Crops
+        What the head is solved on.
+    batch_size : int
+    """
+
+    def network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
+        import keras
+        from keras import layers
+
+        del spec, window_frames, examples
+        body = keras.models.clone_model(start.body)
+        body.set_weights(start.body.get_weights())
+        for layer in body.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False  # few clips tell little of how levels are spread
+        head = layers.Dense(labels, activation="softmax", name="genre")
+        outputs = head(layers.Dropout(0.3)(body.output))
+        head.set_weights(_solved_head(body, training, batch_size, labels))
+        return keras.Model(body.input, outputs, name="started")
+
+    return replace(recipe, network=network)
+
+
+def _embedded(body: Any, training: Crops, batch_size: int) -> tuple[Windows, Windows]:
+    """Return what the body makes of training windows, and their targets; unlabelled music left out."""
+    inputs, targets = [], []
+    epochs = max(1, round(WINDOWS_OF_HEAD / training.windows_in_epoch))
+    for number in range(1, epochs + 1):
+        for windows, wanted in training.epoch(number, batch_size):
+            named = wanted["genre"].sum(axis=1) < 1.5
+            inputs.append(np.asarray(body.predict_on_batch(windows))[named])
+            targets.append(wanted["genre"][named])
+    return np.concatenate(inputs), np.concatenate(targets)
+
+
+def _solved_head(body: Any, training: Crops, batch_size: int, labels: int) -> list[Windows]:
+    """Return kernel and bias of the logistic regression from what the body makes of windows to labels."""
+    from sklearn.linear_model import LogisticRegression
+
+    inputs, targets = _embedded(body, training, batch_size)
+    mean, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
+    solved = LogisticRegression(C=1 / (STRENGTH * len(inputs)), max_iter=300)
+    solved.fit((inputs - mean) / scale, targets.argmax(axis=1))
+    rows, offsets = solved.coef_, solved.intercept_
+    if len(solved.classes_) == 2:  # scikit-learn gives the second of two alone
+        rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
+    kernel = np.zeros((inputs.shape[1], labels), dtype=np.float32)
+    bias = np.full(labels, BIAS_OF_UNSEEN, dtype=np.float32)
+    kernel[:, solved.classes_] = (rows / scale).T
+    bias[solved.classes_] = offsets - (rows / scale) @ mean
+    return [kernel, bias]
