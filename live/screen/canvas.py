@@ -28,6 +28,11 @@ def _style(color: str | None, background: str | None = None, bold: bool = False)
     return Style(color=color, bgcolor=background, bold=bold or None)
 
 
+def margin(width: int) -> int:
+    """Return the columns left free on either side."""
+    return 2 if width >= 50 else 1 if width >= 36 else 0
+
+
 class Row:
     """A line under construction that knows how wide it is.
 
@@ -106,7 +111,7 @@ class Canvas:
         self.width, self.height = width, height
         self.theme, self.genres = theme, tuple(genres)
         self.characters, self.colored = characters, colored
-        self.margin = 2 if width >= 50 else 1 if width >= 36 else 0
+        self.margin = margin(width)
         self.right = width - self.margin
         self._colors = theme.colors(self.genres)
         longest = max((cell_len(self.name(genre)) for genre in genres), default=0)

@@ -32,6 +32,8 @@ class Characters:
     unheard: str
     tick: str
     peak: str
+    bar: str
+    low: str
     chosen: str
     alive: str
     at_rest: str
@@ -67,6 +69,8 @@ UNICODE = Characters(
     unheard="─",
     tick="╵",
     peak="▎",
+    bar="│",
+    low="▄",
     chosen="▸",
     alive="●",
     at_rest="○",
@@ -87,6 +91,8 @@ ASCII = Characters(
     unheard=" ",
     tick="'",
     peak="|",
+    bar="|",
+    low="=",
     chosen=">",
     alive="*",
     at_rest="o",

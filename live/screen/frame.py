@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -57,6 +57,10 @@ class Frame:
         lines = [row.line for row in rows_of(self.view, canvas)][:height]
         lines += [[] for _ in range(height - len(lines))]
         return [Segment.adjust_line_length(line, width) for line in lines]
+
+    def without_hints(self) -> Frame:
+        """Return the same picture as it is to be kept: without keys and messages."""
+        return replace(self, view=replace(self.view, extras=self.view.extras.to_be_kept()))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height

@@ -15,6 +15,7 @@ from live.screen.parts.header import Header
 from live.screen.parts.level import Level
 from live.screen.parts.part import Part
 from live.screen.parts.strips import RecentStrip, SessionStrip
+from live.screen.parts.title import Title
 from live.screen.parts.verdict import DETAILS_FROM_ROWS, Verdict
 from live.screen.view import View
 
@@ -47,6 +48,7 @@ class Slot:
 SLOTS = (
     Slot(Header, from_rows=4),
     Slot(Verdict, gap=40, stretches=True),
+    Slot(Title, from_rows=9, gap=55),
     Slot(Details, from_rows=DETAILS_FROM_ROWS, gap=60, wishes=(70,)),
     Slot(Bars, from_rows=8, gap=90, stretches=True, wishes=(20, 130)),
     Slot(RecentStrip, from_rows=3, gap=30, stretches=True, wishes=(10, 100, 140)),

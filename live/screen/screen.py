@@ -1,38 +1,41 @@
-"""Shows snapshots on the terminal, a few times a second, and leaves the terminal as it was."""
+"""Shows one source or many on the terminal, a few times a second, and heeds the keys."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.control import Control
 
 from live.events import NOT_GENRES
 from live.meter import FLOOR_DBFS
 from live.palette import DARK, Theme
 from live.screen.animation import Animation
-from live.screen.canvas import Line
 from live.screen.correction import label_for, letters_for
-from live.screen.frame import render
+from live.screen.frame import Frame
 from live.screen.keys import KeyReader
+from live.screen.navigation import Navigation
+from live.screen.source_list import SourceList
 from live.screen.strip_cells import StripCache
-from live.screen.svg_picture import save_picture
+from live.screen.svg_picture import save_frame
 from live.screen.terminal_background import theme_for
-from live.screen.view import Extras, Keeping
+from live.screen.terminal_page import TerminalPage, in_front, stop_signal
+from live.screen.view import Extras, Keeping, View
 from live.snapshot import Snapshot
 
 KEYS = (("q", "quit"), ("space", "pause"), ("c", "correct"), ("r", "reset"), ("s", "save picture"))
+LIST_KEYS = (("q", "quit"), ("↑↓", "choose"), ("Enter", "open"), ("space", "pause"), ("s", "save picture"))
+OPENED_KEYS = (("Esc", "all sources"), *KEYS)
+
+OnKey = Callable[[str], str | None]
+"""Takes a key, or a label; returns what to say about it."""
 
 _FRAME_S = 0.1
 _IDLE_FRAME_S = 0.25
@@ -41,7 +44,7 @@ _MESSAGE_S = 4.0
 
 
 class Screen:
-    """The screen of one session, on the terminal's second page while the ``with`` block lasts.
+    """The screen of a session, or of many, on the terminal's second page while the ``with`` block lasts.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ class Screen:
     ----------
     paused : bool
         Set it to show that listening is paused.
+    opened : int or None
+        Of many sources, the number of the one that has the screen to itself.
     """
 
     def __init__(
@@ -74,20 +79,23 @@ class Screen:
         self.console = Console() if console is None else console
         self.theme = theme
         self.paused = False
+        self._page = TerminalPage(self.console)
         self._known_keys = tuple(keys)
         self._keeping = keeping
         self._letters: dict[str, str] = {}
         self._clock = clock
-        self._animation = Animation()
-        self._strips = StripCache()
-        self._lines: list[Line] = []
-        self._size = (0, 0)
-        self._shown: tuple[Snapshot, Extras] | None = None
+        self._moving: dict[int, tuple[Animation, StripCache]] = {}
+        self._place = Navigation()
+        self._shown: Frame | SourceList | None = None
         self._message = ""
         self._message_until_s = 0.0
         self._last_change_s = 0.0
         self._stop_asked = False
-        self._in_background = False
+
+    @property
+    def opened(self) -> int | None:
+        """Of many sources, the number of the one that has the screen to itself."""
+        return self._place.opened
 
     @staticmethod
     def usable(console: Console) -> bool:
@@ -98,9 +106,7 @@ class Screen:
     def __enter__(self) -> Self:
         if self.theme is None:
             self.theme = theme_for(self.console)
-        self._lines = []
-        self.console.set_alt_screen(True)
-        self.console.show_cursor(False)
+        self._page.take()
         return self
 
     def __exit__(
@@ -109,12 +115,7 @@ class Screen:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._in_background:  # the terminal was handed back already, and is another's now
-            return
-        # A terminal that is gone need not be restored.
-        with contextlib.suppress(OSError):
-            self.console.show_cursor(True)
-            self.console.set_alt_screen(False)
+        self._page.hand_back()
 
     def show_message(self, message: str) -> None:
         """Show a few words for a few seconds in place of the line of health."""
@@ -125,10 +126,10 @@ class Screen:
         self,
         get_snapshot: Callable[[], Snapshot],
         ended: threading.Event,
-        on_key: Callable[[str], str | None] | None = None,
-        on_correct: Callable[[str], str | None] | None = None,
+        on_key: OnKey | None = None,
+        on_correct: OnKey | None = None,
     ) -> None:
-        """Draw until ``ended`` is set.
+        """Draw one source until ``ended`` is set.
 
         Parameters
         ----------
@@ -146,39 +147,69 @@ class Screen:
         def press(key: str) -> str | None:
             return self._press(key, get_snapshot, on_key, on_correct)
 
+        def draw(keys: bool) -> None:
+            self.draw(get_snapshot(), keys=keys)
+
+        self._run(draw, press if on_key is not None else None, ended)
+
+    def run_many(
+        self,
+        get_snapshots: Callable[[], Sequence[Snapshot]],
+        ended: threading.Event,
+        on_key: OnKey | None = None,
+        on_correct: OnKey | None = None,
+    ) -> None:
+        """Draw many sources until ``ended`` is set: all of them in a list, or the one that is opened.
+
+        Parameters
+        ----------
+        get_snapshots
+            Returns the newest snapshot of each source, always in the same order.
+        ended, on_key, on_correct
+            As for one source; ``opened`` tells which one a key is for, or that it is for all.
+        """
+
+        def press(key: str) -> str | None:
+            return self._press_many(key, get_snapshots(), on_key, on_correct)
+
+        def draw(keys: bool) -> None:
+            self.draw_many(get_snapshots(), keys=keys)
+
+        self._run(draw, press if on_key is not None else None, ended)
+
+    def _run(self, draw: Callable[[bool], None], press: OnKey | None, ended: threading.Event) -> None:
         pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
-        with _stop_signal(self._ask_for_stop):
+        with stop_signal(self._ask_for_stop):
             while not ended.is_set():
-                reader = KeyReader(pressed.put, named_keys=True) if on_key is not None else None
+                reader = None if press is None else KeyReader(pressed.put, named_keys=True)
                 with reader or contextlib.nullcontext():
-                    self._show(get_snapshot, ended, press, pressed, reader)
+                    self._show(draw, press, pressed, reader, ended)
                 if self._stop_asked:
-                    self._stop()
+                    self._stop_asked = False
+                    self._page.stop()
 
     def _show(
         self,
-        get_snapshot: Callable[[], Snapshot],
-        ended: threading.Event,
-        press: Callable[[str], str | None],
+        draw: Callable[[bool], None],
+        press: OnKey | None,
         pressed: queue.SimpleQueue[str],
         reader: KeyReader | None,
+        ended: threading.Event,
     ) -> None:
         wait_s = 0.0
         while not ended.wait(wait_s) and not self._stop_asked:
-            if self._in_background:
+            if self._page.is_lent:
                 wait_s = _IDLE_FRAME_S
-                if not in_front(self.console):
-                    continue
-                self._in_background = False
-                self.__enter__()
-                return  # the keys are to be read anew, too
-            while not pressed.empty():
+                if self._page.take_again():
+                    return  # the keys are to be read anew, too
+                continue
+            while press is not None and not pressed.empty():
                 message = press(pressed.get())
                 if message:
                     self.show_message(message)
             if ended.is_set():
                 return
-            self.draw(get_snapshot(), keys=reader is not None and reader.working)
+            draw(reader is not None and reader.working)
             # Nothing moves: look less often, which saves a battery and goes unnoticed.
             idle = self._clock() - self._last_change_s > _IDLE_AFTER_S
             wait_s = _IDLE_FRAME_S if idle else _FRAME_S
@@ -187,8 +218,8 @@ class Screen:
         self,
         key: str,
         get_snapshot: Callable[[], Snapshot],
-        on_key: Callable[[str], str | None] | None,
-        on_correct: Callable[[str], str | None] | None,
+        on_key: OnKey | None,
+        on_correct: OnKey | None,
     ) -> str | None:
         """Heed a key: an answer to the question what is really heard, the question, or what it is for."""
         if self._letters and on_correct is not None:
@@ -201,101 +232,73 @@ class Screen:
             return None
         return None if on_key is None else on_key(key)
 
+    def _press_many(
+        self, key: str, snapshots: Sequence[Snapshot], on_key: OnKey | None, on_correct: OnKey | None
+    ) -> str | None:
+        """Heed a key that may move through the sources, or be for the one that is opened."""
+        if not self._letters:
+            in_view = self._list(snapshots, Extras(), 0.0).arrangement(*self._page.size()).in_view
+            place = self._place.press(key, sources=len(snapshots), in_view=in_view)
+            if place != self._place:
+                self._place = place
+                return None
+        opened = self._place.opened
+        if opened is None:
+            return None if on_key is None else on_key(key)
+        return self._press(key, lambda: snapshots[opened], on_key, on_correct)
+
     def draw(self, snapshot: Snapshot, *, keys: bool = False) -> int:
         """Bring the terminal up to date; return the number of lines that had to be written."""
         now_s = self._clock()
-        message = self._message if now_s < self._message_until_s else ""
-        extras = Extras(
-            keys=self._known_keys if keys else (),
+        return self._put(self._frame(0, snapshot, self._extras(self._known_keys if keys else ()), now_s))
+
+    def draw_many(self, snapshots: Sequence[Snapshot], *, keys: bool = False) -> int:
+        """Bring the terminal up to date, with many sources; return the number of lines written."""
+        now_s, opened = self._clock(), self._place.opened
+        if opened is not None and opened < len(snapshots):
+            return self._put(
+                self._frame(opened, snapshots[opened], self._extras(OPENED_KEYS if keys else ()), now_s)
+            )
+        return self._put(self._list(snapshots, self._extras(LIST_KEYS if keys else ()), now_s))
+
+    def _extras(self, keys: tuple[tuple[str, str], ...]) -> Extras:
+        return Extras(
+            keys=keys,
             paused=self.paused,
-            message=message,
+            message=self._message if self._clock() < self._message_until_s else "",
             keeping=None if self._keeping is None else self._keeping(),
             letters=self._letters,
         )
+
+    def _view(self, number: int, snapshot: Snapshot, extras: Extras, now_s: float) -> View:
+        animation, strips = self._moving.setdefault(number, (Animation(), StripCache()))
         # While paused nothing is measured.
         shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
-        self._shown = shown, replace(extras, keys=(), message="", letters={})
-        console = self.console
-        width, height = self._terminal_size()
-        frame = render(
-            shown,
-            pose=self._animation.advance(shown, now_s),
-            theme=self.theme or DARK,
-            extras=extras,
-            strips=self._strips,
-        )
-        lines = frame.lines(
-            width,
-            height,
-            colored=console.color_system is not None and not console.no_color,
-            ascii_only=console.options.ascii_only,
-        )
-        before = self._lines
-        if (width, height) != self._size or len(before) != len(lines):
-            before = []
-            self._size = (width, height)
-        changed = [row for row, line in enumerate(lines) if not before or before[row] != line]
-        if changed:
-            # Within this block all lines go to the terminal in one piece.
-            with console:
-                if not before:
-                    console.control(Control.clear())
-                for row in changed:
-                    console.update_screen_lines([lines[row]], 0, row)
-            self._last_change_s = now_s
-        self._lines = lines
-        return len(changed)
+        return View(shown, animation.advance(shown, now_s), extras, strips)
 
-    def _terminal_size(self) -> tuple[int, int]:
-        """Return columns and rows as they are now, also where the environment says otherwise for good."""
-        try:
-            width, height = os.get_terminal_size(self.console.file.fileno())
-        except (OSError, ValueError, AttributeError):  # no terminal
-            width, height = 0, 0
-        return (width, height) if width > 0 and height > 0 else self.console.size
+    def _frame(self, number: int, snapshot: Snapshot, extras: Extras, now_s: float) -> Frame:
+        return Frame(self._view(number, snapshot, extras, now_s), self.theme or DARK)
+
+    def _list(self, snapshots: Sequence[Snapshot], extras: Extras, now_s: float) -> SourceList:
+        views = [self._view(number, snapshot, extras, now_s) for number, snapshot in enumerate(snapshots)]
+        return SourceList(views, self._place, self.theme or DARK, extras)
+
+    def _put(self, picture: Frame | SourceList) -> int:
+        self._shown = picture
+        page = self._page
+        width, height = page.size()
+        lines = picture.lines(width, height, colored=page.colored, ascii_only=page.ascii_only)
+        written = page.put(lines, width)
+        if written:
+            self._last_change_s = self._clock()
+        return written
 
     def save_picture(self, path: str | Path) -> Path:
         """Save what is on the screen as SVG, without hints and messages."""
         if self._shown is None:
             raise ValueError("Nothing has been drawn yet.")
-        snapshot, extras = self._shown
-        width, height = self._size
-        return save_picture(
-            snapshot, path, width=width, height=height, theme=self.theme or DARK, extras=extras
-        )
+        width, height = self._page.size()
+        return save_frame(self._shown.without_hints(), path, width=width, height=height)
 
     def _ask_for_stop(self) -> None:
         self._stop_asked = True
-
-    def _stop(self) -> None:
-        """Hand the terminal back before Ctrl-Z takes effect, and take it again when going on in front."""
-        self._stop_asked = False
-        self.__exit__(None, None, None)
-        if sys.platform != "win32":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        self._in_background = not in_front(self.console)
-        if not self._in_background:
-            self.__enter__()
-
-
-def in_front(console: Console) -> bool:
-    """Whether this process is the one that its terminal listens to: not so after ``&`` and ``bg``."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
-    except (OSError, ValueError, AttributeError):  # no terminal, or one that controls no jobs
-        return True
-
-
-@contextlib.contextmanager
-def _stop_signal(ask: Callable[[], None]) -> Iterator[None]:
-    """Call ``ask`` when Ctrl-Z is pressed, where that is possible."""
-    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTSTP, lambda *_: ask())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)

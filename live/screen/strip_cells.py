@@ -14,6 +14,7 @@ _SPANS_S = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 4
 _TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
 _STEPS_S = (600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _RECENT_CELL_S = 7.5
+_LIST_SPAN_S = 600.0
 _TICK_GAP = 5
 
 
@@ -89,6 +90,15 @@ def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
     # Cells are fixed in stream time, so that what is drawn moves as a whole and never shimmers.
     first = math.ceil(time_s / cell_s) - cells
     return Scale(first * cell_s, cell_s, cells, f"last {span_words(longest_s)}")
+
+
+def list_scale(time_s: float, cells: int) -> Scale:
+    """Show the last ten minutes or more, up to now at the right edge, the same for every source of a list."""
+    longest_s = max(_LIST_SPAN_S, _RECENT_CELL_S * cells)
+    span_s = max(span for span in _SPANS_S if span <= longest_s)
+    cell_s = span_s / cells
+    first = math.ceil(time_s / cell_s) - cells
+    return Scale(first * cell_s, cell_s, cells, f"last {span_words(span_s)}")
 
 
 def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:

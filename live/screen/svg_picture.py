@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from live.palette import DARK, Theme
-from live.screen.frame import render
+from live.screen.frame import Frame, render
+from live.screen.source_list import SourceList
 from live.screen.view import NO_EXTRAS, Extras
 from live.snapshot import Snapshot
 
@@ -56,6 +57,11 @@ def save_picture(
     extras
         Hints, messages and the like.
     """
+    return save_frame(render(snapshot, theme=theme, extras=extras), path, width=width, height=height)
+
+
+def save_frame(frame: Frame | SourceList, path: str | Path, *, width: int, height: int) -> Path:
+    """Save a picture of the screen, of one source or of many, as ``save_picture`` does."""
     console = Console(
         record=True,
         file=io.StringIO(),
@@ -67,9 +73,9 @@ def save_picture(
         _environ={},
     )
     # A picture's last line is cut short at the bottom, so an empty one goes below.
-    console.print(render(snapshot, theme=theme, extras=extras), end="")
+    console.print(frame, end="")
     console.line(2)
-    picture = console.export_svg(title="genre-live", theme=_picture_theme(theme))
+    picture = console.export_svg(title="genre-live", theme=_picture_theme(frame.theme))
     picture = _BLOCK_TEXT.sub(_rectangles, _FONT_FACE.sub("", picture))
     path = Path(path)
     path.write_text(picture, encoding="utf-8")

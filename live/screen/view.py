@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from live.screen.animation import Pose
@@ -51,6 +51,10 @@ class Extras:
     message: str = ""
     keeping: Keeping | None = None
     letters: Mapping[str, str] = field(default_factory=dict)
+
+    def to_be_kept(self) -> Extras:
+        """Return what belongs on a saved picture: all but what is for this moment alone."""
+        return replace(self, keys=(), message="", letters={})
 
 
 NO_EXTRAS = Extras()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from live.screen.canvas import WIDE, Canvas, Row
 from live.screen.characters import printable
@@ -27,23 +27,7 @@ class Footer(Part):
         if extras.message:
             row.write(printable(extras.message), canvas.style(theme.accent, bold=True))
             return [row]
-        space = 3 if canvas.width >= WIDE else 2
-        keys = list(extras.keys)
-        while keys and _columns(keys, space) > canvas.inner_width - _HEALTH_COLUMNS:
-            keys.pop()
-        keys_column = canvas.right - _columns(keys, space)
-        for phrase in self._health():
-            text = canvas.characters.write(phrase.text)
-            text = f" · {text}" if row.width > canvas.margin else text
-            if row.width + len(text) > keys_column - bool(keys) * space:
-                break
-            row.write(text, canvas.style(canvas.color(phrase.tone)))
-        row.to(keys_column)
-        for number, (key, action) in enumerate(keys):
-            row.add(" " * space if number else "")
-            row.write(key, canvas.style(theme.text, bold=True))
-            row.add(" ")
-            row.write(action, canvas.style(theme.quiet))
+        draw_keys(canvas, row, self._health(), extras.keys)
         return [row]
 
     def _question(self, canvas: Canvas) -> Row:
@@ -76,6 +60,27 @@ class Footer(Part):
         if snapshot.windows:
             yield Phrase(f"{snapshot.compute_ms:.1f} ms a window", "faint")
         yield Phrase(printable(snapshot.model_name), "faint")
+
+
+def draw_keys(canvas: Canvas, row: Row, health: Iterable[Phrase], keys: Sequence[tuple[str, str]]) -> None:
+    """Write the health on the left and the keys on the right, each as far as there is room for it."""
+    space = 3 if canvas.width >= WIDE else 2
+    hints = list(keys)
+    while hints and _columns(hints, space) > canvas.inner_width - _HEALTH_COLUMNS:
+        hints.pop()
+    keys_column = canvas.right - _columns(hints, space)
+    for phrase in health:
+        text = canvas.characters.write(phrase.text)
+        text = f" · {text}" if row.width > canvas.margin else text
+        if row.width + len(text) > keys_column - bool(hints) * space:
+            break
+        row.write(text, canvas.style(canvas.color(phrase.tone)))
+    row.to(keys_column)
+    for number, (key, action) in enumerate(hints):
+        row.add(" " * space if number else "")
+        row.write(key, canvas.style(canvas.theme.text, bold=True))
+        row.add(" ")
+        row.write(action, canvas.style(canvas.theme.quiet))
 
 
 def _columns(keys: Sequence[tuple[str, str]], space: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from live.screen.animation import Pose
 from live.screen.canvas import Canvas, Row
 from live.screen.parts.part import Part
 
@@ -23,34 +24,46 @@ class Level(Part):
         value = canvas.characters.write(value)
         cells = canvas.right - row.width - _VALUE_COLUMNS
         if cells >= 4:
-            self._meter(canvas, row, cells)
+            draw_meter(canvas, row, cells, pose)
         row.to(canvas.right - len(value))
         row.add(value, canvas.style(theme.alarm if pose.clipped else theme.quiet, bold=pose.clipped))
         return [row]
 
-    def _meter(self, canvas: Canvas, row: Row, cells: int) -> None:
-        theme, characters = canvas.theme, canvas.characters
-        parts = characters.parts
-        track = canvas.style(theme.track)
-        steps = round(_part(self.view.pose.level_dbfs) * cells * len(parts))
-        full, part = divmod(steps, len(parts))
-        hold = min(cells - 1, round(_part(self.view.pose.hold_dbfs) * cells))
-        loud, too_loud = round(_part(_LOUD_DBFS) * cells), round(_part(_TOO_LOUD_DBFS) * cells)
-        zones = ((0, loud, theme.accent), (loud, too_loud, theme.warning), (too_loud, cells, theme.alarm))
-        color = theme.accent
-        for start, end, color in zones:
-            row.add(parts[-1] * (min(full, end) - start), canvas.solid(color))
-            if full < end:
-                break
-        position = full
-        if part:
-            row.add(parts[part - 1], canvas.style(color))
-            position += 1
-        if position <= hold and hold > 0:
-            row.add(characters.track * (hold - position), track)
-            row.add(characters.peak, canvas.style(theme.text, bold=True))
-            position = hold + 1
-        row.add(characters.track * (cells - position), track)
+
+def draw_meter(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
+    """Draw the level in ``cells`` columns, with a mark for the peak held."""
+    theme, characters = canvas.theme, canvas.characters
+    parts = characters.parts
+    track = canvas.style(theme.track)
+    steps = round(_part(pose.level_dbfs) * cells * len(parts))
+    full, part = divmod(steps, len(parts))
+    hold = min(cells - 1, round(_part(pose.hold_dbfs) * cells))
+    loud, too_loud = round(_part(_LOUD_DBFS) * cells), round(_part(_TOO_LOUD_DBFS) * cells)
+    zones = ((0, loud, theme.accent), (loud, too_loud, theme.warning), (too_loud, cells, theme.alarm))
+    color = theme.accent
+    for start, end, color in zones:
+        row.add(parts[-1] * (min(full, end) - start), canvas.solid(color))
+        if full < end:
+            break
+    position = full
+    if part:
+        row.add(parts[part - 1], canvas.style(color))
+        position += 1
+    if position <= hold and hold > 0:
+        row.add(characters.track * (hold - position), track)
+        row.add(characters.peak, canvas.style(theme.text, bold=True))
+        position = hold + 1
+    row.add(characters.track * (cells - position), track)
+
+
+def draw_level_line(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
+    """Draw the level as a thin line, which does not run into the one below it."""
+    theme, characters = canvas.theme, canvas.characters
+    level = pose.level_dbfs
+    color = theme.alarm if pose.clipped else theme.warning if level > _LOUD_DBFS else theme.accent
+    full = round(_part(level) * cells)
+    row.add(characters.genre * full, canvas.style(color))
+    row.add(characters.track * (cells - full), canvas.style(theme.track))
 
 
 def _part(level_dbfs: float) -> float:

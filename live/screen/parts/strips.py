@@ -12,6 +12,7 @@ from live.screen.parts.part import Part
 from live.screen.strip_cells import Run, Scale, recent_scale, ticks, whole_scale, without_gaps
 from live.wording import STATE_NAMES
 
+_LOW_NAME_COLUMNS = 8  # beside a name in a low strip: fewer would leave little of the strip
 _TALLEST = 4  # rows of a strip, the times below it included
 
 
@@ -63,10 +64,15 @@ class SessionStrip(RecentStrip):
         return max(2, super().taller(canvas, heights))
 
 
-def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool) -> None:
-    """Draw a strip's cells: genres as colours, all else as patterns; names where they fit, if ``words``."""
+def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool, low: bool = False) -> None:
+    """Draw a strip's cells: genres as colours, all else as patterns; names where they fit, if ``words``.
+
+    A ``low`` strip is half a row high, so that one does not run into the next where there is no row between.
+    """
     for run in runs:
-        if run.state == "genre":
+        if low and run.state == "genre" and canvas.colored and not run.has_gap:
+            _low_genre(canvas, row, run)
+        elif run.state == "genre":
             _genre(canvas, row, run, words=words)
         elif run.has_gap or run.state == "gap":
             row.add(canvas.characters.gap * run.cells, canvas.style(canvas.theme.alarm, bold=True))
@@ -102,6 +108,19 @@ def _genre(canvas: Canvas, row: Row, run: Run, *, words: bool) -> None:
         row.add(block, canvas.solid(color))
         row.add(name, canvas.style(ink(color), color, bold=True))
         row.add(block * (run.cells - size - 1), canvas.solid(color))
+
+
+def _low_genre(canvas: Canvas, row: Row, run: Run) -> None:
+    color = canvas.color("text", run.genre)
+    name = canvas.name(run.genre or "")
+    low = canvas.characters.low
+    size = cell_len(name)
+    if run.cells < size + _LOW_NAME_COLUMNS:
+        row.add(low * run.cells, canvas.style(color))
+        return
+    row.add(f"{low} ", canvas.style(color))
+    row.add(name, canvas.style(color, bold=True))
+    row.add(f" {low * (run.cells - size - 3)}", canvas.style(color))
 
 
 def _times(canvas: Canvas, scale: Scale) -> Row:

@@ -201,6 +201,57 @@ def test_that_sound_is_kept_is_shown_and_the_picture_shows_it_without_a_question
     assert "really" not in picture
 
 
+def three() -> list[Snapshot]:
+    return [replace(SONG, source_name=name) for name in ("bar", "hall", "cellar")]
+
+
+def press_many(keys: list[str]) -> tuple[Screen, list[tuple[str, int | None]], list[str], str]:
+    """Press keys on a screen of three; return it, the keys that were passed on, corrections, and the text."""
+    passed: list[tuple[str, int | None]] = []
+    corrected: list[str] = []
+    console = console_of(80, 24)
+
+    def on_key(key: str) -> str | None:
+        passed.append((key, screen.opened))
+        return None
+
+    def on_correct(label: str) -> str:
+        corrected.append(f"{screen.opened} {label}")
+        return "Corrected"
+
+    with Screen(console, clock=Clock(), theme=DARK) as screen:
+        screen.draw_many(three(), keys=True)
+        for key in keys:
+            screen._press_many(key, three(), on_key, on_correct)
+            screen.draw_many(three(), keys=True)
+    return screen, passed, corrected, printed(console)
+
+
+def test_many_sources_are_a_list_and_one_opens_as_a_screen_of_its_own() -> None:
+    screen, passed, _, drawn = press_many(["down", "enter", "r", "escape", " "])
+    assert "3 sources" in drawn
+    assert "Esc" in drawn
+    assert passed == [("r", 1), (" ", None)]
+    assert screen.opened is None
+
+
+def test_a_digit_opens_and_what_is_heard_there_is_corrected() -> None:
+    screen, passed, corrected, _ = press_many(["c", "3", "c", "1", "j", "1", "c", "escape", "q"])
+    assert corrected == ["2 jazz"]
+    assert passed == [("c", None), ("q", 0)]
+    assert screen.opened == 0
+
+
+def test_the_loop_draws_many_and_saves_a_picture_of_them(tmp_path: Path) -> None:
+    clock = Clock()
+    with Screen(console_of(80, 24), clock=clock, theme=DARK) as screen:
+        screen.run_many(three, Ended(clock, 3))
+        picture = screen.save_picture(tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert "cellar" in picture
+    assert "3&#160;sources" in picture
+    assert "quit" not in picture
+
+
 PROGRAM = """
 import threading
 from live.screen import Screen

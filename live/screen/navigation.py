@@ -1,0 +1,55 @@
+"""Which of many sources is pointed at, which are in view, and which one is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+_STEPS = {"up": -1, "down": 1, "k": -1, "j": 1}
+_FAR = 10**9
+
+
+@dataclass(frozen=True)
+class Navigation:
+    """A place in the list of sources.
+
+    Attributes
+    ----------
+    selected : int
+        Number of the source that is pointed at, from 0.
+    first : int
+        Number of the first one in view.
+    opened : int or None
+        Number of the one that has the screen to itself.
+    """
+
+    selected: int = 0
+    first: int = 0
+    opened: int | None = None
+
+    def press(self, key: str, *, sources: int, in_view: int) -> Navigation:
+        """Return the place after a key; the same where the key means nothing here.
+
+        Parameters
+        ----------
+        key : str
+            A character, or the name of a key.
+        sources : int
+            How many there are.
+        in_view : int
+            How many of them the list shows at once.
+        """
+        if key.isdecimal() and key.isascii() and 1 <= int(key) <= sources:
+            return replace(self, selected=int(key) - 1, opened=int(key) - 1).in_view(sources, in_view)
+        if self.opened is not None:
+            return replace(self, opened=None) if key == "escape" else self
+        if key == "enter" and sources:
+            return replace(self, opened=self.selected)
+        far = {"page up": -in_view, "page down": in_view, "home": -_FAR, "end": _FAR}
+        step = _STEPS.get(key, far.get(key, 0))
+        return replace(self, selected=self.selected + step).in_view(sources, in_view)
+
+    def in_view(self, sources: int, in_view: int) -> Navigation:
+        """Return the place with what is pointed at in view, moved by as little as possible."""
+        selected = min(max(0, self.selected), max(0, sources - 1))
+        first = min(max(self.first, selected - in_view + 1), selected, max(0, sources - in_view))
+        return replace(self, selected=selected, first=max(0, first))

@@ -1,0 +1,203 @@
+"""Many sources on one screen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from live.palette import DARK, ink
+from live.screen.animation import at_rest
+from live.screen.navigation import Navigation
+from live.screen.screen import LIST_KEYS
+from live.screen.source_list import SourceList, arrange
+from live.screen.strip_cells import StripCache
+from live.screen.view import Extras, Keeping, View
+from live.snapshot import Snapshot, Stretch
+from tests.live.screen.drawing import (
+    GENRES,
+    OTHER,
+    SILENCE,
+    SIZES,
+    SONG,
+    UNSURE,
+    console_of,
+    has_letters,
+    printed,
+    row_with,
+    snapshots,
+)
+
+ROOM = replace(SONG, source_kind="microphone", length_s=None, time_s=97.0)
+
+
+def sources(count: int) -> list[Snapshot]:
+    """Make sources named s1, s2 and so on."""
+    return [replace(ROOM, source_name=f"s{number}") for number in range(1, count + 1)]
+
+
+def list_of(
+    snapshots: list[Snapshot], place: Navigation | None = None, extras: Extras | None = None
+) -> SourceList:
+    extras = extras or Extras()
+    views = [View(snapshot, at_rest(snapshot), extras, StripCache()) for snapshot in snapshots]
+    return SourceList(views, place or Navigation(), DARK, extras)
+
+
+def text_of(picture: SourceList, width: int = 80, height: int = 24, **options: bool) -> list[str]:
+    return ["".join(segment.text for segment in line) for line in picture.lines(width, height, **options)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shown=st.lists(snapshots(), min_size=1, max_size=12),
+    width=st.integers(1, 220),
+    height=st.integers(1, 60),
+    place=st.builds(Navigation, st.integers(0, 30), st.integers(0, 30)),
+    colored=st.booleans(),
+    ascii_only=st.booleans(),
+    message=st.text(max_size=60),
+)
+def test_every_line_is_exactly_as_wide_as_the_screen(
+    shown: list[Snapshot],
+    width: int,
+    height: int,
+    place: Navigation,
+    colored: bool,
+    ascii_only: bool,
+    message: str,
+) -> None:
+    titled = [replace(snapshot, title=snapshot.model_name or None) for snapshot in shown]
+    extras = Extras(keys=LIST_KEYS, message=message, keeping=Keeping(3))
+    rows = text_of(list_of(titled, place, extras), width, height, colored=colored, ascii_only=ascii_only)
+    assert len(rows) == height
+    assert {cell_len(row) for row in rows} == {width}
+    assert not any(character in "\x1b\r\n\t\x07\x08" for row in rows for character in row)
+    if ascii_only:
+        assert all(row.isascii() for row in rows)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("count", [2, 8])
+def test_all_of_a_few_are_in_view_with_verdict_name_and_number(width: int, height: int, count: int) -> None:
+    rows = text_of(list_of(sources(count)), width, height)
+    text = "\n".join(rows)
+    for number in range(1, count + 1):
+        assert re.search(rf"{number} ● s{number}\b", text)
+    assert text.count("71 %") == count or has_letters(rows, "71%")
+    assert "ROCK" in text or has_letters(rows, "rock")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_two_sources_have_letters_to_be_read_from_afar(width: int, height: int) -> None:
+    assert arrange(2, width - 4, height, GENRES).letters >= 5
+    assert has_letters(text_of(list_of(sources(2)), width, height), "rock")
+
+
+def test_fifty_scroll_and_say_where_they_are() -> None:
+    place = Navigation(selected=30, first=20)
+    rows = text_of(list_of(sources(50), place), 80, 24)
+    shown = [int(found) for row in rows for found in re.findall(r"● s(\d+)", row)]
+    assert shown == list(range(shown[0], shown[-1] + 1))
+    assert f"{shown[0]}–{shown[-1]} of 50" in rows[0]
+    assert "▸ 31 ● s31" in row_with(rows, "s31")
+    thumb = [number for number, row in enumerate(rows) if row.endswith("█")]
+    track = [number for number, row in enumerate(rows) if row.endswith("│")]
+    assert len(thumb) == pytest.approx(len(shown) * len(shown) / 50, abs=1)
+    assert min(track) < thumb[0]
+    assert thumb[-1] < max(track)
+
+
+def test_rows_stay_in_their_order_and_place_whatever_is_heard() -> None:
+    before = sources(8)
+    after = [*before]
+    after[2] = replace(before[2], verdict=UNSURE)
+    after[5] = replace(before[5], source_condition="lost")
+    for width, height in SIZES:
+        places = [
+            [row.index(f"s{number}") for number in range(1, 9) for row in rows if f"● s{number}" in row]
+            for rows in (text_of(list_of(before), width, height),)
+        ]
+        names = [
+            [number for number, row in enumerate(text_of(list_of(state), width, height)) if " s" in row]
+            for state in (before, after)
+        ]
+        assert len(places[0]) == 8
+        assert names[0] == names[1]
+
+
+def test_each_state_is_told_by_words_and_counted() -> None:
+    shown = [
+        ROOM,
+        replace(ROOM, verdict=UNSURE),
+        replace(ROOM, verdict=OTHER),
+        replace(ROOM, verdict=SILENCE),
+        replace(ROOM, source_condition="lost"),
+        replace(ROOM, source_condition="muted"),
+        replace(ROOM, source_condition="opening"),
+    ]
+    for width, height in ((60, 20), (80, 24)):
+        rows = text_of(list_of(shown), width, height)
+        text = "\n".join(rows)
+        for words in ("ROCK", "UNSURE", "OTHER MUSIC", "SILENCE", "NO SOURCE", "MUTED"):
+            assert words in text
+        assert "7 sources · 4 listening · 1 lost · 1 muted" in rows[0]
+
+
+def test_a_genre_has_its_own_models_colour_and_a_state_has_none() -> None:
+    other = replace(ROOM, genres=("waltz", "rock"))
+    for shown in (ROOM, other):
+        color = DARK.colors(shown.genres)["rock"]
+        lines = list_of([shown] * 8).lines(80, 24)
+        words = [segment for line in lines for segment in line if segment.text.startswith("ROCK")]
+        assert len(words) == 8
+        for segment in words:
+            assert segment.style is not None
+            assert segment.style.bgcolor is not None
+            assert segment.style.bgcolor.name == color
+            assert segment.style.color is not None
+            assert segment.style.color.name == ink(color)
+
+
+def test_a_stations_title_stands_beside_its_verdict() -> None:
+    shown = [replace(snapshot, title="Nina Simone – Sinnerman") for snapshot in sources(8)]
+    wide = text_of(list_of(shown * 6), 140, 30)
+    assert "Nina Simone – Sinnerman" in row_with(wide, "● s1 ")
+    for width, height in SIZES:
+        text = "\n".join(text_of(list_of(shown), width, height))
+        assert text.count("Nina Simone – Sinnerman") == 8
+
+
+def test_the_last_minutes_of_all_end_now() -> None:
+    young = replace(ROOM, time_s=60.0, timeline=(Stretch(0, 60, "genre", "jazz"),))
+    old = replace(ROOM, time_s=6_000.0, timeline=(Stretch(0, 6_000, "genre", "jazz"),))
+    rows = text_of(list_of([young, old] * 20), 120, 24, colored=False)
+    first, second = (row_with(rows, f" {number} ●").rstrip("│█ ") for number in (1, 2))
+    assert first.count("━") < second.count("━")
+    assert "last 10 min" in row_with(rows, "verdict")
+
+
+def test_what_was_lost_anywhere_is_told() -> None:
+    shown = [replace(ROOM, lost_s=1.5), replace(ROOM, lost_s=0.5, skipped_windows=3)]
+    assert "2.0 s lost · 3 skipped" in text_of(list_of(shown, extras=Extras(keys=LIST_KEYS)), 120, 40)[-1]
+    assert "nothing lost" in text_of(list_of([ROOM, ROOM]))[-1]
+
+
+def test_it_prints_itself_on_a_console_of_any_size() -> None:
+    console: Console = console_of(70, 18, color=False)
+    console.print(list_of(sources(3)), end="")
+    rows = printed(console).split("\n")
+    assert len(rows) == 18
+    assert {cell_len(row) for row in rows} == {70}
+
+
+def test_keeping_and_pausing_are_shown() -> None:
+    extras = Extras(paused=True, keeping=Keeping(4))
+    rows = text_of(list_of(sources(3), extras=extras))
+    assert "3 sources · 3 paused" in rows[0]
+    assert "● rec 4" in rows[0]
