@@ -45,6 +45,7 @@ GROUPS = (
     "files",
     "listening",
     "streams",
+    "web",
     "extraction",
     "fitting",
     "training_memory",
