@@ -19,7 +19,7 @@ from tests.end_to_end.commands import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {"live": ROOT / "live", "live/training": ROOT / "training", "live/models": ROOT / "models"}
-COMMANDS = {"genre-live", "genre-train"}
+COMMANDS = {"genre-live", "genre-scan", "genre-train"}
 VARIABLES = {"PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
