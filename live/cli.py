@@ -264,6 +264,10 @@ def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) ->
 
     if options.list_devices:
         _list_devices(loud=options.debug)
+    elif options.diagnose:
+        from live.diagnosis import diagnosis
+
+        write_line(sys.stdout, diagnosis(loud=options.debug))
     elif options.save_defaults:
         write_line(sys.stdout, save_defaults(given, afresh=options.no_defaults))
     elif options.show_defaults:

@@ -155,6 +155,10 @@ class Options:
         group=INSTEAD, metavar="FILE", read=Path, letter="-o", path="file", saved="refused",
         needs=Needs(("report",), "a log"),
     )  # fmt: skip
+    diagnose: bool = option(
+        False, "print what a report of a fault needs (versions, devices, decoders, settings), and end",
+        group=INSTEAD, saved="ignored", without_settings=True,
+    )  # fmt: skip
     save_defaults: bool = option(
         False, "make the other options given your defaults, and end",
         group=SETTINGS, saved="ignored", without_settings=True,

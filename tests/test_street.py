@@ -21,7 +21,9 @@ def read(name: str) -> str:
 
 
 def test_the_version_is_the_same_everywhere_and_has_a_dated_entry() -> None:
-    entry = re.search(rf"^## \[{re.escape(__version__)}\] - (\d{{4}}-\d\d-\d\d)$", read("CHANGELOG.md"), re.MULTILINE)
+    entry = re.search(
+        rf"^## \[{re.escape(__version__)}\] - (\d{{4}}-\d\d-\d\d)$", read("CHANGELOG.md"), re.MULTILINE
+    )
     assert entry is not None
     citation = read("CITATION.cff")
     assert f"\nversion: {__version__}\n" in citation
@@ -48,5 +50,7 @@ def test_the_forms_ask_for_what_the_program_prints(capsys: pytest.CaptureFixture
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="This test needs shellcheck.")
 def test_shell_scripts_are_clean() -> None:
     scripts = ["check", "try", ".ci/run", *(str(path) for path in (ROOT / "scripts").glob("*.sh"))]
-    found = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stdout
