@@ -31,6 +31,8 @@ ARGUMENTS = (
 class Browser:
     """Chromium, driven by Selenium; the test is skipped where one of them is missing."""
 
+    patience_s = WAIT_S
+
     def __init__(self) -> None:
         webdriver = pytest.importorskip("selenium.webdriver")
         program, driver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -74,12 +76,24 @@ class Browser:
         return self.driver.execute_script(script)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        self._waits.WebDriverWait(self.driver, WAIT_S, poll_frequency=0.05).until(lambda _driver: condition())
+        """Wait until something is so, at most ``patience_s``."""
+        self._waits.WebDriverWait(self.driver, self.patience_s, poll_frequency=0.05).until(
+            lambda _driver: condition()
+        )
 
-    def picture(self, path: Path) -> None:
-        """Save what is shown."""
+    def is_at(self, moment: str) -> bool:
+        """Whether the session that is shown has come to a moment, written as on the page: ``0:50``."""
+        heard = self.ask(
+            "return sessions.sources.size ? clock(sessions.sources.values().next().value.time_s) : ''"
+        )
+        return bool(heard == moment)
+
+    def picture(self, path: Path, *, transparent: bool = False) -> None:
+        """Save what is shown; where nothing is drawn it is white, or transparent."""
+        clear = {"color": {"r": 0, "g": 0, "b": 0, "a": 0}} if transparent else {}
+        self.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", clear)
         self.driver.save_screenshot(str(path))
+        self.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {})
 
     def complaints(self) -> list[str]:
         """Return what the page's console was told: errors of scripts, and what the policy forbade."""

@@ -161,12 +161,8 @@ def test_the_overlays_picture_is_transparent(
     served.tell(session_start(), window(3.0, "rock"))
     browser.open(f"{served.url}overlay", 400, 200, motion=False)
     browser.until(lambda: browser.text("#word") == "rock")
-    browser.driver.execute_cdp_cmd(
-        "Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}}
-    )
     path = tmp_path_factory.mktemp("pictures") / "overlay.png"
-    browser.picture(path)
-    browser.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {})
+    browser.picture(path, transparent=True)
     image = pytest.importorskip("PIL.Image").open(path).convert("RGBA")
     assert image.getpixel((395, 5))[3] == 0
     assert image.getextrema()[3] == (0, 255), "the letters are not"
