@@ -9,22 +9,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from live.errors import InputError, explain, say
+from live.errors import InputError, ToldError, explain, say
 from live.library_messages import quiet_libraries
 from live.options import Options, check_together
 from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
-    from live.outputs.clips import ClipWriter
+    from live.events import Event
+    from live.outputs.connections import Connections
     from live.outputs.service import ServiceManager
     from live.session import Session, Sink
-    from live.snapshot import Snapshot
-    from live.sources.source import AudioSource
+    from live.sessions import Sessions
 
 
 WORKER_DEAD_AFTER_S = 5.0
@@ -98,16 +98,83 @@ def _ending_signals() -> Iterator[threading.Event]:
                 signal.signal(name, handler)
 
 
-def _open_source(options: Options, service: ServiceManager) -> AudioSource:
-    """Open what the options name; while it is waited for, the user and the service manager know."""
-    if options.file is not None:
-        from live.sources.audio_file import AudioFile
+def _listen(options: Options, closing: threading.Event) -> None:
+    """Listen to what the options name, to its end; ``closing`` is set when that has begun."""
+    from live.classifier import Classifier, find_bundle
+    from live.making_sessions import hears_several, one_session, several_sessions
+    from live.outputs.connections import Connections
+    from live.outputs.lines import write_line
+    from live.outputs.service import ServiceManager
+    from live.sources.wishes import wishes_of
+    from live.wording import say_summary
 
-        return AudioFile(
-            options.file, speed=options.speed, play=options.play, track=options.track, raw=options.raw
-        )
-    from live.sources.microphone import Microphone
+    on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
+    wishes = wishes_of(options)
+    classifier = Classifier(find_bundle(options.model))
+    service = ServiceManager()
+    # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
+    known = classifier.description
+    connections = Connections(options, known.labels, model=known.name, on_screen=on_screen)
+    is_one = not hears_several(wishes, options)
+    sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
+    keeper = None if connections.clips is None else connections.clips.keeper
+    on_wait = _say_waiting(service)
+    heard: Session | Sessions
+    if is_one:
+        heard = one_session(wishes[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
+    else:
+        heard = several_sessions(
+            wishes, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
+            on_failure=lambda name, error: connections.report(f"{name}: {error}"),
+        )  # fmt: skip
+    connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
+    heard.start()
+    try:
+        try:
+            with contextlib.suppress(_Stop):
+                if on_screen:
+                    from live.showing import show
 
+                    show(heard, connections.clips, lambda: _feed_watchdog(heard, service), service.interval_s)
+                else:
+                    _wait(heard, service)
+        finally:
+            closing.set()
+    finally:  # no signal raises any more: one has, or none will
+        heard.stop()
+        heard.ended.wait()
+        connections.close()
+    if on_screen:
+        for summary in heard.summaries:
+            whose = "" if summary.source is None else f"{summary.source}: "
+            write_line(sys.stdout, f"{whose}{say_summary(summary)}")
+    if heard.failure is not None:
+        raise heard.failure
+    for warning in heard.warnings():
+        say("genre-live", warning)
+
+
+def _sinks(
+    options: Options, connections: Connections, service: ServiceManager, *, on_screen: bool, is_one: bool
+) -> list[Sink]:
+    """Return all that the events go to."""
+    from live.events import SummaryEvent
+    from live.outputs.lines import JsonLines, PlainLines
+
+    def tell_service(event: Event) -> None:
+        if is_one or not isinstance(event, SummaryEvent):  # the end of one of several is not the end
+            service(event)
+
+    sinks: list[Sink] = [*connections.sinks]
+    if not on_screen:
+        sinks.append(JsonLines(sys.stdout) if options.json else PlainLines(sys.stdout))
+    if service.is_there:
+        sinks.append(tell_service)
+    return sinks
+
+
+def _say_waiting(service: ServiceManager) -> Callable[[str], None]:
+    """Return what tells the user and the service manager of a microphone that is waited for."""
     said: set[str] = set()
 
     def say_waiting(sentence: str) -> None:
@@ -116,86 +183,20 @@ def _open_source(options: Options, service: ServiceManager) -> AudioSource:
             say("genre-live", sentence)
         service.waiting(sentence)
 
-    return Microphone(
-        options.device,
-        channel=options.channel,
-        gain_db=options.gain,
-        give_up_s=options.give_up,
-        wait=options.wait,
-        on_wait=say_waiting,
-        loud=options.debug,
-    )
+    return say_waiting
 
 
-def _listen(options: Options, closing: threading.Event) -> None:
-    """Run one session from the arguments, to its end; ``closing`` is set when that has begun."""
-    from live.classifier import Classifier, find_bundle
-    from live.outputs.connections import Connections
-    from live.outputs.lines import JsonLines, PlainLines, write_line
-    from live.outputs.service import ServiceManager
-    from live.session import Session
-    from live.wording import say_summary
-
-    on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
-    classifier = Classifier(find_bundle(options.model))
-    service = ServiceManager()
-    # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
-    known = classifier.description
-    connections = Connections(options, known.labels, model=known.name, on_screen=on_screen)
-    source = _open_source(options, service)
-    sinks: list[Sink] = [*connections.sinks]
-    if not on_screen:
-        sinks.append(JsonLines(sys.stdout) if options.json else PlainLines(sys.stdout))
-    if service.is_there:
-        sinks.append(service)
-    keeper = None if connections.clips is None else connections.clips.keeper()
-    if keeper is not None:
-        sinks.append(keeper)
-    session = Session(
-        source,
-        classifier,
-        hop_s=options.hop,
-        smooth_s=options.smooth,
-        duration_s=options.duration,
-        sinks=sinks,
-        sound_sinks=[] if keeper is None else [keeper.hear],
-    )
-    connections.start(
-        lambda: (session.snapshot,), lambda: time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S
-    )
-    session.start()
-    try:
-        try:
-            with contextlib.suppress(_Stop):
-                if on_screen:
-                    _show(session, service, connections.clips)
-                else:
-                    _wait(session, service)
-        finally:
-            closing.set()
-    finally:  # no signal raises any more: one has, or none will
-        session.stop()
-        session.ended.wait()
-        connections.close()
-    if on_screen and session.summary is not None:
-        write_line(sys.stdout, say_summary(session.summary))
-    if session.failure is not None:
-        raise session.failure
-    for warning in session.warnings():
-        say("genre-live", warning)
-
-
-def _wait(session: Session, service: ServiceManager) -> None:
-    """Wait for the session's end; meanwhile tell a service manager's watchdog that all is well."""
+def _wait(heard: Session | Sessions, service: ServiceManager) -> None:
+    """Wait for the end; meanwhile tell a service manager's watchdog that all is well."""
     # Not for ever: a signal that comes just before Python begins to wait is heeded only when it has waited.
     interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
-    while not session.ended.wait(interval_s):
-        _feed_watchdog(session, service)
+    while not heard.ended.wait(interval_s):
+        _feed_watchdog(heard, service)
 
 
-def _feed_watchdog(session: Session, service: ServiceManager) -> None:
+def _feed_watchdog(heard: Session | Sessions, service: ServiceManager) -> None:
     """Tell a service manager's watchdog that all is well, if it is."""
-    if time.monotonic() - session.alive_s < WORKER_DEAD_AFTER_S:
+    if time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S:
         service.alive()
 
 
@@ -213,49 +214,6 @@ def _can_draw() -> bool:
     from live.screen import Screen
 
     return Screen.usable(Console())
-
-
-def _show(session: Session, service: ServiceManager, clips: ClipWriter | None) -> None:
-    """Draw the session on the terminal until it ends, heed the keys, and feed the watchdog."""
-    from live.outputs.lines import nobody_reads
-    from live.screen import Keeping, Screen
-    from live.screen.correction import label_name
-
-    def on_key(key: str) -> str | None:
-        match key:
-            case "q":
-                session.stop()
-            case " ":
-                screen.paused = session.toggle_pause()
-            case "r":
-                session.reset_vote()
-                return "The vote begins anew"
-            case "s":
-                path = Path(time.strftime("genre-live-%Y%m%d-%H%M%S.svg"))
-                try:
-                    return f"Saved {screen.save_picture(path)}"
-                except OSError as error:
-                    return f"The picture cannot be saved here: {error.strerror}"
-        return None
-
-    def on_correct(label: str) -> str:
-        session.correct(label)
-        if clips is None:
-            return f"Noted: {label_name(label)}; with --keep DIR its sound would be kept too"
-        return f"Corrected: {label_name(label)}"
-
-    fed_s = time.monotonic()
-
-    def newest() -> Snapshot:
-        nonlocal fed_s
-        if service.interval_s is not None and time.monotonic() - fed_s >= service.interval_s:
-            fed_s = time.monotonic()
-            _feed_watchdog(session, service)
-        return session.snapshot
-
-    keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)
-    with nobody_reads(), Screen(keeping=keeping) as screen:
-        screen.run(newest, session.ended, on_key, on_correct)
 
 
 def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:
@@ -326,6 +284,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _do(options, given, closing)
     except (KeyboardInterrupt, _Stop):
         return 0
+    except ToldError as error:
+        return error.exit_status
     except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed
         return 0
     except Exception as error:

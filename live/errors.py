@@ -32,6 +32,19 @@ class RunningError(GenreLiveError):
     exit_status = 1
 
 
+class ToldError(GenreLiveError):
+    """The end of a program of which everything was told already.
+
+    Parameters
+    ----------
+    exit_status : int
+    """
+
+    def __init__(self, exit_status: int) -> None:
+        super().__init__("It was told before why it failed.")
+        self.exit_status = exit_status
+
+
 def one_line(text: str) -> str:
     """Make a text fit for one line of a terminal; the names of files may hold any character.
 

@@ -241,20 +241,22 @@ def bounds_of(table: type[DataclassInstance], name: str) -> Number:
     return read
 
 
-def misplaced(values: DataclassInstance, kind: str) -> list[Option]:
-    """Return the options that were given and say nothing about the kind of source, or the task, at hand.
+def misplaced(values: DataclassInstance, *kinds: str) -> list[Option]:
+    """Return the options that were given and say nothing about the kinds of source, or the task, at hand.
 
     Parameters
     ----------
     values : dataclass instance
         Of a table.
-    kind : str
-        One of those that ``only_for`` names.
+    kinds : str
+        Of those that ``only_for`` names.
     """
     return [
         option
         for name, option in options_of(type(values)).items()
-        if option.only_for and kind not in option.only_for and option.is_given(getattr(values, name))
+        if option.only_for
+        and option.is_given(getattr(values, name))
+        and not any(kind in option.only_for for kind in kinds)
     ]
 
 

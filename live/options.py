@@ -18,18 +18,32 @@ CAPTURES: tuple[SourceKind, ...] = ("microphone",)
 HOW_TO_GIVE = {"file": ("files", "one with --file"), "microphone": ("microphones", "one with --device")}
 
 
+SOURCE_OPTIONS = ("device", "file", "sources")
+"""The options that name what to listen to."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What genre-live is asked for: each field is an option, and its value."""
 
-    device: str | None = option(
-        None, "a microphone, by number or part of its name (default: the system's)",
-        group=SOURCE, metavar="ID|NAME", excludes="source", only_for=CAPTURES,
+    device: tuple[str, ...] = option(
+        (), "a microphone, by number or part of its name (default: the system's); again for another",
+        group=SOURCE, metavar="ID|NAME", repeated=True, only_for=CAPTURES,
     )  # fmt: skip
-    file: str | None = option(
-        None, "an audio file, or - for a WAV stream on standard input",
-        group=SOURCE, metavar="PATH", excludes="source", only_for=FILES, path="file", saved="refused",
+    file: tuple[str, ...] = option(
+        (), "an audio file, or - for a WAV stream on standard input; again for another",
+        group=SOURCE, metavar="PATH", repeated=True, only_for=FILES, path="file", saved="refused",
     )  # fmt: skip
+    sources: Path | None = option(
+        None, "a TOML file of sources, each with a name and options of its own",
+        group=SOURCE, metavar="FILE.toml", read=Path, path="file",
+    )  # fmt: skip
+    channels_apart: bool = option(
+        False,
+        "hear each channel of a microphone as a source of its own",
+        group=MICROPHONES,
+        only_for=CAPTURES,
+    )
     track: int | None = option(
         None, "which of a file's sound tracks to hear, counted from 1 (default: the first)",
         group=LISTENING, metavar="N", read=Number(1, 1_000, whole=True), only_for=FILES, saved="refused",
@@ -38,9 +52,7 @@ class Options:
         None, "what comes without a header: FORMAT:RATE:CHANNELS, as s16le:44100:2",
         group=LISTENING, metavar="FORMAT", only_for=FILES, saved="refused",
     )  # fmt: skip
-    list_devices: bool = option(
-        False, "list the microphones and end", group=SOURCE, excludes="source", saved="refused"
-    )
+    list_devices: bool = option(False, "list the microphones and end", group=SOURCE, saved="refused")
     play: bool = option(
         False, "also play the file through the speakers", group=LISTENING, only_for=FILES, saved="refused"
     )
@@ -172,9 +184,13 @@ class Options:
     )  # fmt: skip
 
     @property
-    def source_kind(self) -> SourceKind:
-        """What kind of source they name."""
-        return "microphone" if self.file is None else "file"
+    def source_kinds(self) -> tuple[SourceKind, ...]:
+        """What kinds of source they name; those of a file of sources may be any."""
+        named: dict[SourceKind, bool] = {"microphone": bool(self.device), "file": bool(self.file)}
+        kinds = tuple(kind for kind, is_named in named.items() if is_named)
+        if self.sources is not None:
+            return tuple(named)
+        return kinds or ("microphone",)
 
 
 DEFAULTS = Options()
@@ -190,14 +206,20 @@ def check_together(options: Options) -> None:
         When they do not; one sentence that names them and says what to do.
     """
     check_needs(options)
-    kind = options.source_kind
-    wrong = misplaced(options, kind)
-    if wrong and kind != "microphone":
+    kinds = options.source_kinds
+    wrong = misplaced(options, *kinds)
+    if wrong and "microphone" not in kinds:
         flags = enumerate_words(option.flag for option in wrong)
         are, them = ("is", "it") if len(wrong) == 1 else ("are", "them")
         raise InputError(f"{flags} {are} for {HOW_TO_GIVE[wrong[0].only_for[0]][0]}: leave {them} out.")
     if wrong:
-        kinds, one = HOW_TO_GIVE[wrong[0].only_for[0]]
-        raise InputError(f"{wrong[0].flag} is for {kinds}: give {one}, or leave it out.")
+        what, one = HOW_TO_GIVE[wrong[0].only_for[0]]
+        raise InputError(f"{wrong[0].flag} is for {what}: give {one}, or leave it out.")
     if options.play and options.speed != 1.0:
         raise InputError("--play is for a file at its own pace: leave out --speed.")
+    if options.play and (options.device or options.sources is not None or len(options.file) > 1):
+        raise InputError("--play is for one file alone: leave out the other sources.")
+    if options.file.count("-") > 1:
+        raise InputError("There is one standard input: give --file - once.")
+    if options.channel is not None and options.channels_apart:
+        raise InputError("--channel and --channels-apart contradict each other: leave one out.")

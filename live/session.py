@@ -129,6 +129,11 @@ class Session:
         self._source.stop()  # first: a microphone that is lost has still to say what it lost
         self._ring.close()
 
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The newest snapshot, as ``Sessions`` has one of each source."""
+        return (self.snapshot,)
+
     def reset_vote(self) -> None:
         """Forget what was heard so far, from the next sound on."""
         self._vote_reset = True
@@ -138,12 +143,21 @@ class Session:
         self._corrections.put(label)
 
     def toggle_pause(self) -> bool:
-        """Pause, or go on; True when paused. A file waits meanwhile, a microphone's sound goes by unheard."""
-        if self._going.is_set():
+        """Pause, or go on; True when paused."""
+        self.pause(self._going.is_set())
+        return not self._going.is_set()
+
+    def pause(self, is_paused: bool) -> None:
+        """Pause, or go on. A file waits meanwhile, a microphone's sound goes by unheard."""
+        if is_paused:
             self._going.clear()
         else:
             self._going.set()
-        return not self._going.is_set()
+
+    @property
+    def summaries(self) -> tuple[SummaryEvent, ...]:
+        """The session's sum once it has ended, as ``Sessions`` has one of each source."""
+        return () if self.summary is None else (self.summary,)
 
     def warnings(self) -> list[str]:
         """Sentences about what the user should know of a session that ended well all the same."""

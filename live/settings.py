@@ -15,7 +15,7 @@ from live.argument_parser import ArgumentError, given_options
 from live.arguments import build_parser
 from live.errors import InputError, say
 from live.option_table import Option, options_of
-from live.options import DEFAULTS, Options
+from live.options import DEFAULTS, SOURCE_OPTIONS, Options
 
 PATH_VARIABLE = "GENRE_LIVE_CONFIG"
 HEADER = "# Written by genre-live --save-defaults.\n"
@@ -111,6 +111,8 @@ def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
         if value == getattr(DEFAULTS, name):
             continue
         saved = list(value) if isinstance(value, tuple) else value
+        if isinstance(value, tuple) and len(value) == 1:
+            saved = value[0]
         if isinstance(value, Path) or (name == "model" and Path(value).is_dir()):
             saved = str(Path(value).absolute())  # a later run may start elsewhere
         values[OPTIONS[name].flag[2:]] = saved
@@ -208,7 +210,7 @@ def _from_environment(given: Given) -> Given:
 
 def _concerns(option: Option, options: Options) -> bool:
     """Whether a saved default says something about what was asked for; else it is left aside in silence."""
-    if option.only_for and options.source_kind not in option.only_for:
+    if option.only_for and not any(kind in option.only_for for kind in options.source_kinds):
         return False
     needed = option.needs.options if option.needs is not None else ()
     return not needed or any(OPTIONS[name].is_given(getattr(options, name)) for name in needed)
@@ -248,6 +250,8 @@ def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
     if any(chosen.get(name) for name, option in OPTIONS.items() if option.without_settings):
         return Options(**chosen), given
     saved = _saved_defaults()
+    if any(chosen.get(name) for name in SOURCE_OPTIONS):  # who names a source wants no other
+        saved = {name: value for name, value in saved.items() if name not in SOURCE_OPTIONS}
     all_saved = Options(**saved | chosen)
     saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}
     return Options(**saved | chosen), given

@@ -61,6 +61,8 @@ class Connections:
     ----------
     sinks : list of callables
         For the session.
+    report : callable
+        Takes sentences for the user, at once or when the screen is gone.
     clips : ClipWriter or None
         What keeps the sound, and a keeper for each source.
 
@@ -71,7 +73,7 @@ class Connections:
     """
 
     def __init__(self, options: Options, labels: Sequence[str], *, model: str, on_screen: bool) -> None:
-        self._notices = Notices(keep=on_screen)
+        self.report = self._notices = Notices(keep=on_screen)
         only = () if options.only is None else read_names(options.only, labels, model)
         self._narrow = Narrowing(only, options.min_confidence)
         self._threads: list[BackgroundSink | ChangeCommand] = []
@@ -99,7 +101,7 @@ class Connections:
         if options.log is not None:
             from live.outputs.session_log import open_log
 
-            inputs = [] if options.file in (None, "-") else [str(options.file)]
+            inputs = [path for path in options.file if path != "-"]
             self._log = open_log(options.log, labels, inputs)
         self.clips = _clips(options, self._notices)
         self._page = self._open_page(options) if options.web is not None else None

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from typing import TextIO
 
-from live.errors import RunningError
+from live.errors import RunningError, one_line
 from live.events import (
     CorrectionEvent,
     Event,
@@ -78,13 +78,14 @@ class PlainLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._said: tuple[str, str | None] | None = None
+        self._said: dict[str | None, tuple[str, str | None]] = {}  # by source
 
     def __call__(self, event: Event) -> None:
         """Write one event, if it is worth a line."""
         line = self._line(event)
         if line is not None:
-            write_line(self._stream, line)
+            whose = "" if event.source is None or isinstance(event, StartEvent) else f"{event.source}: "
+            write_line(self._stream, one_line(f"{whose}{line}"))
 
     def _line(self, event: Event) -> str | None:
         match event:
@@ -92,9 +93,9 @@ class PlainLines:
                 return f"Listening to {event.source_name} with the model {event.model_name}."
             case WindowEvent():
                 now = (event.vote.state, event.vote.genre)
-                if now == self._said:
+                if now == self._said.get(event.source):
                     return None
-                self._said = now
+                self._said[event.source] = now
                 return f"{clock(event.time_s):>7}  {say_verdict(event.vote)}"
             case GapEvent():
                 return f"{clock(event.time_s):>7}  {event.lost_s:.1f} s lost: {GAP_REASONS[event.reason]}"

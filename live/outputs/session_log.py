@@ -181,18 +181,18 @@ class CsvLog:
         header = _csv_row([*CSV_COLUMNS, *self._labels])
         _check_header(path, header)
         self._file = AppendedFile(path, header)
-        self._lost_s = 0.0
+        self._lost_s: dict[str | None, float] = {}  # since the latest window, by source
 
     def __call__(self, event: Event) -> None:
         """Write one event, if it is a window; what was lost is told with the next window."""
         match event:
             case StartEvent():
-                self._lost_s = 0.0
+                self._lost_s.pop(event.source, None)
             case GapEvent():
-                self._lost_s += event.lost_s
+                self._lost_s[event.source] = self._lost_s.get(event.source, 0.0) + event.lost_s
             case WindowEvent():
                 self._file.write(self._row(event))
-                self._lost_s = 0.0
+                self._lost_s.pop(event.source, None)
 
     def _row(self, window: WindowEvent) -> str:
         values = window.to_dict()
@@ -201,7 +201,7 @@ class CsvLog:
             **dict.fromkeys(CSV_COLUMNS, ""),
             **values,
             **vote,
-            "lost_s": round(self._lost_s, 6),
+            "lost_s": round(self._lost_s.get(window.source, 0.0), 6),
             "partial": "yes" if window.partial else "",
         }
         distribution = [vote["distribution"][label] for label in self._labels]

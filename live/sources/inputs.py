@@ -49,6 +49,8 @@ class Wish:
         As for ``find_device``.
     channel : int or None
         The channel that will be heard, counted from 1: so many channels are needed at least.
+    every_channel : bool
+        Whether all of its channels will be heard.
     again : InputDevice or None
         One that was open before, to be found by its name alone.
     sample_rate, channels : int or None
@@ -57,6 +59,7 @@ class Wish:
 
     selector: str | None = None
     channel: int | None = None
+    every_channel: bool = False
     again: InputDevice | None = None
     sample_rate: int | None = None
     channels: int | None = None
@@ -136,6 +139,8 @@ def _ways(device: InputDevice, wish: Wish) -> list[tuple[int, int]]:
     """List the rates and numbers of channels to try, without repeats."""
     if wish.sample_rate is not None and wish.channels is not None:
         return [(wish.sample_rate, wish.channels)]
+    if wish.every_channel:
+        return [(rate, device.channels) for rate in dict.fromkeys((device.sample_rate, *OTHER_RATES))]
     if device.source is not None:  # it converts by itself, and to one channel alone from all there are
         usual = min(USUAL_CHANNELS, device.channels)
         return [(device.sample_rate, usual if wish.channel is None else device.channels)]

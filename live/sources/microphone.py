@@ -92,6 +92,8 @@ class Microphone:
         As for ``find_device``.
     channel : int, optional
         Hear this channel alone, counted from 1; else the mean of the first two.
+    every_channel : bool
+        Capture all of its channels.
     gain_db : float
         Applied to what is captured.
     give_up_s : float, optional
@@ -123,6 +125,7 @@ class Microphone:
         device: str | None = None,
         *,
         channel: int | None = None,
+        every_channel: bool = False,
         gain_db: float = 0.0,
         give_up_s: float | None = None,
         wait: bool = False,
@@ -130,7 +133,7 @@ class Microphone:
         loud: bool = False,
     ) -> None:
         self._selector = device
-        self._channel = channel
+        self._channel, self._every_channel = channel, every_channel
         self._gain = np.float32(10 ** (gain_db / 20))
         self._give_up_s = give_up_s
         self._loud = loud
@@ -153,7 +156,7 @@ class Microphone:
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> Opened:
         """Open the device, waiting for it where that is wanted."""
         which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
-        wish = Wish(self._selector, self._channel)
+        wish = Wish(self._selector, self._channel, every_channel=self._every_channel)
         began_s = time.monotonic()
         retry_s = SHORTEST_RETRY_S
         while True:

@@ -81,14 +81,23 @@ def test_what_does_not_go_together_is_found_by_the_facts_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (Options(file="a", gain=1.0), "--gain is for microphones: leave it out."),
+        (Options(file=("a",), gain=1.0), "--gain is for microphones: leave it out."),
         (
-            Options(file="a", gain=1.0, wait=True, channel=1),
+            Options(file=("a",), gain=1.0, wait=True, channel=1),
             "--channel, --gain and --wait are for microphones: leave them out.",
         ),
         (Options(speed=None), "--speed is for files: give one with --file, or leave it out."),
         (Options(play=True), "--play is for files: give one with --file, or leave it out."),
-        (Options(file="a", play=True, speed=2.0), "--play is for a file at its own pace: leave out --speed."),
+        (
+            Options(file=("a",), play=True, speed=2.0),
+            "--play is for a file at its own pace: leave out --speed.",
+        ),
+        (Options(file=("a", "b"), play=True), "--play is for one file alone: leave out the other sources."),
+        (Options(file=("-", "-")), "There is one standard input: give --file - once."),
+        (
+            Options(channel=1, channels_apart=True),
+            "--channel and --channels-apart contradict each other: leave one out.",
+        ),
         (Options(cooldown=3.0), "--cooldown is for --on-change: give a command with it, or leave it out."),
         (Options(output=Path("x")), "--output is for --report: give a log with it, or leave it out."),
     ],

@@ -37,15 +37,15 @@ def test_later_runs_start_from_what_was_saved_and_the_command_line_wins(path: Pa
     said = save("--hop", "0.25", "--device", "USB", "--wait", "--gain", "-3")
     assert said == f"Saved to {path}: --device, --hop, --gain, --wait."
     arguments, given = read_arguments(["--smooth", "4"])
-    assert (arguments.hop, arguments.device, arguments.wait, arguments.gain) == (0.25, "USB", True, -3.0)
+    assert (arguments.hop, arguments.device, arguments.wait, arguments.gain) == (0.25, ("USB",), True, -3.0)
     assert (arguments.smooth, arguments.model, arguments.json) == (4.0, "genre-lstm", False)
     assert given == {"smooth": 4.0}
     arguments, _ = read_arguments(["--hop", "1", "--no-wait", "--device", "2"])
-    assert (arguments.hop, arguments.wait, arguments.device) == (1.0, False, "2")
+    assert (arguments.hop, arguments.wait, arguments.device) == (1.0, False, ("2",))
     arguments, _ = read_arguments(["--hop", "0.5"])
     assert arguments.hop == 0.5, "the program's own default, when typed, wins too"
     arguments, _ = read_arguments(["--no-defaults"])
-    assert (arguments.hop, arguments.device) == (0.5, None)
+    assert (arguments.hop, arguments.device) == (0.5, ())
 
 
 def test_saving_adds_to_what_is_saved_and_a_no_takes_away(path: Path) -> None:
@@ -64,7 +64,7 @@ def test_saving_adds_to_what_is_saved_and_a_no_takes_away(path: Path) -> None:
 def test_what_is_saved_for_microphones_leaves_files_alone() -> None:
     save("--device", "USB", "--gain", "6", "--channel", "2", "--wait", "--give-up", "5", "--hop", "0.2")
     arguments, _ = read_arguments(["--file", "song.wav"])
-    assert (arguments.device, arguments.gain, arguments.channel, arguments.wait) == (None, 0.0, None, False)
+    assert (arguments.device, arguments.gain, arguments.channel, arguments.wait) == ((), 0.0, None, False)
     assert (arguments.give_up, arguments.hop) == (None, 0.2)
 
 

@@ -1,0 +1,96 @@
+"""The screen of the command: what its keys do to one session, or to one of several."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from live.outputs.clips import ClipWriter
+from live.outputs.lines import nobody_reads
+from live.screen import Keeping, Screen
+from live.screen.correction import label_name
+from live.session import Session
+from live.sessions import Sessions
+from live.snapshot import Snapshot
+
+
+class _Keys:
+    """Does what the keys ask for."""
+
+    def __init__(self, heard: Session | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
+        self._heard, self._screen, self._clips = heard, screen, clips
+
+    def _meant(self) -> list[Session]:
+        """Return the sessions that a key is for: the one that is open, or all."""
+        if isinstance(self._heard, Session):
+            return [self._heard]
+        sessions, opened = self._heard.sessions, self._screen.opened
+        meant = sessions if opened is None else sessions[opened : opened + 1]
+        return [session for session in meant if session is not None]
+
+    def press(self, key: str) -> str | None:
+        """Heed a key; what it returns is shown as a message."""
+        match key:
+            case "q":
+                self._heard.stop()
+            case " ":
+                pausing = not self._screen.paused
+                for session in self._meant():
+                    session.pause(pausing)
+                self._screen.paused = pausing
+            case "r":
+                for session in self._meant():
+                    session.reset_vote()
+                return "The vote begins anew"
+            case "s":
+                path = Path(time.strftime("genre-live-%Y%m%d-%H%M%S.svg"))
+                try:
+                    return f"Saved {self._screen.save_picture(path)}"
+                except OSError as error:
+                    return f"The picture cannot be saved here: {error.strerror}"
+        return None
+
+    def correct(self, label: str) -> str:
+        """Take the listener's word."""
+        for session in self._meant():
+            session.correct(label)
+        if self._clips is None:
+            return f"Noted: {label_name(label)}; with --keep DIR its sound would be kept too"
+        return f"Corrected: {label_name(label)}"
+
+
+def show(
+    heard: Session | Sessions,
+    clips: ClipWriter | None,
+    feed_watchdog: Callable[[], None],
+    interval_s: float | None,
+) -> None:
+    """Draw on the terminal what is heard until it ends, heed the keys, and feed the watchdog.
+
+    Parameters
+    ----------
+    heard : Session or Sessions
+    clips : ClipWriter or None
+        What keeps the sound.
+    feed_watchdog : callable
+        Called while the screen is drawn.
+    interval_s : float or None
+        How often, in seconds; None for never.
+    """
+    fed_s = time.monotonic()
+
+    def newest() -> tuple[Snapshot, ...]:
+        nonlocal fed_s
+        if interval_s is not None and time.monotonic() - fed_s >= interval_s:
+            fed_s = time.monotonic()
+            feed_watchdog()
+        return heard.snapshots
+
+    keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)
+    with nobody_reads(), Screen(keeping=keeping) as screen:
+        keys = _Keys(heard, screen, clips)
+        if isinstance(heard, Session):
+            screen.run(lambda: newest()[0], heard.ended, keys.press, keys.correct)
+        else:
+            screen.run_many(newest, heard.ended, keys.press, keys.correct)

@@ -1,0 +1,107 @@
+"""One source's channels, each as a source of its own: rooms on one sound card, inputs of one mixing desk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from live.errors import GenreLiveError
+from live.events import GapReason, SourceKind, SourceStatus
+from live.ring_buffer import RingBuffer
+from live.samples import Samples
+from live.sources.source import AudioSource
+
+
+def channels_apart(source: AudioSource) -> Sequence[AudioSource]:
+    """Return one source for each channel of another, which is started by the last of them."""
+    shared = _Shared(source)
+    return [_Channel(shared, number) for number in range(source.channels)]
+
+
+class _FannedOut(RingBuffer):
+    """A ring buffer that holds nothing and hands each channel on to another's."""
+
+    def __init__(self, rings: Sequence[RingBuffer]) -> None:
+        super().__init__(1, len(rings))
+        self._rings = tuple(rings)
+
+    def write(self, block: Samples) -> int:
+        stored = [ring.write(block[:, k : k + 1]) for k, ring in enumerate(self._rings)]
+        return min(stored)
+
+    def lose(self, frames: int, reason: GapReason) -> None:
+        for ring in self._rings:
+            ring.lose(frames, reason)
+
+    def hold(self) -> None:
+        for ring in self._rings:
+            ring.hold()
+
+    def release(self, lost_frames: int, reason: GapReason) -> None:
+        for ring in self._rings:
+            ring.release(lost_frames, reason)
+
+    def change_status(self, status: SourceStatus) -> None:
+        for ring in self._rings:
+            ring.change_status(status)
+
+    def close(self) -> None:
+        for ring in self._rings:
+            ring.close()
+
+
+class _Shared:
+    """The source behind the channels: started when all of them are, stopped when none is left."""
+
+    def __init__(self, source: AudioSource) -> None:
+        self.source = source
+        self._changed = threading.Lock()
+        self._rings: dict[int, RingBuffer] = {}
+        self._left = set(range(source.channels))
+
+    def start(self, number: int, ring: RingBuffer) -> None:
+        """Let a channel begin."""
+        with self._changed:
+            self._rings[number] = ring
+            if len(self._rings) < self.source.channels:
+                return
+        self.source.start(_FannedOut([self._rings[k] for k in sorted(self._rings)]))
+
+    def stop(self, number: int) -> None:
+        """Let a channel end."""
+        with self._changed:
+            self._left.discard(number)
+            is_last = not self._left
+            ring = self._rings.get(number)
+        if is_last:
+            self.source.stop()
+        if ring is not None:
+            ring.close()
+
+
+class _Channel:
+    """One channel of a source, as a source."""
+
+    def __init__(self, shared: _Shared, number: int) -> None:
+        self._shared, self._number = shared, number
+        source = shared.source
+        self.kind: SourceKind = source.kind
+        self.name = f"{source.name}, channel {number + 1}"
+        self.sample_rate, self.channels = source.sample_rate, 1
+        self.length_s, self.is_live = source.length_s, source.is_live
+        self.buffer_s, self.block_s = source.buffer_s, source.block_s
+        self.warning, self.title = source.warning, source.title
+
+    @property
+    def failure(self) -> GenreLiveError | None:
+        return self._shared.source.failure
+
+    @failure.setter
+    def failure(self, _failure: GenreLiveError | None) -> None:
+        raise AttributeError("a channel fails with its source")
+
+    def start(self, ring: RingBuffer) -> None:
+        self._shared.start(self._number, ring)
+
+    def stop(self) -> None:
+        self._shared.stop(self._number)

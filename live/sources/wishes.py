@@ -1,0 +1,196 @@
+"""Which sources are to be heard, under which names and how: from the options, or from a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from live.errors import InputError
+from live.events import SourceKind
+from live.option_table import bounds_of
+from live.options import DEFAULTS, Options
+from live.sources.source import AudioSource
+
+LARGEST_FILE = 1_000_000  # bytes: thousands of sources
+KEYS = ("name", "device", "file", "channel", "gain", "model")
+PLACES: dict[str, SourceKind] = {"device": "microphone", "file": "file"}
+
+
+@dataclass(frozen=True)
+class SourceWish:
+    """One source to be heard, as it was asked for.
+
+    Attributes
+    ----------
+    kind : str
+    place : str or None
+        What device or file; None is the system's own microphone.
+    name : str or None
+        What to call it; its own name without.
+    channel : int or None
+        The channel of a microphone to hear alone, counted from 1.
+    gain_db : float
+        To amplify a microphone by.
+    model : str or None
+        What to hear it with; the same as the others without.
+    """
+
+    kind: SourceKind
+    place: str | None = None
+    name: str | None = None
+    channel: int | None = None
+    gain_db: float = 0.0
+    model: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What to call it before it is opened."""
+        return self.name or self.place or "the microphone"
+
+
+def wishes_of(options: Options) -> list[SourceWish]:
+    """Return the sources that the options ask for, the file of sources first.
+
+    Raises
+    ------
+    InputError
+        When that file cannot be used.
+    """
+    wishes = [] if options.sources is None else read_sources(options.sources)
+    wishes += [SourceWish("microphone", device) for device in options.device]
+    wishes += [SourceWish("file", path) for path in options.file]
+    wishes = wishes or [SourceWish("microphone")]
+    captured: dict[str, Any] = {}
+    if options.channel is not None:
+        captured["channel"] = options.channel
+    if options.gain != DEFAULTS.gain:
+        captured["gain_db"] = options.gain
+    own = SourceWish("microphone")
+    return [
+        wish
+        if wish.kind != "microphone"
+        else replace(
+            wish, **{key: value for key, value in captured.items() if getattr(wish, key) == getattr(own, key)}
+        )
+        for wish in wishes
+    ]
+
+
+def read_sources(path: Path) -> list[SourceWish]:
+    """Read a file of sources: TOML with a table ``[[source]]`` for each.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or one of them says what nobody understands.
+    """
+    import tomllib
+
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path} is no list of sources: it is larger than {LARGEST_FILE} bytes.")
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"The sources {path} cannot be read ({error.strerror}): check the path of --sources."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, str(error)) from None
+    tables = values.get("source")
+    if set(values) != {"source"} or not isinstance(tables, list) or not tables:
+        raise _broken(path, "it holds something else than tables [[source]], or none")
+    wishes = [_wish_from(path, number, table) for number, table in enumerate(tables, 1)]
+    names = [wish.name for wish in wishes if wish.name is not None]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise _broken(path, f"two sources have the name {min(twice)!r}")
+    return wishes
+
+
+def _broken(path: Path, reason: str) -> InputError:
+    return InputError(f"The sources {path} are broken ({reason}): see docs/listening.md, and correct them.")
+
+
+def _wish_from(path: Path, number: int, table: Any) -> SourceWish:
+    """Read one table."""
+    if not isinstance(table, dict):
+        raise _broken(path, f"source {number} is no table")
+    strange = [key for key in table if key not in KEYS]
+    if strange:
+        raise _broken(path, f"source {number} holds {strange[0]!r}, which is none of {', '.join(KEYS)}")
+    places = [place for place in PLACES if place in table]
+    if len(places) != 1:
+        raise _broken(path, f"source {number} wants one of {', '.join(PLACES)}")
+    for key in ("name", "device", "file", "model"):
+        if key in table and (not isinstance(table[key], str) or not table[key].strip()):
+            raise _broken(path, f"the {key} of source {number} is no text")
+    (place,) = places
+    kind = PLACES[place]
+    if kind != "microphone" and ("channel" in table or "gain" in table):
+        raise _broken(path, f"channel and gain of source {number} are for a device")
+    channel, gain = table.get("channel"), table.get("gain", 0.0)
+    if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 1):
+        raise _broken(path, f"the channel of source {number} is no number from 1")
+    bounds = bounds_of(Options, "gain")
+    if (
+        not isinstance(gain, int | float)
+        or isinstance(gain, bool)
+        or not bounds.lowest <= gain <= bounds.highest
+    ):
+        raise _broken(path, f"the gain of source {number} is no number of decibels from -60 to 60")
+    where = table[place]
+    if kind == "file" and where != "-":
+        where = str(path.parent / where)  # a list moves with its files
+    return SourceWish(kind, where, table.get("name"), channel, float(gain), table.get("model"))
+
+
+def open_wish(
+    wish: SourceWish, options: Options, on_wait: Callable[[str], None] | None = None
+) -> Sequence[AudioSource]:
+    """Open what is wished for: one source, or one for each channel of a microphone heard apart.
+
+    Parameters
+    ----------
+    wish : SourceWish
+    options : Options
+        How files are paced and microphones are waited for.
+    on_wait : callable, optional
+        Takes a sentence that says what is waited for.
+
+    Raises
+    ------
+    InputError
+        When it cannot be opened.
+    """
+    if wish.kind == "file":
+        from live.sources.audio_file import AudioFile
+
+        return [
+            AudioFile(
+                wish.place or "-",
+                speed=options.speed,
+                play=options.play,
+                track=options.track,
+                raw=options.raw,
+            )
+        ]
+    from live.sources.microphone import Microphone
+
+    apart = options.channels_apart and wish.channel is None
+    microphone = Microphone(
+        wish.place,
+        channel=wish.channel,
+        every_channel=apart,
+        gain_db=wish.gain_db,
+        give_up_s=options.give_up,
+        wait=options.wait,
+        on_wait=on_wait,
+        loud=options.debug,
+    )
+    if not apart:
+        return [microphone]
+    from live.sources.channels_apart import channels_apart
+
+    return channels_apart(microphone)
