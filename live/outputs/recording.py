@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from live.events import (
     CorrectionEvent,
@@ -22,6 +23,7 @@ from live.tally import Tally, lengthen
 MOST_BINS = 1_200
 MOST_STRETCHES = 2_000
 MOST_NOTES = 200
+MOST_SECONDS = 1e9  # further from the start no time of day is told
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
@@ -94,11 +96,14 @@ class Recording:
     bin_s : float
         Length of one piece.
     notes : list of Note
+    source : str or None
+        The source's name, where the log tells of several.
     """
 
     def __init__(self, start: StartEvent | None, first_time_s: float = 0.0) -> None:
         self.start = start
         self.summary: SummaryEvent | None = None
+        self.source: str | None = None
         hop_s = start.hop_s if start is not None and start.hop_s > 0 else DEFAULT_HOP_S
         self.begin_s = first_time_s
         self.bin_s = hop_s
@@ -144,8 +149,15 @@ class Recording:
         """Windows left out since the program was behind, as far as the log tells."""
         return self.summary.skipped_windows if self.summary is not None else 0
 
+    def time_of_day(self, time_s: float) -> datetime | None:
+        """Return when a moment of stream time was, of a source that was heard as it sounded."""
+        if self.start is None or self.start.at is None or self.start.source_kind == "file":
+            return None
+        return self.start.at + timedelta(seconds=min(time_s, MOST_SECONDS))
+
     def add(self, event: Event) -> None:
         """Take the next event."""
+        self.source = self.source or event.source
         for stretch in self._tally.add(event):
             self._fill(stretch)
         match event:
@@ -239,13 +251,21 @@ def _join(pieces: Sequence[tuple[float, Bin]]) -> tuple[float, Bin]:
     return pieces[0][0], joined
 
 
-def split_sessions(events: Iterable[Event], most: int) -> tuple[list[Recording], int]:
+def split_sessions(
+    events: Iterable[Event], most: int, most_sources: int | None = None
+) -> tuple[list[Recording], int]:
     """Sum up the sessions that a log holds, one after another or, of several sources, side by side.
+
+    Parameters
+    ----------
+    events : iterable of Event
+    most, most_sources : int
+        How many of them to keep, and how many where there are several sources.
 
     Returns
     -------
     recordings : list of Recording
-        The latest ``most`` of them to begin, oldest first.
+        The latest of them to begin, oldest first.
     count : int
         How many there were.
     """
@@ -261,8 +281,10 @@ def split_sessions(events: Iterable[Event], most: int) -> tuple[list[Recording],
                 current[event.source_name] = recording
             recordings.append(recording)
             count += 1
-            del recordings[:-most]
         recording.add(event)
+        if len(recordings) > most:
+            of_several = any(recording.source is not None for recording in recordings)
+            del recordings[: -(most_sources if of_several and most_sources is not None else most)]
     return recordings, count
 
 

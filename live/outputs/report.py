@@ -12,7 +12,7 @@ import hashlib
 import html
 import importlib.resources
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -20,33 +20,16 @@ from typing import Any
 
 from live import __version__
 from live.errors import InputError
-from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, genres_of
 from live.extras import need
 from live.outputs.log_reading import LogReader
-from live.outputs.recording import Note, Recording, split_sessions
-from live.palette import THEMES, Theme
-from live.snapshot import Heard, Stretch
-from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock
+from live.outputs.recording import Recording, split_sessions
+from live.outputs.report_session import SessionView, css_colors
+from live.palette import THEMES
 
 MOST_SESSIONS = 20
-MOST_CHANGES = 300
-MOST_LABELS = 15  # each with a colour of its own; the rest is one more
-REST = "others"
+MOST_SOURCES = 100  # of one run
+MOST_CHARTS = 20  # each is drawn as soon as the page opens
 GENERATOR = '<meta name="generator" content="genre-live'
-
-PATTERNS: Mapping[Heard, str] = {
-    "unsure": "/",
-    "other": "|",
-    "no_music": "-",
-    "silence": ".",
-    "gap": "x",
-}
-STATUS_NAMES = {
-    "lost": "microphone lost",
-    "back": "microphone back",
-    "muted": "digital silence",
-    "correction": "corrected",
-}
 
 
 @dataclass(frozen=True)
@@ -86,7 +69,7 @@ def write_report(log: Path, output: Path | None = None) -> Report:
         )
     library = need("plotly.offline", extra="report", purpose="--report").get_plotlyjs()
     reader = LogReader(log)
-    recordings, count = split_sessions(reader, MOST_SESSIONS)
+    recordings, count = split_sessions(reader, MOST_SESSIONS, MOST_SOURCES)
     target = output if output is not None else log.with_suffix(".html")
     page = make_page(log.name, recordings, count, complaint=reader.complaint, library=library)
     try:
@@ -109,7 +92,7 @@ def _beginning(path: Path) -> str:
 def make_page(
     name: str, recordings: Sequence[Recording], count: int, *, complaint: str | None, library: str
 ) -> str:
-    """Give the page's HTML.
+    """Return the page's HTML.
 
     Parameters
     ----------
@@ -126,13 +109,20 @@ def make_page(
     """
     files = importlib.resources.files("live.outputs")
     script = (files / "report_page.js").read_text(encoding="utf-8")
-    sessions, charts = [], []
-    for number, recording in reversed(list(enumerate(recordings, start=count - len(recordings) + 1))):
-        view = _SessionView(recording, f"chart-{number}")
-        title = f"Session {number} of {count}" if count > 1 else ""
-        sessions.append(view.html(title))
-        if recording.windows:
-            charts.append(view.chart())
+    sections: list[str] = []
+    charts: list[dict[str, Any]] = []
+    numbered = list(enumerate(recordings, start=count - len(recordings) + 1))
+    for run in reversed(_runs(numbered)):
+        views = [(recording, SessionView(recording, f"chart-{number}")) for number, recording in run]
+        if len(run) > 1:
+            sections.append(_overview(views))
+        for (number, recording), (_, view) in zip(run, views, strict=True):
+            has_chart = bool(recording.windows) and len(charts) < MOST_CHARTS
+            title = f"Session {number} of {count}" if count > 1 else ""
+            title = recording.source if recording.source is not None else title
+            sections.append(view.html(title, has_chart=has_chart))
+            if has_chart:
+                charts.append(view.chart())
     notes = [f"Made by genre-live {__version__} from {name}."]
     if count > len(recordings):
         notes.append(f"{count - len(recordings)} earlier sessions are left out.")
@@ -143,10 +133,10 @@ def make_page(
         version=__version__,
         title=html.escape(heading),
         heading=html.escape(heading),
-        light=_css_colors(THEMES["light"]),
-        dark=_css_colors(THEMES["dark"]),
+        light=css_colors(THEMES["light"]),
+        dark=css_colors(THEMES["dark"]),
         script_hashes=" ".join(_script_hash(source) for source in (library, script)),
-        sessions="\n".join(sessions),
+        sessions="\n".join(sections),
         footer=html.escape(" ".join(notes)),
         charts=json.dumps(charts, separators=(",", ":")).replace("<", "\\u003c"),
         library=library,
@@ -159,259 +149,33 @@ def _script_hash(source: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _page_colors(theme: Theme) -> dict[str, str]:
-    """Colours that the style sheet and the chart share."""
-    return {
-        "background": theme.background,
-        "text": theme.text,
-        "quiet": theme.quiet,
-        "faint": theme.faint,
-        "track": theme.track,
-        "alarm": theme.alarm,
-    }
+def _runs(numbered: Sequence[tuple[int, Recording]]) -> list[list[tuple[int, Recording]]]:
+    """Put together the sessions of several sources that one run of the program listened to."""
+    runs: list[list[tuple[int, Recording]]] = []
+    for number, recording in numbered:
+        names = [other.source for _, other in runs[-1]] if runs else []
+        if recording.source is None or None in names or recording.source in names or not runs:
+            runs.append([])
+        runs[-1].append((number, recording))
+    return runs
 
 
-def _css_colors(theme: Theme) -> str:
-    return " ".join(f"--{name}: {color};" for name, color in _page_colors(theme).items())
-
-
-class _SessionView:
-    """One session's part of the page."""
-
-    def __init__(self, recording: Recording, identity: str) -> None:
-        self._recording = recording
-        self._identity = identity
-        pieces = list(recording.pieces())
-        self._pieces = pieces
-        weight = dict.fromkeys(recording.labels, 0.0)
-        for _, piece in pieces:
-            for label, share in piece.distribution.items():
-                weight[label] = weight.get(label, 0.0) + share
-        heaviest = set(sorted(weight, key=weight.__getitem__, reverse=True)[:MOST_LABELS])
-        # In the model's order, which is the same in every report; other music and no music lie on top.
-        labels = [label for label in genres_of(tuple(weight)) if label in heaviest]
-        self._shown = [*labels, *(label for label in (OTHER_MUSIC, NO_MUSIC) if label in heaviest)]
-        self._has_rest = len(weight) > len(heaviest)
-
-    def _colors(self, theme: Theme) -> dict[str, str]:
-        genres = genres_of(self._recording.labels)
-        return {**theme.colors(genres), OTHER_MUSIC: theme.faint, NO_MUSIC: theme.track}
-
-    # --- the chart
-
-    def chart(self) -> dict[str, Any]:
-        """Give what the page's script draws."""
-        times, rows = self._area()
-        names = [*self._shown, *([REST] if self._has_rest else [])]
-        strip: dict[tuple[Heard, str | None], dict[str, Any]] = {}
-        for stretch in self._recording.strip():
-            state = (stretch.state, stretch.genre)
-            if stretch.state == "waiting":
-                continue
-            if state not in strip:
-                is_shown = stretch.genre in self._shown
-                strip[state] = {
-                    "name": stretch.genre or STATE_NAMES[stretch.state],
-                    "state": stretch.state,
-                    "color": self._shown.index(str(stretch.genre)) if is_shown else None,
-                    "pattern": PATTERNS.get(stretch.state, ""),
-                    "starts": [],
-                    "lengths": [],
-                }
-            strip[state]["starts"].append(round(stretch.start_s, 3))
-            strip[state]["lengths"].append(round(stretch.end_s - stretch.start_s, 3))
-        return {
-            "id": self._identity,
-            "begin": self._recording.begin_s,
-            "end": round(self._recording.end_s, 3),
-            "labels": [{"name": html.escape(_name(label))} for label in names],
-            "times": times,
-            "distribution": [[round(row.get(name, 0.0), 4) for row in rows] for name in names],
-            "strip": list(strip.values()),
-            "themes": {name: self._theme(theme) for name, theme in THEMES.items()},
-        }
-
-    def _theme(self, theme: Theme) -> dict[str, Any]:
-        colors = self._colors(theme)
-        states = {
-            "unsure": theme.track,
-            "other": theme.track,
-            "silence": theme.background,
-            "no_music": theme.track,
-        }
-        states |= {"gap": theme.background, "genre": theme.faint}
-        return {
-            **_page_colors(theme),
-            "colors": [*(colors[label] for label in self._shown), theme.faint],
-            "states": states,
-        }
-
-    def _area(self) -> tuple[list[float], list[dict[str, float]]]:
-        """Give the times and the distribution at each, which is empty where nothing was heard."""
-        times: list[float] = []
-        rows: list[dict[str, float]] = []
-        empty: dict[str, float] = {}
-        was_heard = False
-        half_s = self._recording.bin_s / 2
-        for begin_s, piece in self._pieces:
-            is_heard = bool(piece.windows) and piece.state[0] not in {"gap", "silence", "waiting"}
-            if is_heard != was_heard:  # an edge, not a slope
-                times += [round(begin_s, 3)] * 2
-                edge = self._row(piece) if is_heard else rows[-1]
-                rows += [empty, edge] if is_heard else [edge, empty]
-            if is_heard:
-                times.append(round(begin_s + half_s, 3))
-                rows.append(self._row(piece))
-            was_heard = is_heard
-        if was_heard:
-            times.append(round(self._recording.end_s, 3))
-            rows.append(rows[-1])
-        return times, rows
-
-    def _row(self, piece: Any) -> dict[str, float]:
-        distribution: dict[str, float] = piece.distribution
-        rest = sum(share for label, share in distribution.items() if label not in self._shown)
-        return {**distribution, REST: rest}
-
-    # --- the words
-
-    def html(self, title: str) -> str:
-        """Give the session's section."""
-        recording = self._recording
-        parts = [f"<h2>{html.escape(title)}</h2>" if title else "", self._headline(), self._facts()]
-        if recording.windows:
-            parts += [
-                "<h2>Over time</h2>",
-                f'<div class="chart" id="{self._identity}" role="img" aria-label="'
-                "The distribution over time as a stacked area, and the verdict as a strip below it; "
-                'the same is in the tables."></div>',
-                '<p class="hint">Above the distribution, below the verdict. Point at it for the numbers; '
-                "on a wide screen drag to look closer and double-click to go back.</p>",
-                '<noscript><p class="alarm">The chart needs JavaScript; the tables do not.</p></noscript>',
-            ]
-        parts += ['<div class="columns">', self._shares(), self._changes(), self._losses(), "</div>"]
-        return f'<section class="session">{"".join(parts)}</section>'
-
-    def _headline(self) -> str:
-        recording = self._recording
-        if not recording.windows:
-            return '<p class="verdict">Nothing was heard</p>'
-        if not recording.share:
-            return '<p class="verdict">No genre</p>'
-        genre, windows = recording.share.most_common(1)[0]
-        part = windows / recording.windows
-        return f'<p class="verdict">{html.escape(genre)} <small>{part:.0%} of the time</small></p>'
-
-    def _facts(self) -> str:
-        recording = self._recording
-        facts = [f"{clock(recording.end_s - recording.begin_s)} of sound"]
-        if recording.start is not None:
-            kind = "" if recording.start.source_kind == "file" else "microphone "
-            facts += [f"{kind}{recording.start.source_name}", f"model {recording.start.model_name}"]
-        facts.append(f"{recording.windows} windows")
-        spans = [f"<span>{html.escape(fact)}</span>" for fact in facts]
-        if recording.lost_s:
-            spans.append(f'<span class="alarm">{recording.lost_s:.1f} s lost</span>')
-        if recording.skipped_windows:
-            spans.append(f'<span class="alarm">{recording.skipped_windows} windows skipped</span>')
-        if recording.summary is None:
-            spans.append("<span>not ended in good order, or still going on</span>")
-        return f'<div class="facts">{"".join(spans)}</div>'
-
-    def _swatch(self, state: Heard, genre: str | None) -> str:
-        if genre is None:
-            return f'<span class="swatch {state}"></span>'
-        return f'<span class="swatch" style="{self._color_style(genre)}"></span>'
-
-    def _color_style(self, label: str) -> str:
-        """Give the label's two colours, of which the page shows the one that suits its background."""
-        colors = {name: self._colors(theme).get(label, theme.faint) for name, theme in THEMES.items()}
-        return f"--on-light:{colors['light']};--on-dark:{colors['dark']}"
-
-    def _shares(self) -> str:
-        recording = self._recording
-        if not recording.windows:
-            return ""
-        ranked = [genre for genre, _ in recording.share.most_common(MOST_LABELS)]
-        silent = [label for label in self._shown if label not in (*recording.share, *NOT_GENRES)]
-        lines = [
-            self._share_line("genre", genre, recording.share[genre] / recording.windows)
-            for genre in [*ranked, *silent]
-        ]
-        covered_s = max(recording.end_s - recording.begin_s, 1e-9)
-        seconds: dict[Heard, float] = {}
-        for _, piece in self._pieces:
-            for (state, _genre), length_s in piece.states.items():
-                seconds[state] = seconds.get(state, 0.0) + length_s
-        lines += [
-            self._share_line(state, None, min(1.0, seconds[state] / covered_s))
-            for state in STATE_NAMES
-            if state != "waiting" and seconds.get(state, 0.0) > 0
-        ]
-        return f'<div><h2>Shares</h2><ul class="shares">{"".join(lines)}</ul></div>'
-
-    def _share_line(self, state: Heard, genre: str | None, part: float) -> str:
-        name = html.escape(genre if genre is not None else STATE_NAMES[state])
-        style = f"{self._color_style(genre)};" if genre is not None else ""
-        percent = f"{part:.0%}" if part >= 0.01 or part == 0 else "<1%"
-        return (
-            f"<li>{self._swatch(state, genre)}<span>{name}</span>"
-            f'<div class="bar"><i class="{"" if genre is not None else state}" '
-            f'style="{style}--part:{part:.2%}"></i></div><b>{html.escape(percent)}</b></li>'
+def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
+    """Return one strip for each source of a run, all over the same time."""
+    moments = [recording.time_of_day(0.0) for recording, _ in views]
+    first = min((moment for moment in moments if moment is not None), default=None)
+    rows = []
+    # A source that was heard later begins further right, where the log tells the time of day.
+    shifts = [
+        (moment - first).total_seconds() if moment is not None and first is not None else 0.0
+        for moment in moments
+    ]
+    end_s = max(recording.end_s + shift for (recording, _), shift in zip(views, shifts, strict=True))
+    for (recording, view), shift in zip(views, shifts, strict=True):
+        name = html.escape(recording.source or "")
+        lost = f'<small class="alarm">{recording.lost_s:.1f} s lost</small>' if recording.lost_s else ""
+        rows.append(
+            f"<li><span>{name}</span>{view.strip(-shift, end_s - shift)}"
+            f"<b>{html.escape(view.main_genre)}</b>{lost}</li>"
         )
-
-    def _changes(self) -> str:
-        changes, step_s = self._recording.changes(MOST_CHANGES)
-        rows = [
-            f"<tr><td>{clock(change.start_s)}</td><td>{self._swatch(change.state, change.genre)}"
-            f"{html.escape(_say(change))}</td>"
-            f'<td class="number">{_length(change.end_s - change.start_s)}</td></tr>'
-            for change in changes
-            if change.state != "waiting"
-        ]
-        if not rows:
-            return ""
-        step = clock(step_s) if step_s >= 60 else f"{step_s:g} s"
-        note = f'<p class="quiet">What was heard in most of every {step}.</p>' if step_s else ""
-        return (
-            f'<div class="long"><h2>Changes <small>{len(rows)}</small></h2>{note}<div class="scroll"><table>'
-            '<thead><tr><th>From</th><th>Heard</th><th class="number">For</th></tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table></div></div>"
-        )
-
-    def _losses(self) -> str:
-        recording = self._recording
-        if not recording.notes:
-            text = (
-                "No sound was lost." if not recording.lost_s else f"{recording.lost_s:.1f} s of sound lost."
-            )
-            return f'<div><h2>Losses</h2><p class="quiet">{text}</p></div>'
-        rows = [
-            f"<tr><td>{clock(note.time_s)}</td><td>"
-            f"{html.escape(_say_note(note))}</td>"
-            f'<td class="number">{f"{note.lost_s:.2f} s" if note.lost_s else ""}</td></tr>'
-            for note in recording.notes
-        ]
-        left_out = recording.notes_left_out
-        note = f'<p class="quiet">{left_out} later ones are left out.</p>' if left_out else ""
-        return (
-            f'<div><h2>Losses</h2>{note}<div class="scroll"><table><thead><tr><th>At</th><th>What</th>'
-            f'<th class="number">Lost</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></div>'
-        )
-
-
-def _length(seconds: float) -> str:
-    return clock(seconds) if seconds >= 1 else f"{seconds:.1f} s"
-
-
-def _say(stretch: Stretch) -> str:
-    return stretch.genre or STATE_NAMES.get(stretch.state, stretch.state)
-
-
-def _say_note(note: Note) -> str:
-    said = GAP_REASONS.get(note.what) or STATUS_NAMES[note.what]
-    return f"{said}: {note.words}" if note.words else said
-
-
-def _name(label: str) -> str:
-    return LABEL_NAMES.get(label, label)
+    return f'<section class="session"><h2>All sources</h2><ul class="sources">{"".join(rows)}</ul></section>'

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,10 +18,10 @@ import pytest
 
 from live import cli
 from live.errors import InputError
-from live.events import Event, GapEvent, SourceEvent, to_json_line
+from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line, told
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
-from tests.live.example_events import start, summary, window
+from tests.live.example_events import AT, start, summary, window
 
 HOSTILE = '</script><script>alert("heard")</script><img src=x onerror=alert(1)>'
 
@@ -314,3 +316,60 @@ def first_pixel(png: bytes) -> str:
             compressed += png[place + 8 : place + 8 + length]
         place += 12 + length
     return f"#{zlib.decompress(compressed)[1:4].hex()}"
+
+
+def of_several(
+    name: str, genre: str, *, began: datetime = AT, kind: SourceKind = "microphone"
+) -> list[Event]:
+    """Tell a session of one of several sources."""
+    events = [replace(start(name=name), source_kind=kind), *session(genre=genre)[1:]]
+    return [told(event, at=began, source=name) for event in events]
+
+
+def test_several_sources_have_a_strip_each_over_the_same_time(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    later = AT + timedelta(seconds=47)
+    bar, hall = of_several("bar", "rock"), of_several("hall <1>", "metal", began=later)
+    mixed = [event for pair in zip(bar, hall, strict=True) for event in pair]
+    report = write_report(write_log(tmp_path / "club.jsonl", *mixed))
+    page = report.path.read_text(encoding="utf-8")
+    overview = re.findall(r'<section class="session"><h2>All sources</h2>.*?</section>', page, re.DOTALL)[0]
+    names = re.findall(r"<li><span>(.*?)</span>", overview)
+    assert names == ["bar", "hall &lt;1&gt;"]
+    strips = re.findall(r'<div class="strip">.*?</div>', overview)
+    starts = [float(re.findall(r"left:([\d.]+)%", strip)[0]) for strip in strips]
+    assert starts == pytest.approx([0.0, 50.0]), "the hall was heard from the bar's end on"
+    assert re.findall(r"<b>(.*?)</b>", overview) == ["rock 50%", "metal 50%"]
+    assert overview.count("2.0 s lost") == 2
+    assert re.findall(r"<h2>(bar|hall &lt;1&gt;)</h2>", page) == ["bar", "hall &lt;1&gt;"]
+    assert len(charts(page)) == 2
+
+
+def test_a_second_run_of_the_same_sources_stands_apart(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    events = [
+        *of_several("bar", "rock"), *of_several("hall", "rock"),
+        *of_several("bar", "metal"), *of_several("hall", "metal"),
+    ]  # fmt: skip
+    page = write_report(write_log(tmp_path / "club.jsonl", *events)).path.read_text(encoding="utf-8")
+    assert page.count("<h2>All sources</h2>") == 2
+
+
+def test_more_sources_than_a_page_can_draw_have_tables_all_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    events = [event for number in range(25) for event in of_several(f"station {number}", "rock")]
+    page = write_report(write_log(tmp_path / "club.jsonl", *events)).path.read_text(encoding="utf-8")
+    assert page.count('<div class="strip">') == 25
+    assert len(charts(page)) == 20
+    assert page.count("<h2>Losses</h2>") == 25
+
+
+def test_the_time_of_day_is_told_of_what_was_heard_as_it_sounded(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    live = [replace(event, source=None) for event in of_several("bar", "rock")]
+    page = write_report(write_log(tmp_path / "live.jsonl", *live)).path.read_text(encoding="utf-8")
+    assert "from 2026-03-01 21:30:05 +0100" in page
+    assert "<td>0:22 <small>21:30:27</small></td>" in page
+    file = [replace(event, source=None) for event in of_several("bar", "rock", kind="file")]
+    page = write_report(write_log(tmp_path / "file.jsonl", *file)).path.read_text(encoding="utf-8")
+    assert "2026-03-01" not in page
