@@ -105,10 +105,13 @@ def _listen(options: Options, closing: threading.Event) -> None:
     from live.outputs.connections import Connections
     from live.outputs.lines import write_line
     from live.outputs.service import ServiceManager
+    from live.process_list import hide_passwords
     from live.sources.wishes import wishes_of
     from live.wording import say_summary
 
     on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
+    for url in options.url:
+        hide_passwords(url)
     wishes = wishes_of(options)
     classifier = Classifier(find_bundle(options.model))
     service = ServiceManager()

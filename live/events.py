@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 VoteState = Literal["genre", "unsure", "other", "silence", "no_music", "waiting"]
 GapReason = Literal["overflow", "stall", "behind", "undecodable"]
 SourceStatus = Literal["lost", "back", "muted"]
-SourceKind = Literal["file", "microphone"]
+SourceKind = Literal["file", "microphone", "stream"]
 
 NO_MUSIC = "no_music"
 OTHER_MUSIC = "other_music"

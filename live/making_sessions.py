@@ -104,7 +104,7 @@ def several_sessions(
                 wish.name,
                 partial(open_wish, wish, options, on_wait),
                 make,
-                may_wait=options.wait and wish.kind == "microphone",
+                may_wait=options.wait and wish.kind != "file",
                 kind=wish.kind,
                 words=wish.words,
                 description=hearing.description,

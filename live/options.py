@@ -15,10 +15,16 @@ WEB = "as a page"
 INSTEAD, SETTINGS = "instead of listening", "settings"
 FILES: tuple[SourceKind, ...] = ("file",)
 CAPTURES: tuple[SourceKind, ...] = ("microphone",)
-HOW_TO_GIVE = {"file": ("files", "one with --file"), "microphone": ("microphones", "one with --device")}
+STREAMS: tuple[SourceKind, ...] = ("stream",)
+PASSING: tuple[SourceKind, ...] = ("microphone", "stream")
+HOW_TO_GIVE = {
+    "file": ("files", "one with --file"),
+    "microphone": ("microphones", "one with --device"),
+    "stream": ("stations", "one with --url"),
+}
 
 
-SOURCE_OPTIONS = ("device", "file", "sources")
+SOURCE_OPTIONS = ("device", "file", "url", "sources")
 """The options that name what to listen to."""
 
 
@@ -33,6 +39,10 @@ class Options:
     file: tuple[str, ...] = option(
         (), "an audio file, or - for a WAV stream on standard input; again for another",
         group=SOURCE, metavar="PATH", repeated=True, only_for=FILES, path="file", saved="refused",
+    )  # fmt: skip
+    url: tuple[str, ...] = option(
+        (), "a station on the network: Icecast, HLS, or a playlist that names one; again for another",
+        group=SOURCE, metavar="URL", repeated=True, only_for=STREAMS, saved="refused",
     )  # fmt: skip
     sources: Path | None = option(
         None, "a TOML file of sources, each with a name and options of its own",
@@ -83,14 +93,14 @@ class Options:
     )  # fmt: skip
     gain: float = option(
         0.0, "amplify the sound",
-        group=MICROPHONES, metavar="DB", read=Number(-60, 60, "decibels"), only_for=CAPTURES,
+        group=MICROPHONES, metavar="DB", read=Number(-60, 60, "decibels"), only_for=PASSING,
     )  # fmt: skip
     wait: bool = option(
-        False, "wait for a microphone that is not there yet", group=MICROPHONES, only_for=CAPTURES
+        False, "wait for a microphone or station that is not there yet", group=MICROPHONES, only_for=PASSING
     )
     give_up: float | None = option(
-        None, "fail when a lost microphone is not back in time (default: wait for ever)",
-        group=MICROPHONES, metavar="SECONDS", read=Number(0, 1e9, "seconds"), only_for=CAPTURES,
+        None, "fail when what is lost is not back in time (default: wait for ever)",
+        group=MICROPHONES, metavar="SECONDS", read=Number(0, 1e9, "seconds"), only_for=PASSING,
     )  # fmt: skip
     json: bool = option(False, "write each event as a line of JSON", group=SAYING)
     log: Path | None = option(
@@ -186,7 +196,9 @@ class Options:
     @property
     def source_kinds(self) -> tuple[SourceKind, ...]:
         """What kinds of source they name; those of a file of sources may be any."""
-        named: dict[SourceKind, bool] = {"microphone": bool(self.device), "file": bool(self.file)}
+        named: dict[SourceKind, bool] = {
+            "microphone": bool(self.device), "file": bool(self.file), "stream": bool(self.url),
+        }  # fmt: skip
         kinds = tuple(kind for kind, is_named in named.items() if is_named)
         if self.sources is not None:
             return tuple(named)

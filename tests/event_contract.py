@@ -124,7 +124,7 @@ def parse_line(line: str) -> Values:
 def _check_start(start: Values) -> None:
     source, model = start["source"], start["model"]
     _demand(set(source) == {"kind", "name", "sample_rate"}, "wrong keys of source")
-    _demand(source["kind"] in {"file", "microphone"}, "unknown kind of source")
+    _demand(source["kind"] in {"file", "microphone", "stream"}, "unknown kind of source")
     _demand(_is_text(source["name"]), "the source has no name")
     _demand(_is_count(source["sample_rate"]) and source["sample_rate"] > 0, "wrong sample_rate")
     _demand(set(model) == {"name", "labels"}, "wrong keys of model")

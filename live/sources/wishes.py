@@ -10,12 +10,12 @@ from typing import Any
 from live.errors import InputError
 from live.events import SourceKind
 from live.option_table import bounds_of
-from live.options import DEFAULTS, Options
+from live.options import Options
 from live.sources.source import AudioSource
 
 LARGEST_FILE = 1_000_000  # bytes: thousands of sources
-KEYS = ("name", "device", "file", "channel", "gain", "model")
-PLACES: dict[str, SourceKind] = {"device": "microphone", "file": "file"}
+KEYS = ("name", "device", "file", "url", "channel", "gain", "model")
+PLACES: dict[str, SourceKind] = {"device": "microphone", "file": "file", "url": "stream"}
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class SourceWish:
     ----------
     kind : str
     place : str or None
-        What device or file; None is the system's own microphone.
+        What device, file or address; None is the system's own microphone.
     name : str or None
         What to call it; its own name without.
     channel : int or None
         The channel of a microphone to hear alone, counted from 1.
     gain_db : float
-        To amplify a microphone by.
+        To amplify a microphone or a station by.
     model : str or None
         What to hear it with; the same as the others without.
     """
@@ -47,6 +47,10 @@ class SourceWish:
     @property
     def words(self) -> str:
         """What to call it before it is opened."""
+        if self.kind == "stream":  # an address may hold a password
+            from live.sources.addresses import shown_address
+
+            return self.name or shown_address(self.place or "")
         return self.name or self.place or "the microphone"
 
 
@@ -61,21 +65,18 @@ def wishes_of(options: Options) -> list[SourceWish]:
     wishes = [] if options.sources is None else read_sources(options.sources)
     wishes += [SourceWish("microphone", device) for device in options.device]
     wishes += [SourceWish("file", path) for path in options.file]
+    wishes += [SourceWish("stream", url) for url in options.url]
     wishes = wishes or [SourceWish("microphone")]
-    captured: dict[str, Any] = {}
-    if options.channel is not None:
-        captured["channel"] = options.channel
-    if options.gain != DEFAULTS.gain:
-        captured["gain_db"] = options.gain
-    own = SourceWish("microphone")
-    return [
-        wish
-        if wish.kind != "microphone"
-        else replace(
-            wish, **{key: value for key, value in captured.items() if getattr(wish, key) == getattr(own, key)}
-        )
-        for wish in wishes
-    ]
+    return [_with_general(wish, options) for wish in wishes]
+
+
+def _with_general(wish: SourceWish, options: Options) -> SourceWish:
+    """Return the wish with the options that are for all sources, where it has none of its own."""
+    if wish.kind == "microphone" and wish.channel is None and options.channel is not None:
+        wish = replace(wish, channel=options.channel)
+    if wish.kind != "file" and wish.gain_db == 0.0:
+        wish = replace(wish, gain_db=options.gain)
+    return wish
 
 
 def read_sources(path: Path) -> list[SourceWish]:
@@ -123,12 +124,12 @@ def _wish_from(path: Path, number: int, table: Any) -> SourceWish:
     places = [place for place in PLACES if place in table]
     if len(places) != 1:
         raise _broken(path, f"source {number} wants one of {', '.join(PLACES)}")
-    for key in ("name", "device", "file", "model"):
+    for key in ("name", "device", "file", "url", "model"):
         if key in table and (not isinstance(table[key], str) or not table[key].strip()):
             raise _broken(path, f"the {key} of source {number} is no text")
     (place,) = places
     kind = PLACES[place]
-    if kind != "microphone" and ("channel" in table or "gain" in table):
+    if (kind != "microphone" and "channel" in table) or (kind == "file" and "gain" in table):
         raise _broken(path, f"channel and gain of source {number} are for a device")
     channel, gain = table.get("channel"), table.get("gain", 0.0)
     if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 1):
@@ -174,6 +175,19 @@ def open_wish(
                 play=options.play,
                 track=options.track,
                 raw=options.raw,
+            )
+        ]
+    if wish.kind == "stream":
+        from live.sources.network_stream import NetworkStream
+
+        return [
+            NetworkStream(
+                wish.place or "",
+                gain_db=wish.gain_db,
+                give_up_s=options.give_up,
+                wait=options.wait,
+                on_wait=on_wait,
+                loud=options.debug,
             )
         ]
     from live.sources.microphone import Microphone

@@ -1,0 +1,237 @@
+"""Addresses of stations, opened so that what answers cannot lead anywhere else than to another station.
+
+Only http and https are spoken, also through redirects and playlists; neither leads from the internet to an
+address of this computer or its network. A name and a password go to the host they were given for alone,
+and are part of no text that leaves this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from live import __version__
+from live.errors import one_line
+
+MOST_HOPS = 8
+LONGEST_PLAYLIST = 1_000_000  # bytes
+READ_AT_ONCE = 65_536
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SECRET = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+class StationError(Exception):
+    """What is wrong with a station now: one sentence, without its end, that names no password.
+
+    Attributes
+    ----------
+    is_final : bool
+        Whether trying again would change nothing.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(one_line(_SECRET.sub("", reason)))
+        self.is_final = is_final
+
+
+def shown_address(url: str) -> str:
+    """Return an address without user, password and query, any of which may be secret."""
+    parts = _split(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = f":{parts.port}" if parts.port is not None else ""
+    return one_line(f"{parts.scheme}://{host}{port}{parts.path}")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise StationError("the address is malformed", is_final=True) from None
+    return parts
+
+
+class _Response(http.client.HTTPResponse):
+    """Also takes the answer of the oldest stations, which begins with ICY."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        line = self.fp.readline(READ_AT_ONCE + 1)
+        words = str(line, "iso-8859-1").split(None, 2)
+        if not words:
+            raise http.client.RemoteDisconnected("the server closed the connection")
+        if words[0] == "ICY" or words[0].startswith("HTTP/"):
+            with contextlib.suppress(ValueError, IndexError):
+                version = "HTTP/1.0" if words[0] == "ICY" else words[0]
+                return version, int(words[1]), words[2].strip() if len(words) > 2 else ""
+        raise http.client.BadStatusLine(one_line(str(line[:80], "iso-8859-1")))
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A server's answer, of which the body is still to be read."""
+
+    url: str
+    response: http.client.HTTPResponse
+    connection: http.client.HTTPConnection
+
+    def header(self, name: str) -> str:
+        """Return a header's value; empty where there is none."""
+        return self.response.headers.get(name, "")
+
+    @property
+    def content_type(self) -> str:
+        """The kind of content, in small letters and without parameters."""
+        return self.header("Content-Type").partition(";")[0].strip().lower()
+
+    def read_some(self, timeout_s: float) -> bytes:
+        """Wait for bytes and return them; none at the end.
+
+        Raises
+        ------
+        StationError
+            When none come in time, or the connection breaks.
+        """
+        try:
+            if self.connection.sock is not None:
+                self.connection.sock.settimeout(timeout_s)
+            return self.response.read1(READ_AT_ONCE)
+        except TimeoutError:
+            raise StationError("it sends nothing") from None
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            raise StationError(_reason(error)) from None
+
+    def read_all(self, timeout_s: float, most: int) -> bytes:
+        """Read the whole body, within bounds."""
+        parts = bytearray()
+        deadline_s = time.monotonic() + timeout_s
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            part = self.read_some(left_s)
+            parts += part
+            if not part:
+                return bytes(parts)
+            if len(parts) > most:
+                raise StationError("it answers with more than a playlist can be", is_final=True)
+        raise StationError("it answers too slowly")
+
+    def close(self) -> None:
+        """Close the connection, also under the feet of who reads it."""
+        sock = self.connection.sock
+        with contextlib.suppress(OSError, AttributeError):
+            if sock is not None:
+                sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.response.close()
+        with contextlib.suppress(OSError):
+            self.connection.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be trusted ({error.verify_message})"
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
+
+
+class Opener:
+    """Opens a station's address and those that it leads to.
+
+    Parameters
+    ----------
+    url : str
+        As the user gave it; may hold a name and a password.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = _split(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise StationError("the address does not begin with http:// or https://", is_final=True)
+        self._origin = (parts.scheme, parts.hostname, parts.port)
+        self._authorization = ""
+        if parts.username is not None:
+            secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._authorization = "Basic " + base64.b64encode(secret.encode()).decode()
+        self._may_be_private: bool | None = None  # whether the station itself is in this network
+        self.url = url
+
+    def open(self, url: str | None = None, *, timeout_s: float = 5.0, first_byte: int = 0) -> Answer:
+        """Open an address, the user's own by default, and follow redirects.
+
+        Raises
+        ------
+        StationError
+            When it cannot be opened.
+        """
+        target = self.url if url is None else url
+        for _ in range(MOST_HOPS):
+            answer = self._ask(target, timeout_s, first_byte)
+            status = answer.response.status
+            if status in _REDIRECTS and answer.header("Location"):
+                target = urljoin(target, answer.header("Location"))
+                answer.close()
+                continue
+            if status not in (200, 206):
+                answer.close()
+                is_final = status in (400, 401, 403, 405, 410)
+                raise StationError(f"it answers {status} {answer.response.reason}".strip(), is_final=is_final)
+            return answer
+        raise StationError("it redirects without end", is_final=True)
+
+    def _ask(self, url: str, timeout_s: float, first_byte: int) -> Answer:
+        parts = _split(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise StationError("it leads to an address that is neither http nor https", is_final=True)
+        if parts.scheme == "https":
+            connection: http.client.HTTPConnection = _SecureConnection(
+                parts.hostname, parts.port, timeout=timeout_s
+            )
+        else:
+            connection = _Connection(parts.hostname, parts.port, timeout=timeout_s)
+        headers = {"User-Agent": f"genre-live/{__version__}", "Icy-MetaData": "1", "Accept": "*/*"}
+        if self._authorization and (parts.scheme, parts.hostname, parts.port) == self._origin:
+            headers["Authorization"] = self._authorization
+        if first_byte > 0:
+            headers["Range"] = f"bytes={first_byte}-"
+        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        try:
+            connection.connect()
+            self._check_peer(connection.sock, is_given=url == self.url)
+            connection.request("GET", path.replace(" ", "%20"), headers=headers)
+            return Answer(url, connection.getresponse(), connection)
+        except StationError:
+            connection.close()
+            raise
+        except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
+            connection.close()
+            reason = "it does not answer" if isinstance(error, TimeoutError) else _reason(error)
+            raise StationError(reason) from None
+
+    def _check_peer(self, sock: socket.socket, *, is_given: bool) -> None:
+        """Refuse to be led from the internet to this computer or its network."""
+        address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        is_private = not address.is_global
+        if is_given:
+            self._may_be_private = is_private
+        elif is_private and not self._may_be_private:
+            raise StationError("it leads to an address in a private network", is_final=True)

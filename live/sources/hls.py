@@ -1,0 +1,206 @@
+"""HTTP Live Streaming (RFC 8216): playlists and the pieces of sound that they name, fetched in order.
+
+They are fetched here and not by ffmpeg, which then needs no network and can be led nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from live.sources.addresses import LONGEST_PLAYLIST, Opener, StationError
+
+SILENT_AFTER_S = 3.5  # beyond the moment at which the next piece was due
+FETCHED_WITHIN_S = 3.0
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
+LONGEST_PIECE = 64_000_000  # bytes
+STARTS_BEFORE_END = 3  # pieces
+_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of sound: its number in the stream, address and length in seconds."""
+
+    number: int
+    url: str
+    duration_s: float
+    header_url: str | None = None
+
+
+@dataclass
+class Playlist:
+    """What a playlist says."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    variants: list[tuple[int, str]] = field(default_factory=list)
+    sound_url: str | None = None
+    target_s: float = 6.0
+    is_over: bool = False
+
+
+def _attributes(text: str) -> dict[str, str]:
+    return {key: value.strip('"') for key, value in _ATTRIBUTE.findall(text)}
+
+
+def parse_playlist(text: str, url: str) -> Playlist:
+    """Read a playlist.
+
+    Raises
+    ------
+    StationError
+        When it holds what cannot be heard.
+    """
+    playlist = Playlist()
+    number, duration_s, header_url, bandwidth = 0, 0.0, None, None
+    for line in map(str.strip, text.splitlines()):
+        name, _, value = line.partition(":")
+        if not line.startswith("#"):
+            if not line:
+                continue
+            if bandwidth is not None:
+                playlist.variants.append((bandwidth, urljoin(url, line)))
+                bandwidth = None
+            else:
+                playlist.pieces.append(Piece(number, urljoin(url, line), duration_s, header_url))
+                number += 1
+        elif name == "#EXTINF":
+            duration_s = _number(value.partition(",")[0])
+        elif name == "#EXT-X-MEDIA-SEQUENCE":
+            number = int(_number(value))
+        elif name == "#EXT-X-TARGETDURATION":
+            playlist.target_s = min(60.0, max(0.5, _number(value)))
+        elif name == "#EXT-X-MAP":
+            header_url = urljoin(url, _attributes(value).get("URI", ""))
+        elif name == "#EXT-X-STREAM-INF":
+            bandwidth = int(_number(_attributes(value).get("BANDWIDTH", "0")))
+        elif name == "#EXT-X-MEDIA" and "TYPE=AUDIO" in value and "URI=" in value:
+            playlist.sound_url = playlist.sound_url or urljoin(url, _attributes(value)["URI"])
+        elif name == "#EXT-X-KEY" and _attributes(value).get("METHOD", "NONE") != "NONE":
+            raise StationError("its sound is encrypted, which cannot be heard", is_final=True)
+        elif name == "#EXT-X-BYTERANGE":
+            raise StationError("it cuts its pieces out of one file, which cannot be heard", is_final=True)
+        elif name == "#EXT-X-ENDLIST":
+            playlist.is_over = True
+    return playlist
+
+
+def _number(text: str) -> float:
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return 0.0
+
+
+class HlsFeed:
+    """The pieces of a stream as one stream of bytes.
+
+    Parameters
+    ----------
+    opener : Opener
+    url : str
+        Of the playlist.
+    stopping : threading.Event
+        Ends all waiting.
+
+    Attributes
+    ----------
+    lost_s : float
+        Seconds of sound that the playlist no longer named when their turn came, until taken.
+    keeps_place : bool
+        Whether it goes on after a loss where it was, and so knows itself what was lost.
+    """
+
+    def __init__(self, opener: Opener, url: str, stopping: threading.Event) -> None:
+        self._opener, self._url, self._stopping = opener, url, stopping
+        self._next: int | None = None
+        self._header: str | None = None
+        self._due_s = time.monotonic()
+        self.lost_s = 0.0
+        self.keeps_place = False
+
+    def _load(self) -> Playlist:
+        answer = self._opener.open(self._url, timeout_s=FETCHED_WITHIN_S)
+        try:
+            text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
+            playlist = parse_playlist(text, answer.url)
+        finally:
+            answer.close()
+        if playlist.variants or (playlist.sound_url and not playlist.pieces):
+            self._url = playlist.sound_url or min(playlist.variants)[1]
+            return self._load_variant()
+        return playlist
+
+    def _load_variant(self) -> Playlist:
+        answer = self._opener.open(self._url, timeout_s=FETCHED_WITHIN_S)
+        try:
+            text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
+            return parse_playlist(text, answer.url)
+        finally:
+            answer.close()
+
+    def _fetch(self, url: str) -> bytes:
+        answer = self._opener.open(url, timeout_s=FETCHED_WITHIN_S)
+        try:
+            return answer.read_all(max(FETCHED_WITHIN_S, 5.0), LONGEST_PIECE)
+        finally:
+            answer.close()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the stream's bytes, until it is over.
+
+        Raises
+        ------
+        StationError
+            When nothing new comes for too long.
+        """
+        self._due_s, self._header = time.monotonic(), None  # a new decoder has seen no header
+        while not self._stopping.is_set():
+            failure: StationError | None = None
+            wait_s = SHORTEST_WAIT_S
+            try:
+                playlist = self._load()
+                wait_s = min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, playlist.target_s / 2))
+                for piece in self._new(playlist):
+                    yield from self._piece(piece)
+                    self._due_s = time.monotonic() + piece.duration_s
+                if playlist.is_over:
+                    return
+            except StationError as error:
+                if error.is_final:
+                    raise
+                failure = error
+            late_s = time.monotonic() - self._due_s
+            if late_s > SILENT_AFTER_S:
+                raise failure or StationError("it sends nothing new")
+            self._stopping.wait(min(wait_s, max(0.1, SILENT_AFTER_S - late_s)))
+
+    def _new(self, playlist: Playlist) -> list[Piece]:
+        """Return the pieces that have not been heard, and note which were missed."""
+        pieces = playlist.pieces
+        if not pieces:
+            return []
+        if self._next is None or pieces[-1].number < self._next - 1:  # the first time, or it began anew
+            self.keeps_place = False
+            chosen = pieces if playlist.is_over else pieces[-STARTS_BEFORE_END:]
+            self._next = chosen[0].number
+            return chosen
+        self.keeps_place = True
+        missed = max(0, pieces[0].number - self._next)
+        self.lost_s += missed * playlist.target_s
+        return [piece for piece in pieces if piece.number >= self._next]
+
+    def _piece(self, piece: Piece) -> Iterator[bytes]:
+        if piece.header_url is not None and piece.header_url != self._header:
+            yield self._fetch(piece.header_url)
+            self._header = piece.header_url
+        content = self._fetch(piece.url)
+        self._next = piece.number + 1
+        yield content
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,229 @@
+"""A station on the network, heard like a microphone: its losses are seen, told and mended.
+
+The bytes are fetched here and decoded by an ffmpeg that may read nothing but what it is given. It gives
+mono at one rate, whatever the station changes to, so that a station costs this process next to nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from live.errors import GenreLiveError, InputError, RunningError
+from live.events import SourceKind
+from live.ring_buffer import RingBuffer
+from live.sources.addresses import Opener, StationError, shown_address
+from live.sources.ffmpeg import find_ffmpeg
+from live.sources.station_link import BLOCK_S, SAMPLE_RATE, StationLink
+from live.sources.stations import Feed, connect
+
+OPENED_WITHIN_S = 10.0  # from its first answer to its first sound
+SHORTEST_RETRY_S, LONGEST_RETRY_S, RETRY_GROWTH = 0.5, 30.0, 1.6
+DRAINED_WITHIN_S = 5.0
+CLOSE_WITHIN_S = 2.0
+
+
+class NetworkStream:
+    """A station, by its address.
+
+    Parameters
+    ----------
+    url : str
+        http or https; a stream, a playlist that names one, or HLS.
+    gain_db : float
+        Applied to what is heard.
+    give_up_s : float, optional
+        Fail after the station was lost for this long; without, try for ever.
+    wait : bool
+        Wait for a station that is not there at the start.
+    on_wait : callable, optional
+        Takes a sentence that says what is waited for.
+    loud : bool
+        Whether what ffmpeg says goes to standard error.
+
+    Raises
+    ------
+    InputError
+        When there is no ffmpeg, or nothing can be heard at the address.
+    """
+
+    kind: SourceKind = "stream"
+    is_live = True
+    length_s: float | None = None
+    warning: str | None = None
+    sample_rate = SAMPLE_RATE
+    channels = 1
+    buffer_s = 10.0
+    block_s = BLOCK_S
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        gain_db: float = 0.0,
+        give_up_s: float | None = None,
+        wait: bool = False,
+        on_wait: Callable[[str], None] | None = None,
+        loud: bool = False,
+    ) -> None:
+        program = find_ffmpeg()
+        if program is None:
+            raise InputError("--url needs ffmpeg: install it, it decodes what stations send.")
+        self._program, self._loud = program, loud
+        self._gain = np.float32(10 ** (gain_db / 20))
+        self._give_up_s = give_up_s
+        self.title: str | None = None
+        self.failure: GenreLiveError | None = None
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._link: StationLink | None = None
+        self._feed: Feed | None = None
+        try:
+            self.name = shown_address(url)
+            self._opener = Opener(url)
+        except StationError as error:
+            raise InputError(f"This is no address of a station ({error}): check --url.") from None
+        try:
+            self._link = self._open_first(on_wait, wait=wait)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> StationLink:
+        began_s, retry_s = time.monotonic(), SHORTEST_RETRY_S
+        while True:
+            try:
+                return self._open()
+            except StationError as error:
+                if not wait or error.is_final:
+                    raise InputError(f"{self.name} cannot be heard: {error}.") from None
+                if self._give_up_s is not None and time.monotonic() - began_s > self._give_up_s:
+                    raise RunningError(f"{self.name} cannot be heard: {error}.") from None
+                if on_wait is not None:
+                    on_wait(f"Waiting for {self.name}: {error}.")
+            self._stopping.wait(retry_s)
+            retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
+
+    def _open(self) -> StationLink:
+        """Connect, and wait until sound comes.
+
+        Raises
+        ------
+        StationError
+            When none comes in time.
+        """
+        if self._feed is None or not self._feed.keeps_place:
+            self._feed = connect(self._opener, self._stopping, self._note_title)
+        link = StationLink(self._feed, self._program, self._notify, loud=self._loud)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: link.has_sound or link.is_drained or self._stopping.is_set(), OPENED_WITHIN_S
+            )
+        if link.has_sound:
+            return link
+        failure = link.failure
+        link.close()
+        if failure is None and link.is_drained:
+            failure = StationError("ffmpeg makes nothing of what it sends")
+        raise failure or StationError("it sends nothing that can be heard")
+
+    def _note_title(self, title: str | None) -> None:
+        self.title = title
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def start(self, ring: RingBuffer) -> None:
+        """Begin to push sound into ``ring``."""
+        self._ring = ring
+        link = self._link
+        if link is None or self._stopping.is_set():
+            ring.close()
+            return
+        link.allow(ring, self._gain)
+        self._thread = threading.Thread(target=self._watch, args=(link,), name="station watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Push no more and close the connection."""
+        self._stopping.set()
+        self._notify()
+        thread = self._thread
+        if thread is None:
+            self._let_go()
+        elif thread is not threading.current_thread():
+            thread.join(CLOSE_WITHIN_S)
+
+    def _let_go(self) -> None:
+        if self._link is not None:
+            self._link.close()
+
+    def _watch(self, link: StationLink) -> None:
+        """Wait for the loss of each connection, and mend it, until told to stop."""
+        present: StationLink | None = link
+        try:
+            while present is not None:
+                if self._wait_for_end(present):
+                    break
+                if present.failure is None:  # it is over, and said so
+                    self._drain(present)
+                    break
+                present = self._recover(present)
+        except Exception as error:
+            self.failure = RunningError(f"{self.name} failed ({error}): run it again with --debug.")
+            self.failure.__cause__ = error
+        finally:
+            self._let_go()
+            self._ring.close()
+
+    def _wait_for_end(self, link: StationLink) -> bool:
+        """Wait until a connection has ended; True when it is no longer wanted."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or link.has_ended)
+        return self._stopping.is_set()
+
+    def _drain(self, link: StationLink) -> None:
+        """Wait until what has come is delivered."""
+        with self._changed:
+            self._changed.wait_for(lambda: link.is_drained or self._stopping.is_set(), DRAINED_WITHIN_S)
+        link.close()
+
+    def _recover(self, lost: StationLink) -> StationLink | None:
+        """Connect again, however long it takes; None when told to stop or to give up."""
+        since_s = lost.last_byte_s
+        self._ring.change_status("lost")
+        self._drain(lost)
+        retry_s = SHORTEST_RETRY_S
+        while True:
+            gone_s = time.monotonic() - since_s
+            left_s = retry_s if self._give_up_s is None else self._give_up_s - gone_s
+            self._stopping.wait(max(0.0, min(retry_s, left_s)))
+            retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
+            gone_s = time.monotonic() - since_s
+            gives_up = self._give_up_s is not None and gone_s >= self._give_up_s
+            if self._stopping.is_set() or gives_up:
+                self._ring.lose(round(gone_s * SAMPLE_RATE), "stall")
+                if gives_up and not self._stopping.is_set():
+                    self.failure = RunningError(
+                        f"{self.name} was lost and is not back after {self._give_up_s:g} s: try again later."
+                    )
+                return None
+            with contextlib.suppress(StationError):
+                link = self._link = self._open()
+                self._come_back(link, since_s)
+                return link
+
+    def _come_back(self, link: StationLink, since_s: float) -> None:
+        """Tell what was lost, and let the sound pass again."""
+        missed_s = (link.first_byte_s or time.monotonic()) - since_s
+        if link.feed.keeps_place:  # it goes on where it was, and knows what it missed
+            missed_s, link.feed.lost_s = link.feed.lost_s, 0.0
+        self._ring.lose(round(max(0.0, missed_s) * SAMPLE_RATE), "stall")
+        self._ring.change_status("back")
+        link.allow(self._ring, self._gain)

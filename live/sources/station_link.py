@@ -1,0 +1,163 @@
+"""One connection to a station: bytes in, samples out at the pace of time, until it is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from live.ring_buffer import RingBuffer
+from live.samples import Samples
+from live.sources.addresses import StationError
+from live.sources.ffmpeg import FILE_FORMATS
+from live.sources.stations import Feed
+
+SAMPLE_RATE = 22_050  # Hz: that of the model, so that nothing is to be resampled here
+BLOCK_S = 0.25
+FASTEST = 1.05  # than real time: what a station gives ahead is used up slowly, its clock may run fast
+
+
+class _StreamDecoder:
+    """An ffmpeg that turns what it is given into mono samples."""
+
+    def __init__(self, program: str, *, loud: bool) -> None:
+        command = [program, "-hide_banner", "-nostats", "-loglevel", "warning" if loud else "quiet"]
+        command += ["-protocol_whitelist", "pipe", "-format_whitelist", FILE_FORMATS]
+        command += ["-probesize", "262144", "-analyzeduration", "1000000", "-i", "pipe:0", "-map", "0:a:0"]
+        command += ["-vn", "-sn", "-dn", "-ac", "1", "-ar", str(SAMPLE_RATE)]
+        command += ["-c:a", "pcm_s16le", "-f", "s16le", "-flush_packets", "1", "pipe:1"]
+        self._process = subprocess.Popen(  # noqa: S603 (no shell, no address: it reads its standard input)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if loud else subprocess.DEVNULL,
+            bufsize=0,
+        )
+        self._input = cast(BinaryIO, self._process.stdin)
+        self._output = cast(BinaryIO, self._process.stdout)
+        self._rest = b""
+
+    def write(self, content: bytes) -> None:
+        """Give it bytes, waiting until it takes them."""
+        view = memoryview(content)
+        while view:
+            view = view[self._input.write(view) or 0 :]
+
+    def end_input(self) -> None:
+        """Say that no more bytes come."""
+        with contextlib.suppress(OSError, ValueError):
+            self._input.close()
+
+    def read(self) -> Samples:
+        """Wait for samples [shape=(n, 1)]; none are left when there are none."""
+        try:
+            content = self._rest + self._output.read(2 * round(BLOCK_S * SAMPLE_RATE))
+        except (OSError, ValueError):
+            content = b""
+        self._rest = content[len(content) // 2 * 2 :]
+        samples: Samples = np.frombuffer(content, dtype="<i2", count=len(content) // 2) * np.float32(2**-15)
+        return samples.reshape(-1, 1)
+
+    def close(self) -> None:
+        """End it."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        self.end_input()
+        self._process.wait()
+
+
+class StationLink:
+    """One connection to a station, from its first byte to its loss.
+
+    Attributes
+    ----------
+    first_byte_s, last_byte_s : float
+        When bytes came, by ``time.monotonic``.
+    failure : StationError or None
+        Why it ended; None where the station said that it is over.
+    """
+
+    def __init__(self, feed: Feed, program: str, on_change: Callable[[], None], *, loud: bool) -> None:
+        self.feed, self._on_change = feed, on_change
+        self._decoder = _StreamDecoder(program, loud=loud)
+        self.first_byte_s: float | None = None
+        self.last_byte_s = time.monotonic()
+        self.failure: StationError | None = None
+        self.has_sound = self.has_ended = self.is_drained = False
+        self._is_closed = False
+        self._ring: RingBuffer | None = None
+        self._may_deliver = threading.Event()
+        self._gain = np.float32(1)
+        for target, name in ((self._fetch, "station"), (self._deliver, "station's sound")):
+            threading.Thread(target=target, name=name, daemon=True).start()
+
+    def _fetch(self) -> None:
+        """Pass what comes from the network on to the decoder."""
+        try:
+            for content in self.feed.chunks():
+                self.last_byte_s = time.monotonic()
+                if self.first_byte_s is None:
+                    self.first_byte_s = self.last_byte_s
+                self._tell_missed()
+                self._decoder.write(content)
+                if self._is_closed:
+                    break
+        except StationError as error:
+            self.failure = error
+        except (OSError, ValueError):
+            self.failure = StationError("ffmpeg makes nothing of what it sends")
+        except Exception as error:  # a thread's error must reach the session
+            self.failure = StationError(f"it failed ({type(error).__name__}: {error})")
+        finally:
+            self.has_ended = True
+            self._decoder.end_input()
+            self.feed.close()
+            self._on_change()
+
+    def _tell_missed(self) -> None:
+        if self.feed.lost_s > 0 and self._ring is not None and self.has_sound:
+            self._ring.lose(round(self.feed.lost_s * SAMPLE_RATE), "stall")
+            self.feed.lost_s = 0.0
+
+    def allow(self, ring: RingBuffer, gain: np.float32) -> None:
+        """Let the sound pass into the ring buffer."""
+        self._ring, self._gain = ring, gain
+        self._may_deliver.set()
+
+    def _deliver(self) -> None:
+        """Pass sound on at the pace of time, and what is left after a loss at once."""
+        began_s, passed = 0.0, 0
+        pause = threading.Event()
+        try:
+            while len(block := self._decoder.read()):
+                if not self.has_sound:
+                    self.has_sound = True
+                    self._on_change()
+                self._may_deliver.wait()
+                if self._is_closed or self._ring is None:
+                    break
+                self._ring.write(block if self._gain == 1 else block * self._gain)
+                now_s = time.monotonic()
+                if passed == 0 or now_s > began_s + passed / (FASTEST * SAMPLE_RATE) + BLOCK_S:
+                    began_s, passed = now_s, 0  # the first, or it was waited for
+                passed += len(block)
+                ahead_s = began_s + passed / (FASTEST * SAMPLE_RATE) - now_s
+                if self.has_ended:  # what is left is heard quickly, and no window of it is skipped
+                    pause.wait(BLOCK_S / 10)
+                else:
+                    pause.wait(max(ahead_s, BLOCK_S / 2))
+        finally:
+            self.is_drained = True
+            self._on_change()
+
+    def close(self) -> None:
+        """End it, wherever it is."""
+        self._is_closed = True
+        self.feed.close()
+        self._may_deliver.set()
+        self._decoder.close()

@@ -1,0 +1,119 @@
+"""What comes from a station's address: one endless stream of bytes, or the pieces of a playlist."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+from live.sources.addresses import LONGEST_PLAYLIST, READ_AT_ONCE, Answer, Opener, StationError
+from live.sources.hls import HlsFeed
+from live.sources.titles import IcyMetadata, OggTitles
+
+SILENT_AFTER_S = 1.5
+COLLECTED_S = 0.2  # between two reads, so that fifty stations do not wake a processor for every packet
+PLAYLIST_WITHIN_S = 5.0
+MOST_PLAYLISTS = 5
+_HLS_TYPES = frozenset(
+    {"application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"}
+)
+_LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
+_LIST_ENTRY = re.compile(r"(?im)^\s*(?:file\d+\s*=\s*)?(\w+://\S+|[^#\[\s=][^=\s]*)\s*$")
+
+OnTitle = Callable[[str | None], None]
+
+
+class Feed(Protocol):
+    """Where a station's bytes come from.
+
+    Attributes
+    ----------
+    lost_s : float
+        Seconds of sound that it knows to have missed, until taken.
+    keeps_place : bool
+        Whether after a loss it goes on where it was, and so knows itself what was missed.
+    """
+
+    lost_s: float
+    keeps_place: bool
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield bytes as they come, until the station says that it is over.
+
+        Raises
+        ------
+        StationError
+            When the connection breaks, or nothing comes for too long.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection, also under the feet of who waits for it."""
+
+
+class HttpFeed:
+    """The body of one answer, which may never end."""
+
+    keeps_place = False
+
+    def __init__(self, answer: Answer, stopping: threading.Event, on_title: OnTitle) -> None:
+        self._answer, self._stopping = answer, stopping
+        self.lost_s = 0.0
+        length = answer.header("Content-Length")
+        self._length = int(length) if length.isdigit() else None
+        interval = answer.header("icy-metaint")
+        self._metadata = IcyMetadata(int(interval) if interval.isdigit() else 0, on_title)
+        self._titles = OggTitles(on_title) if "ogg" in answer.content_type else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield bytes as they come; see ``Feed``."""
+        received = 0
+        while not self._stopping.is_set():
+            content = self._answer.read_some(SILENT_AFTER_S)
+            received += len(content)
+            if not content:
+                if self._length is not None and received >= self._length:
+                    return
+                raise StationError("it closed the connection")
+            sound = self._metadata.feed(content)
+            if self._titles is not None:
+                self._titles.feed(sound)
+            yield sound
+            if len(content) < READ_AT_ONCE // 2:
+                self._stopping.wait(COLLECTED_S)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._answer.close()
+
+
+def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Feed:
+    """Open a station, through the playlists that lead to it.
+
+    Raises
+    ------
+    StationError
+        When it cannot be opened, or is none.
+    """
+    url: str | None = None
+    for _ in range(MOST_PLAYLISTS):
+        answer = opener.open(url)
+        path = urlsplit(answer.url).path.lower()
+        kind = answer.content_type
+        if kind in {"text/html", "application/xhtml+xml"}:
+            answer.close()
+            raise StationError("it is a web page and no stream: give the address of its sound", is_final=True)
+        if not (kind in _HLS_TYPES | _LIST_TYPES or path.endswith((".m3u8", ".m3u", ".pls"))):
+            return HttpFeed(answer, stopping, on_title)
+        try:
+            text = answer.read_all(PLAYLIST_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
+        finally:
+            answer.close()
+        if "#EXT-X-" in text:
+            return HlsFeed(opener, answer.url, stopping)
+        entry = _LIST_ENTRY.search(text)
+        if entry is None:
+            raise StationError("its playlist names no stream", is_final=True)
+        url = urljoin(answer.url, entry.group(1))
+    raise StationError("its playlists lead to playlists without end", is_final=True)

@@ -1,0 +1,113 @@
+"""What a station says it is playing: in ICY metadata between the sound, or in the comments of Ogg."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+
+from live.errors import one_line
+
+LONGEST_TITLE = 200  # characters
+_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';", re.DOTALL)
+_COMMENTS = re.compile(rb"\x03vorbis|OpusTags")
+_LONGEST_COMMENTS = 65_536
+
+
+def clean_title(text: bytes) -> str | None:
+    """Return a title fit to be shown; None for an empty one."""
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        decoded = text.decode("latin-1")
+    return one_line(decoded.strip())[:LONGEST_TITLE].strip() or None
+
+
+class IcyMetadata:
+    """Takes the metadata out of a stream of the kind that SHOUTcast began.
+
+    Parameters
+    ----------
+    interval : int
+        Bytes of sound between two blocks of metadata; 0 where there are none.
+    on_title : callable
+        Takes each title that is told.
+    """
+
+    def __init__(self, interval: int, on_title: Callable[[str | None], None]) -> None:
+        self._interval, self._on_title = interval, on_title
+        self._left = interval
+        self._block = bytearray()  # of metadata, not yet whole
+        self._is_in_block = False
+
+    def feed(self, content: bytes) -> bytes:
+        """Return the sound in the next bytes."""
+        if self._interval <= 0:
+            return content
+        sound = bytearray()
+        while content:
+            if not self._is_in_block:
+                sound += content[: self._left]
+                passed = min(self._left, len(content))
+                self._left -= passed
+                content = content[passed:]
+                self._is_in_block = self._left == 0
+                continue
+            wanted = 1 if not self._block else 1 + 16 * self._block[0] - len(self._block)
+            self._block += content[:wanted]
+            content = content[wanted:]
+            if len(self._block) == 1 + 16 * self._block[0]:
+                if match := _STREAM_TITLE.search(bytes(self._block[1:])):
+                    self._on_title(clean_title(match.group(1)))
+                self._block.clear()
+                self._is_in_block, self._left = False, self._interval
+        return bytes(sound)
+
+
+class OggTitles:
+    """Finds the title that each link of a chained Ogg stream tells in its comments.
+
+    Parameters
+    ----------
+    on_title : callable
+        Takes each title that is told.
+    """
+
+    def __init__(self, on_title: Callable[[str | None], None]) -> None:
+        self._on_title = on_title
+        self._tail = b""
+
+    def feed(self, content: bytes) -> None:
+        """Look through the next bytes."""
+        data = self._tail + content
+        found = None
+        for match in _COMMENTS.finditer(data):
+            found = match
+        if found is None:
+            self._tail = data[-8:]
+            return
+        title = _title_of(data[found.end() : found.end() + _LONGEST_COMMENTS])
+        is_waiting = title is None and len(data) - found.start() < _LONGEST_COMMENTS // 8
+        self._tail = data[found.start() :] if is_waiting else data[found.end() :][-8:]
+        if not is_waiting:
+            self._on_title(title)
+
+
+def _title_of(comments: bytes) -> str | None:
+    """Return artist and title of Vorbis comments; None where they are not whole or tell none."""
+    told: dict[str, bytes] = {}
+    try:
+        at = 4 + struct.unpack_from("<I", comments)[0]
+        count = struct.unpack_from("<I", comments, at)[0]
+        at += 4
+        for _ in range(min(count, 1_000)):
+            size = struct.unpack_from("<I", comments, at)[0]
+            if at + 4 + size > len(comments):
+                return None
+            key, _, value = comments[at + 4 : at + 4 + size].partition(b"=")
+            told.setdefault(key.decode("ascii", "replace").lower(), value)
+            at += 4 + size
+    except struct.error:
+        return None
+    parts = [title for key in ("artist", "title") if (title := clean_title(told.get(key, b"")))]
+    return " – ".join(parts) or None

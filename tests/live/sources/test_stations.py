@@ -1,0 +1,225 @@
+"""Stations' addresses, playlists and titles: what is followed, what is refused, what is shown."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from live.errors import InputError
+from live.sources.addresses import Opener, StationError, shown_address
+from live.sources.hls import parse_playlist
+from live.sources.network_stream import NetworkStream
+from live.sources.stations import connect
+from live.sources.titles import IcyMetadata, OggTitles
+
+Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+@contextlib.contextmanager
+def server(respond: Respond) -> Iterator[str]:
+    """Answer every request in one way."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            respond(self)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.daemon_threads = True
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{made.server_address[1]}"
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def answering(status: int, body: bytes = b"", **headers: str) -> Respond:
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    return respond
+
+
+def test_no_password_is_part_of_what_is_shown() -> None:
+    shown = shown_address("https://user:secret@radio.example:8000/stream?token=secret")
+    assert shown == "https://radio.example:8000/stream"
+    assert "secret" not in str(StationError("cannot open http://user:secret@host/x"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://host/x", "/etc/passwd", "concat:a|b", "http://", "http://h:notaport/"],
+)
+def test_an_address_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="--url"):
+        NetworkStream(url)
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
+def test_a_redirect_leads_to_nothing_but_http(target: str) -> None:
+    with server(answering(302, Location=target)) as url, pytest.raises(StationError, match="neither http"):
+        Opener(url).open()
+
+
+@pytest.mark.parametrize("name", ["a.m3u", "a.pls", "a.m3u8"])
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "/etc/hostname"])
+def test_a_playlist_leads_to_no_local_file(name: str, target: str) -> None:
+    asked: list[str] = []
+    bodies = {
+        "a.m3u": f"#EXTM3U\n{target}\n",
+        "a.pls": f"[playlist]\nNumberOfEntries=1\nFile1={target}\n",
+        "a.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n",
+    }
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        is_list = request.path.endswith(name)
+        answering(200 if is_list else 404, bodies[name].encode() if is_list else b"")(request)
+
+    def follow(url: str) -> None:
+        feed = connect(Opener(f"{url}/{name}"), threading.Event(), lambda _: None)
+        list(feed.chunks())
+
+    with server(respond) as url, pytest.raises(StationError):
+        follow(url)
+    assert set(asked) <= {f"/{name}", "/etc/hostname"}  # the server's own, not this computer's
+
+
+def test_nothing_leads_from_the_internet_into_this_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opener("http://radio.example/")
+    opened._may_be_private = False  # as a station elsewhere has it
+    with server(answering(200, b"x")) as url, pytest.raises(StationError, match="private network"):
+        opened.open(url)
+
+
+def test_a_password_goes_to_its_own_host_alone() -> None:
+    seen: list[str | None] = []
+
+    def note(request: http.server.BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers.get("Authorization"))
+        answering(200, b"x")(request)
+
+    with server(note) as other:
+
+        def lead(request: http.server.BaseHTTPRequestHandler) -> None:
+            seen.append(request.headers.get("Authorization"))
+            answering(302, Location=other)(request)
+
+        with server(lead) as url:
+            Opener(url.replace("://", "://user:secret@")).open().close()
+    assert seen[0] is not None
+    assert seen[1] is None
+
+
+@pytest.mark.parametrize(
+    ("respond", "reason"),
+    [
+        (answering(404), "404"),
+        (answering(401), "401"),
+        (answering(200, b"<html>", Content_Type="text/html"), "web page"),
+        (answering(200, b"#EXTM3U\n", Content_Type="audio/x-mpegurl"), "names no stream"),
+        (answering(302, Location="/again"), "without end"),
+        (answering(200, b"x" * 3_000, Content_Type="audio/mpeg", Content_Length="3000"), "makes nothing"),
+    ],
+)
+def test_what_is_no_station_is_refused_in_one_sentence(respond: Respond, reason: str) -> None:
+    with server(respond) as url, pytest.raises(InputError, match=reason) as caught:
+        NetworkStream(url)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_station_that_sends_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "audio/mpeg")
+        request.end_headers()
+        done.wait(60)
+
+    with server(respond) as url:
+        try:
+            with pytest.raises(InputError, match="sends nothing"):
+                NetworkStream(url)
+        finally:
+            done.set()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    interval=st.integers(1, 300),
+    sound=st.binary(max_size=2_000),
+    titles=st.lists(st.sampled_from(["", "A - B", "Björk – Jóga", "it's; here"]), max_size=8),
+    sizes=st.lists(st.integers(1, 97), min_size=1, max_size=20),
+)
+def test_metadata_is_told_and_taken_out_of_the_sound(
+    interval: int, sound: bytes, titles: list[str], sizes: list[int]
+) -> None:
+    stream, told = bytearray(), list[str | None]()
+    waiting = list(titles)
+    for at in range(0, len(sound), interval):
+        part = sound[at : at + interval]
+        stream += part
+        if len(part) == interval:
+            block = f"StreamTitle='{waiting.pop(0)}';".encode() if waiting else b""
+            block = block.ljust(-(-len(block) // 16) * 16, b"\0")
+            stream += bytes([len(block) // 16]) + block
+    metadata, heard = IcyMetadata(interval, told.append), bytearray()
+    at = index = 0
+    while at < len(stream):
+        size = sizes[index % len(sizes)]
+        heard += metadata.feed(bytes(stream[at : at + size]))
+        at, index = at + size, index + 1
+    assert bytes(heard) == sound
+    assert told == [title or None for title in titles[: len(sound) // interval]]
+
+
+def test_titles_in_ogg_comments_are_told() -> None:
+    def comments(*texts: str) -> bytes:
+        vendor = b"some encoder"
+        parts = [struct.pack("<I", len(vendor)), vendor, struct.pack("<I", len(texts))]
+        parts += [struct.pack("<I", len(text.encode())) + text.encode() for text in texts]
+        return b"".join(parts)
+
+    told: list[str | None] = []
+    titles = OggTitles(told.append)
+    stream = b"x" * 100 + b"\x03vorbis" + comments("TITLE=Jóga", "artist=Björk") + b"y" * 9_000
+    stream += b"OpusTags" + comments("title=So What") + b"z" * 9_000
+    for at in range(0, len(stream), 33):
+        titles.feed(stream[at : at + 33])
+    assert told == ["Björk – Jóga", "So What"]
+
+
+def test_a_playlist_of_pieces_is_read() -> None:
+    text = (
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:17\n"
+        '#EXT-X-MAP:URI="init.mp4"\n#EXTINF:4.0,\na.ts\n#EXTINF:3.5,title\nhttp://other/b.ts\n'
+    )
+    playlist = parse_playlist(text, "http://host/live/list.m3u8")
+    assert [(piece.number, piece.url) for piece in playlist.pieces] == [
+        (17, "http://host/live/a.ts"), (18, "http://other/b.ts"),
+    ]  # fmt: skip
+    assert playlist.pieces[1].duration_s == 3.5
+    assert playlist.pieces[0].header_url == "http://host/live/init.mp4"
+    assert not playlist.is_over
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=400))
+def test_no_playlist_raises_anything_else(text: str) -> None:
+    with contextlib.suppress(StationError):
+        parse_playlist("#EXTM3U\n" + text, "http://host/list.m3u8")
