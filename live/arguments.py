@@ -15,7 +15,7 @@ examples:
   genre-live --device 1                      listen to number 1 of them
   genre-live --file song.mp3                 stream a file as if it were played
   genre-live --file song.mp3 --speed max     the same as fast as can be
-  ffmpeg -i URL -f wav - | genre-live --file -        follow a radio station
+  genre-live --url URL                       follow a radio station
   genre-live --json | jq .vote.genre         feed the verdict to another program
 
 exit status: 0 done (Ctrl-C included), 1 the source or model failed while

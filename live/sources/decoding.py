@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from live.errors import InputError
-from live.sources.addresses import shown_address
 from live.sources.decoder import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE, MOST_CHANNELS, Decoder, PartDecoder
 from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg
 from live.sources.pcm import parse_raw
@@ -119,6 +118,8 @@ def open_decoder(path: str, *, track: int | None = None, raw: str | None = None)
     """
     decoder: Decoder
     if re.match("[A-Za-z][A-Za-z0-9+.-]*:/", path) and not os.path.exists(path):  # noqa: PTH110 (not a path)
+        from live.sources.addresses import shown_address  # with all of the network, which no file needs
+
         raise InputError(f"{shown_address(path)} is an address: give it with --url.")
     if raw is not None:
         parse_raw(raw)  # before anything is opened
