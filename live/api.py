@@ -479,9 +479,9 @@ class Session:
         self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
 
     def finish(self) -> list[WindowEvent]:
-        """End the stream; gives what the last samples complete, or the one window of a short sound.
+        """End the stream and return what the last samples complete, or the one window of a short sound.
 
-        After it nothing more can be fed until ``reset``; when it is called again it gives nothing.
+        After it nothing more can be fed until ``reset``; called again, it returns nothing.
         """
         if self._is_finished:
             return []
@@ -499,7 +499,7 @@ class Session:
 
 
 def _as_samples(block: Block) -> npt.NDArray[np.float32]:
-    """Give the block as float32 frames [shape=(n, channels)]."""
+    """Return the block as float32 samples [shape=(n, channels)]."""
     samples = np.asarray(block)
     if samples.ndim == 1:
         samples = samples[:, np.newaxis]

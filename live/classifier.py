@@ -235,7 +235,7 @@ class _Network:
             raise BundleError(f"The bundle {folder} is broken: its {name} fails ({error}).") from None
 
     def __call__(self, coefficients: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run it on MFCCs [shape=(windows, window_frames, n_mfcc)]; gives [shape=(windows, labels)]."""
+        """Return [shape=(windows, labels)] for MFCCs [shape=(windows, window_frames, n_mfcc)]."""
         self._interpreter.set_tensor(self._input, coefficients)
         self._interpreter.invoke()
         probabilities: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output)
@@ -282,7 +282,7 @@ class Classifier:
         self.description = read_description(folder)
         self._folder = folder
         self._network = _Network(folder, NETWORK_FILE, self.description, self._read(NETWORK_FILE))
-        # Read now though opened later: in the middle of a song the bundle may have been trained anew.
+        # Read now though opened later: by then somebody may have trained the bundle anew.
         has_several = SEVERAL_FILE in self.description.sha256 and (folder / SEVERAL_FILE).exists()
         self._several_content = self._read(SEVERAL_FILE) if has_several else None
         try:
@@ -306,13 +306,13 @@ class Classifier:
 
     @cached_property
     def _network_of_several(self) -> _Network | None:
-        """Opened when it is wanted first: who hears sound as it comes never has several windows to hear."""
+        """Opened when it is first needed: while sound comes in real time there is one window at a time."""
         if self._several_content is None:
             return None
         return _Network(self._folder, SEVERAL_FILE, self.description, self._several_content)
 
     def __call__(self, mel_db: Levels) -> Probabilities:
-        """Classify one window; as ``classify`` does several.
+        """Return the probabilities of one window; ``classify`` returns those of several.
 
         Parameters
         ----------
@@ -326,12 +326,12 @@ class Classifier:
         return probabilities
 
     def classify(self, mel_db: Levels) -> Probabilities:
-        """Classify windows; what is said of one does not depend on which others it is given with.
+        """Return the probabilities of windows; those of one do not depend on the others beside it.
 
         Parameters
         ----------
         mel_db : ndarray [shape=(windows, window_frames, n_mels)]
-            Mel levels in dB, as ``MelFrames`` gives them.
+            Mel levels in dB, as ``MelFrames`` returns them.
 
         Returns
         -------
@@ -341,7 +341,7 @@ class Classifier:
         Raises
         ------
         RunningError
-            When the network gives something that is no probability.
+            When the network returns something that is no probability.
         BundleError
             When the bundle's network of several windows turns out broken, which is opened only here.
         """
@@ -354,7 +354,7 @@ class Classifier:
     def _in_turns(
         self, coefficients: npt.NDArray[np.float32]
     ) -> Iterator[tuple[_Network, npt.NDArray[np.float32]]]:
-        """Give the windows to the networks: to that of several as many as it takes, one by one the rest."""
+        """Share the windows out: to the network of several as many as it takes, the rest one by one."""
         start = 0
         while (left := len(coefficients) - start) > 0:
             several = self._network_of_several if left > 1 else None
@@ -369,7 +369,7 @@ def calibrated(probabilities: npt.NDArray[np.floating[Any]], temperature: float)
     Parameters
     ----------
     probabilities : ndarray [shape=(..., labels)]
-        As the network gives them.
+        As the network returns them.
     temperature : float
         Above 1 softens, below 1 sharpens.
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imp
 
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
-SAME_REQUEST_S = 0.3  # timeout(1) sends its signal to the process and then to its group: not yet impatience
+SAME_REQUEST_S = (
+    0.3  # timeout(1) sends its signal twice, to the process and to its group: that is one request
+)
 
 
 class _Stop(BaseException):
@@ -62,8 +64,8 @@ def _list_devices(*, loud: bool) -> None:
 def _ending_signals() -> Iterator[threading.Event]:
     """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once.
 
-    Gives an event to be set when the end has begun: the first one then changes nothing more, so that all
-    that is being closed gets closed.
+    Yields an event, to be set when the program has begun to end by itself. A first signal that comes later
+    is ignored, so that everything is closed in order.
     """
     closing = threading.Event()
     asked_s = 0.0
@@ -88,12 +90,12 @@ def _ending_signals() -> Iterator[threading.Event]:
     before = {name: signal.signal(name, stop) for name in names}
     try:
         yield closing
-    except ImportError:  # what a signal turns an import into that it strikes
+    except ImportError:  # an import that was interrupted by the signal fails with this
         if asked_s:
             raise _Stop from None
         raise
     finally:
-        if not asked_s:  # else a signal that comes late must not undo a good ending
+        if not asked_s:  # once an end was asked for, the handlers stay: a late signal must not break it off
             for name, handler in before.items():
                 signal.signal(name, handler)
 
@@ -143,7 +145,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
                     _wait(heard, service)
         finally:
             closing.set()
-    finally:  # no signal raises any more: one has, or none will
+    finally:  # from here on no signal raises
         heard.stop()
         heard.ended.wait()
         connections.close()
@@ -191,7 +193,7 @@ def _say_waiting(service: ServiceManager) -> Callable[[str], None]:
 
 def _wait(heard: Session | Sessions, service: ServiceManager) -> None:
     """Wait for the end; meanwhile tell a service manager's watchdog that all is well."""
-    # Not for ever: a signal that comes just before Python begins to wait is heeded only when it has waited.
+    # With a time limit: Python handles a signal that arrives just before the wait only after the wait.
     interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
     while not heard.ended.wait(interval_s):
         _feed_watchdog(heard, service)
@@ -246,7 +248,7 @@ def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) ->
 
 
 def _let_go_of_stdout() -> None:
-    """Write out what waits, or drop it where it cannot be written: Python would fail on it when it ends."""
+    """Flush standard output; drop what cannot be written, or Python would fail on it at exit."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -267,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0 done, 1 failed while running, 2 bad arguments or unreadable input.
     """
-    # One thread: the matrices are small, and threads that wait for each other by spinning cost whole cores.
+    # One thread: the matrices are small, and waiting threads that spin would keep whole cores busy.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in ("COLUMNS", "LINES"):

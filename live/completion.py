@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 def completion_script(
     parser: argparse.ArgumentParser, shell: str, *, files: Collection[str] = (), folders: Collection[str] = ()
 ) -> str:
-    """Write the completion script of a command.
+    """Return the completion script of a command.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def completion_script(
 def add_completion_option(
     group: argparse._ArgumentGroup, *, files: Collection[str] = (), folders: Collection[str] = ()
 ) -> None:
-    """Give a command the option ``--print-completion SHELL``, which prints the script and ends.
+    """Add the option ``--print-completion SHELL``, which prints the script and ends.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class Theme:
     others: tuple[str, ...]
 
     def colors(self, genres: Sequence[str]) -> dict[str, str]:
-        """Give each genre its colour.
+        """Return a colour for each genre.
 
         A genre known by name always has the same colour; the rest take what is left, in order. Colours
         repeat only when there are more genres than colours.
@@ -145,7 +145,7 @@ THEMES: Mapping[ThemeName, Theme] = {"dark": DARK, "light": LIGHT}
 
 
 def luminance(color: str) -> float:
-    """Give the relative luminance of ``#rrggbb`` by WCAG 2, 0 to 1."""
+    """Return the relative luminance of ``#rrggbb`` by WCAG 2, 0 to 1."""
     channels = (int(color[index : index + 2], 16) / 255 for index in (1, 3, 5))
     red, green, blue = (
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels
@@ -154,11 +154,11 @@ def luminance(color: str) -> float:
 
 
 def contrast(first: str, second: str) -> float:
-    """Give the contrast ratio of two colours by WCAG 2, 1 to 21."""
+    """Return the contrast ratio of two colours by WCAG 2, 1 to 21."""
     dark, light = sorted((luminance(first), luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
 def ink(color: str) -> str:
-    """Give black or white, whichever is easier to read on ``color``."""
+    """Return black or white, whichever is easier to read on ``color``."""
     return max(("#000000", "#ffffff"), key=lambda candidate: contrast(candidate, color))

@@ -50,7 +50,7 @@ def settings_path() -> Path | None:
 
 
 def _as_words(values: Mapping[str, Any]) -> list[str]:
-    """Write settings as one would type them; raises ValueError for what cannot be typed."""
+    """Return settings as words of a command line; raises ValueError for what cannot be typed."""
     words = []
     for key, value in values.items():
         option = OPTIONS.get(key.replace("-", "_"))
@@ -105,7 +105,7 @@ def _broken(path: Path, reason: str) -> str:
 
 
 def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what differs from the program's own defaults, as TOML can hold it."""
+    """Return what differs from the program's own defaults, as TOML can hold it."""
     values: dict[str, Any] = {}
     for name, value in options.items():
         if value == getattr(DEFAULTS, name):
@@ -179,7 +179,7 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
 
 
 def show_defaults() -> str:
-    """Give what is saved, as TOML, with passwords left out."""
+    """Return what is saved as TOML, with passwords left out."""
     path = settings_path()
     if path is None:
         return f"# there is no home to keep them in: {PATH_VARIABLE} can name a file"
