@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from live.events import NO_MUSIC, OTHER_MUSIC
 
 UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
 UNSURE = "unsure"  # the folder in which genre-live --keep leaves what it was unsure of: unlabelled too
+_KEPT_CLIP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # as genre-live --keep names them
 _SUFFIXES = """
 .3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpeg
 .mpg .oga .ogg .opus .snd .tta .w64 .wav .webm .wma .wv
@@ -170,6 +172,20 @@ def _below(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
+def _without_lone(labelled: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Return the files without labels of which genre-live kept one clip alone: they cannot be measured.
+
+    Such a clip is music of a genre not known for sure; one of no music is left out.
+    """
+    counts = Counter(label for _, label in labelled)
+    lone = {label for path, label in labelled if counts[label] == 1 and _KEPT_CLIP.match(path.name)}
+    return [
+        (path, UNLABELLED if label in lone else label)
+        for path, label in labelled
+        if label != NO_MUSIC or label not in lone
+    ]
+
+
 def _read_folder(dataset: Path) -> list[Clip]:
     try:
         genre_folders = sorted(
@@ -178,7 +194,8 @@ def _read_folder(dataset: Path) -> list[Clip]:
     except OSError as error:
         _unreadable(error)
     labels = {folder: UNLABELLED if folder.name == UNSURE else _text(folder.name) for folder in genre_folders}
-    labelled = [(path, label) for folder, label in labels.items() for path in _audio_files(folder)]
+    found = [(path, label) for folder, label in labels.items() for path in _audio_files(folder)]
+    labelled = _without_lone(found)
     if not labelled:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."

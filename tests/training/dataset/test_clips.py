@@ -101,6 +101,24 @@ def test_what_a_listener_was_unsure_of_is_unlabelled_music(tmp_path: Path) -> No
     }
 
 
+def test_a_lone_clip_that_was_kept_is_no_label_of_its_own(tmp_path: Path) -> None:
+    names = {
+        "tango": ["2026-03-01_21-30-05", "2026-03-01_21-31-05"],
+        "waltz": ["blue danube"],
+        "polka": ["2026-03-01_21-32-05"],
+        "no_music": ["2026-03-01_21-33-05_bar"],
+    }
+    for label, stems in names.items():
+        (tmp_path / label).mkdir()
+        for stem in stems:
+            (tmp_path / label / f"{stem}.flac").write_bytes(b"")
+    assert {(clip.path.parent.name, clip.label) for clip in read_dataset(tmp_path)} == {
+        ("tango", "tango"),
+        ("waltz", "waltz"),
+        ("polka", UNLABELLED),
+    }
+
+
 def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a/1.wav", "b/2.wav")
     scandir = os.scandir
