@@ -35,10 +35,7 @@ class _Keys:
             case "q":
                 self._heard.stop()
             case " ":
-                pausing = not self._screen.paused
-                for session in self._meant():
-                    session.pause(pausing)
-                self._screen.paused = pausing
+                self._pause()
             case "r":
                 for session in self._meant():
                     session.reset_vote()
@@ -50,6 +47,20 @@ class _Keys:
                 except OSError as error:
                     return f"The picture cannot be saved here: {error.strerror}"
         return None
+
+    def _pause(self) -> None:
+        """Pause what the key is for, or let it go on, and show that."""
+        screen, opened = self._screen, self._screen.opened
+        if isinstance(self._heard, Session) or opened is None:
+            screen.paused, pausing = not screen.paused, not screen.paused
+            screen.paused_sources.clear()
+        else:
+            if screen.paused:
+                screen.paused, screen.paused_sources = False, set(range(len(self._heard.sessions)))
+            screen.paused_sources ^= {opened}
+            pausing = opened in screen.paused_sources
+        for session in self._meant():
+            session.pause(pausing)
 
     def correct(self, label: str) -> str:
         """Take the listener's word."""

@@ -63,6 +63,8 @@ class Screen:
     ----------
     paused : bool
         Set it to show that listening is paused.
+    paused_sources : set of int
+        The same for some of many sources, by their numbers.
     opened : int or None
         Of many sources, the number of the one that has the screen to itself.
     """
@@ -79,6 +81,7 @@ class Screen:
         self.console = Console() if console is None else console
         self.theme = theme
         self.paused = False
+        self.paused_sources: set[int] = set()
         self._page = TerminalPage(self.console)
         self._known_keys = tuple(keys)
         self._keeping = keeping
@@ -272,9 +275,10 @@ class Screen:
 
     def _view(self, number: int, snapshot: Snapshot, extras: Extras, now_s: float) -> View:
         animation, strips = self._moving.setdefault(number, (Animation(), StripCache()))
+        paused = self.paused or number in self.paused_sources
         # While paused nothing is measured.
-        shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if self.paused else snapshot
-        return View(shown, animation.advance(shown, now_s), extras, strips)
+        shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if paused else snapshot
+        return View(shown, animation.advance(shown, now_s), replace(extras, paused=paused), strips)
 
     def _frame(self, number: int, snapshot: Snapshot, extras: Extras, now_s: float) -> Frame:
         return Frame(self._view(number, snapshot, extras, now_s), self.theme or DARK)

@@ -204,7 +204,7 @@ class SourceList:
         row.write(f"{sources} sources", canvas.style(canvas.theme.text, bold=True))
         counts: dict[Phrase, int] = {}
         for view in self.views:
-            state = condition(view.snapshot, self.extras.paused)
+            state = condition(view.snapshot, view.extras.paused)
             counts[state] = counts.get(state, 0) + 1
         where = ""
         if plan.in_view < sources:

@@ -218,3 +218,23 @@ def test_behind_the_shell_it_leaves_the_terminal_alone(song: Path, tmp_path: Pat
         shell.press(b"q")
         shell.wait_for(b"Listened for")
         shell.type("exit", b"exit")
+
+
+def test_several_sources_are_a_list_of_which_one_opens_and_pauses_alone(song: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(song.read_bytes())
+    with Terminal("--file", str(song), "--file", str(other)) as terminal:
+        terminal.wait_for(b"2 sources")
+        terminal.press(b"2")
+        terminal.wait_for(b"all sources")
+        terminal.press(b" ")
+        terminal.wait_for(b"paused")
+        terminal.seen = b""
+        terminal.press(b"\x1b")
+        terminal.wait_for(b"1 paused")
+        terminal.press(b"\x1b[B\r")
+        terminal.wait_for(b"all sources")
+        terminal.press(b" ")
+        terminal.wait_for(b"listening")
+        terminal.press(b"q")
+        assert terminal.read_to_its_end() == 0

@@ -252,6 +252,17 @@ def test_the_loop_draws_many_and_saves_a_picture_of_them(tmp_path: Path) -> None
     assert "quit" not in picture
 
 
+def test_one_of_many_is_paused_alone() -> None:
+    console = console_of(80, 24)
+    with Screen(console, clock=Clock(), theme=DARK) as screen:
+        screen.paused_sources.add(1)
+        screen.draw_many(three())
+        assert "2 listening · 1 paused" in re.sub(r"\x1b\[[0-9;]*m", "", printed(console))
+        screen.paused = True
+        screen.draw_many(three())
+    assert "3 paused" in printed(console)
+
+
 PROGRAM = """
 import threading
 from live.screen import Screen
