@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,9 @@ from live.session import Session as ThreadedSession
 from live.snapshot import Heard, Stretch
 from live.sources.audio_file import AudioFile
 from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from live.sessions import Sessions
 
 MOST_WAITING = 1_000  # windows that a slow loop may lag behind
 LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)
@@ -88,8 +92,9 @@ def listen(
     channel: int | None = DEFAULTS.channel,
     gain_db: float = DEFAULTS.gain,
     wait: bool = DEFAULTS.wait,
+    sources: Sequence[Mapping[str, Any]] | None = None,
 ) -> Iterator[WindowEvent]:
-    """Listen to a microphone; yields each window that was heard, with the verdict in its ``vote``.
+    """Listen to a microphone, or to several sources; yields each window heard, its verdict in its ``vote``.
 
     Listening begins with the first window asked for and ends with the loop. A loop that is slower than
     the music misses nothing for a while, and then the oldest windows.
@@ -112,11 +117,16 @@ def listen(
         Amplify the sound, by −60 to 60 dB.
     wait : bool
         Wait for a microphone that is not there yet.
+    sources : sequence of mappings, optional
+        Several sources in place of ``device``, side by side: each with what a table of ``--sources`` holds,
+        ``{"name": "bar", "device": "USB Audio", "channel": 1}`` or ``{"file": "song.mp3"}``. None holds up
+        another; what fails is raised when all have ended.
 
     Yields
     ------
     WindowEvent
-        ``window.vote`` is the verdict: its ``state``, ``genre``, ``confidence``, ``distribution``.
+        ``window.vote`` is the verdict: its ``state``, ``genre``, ``confidence``, ``distribution``; of several
+        sources ``window.source`` is the name.
 
     Raises
     ------
@@ -129,8 +139,18 @@ def listen(
     --------
     >>> for window in live.listen(duration_s=60):  # doctest: +SKIP
     ...     print(window.time_s, window.vote.genre or window.vote.state)
+    >>> rooms = [{"name": "bar", "device": 1}, {"name": "hall", "device": 2}]
+    >>> for window in live.listen(sources=rooms):  # doctest: +SKIP
+    ...     print(window.source, window.vote.genre or window.vote.state)
     """
     _check(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s, gain_db=gain_db)
+    if sources is not None:
+        options = Options(
+            model=str(model), hop=hop_s, smooth=smooth_s, duration=duration_s, wait=wait,
+            channel=channel, gain=gain_db,
+        )  # fmt: skip
+        yield from _listen_to_several(sources, options)
+        return
     from live.sources.microphone import Microphone
 
     classifier = _open_model(model)
@@ -145,21 +165,38 @@ def listen(
         duration_s=duration_s,
         sinks=(mailbox,),
     )
-    ending = threading.Thread(target=_close_at_end, args=(session, mailbox), daemon=True)
-    session.start()
+    yield from _windows_of(session, mailbox)
+    if session.failure is not None:
+        raise session.failure
+
+
+def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -> Iterator[WindowEvent]:
+    from live.making_sessions import several_sessions
+    from live.sources.wishes import wishes_from, with_defaults
+
+    mailbox = _Mailbox()
+    wishes = with_defaults(wishes_from([dict(source) for source in sources], "sources"), options)
+    sessions = several_sessions(wishes, options, _open_model(options.model), sinks=(mailbox,))
+    yield from _windows_of(sessions, mailbox)
+    for _name, failure in sessions.failures:
+        raise failure
+
+
+def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
+    """Run to the end, or until the caller leaves the loop, what gives its events to the mailbox."""
+    ending = threading.Thread(target=_close_at_end, args=(heard, mailbox), daemon=True)
+    heard.start()
     ending.start()
     try:
         while (window := mailbox.take()) is not None:
             yield window
     finally:
-        session.stop()
-        session.ended.wait()
-    if session.failure is not None:
-        raise session.failure
+        heard.stop()
+        heard.ended.wait()
 
 
-def _close_at_end(session: ThreadedSession, mailbox: _Mailbox) -> None:
-    session.ended.wait()
+def _close_at_end(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> None:
+    heard.ended.wait()
     mailbox.close()
 
 

@@ -29,6 +29,10 @@ class _FannedOut(RingBuffer):
         stored = [ring.write(block[:, k : k + 1]) for k, ring in enumerate(self._rings)]
         return min(stored)
 
+    def write_all(self, block: Samples) -> bool:
+        taken = [ring.write_all(block[:, k : k + 1]) for k, ring in enumerate(self._rings)]
+        return any(taken)  # a channel that has ended takes nothing, and ends no other
+
     def lose(self, frames: int, reason: GapReason) -> None:
         for ring in self._rings:
             ring.lose(frames, reason)

@@ -66,12 +66,15 @@ def wishes_of(options: Options) -> list[SourceWish]:
     wishes += [SourceWish("microphone", device) for device in options.device]
     wishes += [SourceWish("file", path) for path in options.file]
     wishes += [SourceWish("stream", url) for url in options.url]
-    wishes = wishes or [SourceWish("microphone")]
+    return with_defaults(wishes or [SourceWish("microphone")], options)
+
+
+def with_defaults(wishes: Sequence[SourceWish], options: Options) -> list[SourceWish]:
+    """Return the wishes with the options that are for all sources, where they have none of their own."""
     return [_with_general(wish, options) for wish in wishes]
 
 
 def _with_general(wish: SourceWish, options: Options) -> SourceWish:
-    """Return the wish with the options that are for all sources, where it has none of its own."""
     if wish.kind == "microphone" and wish.channel is None and options.channel is not None:
         wish = replace(wish, channel=options.channel)
     if wish.kind != "file" and wish.gain_db == 0.0:
@@ -98,53 +101,83 @@ def read_sources(path: Path) -> list[SourceWish]:
             f"The sources {path} cannot be read ({error.strerror}): check the path of --sources."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise _broken(path, str(error)) from None
+        raise _broken(str(path), str(error)) from None
     tables = values.get("source")
-    if set(values) != {"source"} or not isinstance(tables, list) or not tables:
-        raise _broken(path, "it holds something else than tables [[source]], or none")
-    wishes = [_wish_from(path, number, table) for number, table in enumerate(tables, 1)]
+    if set(values) != {"source"} or not isinstance(tables, list):
+        raise _broken(str(path), "it holds something else than tables [[source]], or none")
+    return [_beside(path, wish) for wish in wishes_from(tables, str(path))]
+
+
+def _beside(path: Path, wish: SourceWish) -> SourceWish:
+    """Take the path of a file from where the list lies: it moves with its files."""
+    if wish.kind != "file" or wish.place in (None, "-"):
+        return wish
+    return replace(wish, place=str(path.parent / str(wish.place)))
+
+
+def wishes_from(tables: Sequence[Any], where: str) -> list[SourceWish]:
+    """Return the sources that tables describe.
+
+    Parameters
+    ----------
+    tables : sequence of dict
+    where : str
+        What holds them, for sentences.
+
+    Raises
+    ------
+    InputError
+        When one of them says what nobody understands, or there is none.
+    """
+    if not tables:
+        raise _broken(where, "there is none")
+    wishes = [_wish_from(where, number, table) for number, table in enumerate(tables, 1)]
     names = [wish.name for wish in wishes if wish.name is not None]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise _broken(path, f"two sources have the name {min(twice)!r}")
+        raise _broken(where, f"two of them have the name {min(twice)!r}")
     return wishes
 
 
-def _broken(path: Path, reason: str) -> InputError:
-    return InputError(f"The sources {path} are broken ({reason}): see docs/listening.md, and correct them.")
+def _broken(where: str, reason: str) -> InputError:
+    return InputError(
+        f"The sources in {where} are wrong ({reason}): see docs/listening.md, and correct them."
+    )
 
 
-def _wish_from(path: Path, number: int, table: Any) -> SourceWish:
+def _wish_from(where: str, number: int, table: Any) -> SourceWish:
     """Read one table."""
     if not isinstance(table, dict):
-        raise _broken(path, f"source {number} is no table")
+        raise _broken(where, f"source {number} is no table")
     strange = [key for key in table if key not in KEYS]
     if strange:
-        raise _broken(path, f"source {number} holds {strange[0]!r}, which is none of {', '.join(KEYS)}")
+        raise _broken(where, f"source {number} holds {strange[0]!r}, which is none of {', '.join(KEYS)}")
     places = [place for place in PLACES if place in table]
     if len(places) != 1:
-        raise _broken(path, f"source {number} wants one of {', '.join(PLACES)}")
-    for key in ("name", "device", "file", "url", "model"):
-        if key in table and (not isinstance(table[key], str) or not table[key].strip()):
-            raise _broken(path, f"the {key} of source {number} is no text")
+        raise _broken(where, f"source {number} wants one of {', '.join(PLACES)}")
     (place,) = places
     kind = PLACES[place]
+    texts = {key: _text(where, number, key, table[key]) for key in (place, "name", "model") if key in table}
     if (kind != "microphone" and "channel" in table) or (kind == "file" and "gain" in table):
-        raise _broken(path, f"channel and gain of source {number} are for a device")
+        raise _broken(where, f"channel and gain of source {number} are for a device")
     channel, gain = table.get("channel"), table.get("gain", 0.0)
     if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 1):
-        raise _broken(path, f"the channel of source {number} is no number from 1")
+        raise _broken(where, f"the channel of source {number} is no number from 1")
     bounds = bounds_of(Options, "gain")
-    if (
-        not isinstance(gain, int | float)
-        or isinstance(gain, bool)
-        or not bounds.lowest <= gain <= bounds.highest
-    ):
-        raise _broken(path, f"the gain of source {number} is no number of decibels from -60 to 60")
-    where = table[place]
-    if kind == "file" and where != "-":
-        where = str(path.parent / where)  # a list moves with its files
-    return SourceWish(kind, where, table.get("name"), channel, float(gain), table.get("model"))
+    is_number = isinstance(gain, int | float) and not isinstance(gain, bool)
+    if not is_number or not bounds.lowest <= gain <= bounds.highest:
+        raise _broken(where, f"the gain of source {number} is no number of decibels from -60 to 60")
+    return SourceWish(kind, texts[place], texts.get("name"), channel, float(gain), texts.get("model"))
+
+
+def _text(where: str, number: int, key: str, value: Any) -> str:
+    """Read a text, for which a device may be a number, and a file a path."""
+    if key == "device" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = str(value) if isinstance(value, str | Path) else ""
+    if not text.strip():
+        raise _broken(where, f"the {key} of source {number} is no text")
+    return text
 
 
 def open_wish(

@@ -1,0 +1,76 @@
+"""Which sources are asked for, by options or by a file of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live.errors import InputError
+from live.options import Options
+from live.sources.wishes import SourceWish, read_sources, wishes_of
+
+
+def test_without_any_it_is_the_systems_microphone() -> None:
+    assert wishes_of(Options()) == [SourceWish("microphone")]
+
+
+def test_repeated_options_are_sources_side_by_side() -> None:
+    wishes = wishes_of(Options(device=("1", "USB"), file=("a.wav",), gain=3.0))
+    assert wishes == [
+        SourceWish("microphone", "1", gain_db=3.0),
+        SourceWish("microphone", "USB", gain_db=3.0),
+        SourceWish("file", "a.wav"),
+    ]
+
+
+def test_a_file_of_sources_gives_each_its_own_options(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.toml"
+    path.write_text(
+        '[[source]]\nname = "bar"\ndevice = 1\nchannel = 2\n'
+        '[[source]]\nname = "hall"\ndevice = "USB"\ngain = -3\nmodel = "other"\n'
+        '[[source]]\nfile = "song.wav"\n'
+    )
+    assert wishes_of(Options(sources=path, channel=1, gain=6.0)) == [
+        SourceWish("microphone", "1", "bar", channel=2, gain_db=6.0),
+        SourceWish("microphone", "USB", "hall", channel=1, gain_db=-3.0, model="other"),
+        SourceWish("file", str(tmp_path / "song.wav")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "none"),
+        ("source = 3", "none"),
+        ("source = []", "none"),
+        ("[[source]]\n", "wants one of"),
+        ('[[source]]\ndevice = "a"\nfile = "b"', "wants one of"),
+        ('[[source]]\ndevice = ""', "no text"),
+        ("[[source]]\nfile = 3", "no text"),
+        ("[[source]]\ndevice = true", "no text"),
+        ('[[source]]\ndevice = "a"\nvolume = 3', "'volume'"),
+        ('[[source]]\ndevice = "a"\nchannel = 0', "channel"),
+        ('[[source]]\ndevice = "a"\nchannel = true', "channel"),
+        ('[[source]]\ndevice = "a"\ngain = 100', "gain"),
+        ('[[source]]\ndevice = "a"\ngain = nan', "gain"),
+        ('[[source]]\nfile = "a"\nchannel = 1', "for a device"),
+        ('[[source]]\nname = "x"\ndevice = "a"\n[[source]]\nname = "x"\ndevice = "b"', "'x'"),
+        ("[[source", "wrong"),
+        ("[" * 5_000, "wrong"),
+    ],
+)
+def test_a_file_of_sources_that_says_what_nobody_understands_is_one_sentence(
+    text: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rooms.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=reason) as raised:
+        read_sources(path)
+    assert str(raised.value).endswith(".")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_of_sources_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_sources(tmp_path / "missing.toml")
