@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.resources
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from live.extras import need
-from live.outputs.web.event_stream import MOST_LISTENERS, EventStream
+from live.outputs.web.event_stream import MOST_LISTENERS, EventStream, Listener
+from live.outputs.web.guard import Receive, Scope, Send, answer
 from live.outputs.web.metrics import Metrics
 from live.outputs.web.state import state_json
 from live.palette import THEMES, Theme
@@ -31,6 +34,63 @@ FILES = {
 RETRY_AFTER_S = 5
 
 
+class EventsEndpoint:
+    """Answers with the events as they come, over plain ASGI, which costs less than a response of Starlette's.
+
+    Parameters
+    ----------
+    stream : EventStream
+    cut : callable
+        Takes the address of a client, and cuts its connection.
+    """
+
+    def __init__(self, stream: EventStream, cut: Callable[[tuple[str, int]], None]) -> None:
+        self._stream, self._cut = stream, cut
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until the client has had enough or all is over."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        if scope["method"] == "HEAD":
+            await _send_events(send, [])
+            return
+        last_id = headers.get(b"last-event-id", given.get("last-event-id"))
+        client = scope["client"]
+        listener = self._stream.join(last_id, given.get("source"), lambda: self._cut(tuple(client)))
+        if listener is None:
+            await answer(
+                send,
+                503,
+                f"There are {MOST_LISTENERS} listeners, and no more are let in: try again later.",
+                [(b"retry-after", b"%d" % RETRY_AFTER_S)],
+                policy=False,
+            )
+            return
+        leaving = asyncio.create_task(_until_gone(receive, listener))
+        try:
+            await _send_events(send, self._stream.follow(listener))
+        finally:
+            leaving.cancel()
+
+
+async def _until_gone(receive: Receive, listener: Listener) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    listener.go()
+
+
+async def _send_events(send: Send, chunks: AsyncIterator[bytes] | Sequence[bytes]) -> None:
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"x-accel-buffering", b"no"),  # what nginx heeds
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if not isinstance(chunks, Sequence):
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 class Desk:
     """Answers requests from the newest snapshots and the event stream.
 
@@ -42,8 +102,6 @@ class Desk:
         Returns one of each source.
     is_well : callable
         Returns whether the listening goes on.
-    cut : callable
-        Takes the address of a client, and cuts its connection.
     """
 
     def __init__(
@@ -52,34 +110,11 @@ class Desk:
         metrics: Metrics,
         snapshots: Callable[[], Sequence[Snapshot]],
         is_well: Callable[[], bool],
-        cut: Callable[[tuple[str, int]], None],
     ) -> None:
         self._stream, self._metrics = stream, metrics
-        self._snapshots, self._is_well, self._cut = snapshots, is_well, cut
+        self._snapshots, self._is_well = snapshots, is_well
         self._responses = need("starlette.responses", extra="web", purpose="--web")
         self._state: tuple[tuple[int, ...], bytes] | None = None
-
-    async def events(self, request: Request) -> Response:
-        """Answer with the events, as they come."""
-        if request.method == "HEAD":
-            return self._response(b"", media_type="text/event-stream")
-        last_id = request.headers.get("last-event-id") or request.query_params.get("last-event-id")
-        client = request.client
-        listener = self._stream.join(
-            last_id,
-            request.query_params.get("source"),
-            lambda: self._cut((client.host, client.port)) if client is not None else None,
-        )
-        if listener is None:
-            words = f"There are {MOST_LISTENERS} listeners, and no more are let in: try again later.\n"
-            headers = {"retry-after": str(RETRY_AFTER_S)}
-            return self._response(words.encode(), status_code=503, media_type="text/plain", headers=headers)
-        response: Response = self._responses.StreamingResponse(
-            self._stream.follow(listener),
-            media_type="text/event-stream",
-            headers={"x-accel-buffering": "no"},  # what nginx heeds
-        )
-        return response
 
     async def state(self, _request: Request) -> Response:
         """Answer with the newest snapshots."""
@@ -104,7 +139,7 @@ class Desk:
         return response
 
 
-def build_application(desk: Desk) -> Starlette:
+def build_application(desk: Desk, events: EventsEndpoint) -> Starlette:
     """Put everything at its path."""
     applications = need("starlette.applications", extra="web", purpose="--web")
     routing = need("starlette.routing", extra="web", purpose="--web")
@@ -122,7 +157,7 @@ def build_application(desk: Desk) -> Starlette:
     served["/colors.css"] = (color_sheet().encode(), "text/css")
     routes = [routing.Route(path, _on_loop(serve(*file))) for path, file in served.items()]
     routes += [
-        routing.Route("/events", desk.events),
+        routing.Route("/events", events),
         routing.Route("/state", desk.state),
         routing.Route("/metrics", desk.metrics),
         routing.Route("/healthz", desk.health),

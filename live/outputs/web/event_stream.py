@@ -54,6 +54,12 @@ class Listener:
         The only source whose events are wanted; all without one.
     drop : callable
         Cuts the connection.
+    first : list of Message
+        What it is told before all else.
+    is_gone : bool
+        Whether nothing more is to be sent to it.
+    is_asked : bool
+        Whether a sign of life is to be sent to it.
     """
 
     next: int
@@ -61,7 +67,13 @@ class Listener:
     drop: Callable[[], None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
     first: list[Message] = field(default_factory=list)
-    is_dropped: bool = False
+    is_gone: bool = False
+    is_asked: bool = False
+
+    def go(self) -> None:
+        """Come to the end at the next turn."""
+        self.is_gone = True
+        self.news.set()
 
 
 class EventStream:
@@ -121,7 +133,7 @@ class EventStream:
             waiting = self._ring[max(0, listener.next - oldest)]
             if listener.next < oldest or waiting.born_s < deadline_s:
                 self._listeners.discard(listener)
-                listener.is_dropped = True
+                listener.go()
                 self.dropped += 1
                 listener.drop()
 
@@ -175,32 +187,38 @@ class EventStream:
             yield b"retry: %d\n\n" % RETRY_MS + b"".join(
                 message.content for message in listener.first if listener.source in (None, message.source)
             )
-            while not listener.is_dropped:
+            while not listener.is_gone:
                 listener.news.clear()
                 chunk = self._next_chunk(listener)
                 if chunk:
                     yield chunk
                 elif self._is_over:
                     return
+                elif listener.is_asked:
+                    listener.is_asked = False
+                    yield b":\n\n"  # who is gone is found out by sending
                 elif listener.next > self.newest:
-                    try:
-                        await asyncio.wait_for(listener.news.wait(), SIGN_OF_LIFE_S)
-                    except TimeoutError:
-                        yield b":\n\n"  # who is gone is found out by sending
+                    await listener.news.wait()
         finally:
             self.leave(listener)
+
+    def ask_for_life(self) -> None:
+        """Have a sign of life sent to all who follow."""
+        for listener in self._listeners:
+            listener.is_asked = True
+            listener.news.set()
 
     def _next_chunk(self, listener: Listener) -> bytes:
         if not self._ring:
             return b""
         pieces: list[bytes] = []
         size = 0
-        skip = max(0, listener.next - self._ring[0].number)
-        for message in itertools.islice(self._ring, skip, None):
+        for place in range(max(0, listener.next - self._ring[0].number), len(self._ring)):
+            message = self._ring[place]
             if size and size + len(message.content) > LARGEST_CHUNK:
                 break
             listener.next = message.number + 1
             if listener.source in (None, message.source):
                 pieces.append(message.content)
                 size += len(message.content)
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -66,7 +66,7 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(send, *refusal)
+            await answer(send, *refusal)
             return
         if self._token is not None and scope["path"] not in WITHOUT_TOKEN:
             given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
@@ -75,7 +75,7 @@ class Guard:
                     await self._let_in(scope["path"], given, send)
                     return
             elif not self._knows_token(headers):
-                await _answer(send, 401, "This page wants its token: open it as /?token=TOKEN.")
+                await answer(send, 401, "This page wants its token: open it as /?token=TOKEN.")
                 return
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Guard:
         cookie = f"{self._cookie}={value}; Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Strict"
         location = f"{path}?{rest}" if rest else path
         extra = [(b"location", location.encode("latin-1", "replace")), (b"set-cookie", cookie.encode())]
-        await _answer(send, 303, "", extra)
+        await answer(send, 303, "", extra)
 
 
 def _from_hex(text: str) -> str | None:
@@ -135,14 +135,29 @@ def _from_hex(text: str) -> str | None:
         return None
 
 
-async def _answer(send: Send, status: int, words: str, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    """Send an answer of a sentence."""
+async def answer(
+    send: Send,
+    status: int,
+    words: str,
+    extra: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    policy: bool = True,
+) -> None:
+    """Send an answer of a sentence.
+
+    Parameters
+    ----------
+    extra : sequence of pairs of bytes
+        More headers.
+    policy : bool
+        Whether the headers that every answer carries are still to be added.
+    """
     content = f"{words}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(content)),
         *extra,
-        *HEADERS,
+        *(HEADERS if policy else []),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

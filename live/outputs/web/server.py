@@ -13,7 +13,7 @@ from live.events import Event
 from live.extras import need
 from live.outputs.background import Report
 from live.outputs.web.address import check_trust, listen, parse_address
-from live.outputs.web.event_stream import EventStream
+from live.outputs.web.event_stream import SIGN_OF_LIFE_S, EventStream
 from live.snapshot import Snapshot
 
 LARGEST_REQUEST = 16_384  # bytes of its line and headers
@@ -125,7 +125,7 @@ class WebPage:
             self._ready.set()
 
     async def _serve(self) -> None:
-        from live.outputs.web.application import Desk, build_application
+        from live.outputs.web.application import Desk, EventsEndpoint, build_application
         from live.outputs.web.connection import connection_type
         from live.outputs.web.guard import Guard
         from live.outputs.web.metrics import Metrics
@@ -142,9 +142,10 @@ class WebPage:
             if client in connections:
                 connections[client].abort()
 
-        desk = Desk(self._stream, self._metrics, lambda: self._snapshots(), lambda: self._is_well(), cut)
+        desk = Desk(self._stream, self._metrics, lambda: self._snapshots(), lambda: self._is_well())
+        application = build_application(desk, EventsEndpoint(self._stream, cut))
         config = uvicorn.Config(
-            Guard(build_application(desk), self.address, self._token),
+            Guard(application, self.address, self._token),
             http=connection,
             ws="none",
             lifespan="off",
@@ -164,7 +165,12 @@ class WebPage:
         for event in waiting:
             self._publish(event)
         self._ready.set()
-        await self._stop.wait()
+        while True:
+            try:
+                await asyncio.wait_for(self._stop.wait(), SIGN_OF_LIFE_S)
+                break
+            except TimeoutError:
+                self._stream.ask_for_life()
         server.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stream.close(), LAST_WORD_WITHIN_S)

@@ -128,7 +128,7 @@ def test_who_has_not_read_for_long_is_dropped(monkeypatch: pytest.MonkeyPatch) -
     publish(stream, 1)
     assert (stream.dropped, len(stream)) == (1, 0)
     assert listener is not None
-    assert listener.is_dropped
+    assert listener.is_gone
 
 
 def test_no_more_are_let_in_than_there_is_room_for() -> None:
@@ -148,3 +148,25 @@ def test_the_last_word_reaches_all_before_the_end() -> None:
     stream.publish(summary())
     assert [event["event"] for _, event in received(stream, listener)] == ["summary"]
     assert len(stream) == 0
+
+
+def test_a_sign_of_life_is_sent_when_nothing_happens() -> None:
+    async def follow() -> list[bytes]:
+        stream = EventStream()
+        listener = stream.join(None)
+        assert listener is not None
+        chunks = stream.follow(listener)
+        told = [await anext(chunks)]
+        stream.ask_for_life()
+        told.append(await anext(chunks))
+        stream.publish(window(3.0, "rock"))
+        told.append(await anext(chunks))
+        listener.go()
+        assert await anext(chunks, None) is None
+        assert len(stream) == 0
+        return told
+
+    first, sign, event = asyncio.run(follow())
+    assert first.startswith(b"retry: ")
+    assert sign == b":\n\n"
+    assert len(told_by(event)) == 1

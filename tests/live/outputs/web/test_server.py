@@ -162,6 +162,16 @@ def test_who_does_not_know_the_token_sees_nothing() -> None:
         served.close()
 
 
+def test_who_leaves_is_forgotten_though_nothing_happens(served: Served) -> None:
+    served.tell(session_start())
+    follower = Follower(served.port)
+    follower.next()
+    assert len(served.page._stream) == 1
+    follower.close()
+    while len(served.page._stream):  # each answer is a turn of the server's loop
+        assert served.ask("/healthz")[0] == 200
+
+
 def test_listeners_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "MOST_LISTENERS", 3)
     served = Served()
