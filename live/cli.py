@@ -125,13 +125,14 @@ def _listen(options: Options, closing: threading.Event) -> None:
     keeper = None if connections.clips is None else connections.clips.keeper
     on_wait = _say_waiting(service)
     heard: Session | Sessions
-    if is_one:
-        heard = one_session(wishes[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
-    else:
-        heard = several_sessions(
-            wishes, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
-            on_failure=lambda name, error: connections.report(f"{name}: {error}"),
-        )  # fmt: skip
+    with _q_ends(enabled=on_screen):
+        if is_one:
+            heard = one_session(wishes[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
+        else:
+            heard = several_sessions(
+                wishes, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
+                on_failure=lambda name, error: connections.report(f"{name}: {error}"),
+            )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
     heard.start()
     try:
@@ -157,6 +158,22 @@ def _listen(options: Options, closing: threading.Event) -> None:
         raise heard.failure
     for warning in heard.warnings():
         say("genre-live", warning)
+
+
+@contextlib.contextmanager
+def _q_ends(*, enabled: bool) -> Iterator[None]:
+    """Let q end the program while a source is waited for and there is no screen yet."""
+    if not enabled:
+        yield
+        return
+    from live.screen.keys import KeyReader
+
+    def on_key(key: str) -> None:
+        if key == "q":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with KeyReader(on_key):
+        yield
 
 
 def _sinks(

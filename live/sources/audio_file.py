@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ class AudioFile:
         Which of a file's sound tracks to hear, counted from 1.
     raw : str, optional
         What samples come without a header, as ``s16le:44100:2``.
+    on_wait : callable, optional
+        Takes a sentence that says what is waited for.
 
     Raises
     ------
@@ -59,10 +62,11 @@ class AudioFile:
         play: bool = False,
         track: int | None = None,
         raw: str | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.name = "standard input" if path == "-" else one_line(Path(path).name)
         self.speed = speed
-        self._decoder = open_decoder(path, track=track, raw=raw)
+        self._decoder = open_decoder(path, track=track, raw=raw, on_wait=on_wait)
         self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
         self.length_s = self._decoder.length_s
         if self.length_s is not None and self.length_s < SHORTEST_FILE_S:

@@ -6,9 +6,12 @@ is installed, every other format, and what libsndfile leaves.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +24,9 @@ from live.sources.wav_stream import RawStream, WavStream
 from live.sources.whole_file import WholeFile
 
 __all__ = ["HIGHEST_SAMPLE_RATE", "LOWEST_SAMPLE_RATE", "MOST_CHANNELS", "Decoder", "open_decoder"]
+
+
+SAID_AFTER_S = 1.0
 
 
 def _is_pipe(path: Path) -> bool:
@@ -91,6 +97,21 @@ def _open_standard_input() -> BinaryIO:
         raise InputError(f"Standard input cannot be read: {error.strerror}.") from None
 
 
+@contextlib.contextmanager
+def _saying_what_is_waited_for(name: str, on_wait: Callable[[str], None] | None) -> Iterator[None]:
+    """Say it where a stream does not begin soon: its writer may not be there yet."""
+    if on_wait is None:
+        yield
+        return
+    timer = threading.Timer(SAID_AFTER_S, on_wait, [f"Waiting for {name}, to which nobody writes yet."])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _open_stream(stream: BinaryIO, name: str, raw: str | None) -> Decoder:
     if raw is not None:
         return RawStream(stream, *parse_raw(raw))
@@ -100,7 +121,13 @@ def _open_stream(stream: BinaryIO, name: str, raw: str | None) -> Decoder:
         raise InputError(f"{name} cannot be read: {error.strerror}.") from None
 
 
-def open_decoder(path: str, *, track: int | None = None, raw: str | None = None) -> Decoder:
+def open_decoder(
+    path: str,
+    *,
+    track: int | None = None,
+    raw: str | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> Decoder:
     """Open an audio file, or a stream: a named pipe, or with ``-`` standard input.
 
     Parameters
@@ -110,6 +137,8 @@ def open_decoder(path: str, *, track: int | None = None, raw: str | None = None)
         Which of a file's sound tracks to hear, counted from 1; the first by default.
     raw : str, optional
         What the samples are that come without a header, as ``s16le:44100:2``.
+    on_wait : callable, optional
+        Takes a sentence that says what is waited for, from another thread.
 
     Raises
     ------
@@ -124,9 +153,11 @@ def open_decoder(path: str, *, track: int | None = None, raw: str | None = None)
     if raw is not None:
         parse_raw(raw)  # before anything is opened
     if path == "-":
-        decoder = _open_stream(_open_standard_input(), "standard input", raw)
+        with _saying_what_is_waited_for("standard input", on_wait):
+            decoder = _open_stream(_open_standard_input(), "standard input", raw)
     elif _is_pipe(Path(path)):
-        decoder = _open_stream(Path(path).open("rb", buffering=0), path, raw)  # noqa: SIM115 (it closes it)
+        with _saying_what_is_waited_for(path, on_wait):
+            decoder = _open_stream(Path(path).open("rb", buffering=0), path, raw)  # noqa: SIM115
     else:
         _check_path(Path(path))
         if raw is not None:

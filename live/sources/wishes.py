@@ -208,6 +208,7 @@ def open_wish(
                 play=options.play,
                 track=options.track,
                 raw=options.raw,
+                on_wait=on_wait,
             )
         ]
     if wish.kind == "stream":

@@ -238,3 +238,15 @@ def test_several_sources_are_a_list_of_which_one_opens_and_pauses_alone(song: Pa
         terminal.wait_for(b"listening")
         terminal.press(b"q")
         assert terminal.read_to_its_end() == 0
+
+
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+def test_a_pipe_without_a_writer_is_said_to_be_waited_for_and_keys_are_heeded(
+    key: bytes, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Terminal("--file", str(pipe)) as terminal:
+        terminal.wait_for(b"Waiting for")
+        terminal.press(key)
+        assert terminal.read_to_its_end() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,20 @@ BLOCK_SAMPLES = 1 << 16
 SHORTEST_CLIP_S = 0.5
 
 
-def _mono_blocks(path: Path, sample_rate: int) -> Generator[npt.NDArray[np.float32], None, None]:
+@dataclass(frozen=True)
+class ReadInPart:
+    """The mel frames of a file of which not all could be decoded, and the sentence that says so."""
+
+    frames: MelLevels
+    sentence: str
+
+
+def _mono_blocks(
+    path: Path, sample_rate: int, notes: list[str] | None = None
+) -> Generator[npt.NDArray[np.float32], None, None]:
     """Yield a file's sound in blocks, mixed down and resampled as when listening.
+
+    What of it could not be decoded is said in ``notes``.
 
     Raises
     ------
@@ -36,10 +49,14 @@ def _mono_blocks(path: Path, sample_rate: int) -> Generator[npt.NDArray[np.float
     decoder = open_decoder(os.fspath(path.absolute()))
     try:
         resampler = Resampler(decoder.sample_rate, sample_rate)
-        heard = 0
+        heard = lost = 0
         while len(block := decoder.read(BLOCK_SAMPLES)):
-            heard += len(block)
+            heard, lost = heard + len(block), lost + decoder.undecodable
             yield resampler.feed(to_mono(block))
+        lost += decoder.undecodable
+        if lost and notes is not None:
+            lost_s = lost / decoder.sample_rate
+            notes.append(f"{path} is damaged or cut short: {lost_s:.1f} s of it could not be decoded.")
         yield resampler.feed(np.empty(0, dtype=np.float32), last=True)
         if heard < SHORTEST_CLIP_S * decoder.sample_rate:
             raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
@@ -47,13 +64,15 @@ def _mono_blocks(path: Path, sample_rate: int) -> Generator[npt.NDArray[np.float
         decoder.close()
 
 
-def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
+def extract(path: Path, spec: FrontEndSpec, notes: list[str] | None = None) -> MelLevels:
     """Return the mel frames of one audio file.
 
     Parameters
     ----------
     path : Path
     spec : FrontEndSpec
+    notes : list of str, optional
+        Gets a sentence where not all of the file could be decoded.
 
     Returns
     -------
@@ -66,7 +85,7 @@ def extract(path: Path, spec: FrontEndSpec) -> MelLevels:
         When the file cannot be read or holds less than half a second.
     """
     mel_frames = MelFrames(spec)
-    blocks = _mono_blocks(path, spec.sample_rate)
+    blocks = _mono_blocks(path, spec.sample_rate, notes)
     with contextlib.closing(blocks):
         frames = np.concatenate([mel_frames.feed(block).astype(np.float16) for block in blocks])
     if len(frames) == 0:
@@ -103,10 +122,12 @@ def read_samples(path: Path, sample_rate: int, longest_s: float = 600.0) -> npt.
     return np.concatenate(blocks)[:most]
 
 
-def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | str:
+def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | ReadInPart | str:
     """Mel frames, or the sentence that says why there are none (errors cross processes as text)."""
+    notes: list[str] = []
     try:
-        return extract(path, spec)
+        frames = extract(path, spec, notes)
+        return ReadInPart(frames, one_line(notes[0])) if notes else frames
     except GenreLiveError as error:
         return one_line(str(error) if path.name in str(error) else f"{path}: {error}")
     except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it

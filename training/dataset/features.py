@@ -19,6 +19,7 @@ from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
 
 from .clips import Clip, read_dataset
+from .extraction import ReadInPart
 from .reader_processes import extract_each
 from .store import FeatureStore, MelLevels, StoreWriter, open_store
 
@@ -37,7 +38,7 @@ class Features:
     ----------
     store : FeatureStore
     skipped : tuple of str
-        One sentence for each clip that could not be read.
+        One sentence for each clip that could not be read, or of which a part could not.
     """
 
     store: FeatureStore
@@ -137,6 +138,9 @@ def build_store(
                 frames = next(extracted) if known is None or row is None else known.clip_frames(row)
                 if isinstance(frames, str):
                     skipped.append(frames)
+                elif isinstance(frames, ReadInPart):
+                    skipped.append(frames.sentence)
+                    add(clip, frames.frames)
                 else:
                     add(clip, frames)
                 if progress is not None:

@@ -21,7 +21,7 @@ from live.errors import RunningError, one_line
 from live.freed_memory import keep_freed_memory
 from live.front_end import FrontEndSpec
 
-from .extraction import extract_or_explain
+from .extraction import ReadInPart, extract_or_explain
 
 if TYPE_CHECKING:  # what each process imports, it waits for
     from .store import MelLevels
@@ -136,7 +136,7 @@ class Readers:
                 number = self._waiting.popleft()
                 reader.give(number, self._paths[number])
 
-    def take(self) -> Iterator[tuple[int, MelLevels | str]]:
+    def take(self) -> Iterator[tuple[int, MelLevels | ReadInPart | str]]:
         """Wait for results, and give each with its file's number.
 
         Raises
@@ -179,7 +179,7 @@ class Readers:
 
 def extract_each(
     paths: Sequence[Path], spec: FrontEndSpec, *, workers: int
-) -> Generator[MelLevels | str, None, None]:
+) -> Generator[MelLevels | ReadInPart | str, None, None]:
     """Mel frames of audio files, or of each what is wrong with it, in their order and with few held at once.
 
     The processes that read them end when the generator is closed.
@@ -197,7 +197,7 @@ def extract_each(
         When no process can be started.
     """
     readers = Readers(paths, spec)
-    results: dict[int, MelLevels | str] = {}
+    results: dict[int, MelLevels | ReadInPart | str] = {}
     try:
         for _ in range(min(workers, len(paths))):
             readers.start_one()

@@ -15,7 +15,7 @@ from live.errors import InputError
 from live.front_end import FrontEndSpec
 from tests.training.conftest import RATE, hiss, write_dataset
 from training.dataset.clips import read_dataset
-from training.dataset.extraction import extract
+from training.dataset.extraction import ReadInPart, extract
 from training.dataset.features import build_store, cache_folder, load_features
 from training.dataset.reader_processes import extract_each
 from training.dataset.store import MelLevels, open_store
@@ -48,6 +48,16 @@ def test_a_broken_file_is_named_in_one_sentence_and_left_out(tmp_path: Path, wor
     assert counted == [(done, 9) for done in range(1, 10)]
 
 
+def test_a_file_of_which_a_part_is_lost_is_kept_and_named(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", 2, 2.0)
+    cut = dataset / "tone" / "tone1.wav"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    features = load_features(dataset, SPEC, cache=tmp_path / "c", workers=1)
+    assert features.store.clip == ("hiss0", "hiss1", "tone0", "tone1")
+    assert len(features.skipped) == 1
+    assert "tone1.wav is damaged or cut short: 1.0 s of it could not be decoded" in features.skipped[0]
+
+
 def test_many_workers_give_what_one_does(dataset: Path, tmp_path: Path) -> None:
     clips = read_dataset(dataset)
     one = build_store(clips, SPEC, tmp_path / "one.npz", workers=1).store
@@ -62,7 +72,7 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
 
     def watched(
         paths: Sequence[Path], spec: FrontEndSpec, *, workers: int
-    ) -> Generator[MelLevels | str, None, None]:
+    ) -> Generator[MelLevels | ReadInPart | str, None, None]:
         read.extend(path.name for path in paths)
         return extract_each(paths, spec, workers=workers)
 
@@ -98,7 +108,7 @@ def test_an_interruption_keeps_what_was_read(tmp_path: Path, monkeypatch: pytest
 
     def interrupted(
         paths: Sequence[Path], spec: FrontEndSpec, *, workers: int
-    ) -> Generator[MelLevels | str, None, None]:
+    ) -> Generator[MelLevels | ReadInPart | str, None, None]:
         for path, frames in zip(paths, extract_each(paths, spec, workers=workers), strict=True):
             if len(read) == 3:
                 raise KeyboardInterrupt
@@ -122,7 +132,7 @@ def test_an_interruption_keeps_what_was_known_before_it(
     (dataset / name).mkdir()
     soundfile.write(dataset / name / "new.wav", hiss(8, 1), RATE)
 
-    def interrupted(*_: object, **__: object) -> Generator[MelLevels | str, None, None]:
+    def interrupted(*_: object, **__: object) -> Generator[MelLevels | ReadInPart | str, None, None]:
         raise KeyboardInterrupt
         yield ""
 
