@@ -131,7 +131,7 @@ def main() -> int:
 
     from rich.console import Console
 
-    from live.classifier import find_bundle
+    from live.bundle import find_bundle
     from live.library_messages import quiet_libraries
 
     stderr = arguments.json or arguments.markdown

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measuring import Row, Scale, missing, on_one_core, pairs, seconds
 from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import write_wav
-from live.classifier import read_description
+from live.bundle import read_description
 from live.front_end import FrontEndSpec
 from training.dataset.clips import Clip
 from training.dataset.features import build_store

@@ -14,7 +14,7 @@ from benchmarks.cold import WITHOUT_GPU
 from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, on_one_core, run, seconds
 from benchmarks.ordinary import HOP_S
 from benchmarks.sound import write_wav
-from live.classifier import SEVERAL_FILE, read_description
+from live.bundle import SEVERAL_FILE, read_description
 from live.front_end import dct_matrix, mel_filter_bank
 
 FILE_S = 1_800.0

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measuring import Measurement, Row, Scale, missing, on_one_core, pairs, seconds
 from benchmarks.ordinary import librosa_mfcc
 from benchmarks.sound import music
-from live.classifier import read_description
+from live.bundle import read_description
 from live.front_end import FrontEndSpec, MelFrames, dct_matrix, mel_filter_bank, mfcc
 from live.samples import Samples
 

@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 from rich.console import Console
 
-from live.classifier import DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
+from live.bundle import DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import GenreLiveError
 from live.library_messages import quiet_libraries
 
@@ -199,7 +199,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="the bundle to damage; the default model otherwise")
     arguments = parser.parse_args()
     if arguments.model is None:
-        from live.classifier import find_bundle
+        from live.bundle import find_bundle
         from live.options import DEFAULTS
 
         arguments.model = find_bundle(DEFAULTS.model)

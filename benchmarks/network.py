@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measuring import Row, Scale, missing, pairs, seconds
-from live.classifier import NETWORK_FILE, Classifier
+from live.bundle import NETWORK_FILE
+from live.classifier import Classifier
 from live.front_end import mfcc
 
 WHAT = "network alone, one window"

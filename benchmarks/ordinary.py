@@ -52,7 +52,7 @@ class OrdinaryWay:
         import keras
         import librosa
 
-        from live.classifier import read_description
+        from live.bundle import read_description
 
         self._librosa = librosa
         self.description = read_description(bundle)

@@ -13,7 +13,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from live.classifier import Classifier, find_bundle
+from live.bundle import find_bundle
+from live.classifier import Classifier
 from live.palette import DARK, LIGHT, Theme
 from live.screen import KEYS, Extras, save_picture
 from live.session import Session

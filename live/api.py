@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from live.analyser import Analyser
-from live.classifier import Classifier, find_bundle
+from live.bundle import find_bundle
+from live.classifier import Classifier
 from live.events import Event, GapReason, Verdict, WindowEvent, told, wall_time
 from live.meter import FLOOR_DBFS
 from live.option_table import Number, bounds_of

@@ -102,7 +102,8 @@ def _ending_signals() -> Iterator[threading.Event]:
 
 def _listen(options: Options, closing: threading.Event) -> None:
     """Listen to what the options name, to its end; ``closing`` is set when that has begun."""
-    from live.classifier import Classifier, find_bundle
+    from live.bundle import find_bundle
+    from live.classifier import Classifier
     from live.making_sessions import hears_several, one_session, several_sessions
     from live.outputs.connections import Connections
     from live.outputs.lines import write_line

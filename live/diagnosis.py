@@ -128,7 +128,7 @@ def _settings() -> Iterator[str]:
 
 
 def _model() -> Iterator[str]:
-    from live.classifier import find_bundle, read_description, shipped_models
+    from live.bundle import find_bundle, read_description, shipped_models
     from live.settings import read_defaults, settings_path
 
     named = str(read_defaults(settings_path()).get("model", Options().model))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from live.classifier import Classifier, find_bundle
+from live.bundle import find_bundle
+from live.classifier import Classifier
 from live.events import Event
 from live.options import Options
 from live.samples import Samples

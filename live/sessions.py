@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from live.classifier import BundleDescription
+from live.bundle import BundleDescription
 from live.errors import GenreLiveError, ToldError
 from live.events import Event, SourceKind, SummaryEvent, genres_of
 from live.meter import FLOOR_DBFS

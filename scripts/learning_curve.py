@@ -10,7 +10,6 @@ Markdown table.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from live.classifier import find_bundle
+from live.bundle import find_bundle
 from training.dataset.clips import UNLABELLED
 from training.dataset.features import cache_folder, load_features
 from training.dataset.splits import Segment, split_store, whole_store
@@ -136,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from live.classifier import (
+from live.bundle import (
     BUNDLE_FORMAT,
     DESCRIPTION_FILE,
     NETWORK_FILE,

@@ -107,7 +107,7 @@ def _refit(options: Options, model: Path, out: Path, listener: RunListener) -> d
 def _evaluate(options: Options, model: str, listener: RunListener) -> None:
     from rich.console import Console
 
-    from live.classifier import find_bundle
+    from live.bundle import find_bundle
 
     from .console import show_evaluation
     from .evaluate import EvaluateOptions, evaluate_bundle

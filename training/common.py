@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from live.classifier import DESCRIPTION_FILE, LABEL_PATTERN
+from live.bundle import DESCRIPTION_FILE, LABEL_PATTERN
 from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec
 
@@ -83,6 +83,8 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListene
             features = load_features(dataset, spec, cache=data.cache, workers=data.workers, progress=progress)
         for sentence in features.skipped:
             listener.say(f"Left out: {sentence}")
+        for sentence in features.read_in_part:
+            listener.say(sentence)
         if features.store.path != dataset:
             listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
         stores.append(features.store)

@@ -23,7 +23,8 @@ from .common import RunListener
 from .dataset.features import Progress as CountProgress
 from .evaluation.results import Evaluation
 from .evaluation.tables import Table, collection_table, headline_table, room_table
-from .network.fit import FitProgress, History
+from .network.fit import FitProgress
+from .network.history import History
 
 
 def _columns() -> list[ProgressColumn]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from live.classifier import BundleDescription, Classifier
+from live.bundle import BundleDescription
+from live.classifier import Classifier
 from live.vote import VoteParameters
 
 from .common import DatasetOptions, RunListener, divide, open_datasets

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from live.classifier import BundleDescription, read_description
+from live.bundle import BundleDescription, read_description, write_description
 from live.errors import InputError
 
 from .common import (
@@ -34,13 +34,12 @@ from .network.batches import Crops
 from .network.bundle import (
     CARD_FILE,
     REPORT_FOLDER,
-    BundleContent,
     package_versions,
     replacing,
-    write_description,
     write_networks,
 )
-from .network.fit import Checkpoint, FitPlan, History, fit
+from .network.fit import Checkpoint, FitPlan, fit
+from .network.history import History
 from .network.recipes import RECIPES, Recipe
 
 
@@ -194,7 +193,7 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
 def _write_account(folder: Path, options: RefitOptions, first: _FirstFit, recipe: Recipe, clips: int) -> None:
     """Write description, report and card: the first fit's figures, and that they are."""
     record = replace(first.record, packages=package_versions(), refit=RefitRecord(clips, first.best_epoch))
-    content = BundleContent(
+    content = BundleDescription(
         name=options.name,
         labels=first.description.labels,
         front_end=recipe.front_end,

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from live.classifier import Classifier, find_bundle, read_description
+from live.bundle import BundleDescription, find_bundle, read_description, write_description
+from live.classifier import Classifier
 from live.errors import InputError
 from live.events import NOT_GENRES, genres_of
 from live.vote import VoteParameters
@@ -38,13 +39,12 @@ from .network.batches import Crops
 from .network.bundle import (
     CARD_FILE,
     REPORT_FOLDER,
-    BundleContent,
     package_versions,
     replacing,
-    write_description,
     write_networks,
 )
-from .network.fit import Checkpoint, FitPlan, History, fit
+from .network.fit import Checkpoint, FitPlan, fit
+from .network.history import History
 from .network.json_export import export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
@@ -271,7 +271,7 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     record = _record(options, material, plan, history, network.count_params(), training.windows_in_epoch)
     if start is not None:
         record = replace(record, started_from=start.description.name)
-    content = BundleContent(
+    content = BundleDescription(
         name=options.name,
         labels=material.labels,
         front_end=recipe.front_end,
@@ -292,8 +292,8 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
 
 
 def _calibrate(
-    folder: Path, content: BundleContent, material: _Material, listener: RunListener
-) -> BundleContent:
+    folder: Path, content: BundleDescription, material: _Material, listener: RunListener
+) -> BundleDescription:
     """Choose temperature and thresholds on the validation part, and write them."""
     write_description(folder, content)
     listener.say("Calibrating on the validation part.")

@@ -98,7 +98,7 @@ def _run(options: ScanOptions) -> None:
 
 def _absolute_if_folder(model: str) -> str:
     """A bundle's folder as other processes find it; the name of a shipped one stays."""
-    from live.classifier import shipped_models
+    from live.bundle import shipped_models
 
     return model if model in shipped_models() else str(Path(model).absolute())
 

@@ -83,7 +83,8 @@ class HearFiles(Work[Found, FileResult]):
 
     def open(self) -> Callable[[Found], FileResult]:
         """Load the model, and see that it is the one that is meant."""
-        from live.classifier import NETWORK_FILE, Classifier, find_bundle
+        from live.bundle import NETWORK_FILE, find_bundle
+        from live.classifier import Classifier
         from live.freed_memory import keep_freed_memory
 
         if self.version != __version__:

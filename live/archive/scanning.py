@@ -18,7 +18,7 @@ from live.archive.ledger import Ledger, heard_of
 from live.archive.notes import Totals, key_of
 from live.archive.rows import ModelName, as_text
 from live.archive.tagging import Tagged, Tagger
-from live.classifier import NETWORK_FILE, find_bundle, read_description
+from live.bundle import NETWORK_FILE, find_bundle, read_description
 from live.errors import InputError, one_line
 from live.events import Verdict
 from live.spreading.work import Engine, Lost

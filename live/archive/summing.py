@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import Counter
 
 from live.api import FileResult
-from live.classifier import BundleDescription
+from live.bundle import BundleDescription
 from live.events import GapEvent, StartEvent, Verdict, VoteState, WindowEvent
 from live.history import History
 from live.meter import FLOOR_DBFS

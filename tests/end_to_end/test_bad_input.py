@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.classifier import DESCRIPTION_FILE, NETWORK_FILE
+from live.bundle import DESCRIPTION_FILE, NETWORK_FILE
 from tests.bundles import copy_bundle, describe
 from tests.end_to_end.commands import Outcome, command, genre_live, in_this_process
 from tests.sounds import ffmpeg, tune, write_tune

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.classifier import shipped_models
+from live.bundle import shipped_models
 from tests.end_to_end.commands import command
 from tests.end_to_end.listener import Listener
 from tests.end_to_end.test_terminal import Terminal

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from live.classifier import BundleDescription, Classifier, Probabilities
+from live.bundle import BundleDescription
+from live.classifier import Classifier, Probabilities
 from live.errors import GenreLiveError
 from live.events import SourceKind, SourceStatus
 from live.front_end import FrontEndSpec, Levels

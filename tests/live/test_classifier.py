@@ -14,17 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live.classifier import (
+from live.bundle import (
     DESCRIPTION_FILE,
     LARGEST_DESCRIPTION,
     NETWORK_FILE,
     SEVERAL_FILE,
-    Classifier,
-    calibrated,
     find_bundle,
     read_description,
     shipped_models,
 )
+from live.classifier import Classifier, calibrated
 from live.errors import BundleError, RunningError
 from tests.bundles import copy_bundle, describe
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from live import __version__, cli, diagnosis
-from live.classifier import DESCRIPTION_FILE, find_bundle
+from live.bundle import DESCRIPTION_FILE, find_bundle
 from live.errors import InputError
 from live.options import DEFAULTS
 from live.sources import driver

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from live.arguments import build_parser
-from live.classifier import DESCRIPTION_FILE, find_bundle, read_description, shipped_models
+from live.bundle import DESCRIPTION_FILE, find_bundle, read_description, shipped_models
 from live.events import GapReason, SourceStatus, VoteState, told
 from live.outputs.change_command import verdict_variables
 from live.outputs.home_assistant import discovery_messages

@@ -17,7 +17,8 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from live.classifier import Classifier, read_description
+from live.bundle import read_description
+from live.classifier import Classifier
 from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main

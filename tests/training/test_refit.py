@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from live.classifier import Classifier, read_description
+from live.bundle import read_description
+from live.classifier import Classifier
 from tests.training.conftest import write_dataset
 from training.cli import main
 

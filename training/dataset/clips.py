@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from live.classifier import LABEL_PATTERN
+from live.bundle import LABEL_PATTERN
 from live.errors import InputError
 from live.events import NO_MUSIC, OTHER_MUSIC
 

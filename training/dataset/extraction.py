@@ -54,9 +54,12 @@ def _mono_blocks(
             heard, lost = heard + len(block), lost + decoder.undecodable
             yield resampler.feed(to_mono(block))
         lost += decoder.undecodable
-        if lost and notes is not None:
-            lost_s = lost / decoder.sample_rate
-            notes.append(f"{path} is damaged or cut short: {lost_s:.1f} s of it could not be decoded.")
+        if notes is not None:
+            if lost:
+                lost_s = lost / decoder.sample_rate
+                notes.append(f"{path} is damaged or cut short: {lost_s:.1f} s of it could not be decoded.")
+            if decoder.note is not None:
+                notes.append(f"{path}: {decoder.note}")
         yield resampler.feed(np.empty(0, dtype=np.float32), last=True)
         if heard < SHORTEST_CLIP_S * decoder.sample_rate:
             raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
@@ -127,7 +130,7 @@ def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | ReadInPart
     notes: list[str] = []
     try:
         frames = extract(path, spec, notes)
-        return ReadInPart(frames, one_line(notes[0])) if notes else frames
+        return ReadInPart(frames, one_line(" ".join(notes))) if notes else frames
     except GenreLiveError as error:
         return one_line(str(error) if path.name in str(error) else f"{path}: {error}")
     except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +38,14 @@ class Features:
     ----------
     store : FeatureStore
     skipped : tuple of str
-        One sentence for each clip that could not be read, or of which a part could not.
+        One sentence for each clip that could not be read.
+    read_in_part : tuple of str
+        One for each clip, read this time, of which something could not be decoded.
     """
 
     store: FeatureStore
     skipped: tuple[str, ...] = ()
+    read_in_part: tuple[str, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -88,6 +91,22 @@ def _up_to_date(store: FeatureStore, clips: Sequence[Clip], fingerprints: Sequen
     )
 
 
+class _Known:
+    """Frames of files that have not changed since an earlier store was made."""
+
+    def __init__(self, store: FeatureStore | None, clips: Sequence[Clip]) -> None:
+        self.fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
+        self._store = store
+        self._rows = (
+            {} if store is None else {text: row for row, text in enumerate(store.fingerprint) if text}
+        )
+
+    def frames(self, clip: Clip) -> MelLevels | None:
+        """Return a clip's frames, or None where its file is to be read."""
+        row = self._rows.get(self.fingerprints[clip.id])
+        return None if self._store is None or row is None else self._store.clip_frames(row)
+
+
 def build_store(
     clips: Sequence[Clip],
     spec: FrontEndSpec,
@@ -117,45 +136,56 @@ def build_store(
     InputError
         When no clip can be read. An interruption keeps what was extracted until then.
     """
-    fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
-    rows = {} if known is None else {text: row for row, text in enumerate(known.fingerprint) if text}
-    fresh = [clip for clip in clips if fingerprints[clip.id] not in rows]
-    extracted = extract_each([clip.path for clip in fresh], spec, workers=workers)
+    cached = _Known(known, clips)
+    fresh = [clip.path for clip in clips if cached.frames(clip) is None]
+    extracted = extract_each(fresh, spec, workers=workers)
+    with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
+        skipped, partly, interrupted = _write_clips(clips, cached, extracted, writer, progress)
+        if len(skipped) == len(clips):
+            raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
+    if interrupted:
+        raise KeyboardInterrupt
+    return Features(open_store(path), tuple(skipped), tuple(partly))
+
+
+def _write_clips(
+    clips: Sequence[Clip],
+    cached: _Known,
+    extracted: Iterator[MelLevels | ReadInPart | str],
+    writer: StoreWriter,
+    progress: Progress | None,
+) -> tuple[list[str], list[str], bool]:
+    """Write clips to a store; return why some were left out, which are not whole, and if it was cut off."""
     skipped: list[str] = []
-    interrupted = False
+    partly: list[str] = []
     taken: set[str] = set()
 
     def add(clip: Clip, frames: MelLevels) -> None:
         taken.add(clip.id)
-        writer.add(
-            clip=clip.id, label=clip.label, group=clip.group, mel_db=frames, fingerprint=fingerprints[clip.id]
-        )
+        fingerprint = cached.fingerprints[clip.id]
+        writer.add(clip=clip.id, label=clip.label, group=clip.group, mel_db=frames, fingerprint=fingerprint)
 
-    with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
-        try:
-            for done, clip in enumerate(clips):
-                row = rows.get(fingerprints[clip.id])
-                frames = next(extracted) if known is None or row is None else known.clip_frames(row)
-                if isinstance(frames, str):
-                    skipped.append(frames)
-                elif isinstance(frames, ReadInPart):
-                    skipped.append(frames.sentence)
-                    add(clip, frames.frames)
-                else:
-                    add(clip, frames)
-                if progress is not None:
-                    progress(done + 1, len(clips))
-        except KeyboardInterrupt:
-            interrupted = True
-            for clip in clips:  # what was known before is not lost, though its turn had not come
-                row = rows.get(fingerprints[clip.id])
-                if known is not None and row is not None and clip.id not in taken:
-                    add(clip, known.clip_frames(row))
-        if not taken and not interrupted:
-            raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
-    if interrupted:
-        raise KeyboardInterrupt
-    return Features(open_store(path), tuple(skipped))
+    try:
+        for done, clip in enumerate(clips):
+            frames: MelLevels | ReadInPart | str | None = cached.frames(clip)
+            if frames is None:
+                frames = next(extracted)
+            if isinstance(frames, str):
+                skipped.append(frames)
+            elif isinstance(frames, ReadInPart):
+                partly.append(frames.sentence)
+                add(clip, frames.frames)
+            else:
+                add(clip, frames)
+            if progress is not None:
+                progress(done + 1, len(clips))
+    except KeyboardInterrupt:
+        for clip in clips:  # what was known before is not lost, though its turn had not come
+            kept = cached.frames(clip)
+            if kept is not None and clip.id not in taken:
+                add(clip, kept)
+        return skipped, partly, True
+    return skipped, partly, False
 
 
 def is_store(dataset: Path) -> bool:

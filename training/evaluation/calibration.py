@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from live.classifier import BundleDescription
+from live.bundle import BundleDescription
 from live.events import NO_MUSIC, OTHER_MUSIC, Verdict, genres_of
 from live.vote import VoteParameters
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from live.classifier import BundleDescription
+from live.bundle import BundleDescription
 from live.errors import GenreLiveError
 from live.front_end import mfcc
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from live.classifier import BundleDescription, Classifier
+from live.bundle import BundleDescription
+from live.classifier import Classifier
 from live.errors import InputError
 from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, Verdict, genres_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from live.classifier import BundleDescription
+from live.bundle import BundleDescription
 from live.vote import VoteParameters
 
 from ..dataset.splits import LEAK

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..network.fit import History
+from ..network.history import History
 from .estimates import CALIBRATION_BINS, Votes, calibration_bins
 from .metrics import VOTE_SECONDS
 from .results import Measures, RoomMeasure

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..network.fit import History, history_as_json, history_from_json
+from ..network.history import History, history_as_json, history_from_json
 from . import pictures
 from .results import Evaluation, Following
 from .tables import (
@@ -79,9 +79,11 @@ leans to counts, even where it says “unsure”. The microphone is one fixed si
 10–20 dB below the music), drawn by each clip's name. In brackets: 95 % of 1000 bootstrap samples of clips."""
 
 _SURENESS = """\
-A verdict is *sure* where it names a genre and states 70 % or more. A *wrong name* is another genre than the
-clip's; *other music* is of none of the model's genres, so that any name is wrong. Temperature and thresholds
-were chosen on validation clips over all collections, the worst of them counting most."""
+*Right* is of whole clips. A verdict is *sure* where it names a genre and states 70 % or more: *right if
+sure* is how often it is right then, *sure* how much of the time there is such a verdict. *Wrong name*: share
+of the time in which another genre is named. *Others*: clips of music that is none of the model's genres, so
+that any name is wrong; *others named*: share of their time in which one is. Temperature and thresholds were
+chosen on validation clips over all collections, the worst of them counting most."""
 
 _ROOMS = """\
 Audio itself, convolved sample by sample with rooms made for this: white noise that dies away exponentially,

@@ -109,8 +109,8 @@ def confusion_table(evaluation: Evaluation) -> Table:
 def collection_table(evaluation: Evaluation, *, with_intervals: bool = True) -> Table:
     """Return accuracy and what confidence is worth, collection by collection, clean and microphone."""
     header = (
-        "Collection", "Clips", "Whole clips", "ECE", "Right when ≥ 70 % sure", "… of the time",
-        "Wrong name, of the time", "Other music (clips)", "… given a genre, of the time",
+        "Collection", "Clips", "Right", "ECE", "Right if sure", "Sure", "Wrong name", "Others",
+        "Others named",
     )  # fmt: skip
     rows = []
     for heard, measures in (("", evaluation.clean), (", microphone", evaluation.microphone)):

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from live.classifier import BUNDLE_FORMAT, DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE
+from live.bundle import DESCRIPTION_FILE, KERAS_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import InputError, RunningError
-from live.front_end import FrontEndSpec
 
 from .litert import largest_difference, to_litert
 
-KERAS_FILE = "network.keras"
 CARD_FILE = "README.md"
 REPORT_FOLDER = "report"
 BUNDLE_NAMES = {DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE, KERAS_FILE, CARD_FILE, REPORT_FOLDER}
@@ -34,31 +29,6 @@ AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a t
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
 
 
-@dataclass(frozen=True)
-class BundleContent:
-    """What a bundle says of itself; see ``live.classifier.BundleDescription``.
-
-    Attributes
-    ----------
-    name : str
-    labels : tuple of str
-    front_end : FrontEndSpec
-    window_frames : int
-    temperature : float
-    vote : mapping of str to float
-    training : mapping
-        Dataset, split, recipe, seed, metrics and package versions.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    front_end: FrontEndSpec
-    window_frames: int
-    temperature: float = 1.0
-    vote: Mapping[str, float] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that a model depends on."""
     versions = {"python": platform.python_version()}
@@ -66,34 +36,6 @@ def package_versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions
-
-
-def description(content: BundleContent, sha256: Mapping[str, str]) -> str:
-    """The text of ``bundle.json``."""
-    values = {
-        "format": BUNDLE_FORMAT,
-        "name": content.name,
-        "labels": list(content.labels),
-        "front_end": content.front_end.to_dict(),
-        "window_frames": content.window_frames,
-        "normalisation": "in the network",
-        "temperature": content.temperature,
-        "vote": dict(content.vote),
-        "sha256": dict(sha256),
-        "training": dict(content.training),
-    }
-    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_description(folder: Path, content: BundleContent) -> None:
-    """Write ``bundle.json`` for the networks that lie in ``folder``."""
-    names = (NETWORK_FILE, SEVERAL_FILE, KERAS_FILE)
-    sha256 = {name: _sha256(folder / name) for name in names if (folder / name).exists()}
-    (folder / DESCRIPTION_FILE).write_text(description(content, sha256), encoding="utf-8")
 
 
 def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]) -> float:

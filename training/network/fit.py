@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +15,12 @@ from live.errors import InputError, RunningError
 
 from ..dataset.collections import worst_weighted
 from .batches import Batch, Crops
+from .devices import Devices, found_gpus
+from .history import History
 from .recipes import Recipe
 
 CHECKPOINT_FORMAT = 1
 SMALLEST_PROBABILITY = 1e-9
-
-
-@dataclass
-class History:
-    """Course of a fit, one value an epoch.
-
-    Attributes
-    ----------
-    loss, accuracy : list of float
-        On the windows that were fitted on, as they were changed.
-    valid_loss, valid_accuracy : list of float
-        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats, over
-        the collections: half that of the worst, half the mean of all.
-    best_epoch : int
-        The epoch that was kept, counted from 1.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    valid_loss: list[float] = field(default_factory=list)
-    valid_accuracy: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-
-    @property
-    def epochs(self) -> int:
-        """Epochs done."""
-        return len(self.loss)
 
 
 @dataclass(frozen=True)
@@ -229,11 +204,11 @@ class Checkpoint:
             self.path.parent.rmdir()
 
 
-def validate(network: Any, batches: Any) -> tuple[float, float, int]:
+def validate(network: Any, batches: Any, devices: Devices) -> tuple[float, float, int]:
     """Return mean negative log-likelihood, in nats, and accuracy of windows, and their number."""
     loss, hits, count = 0.0, 0, 0
     for inputs, targets in batches:
-        probabilities = np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
+        probabilities = devices.predict(network, inputs)
         targets = targets["genre"]
         loss -= float((targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))).sum())
         hits += int((probabilities.argmax(axis=1) == targets.argmax(axis=1)).sum())
@@ -241,10 +216,12 @@ def validate(network: Any, batches: Any) -> tuple[float, float, int]:
     return (loss / count, hits / count, count) if count else (float("nan"), float("nan"), 0)
 
 
-def validate_collections(network: Any, validation: Crops, batch_size: int) -> tuple[float, float]:
+def validate_collections(
+    network: Any, validation: Crops, batch_size: int, devices: Devices
+) -> tuple[float, float]:
     """Return the loss over the collections of a part, the worst counting most, and the accuracy of all."""
     measured = [
-        validate(network, validation.validation(batch_size, numbers))
+        validate(network, validation.validation(batch_size, numbers), devices)
         for numbers in validation.by_collection()
     ]
     count = sum(windows for _, _, windows in measured)
@@ -252,12 +229,12 @@ def validate_collections(network: Any, validation: Crops, batch_size: int) -> tu
     return worst_weighted([loss for loss, _, _ in measured]), hits / count if count else float("nan")
 
 
-def _fit_epoch(network: Any, batches: Any, progress: FitProgress) -> tuple[float, float]:
+def _fit_epoch(network: Any, batches: Any, progress: FitProgress, devices: Devices) -> tuple[float, float]:
     sums, windows = np.zeros(2), 0
     batch: Batch
     for batch in batches:
         network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
-        figures = network.train_on_batch(*batch, return_dict=True)
+        figures = devices.train_on_batch(network, batch)
         accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
         sums += len(batch[0]) * np.array([float(figures["loss"]), accuracy])
         windows += len(batch[0])
@@ -275,6 +252,7 @@ def fit(
     checkpoint: Checkpoint,
     resume: bool = False,
     progress: FitProgress | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Any, History]:
     """Fit a network.
 
@@ -287,6 +265,8 @@ def fit(
     resume : bool
         Whether to go on from the checkpoint, where there is one.
     progress : FitProgress, optional
+    devices : Devices, optional
+        To fit on; where TensorFlow sees several GPUs, all of them by default.
 
     Returns
     -------
@@ -296,7 +276,10 @@ def fit(
     """
     progress = progress or FitProgress()
     set_seed(plan.seed)
-    network, fitted = _compiled(plan, training)
+    devices = devices or Devices(found_gpus())
+    with devices.mirrored():
+        network, fitted = _compiled(plan, training)
+    devices.prepare(network)
     history, best = History(), network.get_weights()
     if resume and checkpoint.path.exists():
         history, best = checkpoint.load(plan, fitted)
@@ -306,11 +289,11 @@ def fit(
     for number in range(history.epochs, plan.stop_after or plan.epochs):
         if patience is not None and number - history.best_epoch >= patience:
             break
-        loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress)
+        loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress, devices)
         running = fitted.get_weights()
         if fitted.optimizer.use_ema:
             fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
-        valid_loss, valid_accuracy = validate_collections(network, validation, plan.batch_size)
+        valid_loss, valid_accuracy = validate_collections(network, validation, plan.batch_size, devices)
         averaged = network.get_weights()
         fitted.set_weights(running)
         history.loss.append(loss)
@@ -322,23 +305,5 @@ def fit(
         checkpoint.save(plan, history, fitted, best)
         progress.epoch(history)
     network.set_weights(best)
+    devices.release(network)
     return network, history
-
-
-def history_as_json(history: History) -> str:
-    """Return the course of a fit as a JSON text."""
-    return json.dumps(asdict(history), indent=1) + "\n"
-
-
-def history_from_json(text: str) -> History:
-    """Read what ``history_as_json`` gave.
-
-    Raises
-    ------
-    ValueError
-        When it is no such text.
-    """
-    try:
-        return History(**json.loads(text))
-    except TypeError as error:
-        raise ValueError(str(error)) from None

@@ -7,7 +7,7 @@ windows; then all of it is fitted together, at a small rate.
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
 import zipfile
 from dataclasses import dataclass, replace
@@ -16,21 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from live.classifier import BundleDescription, read_description
+from live.bundle import KERAS_FILE, BundleDescription, read_description, read_hashed
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 
 from ..augmentation.mel_levels import Windows
 from .batches import Crops
-from .bundle import KERAS_FILE
 from .networks import POOLED_LAYER
 from .recipes import Recipe
 
-LARGEST_NETWORK = 256_000_000  # bytes
 EPOCHS, PATIENCE = 12, 6
 RATE = 2e-4
 BIAS_OF_UNSEEN = -6.0  # of a label that no window was drawn of
-WINDOWS_OF_HEAD = 4_000  # about as many windows is the head solved on
+WINDOWS_OF_HEAD, MOST_EPOCHS_OF_HEAD = 4_000, 12  # about so many windows is the head solved on
 STRENGTH = 0.02  # of the head's regularisation: scikit-learn's 1 / C, for each window
 
 _LAYERS = {
@@ -102,24 +100,13 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
 
 def _open_network(folder: Path, description: BundleDescription) -> Any:
     """Open ``network.keras``, which must be the one its description means and made of plain layers."""
-    path = folder / KERAS_FILE
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_NETWORK + 1)
-    except OSError as error:
-        raise InputError(
-            f"{description.name} cannot be started from: its {KERAS_FILE} cannot be read ({error.strerror})."
-        ) from None
-    if hashlib.sha256(content).hexdigest() != description.sha256.get(KERAS_FILE):
-        raise InputError(
-            f"{description.name} cannot be started from: its {KERAS_FILE} does not match its sha256."
-        )
+    content = read_hashed(folder, description, KERAS_FILE)
     import keras
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_plain(json.loads(archive.read("config.json")))
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RecursionError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{description.name} cannot be started from: its {KERAS_FILE}: {reason}.") from None
@@ -197,7 +184,7 @@ def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> R
 def _embedded(body: Any, training: Crops, batch_size: int) -> tuple[Windows, Windows]:
     """Return what the body makes of training windows, and their targets; unlabelled music left out."""
     inputs, targets = [], []
-    epochs = max(1, round(WINDOWS_OF_HEAD / training.windows_in_epoch))
+    epochs = min(max(1, round(WINDOWS_OF_HEAD / training.windows_in_epoch)), MOST_EPOCHS_OF_HEAD)
     for number in range(1, epochs + 1):
         for windows, wanted in training.epoch(number, batch_size):
             named = wanted["genre"].sum(axis=1) < 1.5

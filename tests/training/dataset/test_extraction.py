@@ -10,7 +10,7 @@ import soundfile
 from live.front_end import FrontEndSpec, mfcc
 from tests.shared_data import gtzan_recording
 from tests.training.conftest import RATE, hiss, tone
-from training.dataset.extraction import extract
+from training.dataset.extraction import ReadInPart, extract, extract_or_explain, read_samples
 
 SPEC = FrontEndSpec()
 
@@ -50,3 +50,21 @@ def test_rate_and_channels_do_not_matter(tmp_path: Path) -> None:
     assert mono.shape == stereo.shape
     loud = mono > mono.max() - 40
     assert np.abs(mono[loud].astype(float) - stereo[loud]).mean() < 0.5
+
+
+def test_what_of_a_file_could_not_be_decoded_is_noted_by_its_name(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(1, 4), RATE)
+    content = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    found = extract_or_explain(tmp_path / "cut.wav", SPEC)
+    assert isinstance(found, ReadInPart)
+    assert "cut.wav is damaged or cut short: 2.0 s of it could not be decoded" in found.sentence
+    np.testing.assert_array_equal(found.frames, extract(tmp_path / "whole.wav", SPEC)[: len(found.frames)])
+    assert isinstance(extract_or_explain(tmp_path / "whole.wav", SPEC), np.ndarray)
+
+
+def test_samples_are_read_up_to_a_length(tmp_path: Path) -> None:
+    samples = tone(1, 4)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    np.testing.assert_array_equal(read_samples(tmp_path / "a.wav", RATE, 1.5), samples[: round(1.5 * RATE)])
+    assert len(read_samples(tmp_path / "a.wav", RATE)) == len(samples)

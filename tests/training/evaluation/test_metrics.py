@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from live.classifier import BundleDescription, Classifier
+from live.bundle import BundleDescription
+from live.classifier import Classifier
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 from training.dataset.splits import whole_store

@@ -4,23 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from live.classifier import read_description
+from live.bundle import BundleDescription, read_description, write_description
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 from training.network.bundle import (
-    BundleContent,
     check_destination,
     package_versions,
     replacing,
-    write_description,
 )
 
 
 def write(folder: Path, name: str = "one", temperature: float = 1.5) -> None:
     for file in ("network.tflite", "network.keras"):
         (folder / file).write_bytes(name.encode())
-    content = BundleContent(
-        name, ("jazz", "no_music"), FrontEndSpec(), 34, temperature, {"unsure_below": 0.4}, {"seed": 3}
+    content = BundleDescription(
+        name,
+        ("jazz", "no_music"),
+        FrontEndSpec(),
+        34,
+        temperature,
+        vote={"unsure_below": 0.4},
+        training={"seed": 3},
     )
     write_description(folder, content)
 

@@ -13,7 +13,8 @@ from live.front_end import FrontEndSpec
 from training.dataset.splits import whole_store
 from training.dataset.store import FeatureStore
 from training.network.batches import Crops
-from training.network.fit import Checkpoint, FitPlan, FitProgress, History, fit, hit_accuracy
+from training.network.fit import Checkpoint, FitPlan, FitProgress, fit, hit_accuracy
+from training.network.history import History
 from training.network.recipes import LIVE, Recipe
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live.classifier import Classifier, find_bundle, read_description
-from live.errors import InputError
+from live.bundle import find_bundle, read_description
+from live.classifier import Classifier
+from live.errors import BundleError, GenreLiveError, InputError
 from live.front_end import FrontEndSpec
 from training.cli import main
 from training.dataset.features import load_features
@@ -116,11 +117,13 @@ def test_a_network_that_could_run_code_is_refused(trained: Path, tmp_path: Path)
         open_start(changed(trained, tmp_path, path.read_bytes()), spec, 34)
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), (b"no archive", "network.keras")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "holds no network.keras"), (b"no archive", "cannot be started from")]
+)
 def test_a_network_that_is_missing_or_broken_is_refused(
     content: bytes | None, words: str, trained: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(GenreLiveError, match=words):
         open_start(changed(trained, tmp_path, content), FrontEndSpec(), 34)
 
 
@@ -129,7 +132,7 @@ def test_a_network_that_is_not_the_bundles_is_refused(trained: Path, tmp_path: P
     shutil.copytree(trained, model)
     with (model / "network.keras").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(InputError, match="does not match its sha256"):
+    with pytest.raises(BundleError, match="does not match its sha256"):
         open_start(model, FrontEndSpec(), 34)
 
 
