@@ -110,7 +110,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
     from live.outputs.service import ServiceManager
     from live.process_list import hide_passwords
     from live.sources.wishes import wishes_of
-    from live.wording import say_summary
+    from live.wording import summary_words
 
     on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
     for url in options.url:
@@ -154,7 +154,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
     if on_screen:
         for summary in heard.summaries:
             whose = "" if summary.source is None else f"{summary.source}: "
-            write_line(sys.stdout, f"{whose}{say_summary(summary)}")
+            write_line(sys.stdout, f"{whose}{summary_words(summary)}")
     if heard.failure is not None:
         raise heard.failure
     for warning in heard.warnings():

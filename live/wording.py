@@ -38,14 +38,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def say_verdict(verdict: Verdict) -> str:
+def verdict_words(verdict: Verdict) -> str:
     """Put a verdict in words."""
     if verdict.genre is not None:
         return f"{verdict.genre} {verdict.confidence:.0%}"
     return "listening" if verdict.state == "waiting" else STATE_NAMES[verdict.state]
 
 
-def say_summary(summary: SummaryEvent) -> str:
+def summary_words(summary: SummaryEvent) -> str:
     """Put a session's end in words: time listened, share of each genre, what was lost."""
     heard = ", ".join(f"{genre} {share:.0%}" for genre, share in summary.share.items() if share >= 0.005)
     parts = [f"Listened for {clock(summary.duration_s)}", heard or "no genre heard"]

@@ -18,7 +18,7 @@ from live.events import (
     WindowEvent,
     to_json_line,
 )
-from live.wording import GAP_REASONS, SOURCE_STATUS, clock, say_summary, say_verdict
+from live.wording import GAP_REASONS, SOURCE_STATUS, clock, summary_words, verdict_words
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ class PlainLines:
                 if now == self._said.get(event.source):
                     return None
                 self._said[event.source] = now
-                return f"{clock(event.time_s):>7}  {say_verdict(event.vote)}"
+                return f"{clock(event.time_s):>7}  {verdict_words(event.vote)}"
             case GapEvent():
                 return f"{clock(event.time_s):>7}  {event.lost_s:.1f} s lost: {GAP_REASONS[event.reason]}"
             case SourceEvent():
@@ -104,4 +104,4 @@ class PlainLines:
             case CorrectionEvent():
                 return f"{clock(event.time_s):>7}  corrected: {event.genre}, not {event.heard}"
             case SummaryEvent():
-                return say_summary(event)
+                return summary_words(event)

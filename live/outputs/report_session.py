@@ -256,7 +256,7 @@ class SessionView:
         for stretch in self._recording.changes(MOST_IN_STRIP)[0]:
             if stretch.state == "waiting":
                 continue
-            name = html.escape(_say(stretch))
+            name = html.escape(_stretch_words(stretch))
             style = f"{self._color_style(stretch.genre)};" if stretch.genre is not None else ""
             place = f"left:{(stretch.start_s - begin_s) / whole_s:.3%};"
             width = f"width:{(stretch.end_s - stretch.start_s) / whole_s:.3%}"
@@ -279,7 +279,7 @@ class SessionView:
         changes, step_s = self._recording.changes(MOST_CHANGES)
         rows = [
             f"<tr><td>{self._moment(change.start_s)}</td><td>{self._swatch(change.state, change.genre)}"
-            f"{html.escape(_say(change))}</td>"
+            f"{html.escape(_stretch_words(change))}</td>"
             f'<td class="number">{_length(change.end_s - change.start_s)}</td></tr>'
             for change in changes
             if change.state != "waiting"
@@ -303,7 +303,7 @@ class SessionView:
             return f'<div><h2>Losses</h2><p class="quiet">{text}</p></div>'
         rows = [
             f"<tr><td>{self._moment(note.time_s)}</td><td>"
-            f"{html.escape(_say_note(note))}</td>"
+            f"{html.escape(_note_words(note))}</td>"
             f'<td class="number">{f"{note.lost_s:.2f} s" if note.lost_s else ""}</td></tr>'
             for note in recording.notes
         ]
@@ -319,11 +319,11 @@ def _length(seconds: float) -> str:
     return clock(seconds) if seconds >= 1 else f"{seconds:.1f} s"
 
 
-def _say(stretch: Stretch) -> str:
+def _stretch_words(stretch: Stretch) -> str:
     return stretch.genre or STATE_NAMES.get(stretch.state, stretch.state)
 
 
-def _say_note(note: Note) -> str:
+def _note_words(note: Note) -> str:
     said = GAP_REASONS.get(note.what) or STATUS_NAMES[note.what]
     return f"{said}: {note.words}" if note.words else said
 

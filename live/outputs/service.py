@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
-from live.wording import SOURCE_STATUS, say_verdict
+from live.wording import SOURCE_STATUS, verdict_words
 
 
 class ServiceManager:
@@ -33,7 +33,7 @@ class ServiceManager:
             case StartEvent():
                 self.notify("READY=1")
             case WindowEvent():
-                self._say(say_verdict(event.vote))
+                self._say(verdict_words(event.vote))
             case SourceEvent():
                 self._say(SOURCE_STATUS[event.status])
             case SummaryEvent():

@@ -44,7 +44,7 @@ class WholeFile:
         self._parts = 1
         self._is_over = False
         if isinstance(first, FfmpegDecoder) and len(first.tracks) > 1:
-            self.note = _say_tracks(path.name, first, track)
+            self.note = _tracks_words(path.name, first, track)
 
     def read(self, samples: int) -> Samples:
         """Read up to ``samples`` samples; none are left when the result is empty.
@@ -137,7 +137,7 @@ class WholeFile:
         self._decoder.close()
 
 
-def _say_tracks(name: str, decoder: FfmpegDecoder, track: int) -> str:
+def _tracks_words(name: str, decoder: FfmpegDecoder, track: int) -> str:
     heard = decoder.tracks[track - 1]
     language = f" ({heard.language})" if heard.language not in (None, "und") else ""
     return (
