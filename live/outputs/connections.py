@@ -112,6 +112,7 @@ class Connections:
         from live.outputs.web.server import WebPage
 
         page = WebPage(str(options.web), self._notices, token=options.web_token, is_open=options.web_open)
+        page.start()  # now: a source may be waited for, and meanwhile the page says so
         say("genre-live", page.notice)  # at once, before a screen is drawn
         return page
 
@@ -137,7 +138,6 @@ class Connections:
             self.clips.start()
         if self._page is not None:
             self._page.watch(snapshots, is_well)
-            self._page.start()
 
     def close(self) -> None:
         """Deliver what is left, in bounded time, and let go of all of them."""

@@ -69,7 +69,7 @@ class JsonLines:
 
 
 class PlainLines:
-    """Writes a line whenever the verdict changes, and for whatever is lost.
+    """Writes a line whenever the verdict or a station's title changes, and for whatever is lost.
 
     Parameters
     ----------
@@ -79,11 +79,15 @@ class PlainLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._said: dict[str | None, tuple[str, str | None]] = {}  # by source
+        self._titles: dict[str | None, str | None] = {}
 
     def __call__(self, event: Event) -> None:
         """Write one event, if it is worth a line."""
-        line = self._line(event)
-        if line is not None:
+        lines = [self._line(event)]
+        if isinstance(event, WindowEvent) and event.title != self._titles.get(event.source):
+            self._titles[event.source] = event.title
+            lines.insert(0, f"{clock(event.time_s):>7}  playing: {event.title}" if event.title else None)
+        for line in filter(None, lines):
             whose = "" if event.source is None or isinstance(event, StartEvent) else f"{event.source}: "
             write_line(self._stream, one_line(f"{whose}{line}"))
 

@@ -9,6 +9,7 @@ Address scheme, each message sent on its own in one UDP packet:
 ``/genre_live/confidence``          0 to 1 (float)
 ``/genre_live/level``               dBFS, −120 to 0 (float)
 ``/genre_live/time``                seconds of stream time (float)
+``/genre_live/title``               what a station says it plays (string)
 ``/genre_live/probability/<label>`` the label's share of the vote's distribution, 0 to 1 (float)
 ``/genre_live/gap``                 seconds lost (float), reason (string)
 ``/genre_live/source``              lost, back or muted (string)
@@ -66,6 +67,7 @@ class MessageWriter:
 
     def __init__(self) -> None:
         self._said: dict[str | None, tuple[str, str]] = {}
+        self._titles: dict[str | None, str | None] = {}
 
     def __call__(self, event: Event) -> list[Message]:
         """Return the messages that tell of an event."""
@@ -88,6 +90,9 @@ class MessageWriter:
         vote = window.vote
         now, before = (vote.state, vote.genre or ""), self._said.get(window.source, ("waiting", ""))
         messages: list[Message] = []
+        if window.title != self._titles.get(window.source):
+            self._titles[window.source] = window.title
+            messages.append((f"{root}/title", (window.title or "",)))
         if now != before:
             messages.append((f"{root}/change", (*now, *before)))
             self._said[window.source] = now

@@ -173,7 +173,8 @@ class CsvLog:
     path : Path
         An empty or missing file gets a header; one that holds other columns is refused.
     labels : sequence of str
-        The model's; each has a column with its share of the vote's distribution.
+        The model's; each has a column with its share of the vote's distribution. A source that has another
+        model leaves those empty that this does not know.
     """
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
@@ -204,7 +205,7 @@ class CsvLog:
             "lost_s": round(self._lost_s.get(window.source, 0.0), 6),
             "partial": "yes" if window.partial else "",
         }
-        distribution = [vote["distribution"][label] for label in self._labels]
+        distribution = [vote["distribution"].get(label, "") for label in self._labels]
         return _csv_row([*(cells[column] for column in CSV_COLUMNS), *distribution])
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
 from live.sources.containers import extent
 from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
@@ -146,20 +147,22 @@ class SoundFileDecoder:
         self._error = soundfile.LibsndfileError
         self._name = path.name
         # As bytes where names are bytes: not every name is text.
-        self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
+        with without_notes(MPG123_NOTE):
+            self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
         # Else soundfile seeks after each read to where it is already, and an MP3 decoder that is told to
         # seek starts afresh: every block would begin with a few garbled hundredths of a second.
         self._file.seekable = lambda: False
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self._is_16_bit: bool = self._file.subtype == "PCM_16"
+        self._is_mp3: bool = self._file.format in {"MP3", "MPEG"}
         count: int = self._file.frames
         self.length_s: float | None = count / self.sample_rate if 0 < count < 2**40 else None
         self._survey = self._make_survey(path)
         self._heard = 0
 
     def _make_survey(self, path: Path) -> _Survey:
-        if self._file.format in {"MP3", "MPEG"}:
+        if self._is_mp3:
             return _Mp3Survey(path, self.sample_rate)
         if self._file.format == "OGG":
             return _OggSurvey(path, self.sample_rate, is_opus=self._file.subtype == "OPUS")
@@ -174,7 +177,10 @@ class SoundFileDecoder:
             return np.empty((0, self.channels), dtype=np.float32)
         try:
             block: Samples
-            if self._is_16_bit:  # the same numbers as libsndfile makes of them, in a third of the time
+            if self._is_mp3:
+                with without_notes(MPG123_NOTE):
+                    block = self._file.read(samples, dtype="float32", always_2d=True)
+            elif self._is_16_bit:  # the same numbers as libsndfile makes of them, in a third of the time
                 block = self._file.read(samples, dtype="int16", always_2d=True) * np.float32(2**-15)
             else:
                 block = self._file.read(samples, dtype="float32", always_2d=True)

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from tests.browser import Browser
 from tests.end_to_end.commands import command, genre_live
+from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone
 from tests.sounds import write_tune
 from tests.web_crowd import gather_crowd, port_of
 
@@ -31,13 +32,16 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def listening(bundle: Path, *arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def listening(
+    bundle: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run the command with a page; gives the process and the page's port."""
     with subprocess.Popen(
         [*command(), "--no-defaults", "--model", str(bundle), "--json", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        env=environment,
         text=True,
     ) as process:
         assert process.stderr is not None
@@ -90,6 +94,46 @@ def test_the_page_shows_what_json_says_and_survives_a_restart(bundle: Path, tune
                 browser.until(lambda expected=expected: browser.text("h1.verdict") == expected)  # type: ignore[misc]
                 assert "listening" in browser.text(".source")
             browser.until(lambda: "no connection" in browser.text("#connection"))
+    finally:
+        browser.close()
+
+
+def test_the_page_shows_that_a_microphone_is_waited_for_lost_and_back(
+    bundle: Path, tune: Path, virtual_microphone: VirtualMicrophone
+) -> None:
+    browser = Browser()
+    virtual_microphone.remove_source()
+    arguments = ("--device", DEVICE, "--wait", "--web", "0")
+    try:
+        with listening(bundle, *arguments, environment=virtual_microphone.environment) as (_, port):
+            browser.open(f"http://127.0.0.1:{port}/")
+            browser.until(lambda: "Nothing is listened to yet" in browser.text("main"))
+            virtual_microphone.add_source()
+            virtual_microphone.wait_for_listener()
+            virtual_microphone.start_playing(tune)
+            browser.until(lambda: "listening" in browser.text(".source"))
+            browser.until(lambda: browser.text("h1.verdict") not in ("", "listening…"))
+            virtual_microphone.remove_source()
+            browser.until(lambda: browser.text("h1.verdict") == "no source")
+            assert "source lost" in browser.text(".source")
+            virtual_microphone.add_source()
+            browser.until(lambda: "listening" in browser.text(".source"))
+            assert "s of sound lost" in browser.text(".facts")
+    finally:
+        browser.close()
+
+
+def test_several_sources_are_cards(bundle: Path, tune: Path) -> None:
+    browser = Browser()
+    try:
+        with listening(bundle, "--file", tune, "--file", tune, "--web", "0") as (_, port):
+            browser.open(f"http://127.0.0.1:{port}/")
+            browser.until(lambda: browser.ask("return document.querySelectorAll('.card').length") == 2)
+            names = browser.ask(
+                "return [...document.querySelectorAll('.card .source b')].map((node) => node.textContent)"
+            )
+            assert names[:1] == ["tune.wav"]
+            assert len(set(names)) == 2
     finally:
         browser.close()
 

@@ -65,7 +65,7 @@ def test_every_osc_address_is_told() -> None:
     write, sent = MessageWriter(), set()
     for event in (
         start(),
-        window(3.0, "rock"),
+        told(window(3.0, "rock"), at=AT, title="a song"),
         GapEvent(4.0, 1.0, "stall"),
         SourceEvent(4.0, "back"),
         CorrectionEvent(4.0, "rock", "metal"),

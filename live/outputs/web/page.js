@@ -268,7 +268,7 @@ function draw() {
     const nodes = [...views.values()].map((view) => view.node);
     if (shown.length === 0) main.replaceChildren(element("p", "quiet", wanted === null ? "Nothing is listened to yet." : `There is no source ${wanted}.`));
     else if (single) main.replaceChildren(...nodes);
-    else main.replaceChildren(element("div", "cards", ...nodes));
+    else main.replaceChildren(element("div", shown.length <= 4 ? "cards few" : "cards", ...nodes));
   }
   for (const source of shown) views.get(source.name).draw(source);
   const first = shown.length ? headline(sessions, shown[0]).word : "";

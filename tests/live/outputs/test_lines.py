@@ -9,9 +9,9 @@ import json
 import pytest
 
 from live.errors import RunningError
-from live.events import Event, GapEvent, SourceEvent
+from live.events import Event, GapEvent, SourceEvent, told
 from live.outputs.lines import JsonLines, PlainLines
-from tests.live.example_events import start, summary, window
+from tests.live.example_events import AT, start, summary, window
 
 
 def said(*events: Event) -> list[str]:
@@ -46,6 +46,12 @@ def test_what_was_lost_and_what_became_of_the_source_is_said() -> None:
     assert lines[0] == "   0:12  2.5 s lost: the device overflowed"
     assert "gone" in lines[1]
     assert "muted" in lines[2]
+
+
+def test_what_a_station_plays_is_said_when_it_changes() -> None:
+    songs = [None, "a song", "a song", "another"]
+    lines = said(*(told(window(3.0 + k, "rock"), at=AT, title=song) for k, song in enumerate(songs)))
+    assert lines == ["   0:03  rock 70%", "   0:04  playing: a song", "   0:06  playing: another"]
 
 
 def test_json_lines_are_one_object_a_line_in_ascii() -> None:

@@ -104,6 +104,15 @@ def test_each_of_several_sources_has_its_own_verdicts() -> None:
     assert "/genre_live/bar/change" not in dict(write(told(window(3.5, "rock"), at=AT, source="bar")))
 
 
+def test_a_stations_title_is_sent_when_it_changes() -> None:
+    write = MessageWriter()
+    sent = [
+        dict(write(told(window(3.0 + k, "rock"), at=AT, title=title))).get("/genre_live/title")
+        for k, title in enumerate([None, "a song", "a song", "another", None])
+    ]
+    assert sent == [None, ("a song",), None, ("another",), ("",)]
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [

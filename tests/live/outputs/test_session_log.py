@@ -94,6 +94,16 @@ def test_a_table_with_other_columns_is_refused_and_left_alone(tmp_path: Path, co
     assert path.read_text() == content
 
 
+def test_a_source_with_another_model_leaves_columns_empty(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    log = CsvLog(path, LABELS)
+    log(window(3.0, "rock", 0.9, labels=("tango", "rock")))
+    log.close()
+    with path.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["rock"], row["metal"]) == ("0.9", "")
+
+
 NOT_LOGS = {
     "song.mp3": b"ID3\x04\x00" + bytes(range(256)) * 400,
     "song.wav": b"RIFF\x24\x80\x00\x00WAVEfmt " + bytes(50_000),
