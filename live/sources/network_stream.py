@@ -21,7 +21,7 @@ from live.sources.ffmpeg import find_ffmpeg
 from live.sources.station_link import BLOCK_S, SAMPLE_RATE, StationLink
 from live.sources.stations import Feed, connect
 
-OPENED_WITHIN_S = 10.0  # from its first answer to its first sound
+OPENED_WITHIN_S = 30.0  # from its first answer to its first sound
 SHORTEST_RETRY_S, LONGEST_RETRY_S, RETRY_GROWTH = 0.5, 30.0, 1.6
 DRAINED_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
@@ -126,9 +126,9 @@ class NetworkStream:
             )
         if link.has_sound:
             return link
-        failure = link.failure
+        failure, is_drained = link.failure, link.is_drained
         link.close()
-        if failure is None and link.is_drained:
+        if failure is None and is_drained:
             failure = StationError("ffmpeg makes nothing of what it sends")
         raise failure or StationError("it sends nothing that can be heard")
 
