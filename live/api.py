@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
 import numpy.typing as npt
 
 from live.analyser import Analyser
@@ -27,8 +26,8 @@ from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.session import Session as ThreadedSession
 from live.snapshot import Heard, Stretch
-from live.sources.audio_file import AudioFile
 from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
+from live.sources.given_sound import as_samples, open_given
 
 if TYPE_CHECKING:
     from live.sessions import Sessions
@@ -279,8 +278,10 @@ class _Mean:
 
 
 def classify_file(
-    path: str | PathLike[str],
+    sound: str | PathLike[str] | bytes | BinaryIO | Block,
     *,
+    sample_rate: int | None = None,
+    channels_first: bool = False,
     model: str | PathLike[str] = DEFAULTS.model,
     hop_s: float = DEFAULTS.hop,
     smooth_s: float = DEFAULTS.smooth,
@@ -290,8 +291,14 @@ def classify_file(
 
     Parameters
     ----------
-    path : str or path
-        WAV, FLAC, OGG, Opus, MP3, or whatever else ffmpeg reads where it is installed.
+    sound : str, path, bytes, file object or array
+        WAV, FLAC, OGG, Opus, MP3, or whatever else ffmpeg reads where it is installed: its path, its
+        content, or a file open for reading in binary. Or samples [shape=(n,) or (n, channels)], as
+        ``Session.feed`` takes them.
+    sample_rate : int, optional
+        Of an array, in Hz.
+    channels_first : bool
+        Whether an array has the shape (channels, n), as librosa and torchaudio give it.
     model : str or path
         A shipped model, or the folder of one made by genre-train.
     hop_s : float
@@ -319,10 +326,12 @@ def classify_file(
     ('jazz', {'jazz': 0.94, 'blues': 0.02})
     """
     _check(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s)
+    if sample_rate is not None:
+        SAMPLE_RATES.check("sample_rate", sample_rate)
     mean = _Mean()
     classifier = _open_model(model)
     session = ThreadedSession(
-        AudioFile(str(Path(path)), speed=None),
+        open_given(sound, sample_rate=sample_rate, channels_first=channels_first),
         classifier,
         hop_s=hop_s,
         smooth_s=smooth_s,
@@ -473,7 +482,7 @@ class Session:
         """What the vote says now."""
         return self._analyser.vote.verdict
 
-    def feed(self, block: Block) -> list[WindowEvent]:
+    def feed(self, block: Block, *, channels_first: bool = False) -> list[WindowEvent]:
         """Hear the next samples.
 
         Parameters
@@ -481,6 +490,9 @@ class Session:
         block : array_like [shape=(n,) or (n, channels)]
             Any number of samples: floating point with full scale at 1, or integers with full scale
             at the limits of their type. Channels are mixed down.
+        channels_first : bool
+            Whether its shape is (channels, n), as librosa and torchaudio give it. One that seems to have
+            more than 64 channels is refused.
 
         Returns
         -------
@@ -495,7 +507,8 @@ class Session:
             When it holds no numbers.
         """
         self._check_unfinished()
-        return [told(window, at=wall_time()) for window in self._analyser.feed(_as_samples(block))]
+        samples = as_samples(block, channels_first=channels_first)
+        return [told(window, at=wall_time()) for window in self._analyser.feed(samples)]
 
     def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
         """Say that sound was lost before what is fed next, so that no window spans the hole.
@@ -534,21 +547,3 @@ class Session:
     def _check_unfinished(self) -> None:
         if self._is_finished:
             raise ValueError("the stream is finished: reset() begins another")
-
-
-def _as_samples(block: Block) -> npt.NDArray[np.float32]:
-    """Return the block as float32 samples [shape=(n, channels)]."""
-    samples = np.asarray(block)
-    if samples.ndim == 1:
-        samples = samples[:, np.newaxis]
-    if samples.ndim != 2 or samples.shape[1] == 0:
-        raise ValueError(f"a block has the shape (n,) or (n, channels), not {np.shape(block)}")
-    if samples.size == 0:
-        return np.empty((0, samples.shape[1]), dtype=np.float32)
-    if np.issubdtype(samples.dtype, np.floating):
-        return samples.astype(np.float32, copy=False)
-    if np.issubdtype(samples.dtype, np.integer):
-        limits = np.iinfo(samples.dtype)
-        middle = (limits.max + 1 + limits.min) / 2  # unsigned samples swing around the middle
-        return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
-    raise TypeError(f"a block holds numbers, not {samples.dtype}")

@@ -149,7 +149,7 @@ def open_decoder(
     if re.match("[A-Za-z][A-Za-z0-9+.-]*:/", path) and not os.path.exists(path):  # noqa: PTH110 (not a path)
         from live.sources.addresses import shown_address  # with all of the network, which no file needs
 
-        raise InputError(f"{shown_address(path)} is an address: give it with --url.")
+        raise InputError(f"{shown_address(path)} is an address and no file: give it with --url.")
     if raw is not None:
         parse_raw(raw)  # before anything is opened
     if path == "-":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,9 @@ def test_blocks_may_have_any_size_form_and_type() -> None:
     [("int16", -32_768, 0), ("int32", -(2**31), 0), ("uint8", 0, 128), ("int8", -128, 0)],
 )
 def test_integers_swing_from_limit_to_limit(dtype: str, low: int, middle: int) -> None:
-    from live.api import _as_samples
+    from live.sources.given_sound import as_samples
 
-    scaled = _as_samples(np.array([low, middle], dtype=dtype))
+    scaled = as_samples(np.array([low, middle], dtype=dtype))
     assert scaled.dtype == np.float32
     assert scaled[:, 0].tolist() == [-1.0, 0.0]
 
@@ -221,3 +222,52 @@ def test_nothing_is_opened_before_the_first_window_is_asked_for(monkeypatch: pyt
     asked = microphone(monkeypatch, ScriptedSource())
     live.listen()
     assert asked == []
+
+
+def test_a_block_whose_channels_stand_first_is_refused_or_taken_as_what_it_is() -> None:
+    samples = np.column_stack([noise(3.0, seed=1)[:, 0], noise(3.0, seed=2)[:, 0]])
+    session = live.Session(sample_rate=RATE)
+    with pytest.raises(ValueError, match="channels_first=True"):
+        session.feed(samples.T)
+    expected = told(live.Session(sample_rate=RATE).feed(samples))
+    assert told(session.feed(samples.T, channels_first=True)) == expected
+    assert expected
+
+
+def test_a_file_is_the_same_as_path_bytes_file_object_and_array(tmp_path: Path) -> None:
+    samples = noise(6.0, seed=3)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    expected = live.classify_file(path)
+    before = set(Path(tempfile.gettempdir()).glob("genre-live-*"))
+    results = [
+        live.classify_file(path.read_bytes()),
+        live.classify_file(samples, sample_rate=RATE),
+        live.classify_file(samples.T, sample_rate=RATE, channels_first=True),
+    ]
+    with path.open("rb") as file:
+        results.append(live.classify_file(file))
+    for result in results:
+        assert (result.duration_s, result.distribution) == (expected.duration_s, expected.distribution)
+    assert set(Path(tempfile.gettempdir()).glob("genre-live-*")) == before
+
+
+def test_what_is_given_and_is_no_sound_is_refused_in_words() -> None:
+    with pytest.raises(InputError, match="the bytes"):
+        live.classify_file(b"no sound at all")
+    with pytest.raises(ValueError, match="sample_rate"):
+        live.classify_file(noise(6.0))
+    with pytest.raises(ValueError, match="sample_rate"):
+        live.classify_file(b"RIFF", sample_rate=RATE)
+    with pytest.raises(InputError, match=r"http://example\.org/song\.mp3 is an address"):
+        live.classify_file("http://example.org/song.mp3")
+    with pytest.raises(InputError, match="too short"):
+        live.classify_file(noise(0.1), sample_rate=RATE)
+
+
+def test_a_file_that_is_cut_short_says_so_in_its_warnings(tmp_path: Path) -> None:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise(6.0, seed=3), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (warning,) = live.classify_file(path).warnings
+    assert "3.0 s could not be decoded" in warning

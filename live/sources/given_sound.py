@@ -1,0 +1,172 @@
+"""Sound that a caller from Python has in hand: samples, the bytes of a file, or a file that is open."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import tempfile
+import threading
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from live.errors import GenreLiveError, InputError
+from live.events import SourceKind
+from live.ring_buffer import RingBuffer
+from live.samples import Samples
+from live.sources.audio_file import BUFFERED_BLOCKS, MOST_BLOCK_SAMPLES, UNPACED_BLOCK_S, AudioFile
+from live.sources.decoder import MOST_CHANNELS
+from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
+
+CLOSE_WITHIN_S = 0.5
+
+
+def as_samples(block: npt.ArrayLike, *, channels_first: bool = False) -> Samples:
+    """Return a block as float32 samples [shape=(n, channels)].
+
+    Parameters
+    ----------
+    block : array_like [shape=(n,), (n, channels), or (channels, n) with ``channels_first``]
+        Floating point with full scale at 1, or integers with full scale at the limits of their type.
+    channels_first : bool
+
+    Raises
+    ------
+    ValueError
+        When it has another shape, as one of more than 64 channels, which is one whose channels stand first.
+    TypeError
+        When it holds no numbers.
+    """
+    samples = np.asarray(block)
+    if samples.ndim == 1:
+        samples = samples[:, np.newaxis]
+    elif samples.ndim == 2 and channels_first:
+        samples = samples.T
+    if samples.ndim != 2 or samples.shape[1] == 0:
+        raise ValueError(f"a block has the shape (n,) or (n, channels), not {np.shape(block)}")
+    if samples.shape[1] > MOST_CHANNELS:
+        raise ValueError(
+            f"a block of the shape {np.shape(block)} has {samples.shape[1]} channels, and at most "
+            f"{MOST_CHANNELS} can be mixed down: "
+            + (
+                "leave out channels_first"
+                if channels_first
+                else "say channels_first=True if they stand first"
+            )
+        )
+    if samples.size == 0:
+        return np.empty((0, samples.shape[1]), dtype=np.float32)
+    if np.issubdtype(samples.dtype, np.floating):
+        return samples.astype(np.float32, copy=False)
+    if np.issubdtype(samples.dtype, np.integer):
+        limits = np.iinfo(samples.dtype)
+        middle = (limits.max + 1 + limits.min) / 2  # unsigned samples swing around the middle
+        return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
+    raise TypeError(f"a block holds numbers, not {samples.dtype}")
+
+
+class ArraySource:
+    """Samples in memory as a source.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(n, channels)]
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    InputError
+        When they are shorter than half a second.
+    """
+
+    kind: SourceKind = "file"
+    is_live = False
+    name = "the samples"
+    failure: GenreLiveError | None = None
+    warning: str | None = None
+    title: str | None = None
+
+    def __init__(self, samples: Samples, sample_rate: int) -> None:
+        self._samples = samples
+        self.sample_rate, self.channels = sample_rate, samples.shape[1]
+        self.length_s: float | None = len(samples) / sample_rate
+        if self.length_s < SHORTEST_FILE_S:
+            raise InputError(too_short(self.name, self.length_s))
+        bearable_s = MOST_BLOCK_SAMPLES / (sample_rate * self.channels)
+        self.block_s = min(UNPACED_BLOCK_S, bearable_s)
+        self.buffer_s = min(BUFFERED_BLOCKS * self.block_s, 4 * bearable_s)
+        self._ring: RingBuffer | None = None
+
+    def start(self, ring: RingBuffer) -> None:
+        """Begin to push the samples into ``ring``."""
+        self._ring = ring
+        threading.Thread(target=self._push, args=(ring,), name="samples", daemon=True).start()
+
+    def _push(self, ring: RingBuffer) -> None:
+        ring.write_all(self._samples)  # False where nobody wants them any more
+        ring.close()
+
+    def stop(self) -> None:
+        """Push no more."""
+        if self._ring is not None:
+            self._ring.close()
+
+
+class CopiedFile(AudioFile):
+    """What a file object or bytes hold, copied to a file of its own, for decoders read files."""
+
+    def __init__(self, content: BinaryIO, name: str) -> None:
+        descriptor, path = tempfile.mkstemp(prefix="genre-live-", suffix=Path(name).suffix[:16])
+        self._copy = path
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                shutil.copyfileobj(content, copy, 1 << 20)
+            try:
+                super().__init__(path, speed=None)
+            except InputError as error:
+                raise InputError(str(error).replace(path, name).replace(Path(path).name, name)) from None
+        except BaseException:
+            self._remove()
+            raise
+        self.name = name
+
+    def stop(self) -> None:
+        """Push no more, close the copy and remove it."""
+        super().stop()
+        self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            Path(self._copy).unlink()
+
+
+def open_given(sound: Any, *, sample_rate: int | None = None, channels_first: bool = False) -> AudioSource:
+    """Open a path, bytes, a file object, or an array with its rate.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read as audio.
+    ValueError
+        When an array comes without a rate, or anything else with one.
+    """
+    is_file_like = hasattr(sound, "read")
+    is_path = isinstance(sound, str | PathLike)
+    if is_path or is_file_like or isinstance(sound, bytes | bytearray | memoryview):
+        if sample_rate is not None:
+            raise ValueError("sample_rate is for arrays of samples: files tell theirs")
+        if is_path:
+            return AudioFile(os.fspath(sound), speed=None)
+        if not is_file_like:
+            return CopiedFile(io.BytesIO(sound), "the bytes")
+        name = getattr(sound, "name", None)
+        return CopiedFile(sound, Path(name).name if isinstance(name, str) else "the file")
+    if sample_rate is None:
+        raise ValueError("an array of samples needs its sample_rate, in Hz")
+    return ArraySource(as_samples(sound, channels_first=channels_first), sample_rate)
