@@ -45,6 +45,7 @@ GROUPS = (
     "files",
     "listening",
     "streams",
+    "many",
     "web",
     "extraction",
     "fitting",

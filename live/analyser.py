@@ -94,6 +94,12 @@ class Analyser:
         """Stream time: what has passed so far, in seconds."""
         return self._position / self.source_rate
 
+    @property
+    def until_window_s(self) -> float:
+        """How much more sound completes the next window, in seconds."""
+        heard = self._analysed + self._piece_samples
+        return max(0.0, (self._next_end - heard) / self._spec.sample_rate)
+
     def reset(self) -> None:
         """Forget the stream, its time included."""
         self._position = 0

@@ -176,7 +176,9 @@ def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -
 
     mailbox = _Mailbox()
     wishes = with_defaults(wishes_from([dict(source) for source in sources], "sources"), options)
-    sessions = several_sessions(wishes, options, _open_model(options.model), sinks=(mailbox,))
+    sessions = several_sessions(
+        wishes, options, _open_model(options.model), sinks=(mailbox,), is_watched=False
+    )
     yield from _windows_of(sessions, mailbox)
     for _name, failure in sessions.failures:
         raise failure

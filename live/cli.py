@@ -133,6 +133,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
             heard = several_sessions(
                 wishes, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
                 on_failure=lambda name, error: connections.report(f"{name}: {error}"),
+                is_watched=on_screen or options.web is not None,
             )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
     heard.start()

@@ -65,6 +65,7 @@ def several_sessions(
     keeper: Keeper | None = None,
     on_wait: Callable[[str], None] | None = None,
     on_failure: OnFailure = lambda _name, _error: None,
+    is_watched: bool = True,
 ) -> Sessions:
     """Open several sources and make their sessions, each with a name of its own.
 
@@ -82,6 +83,8 @@ def several_sessions(
         Takes a sentence that says what is waited for.
     on_failure : callable
         Takes the name of a source that failed while listening, and why.
+    is_watched : bool
+        Whether somebody looks at the snapshots.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def several_sessions(
         hearing = shared[wish.model]
 
         def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> Session:
-            return _session(source, name, options, hearing, taking, keeper)
+            return _session(source, name, options, hearing, taking, keeper, is_watched=is_watched)
 
         places.append(
             Place(
@@ -121,6 +124,8 @@ def _session(
     classifier: Classifier,
     sinks: Sequence[Sink],
     keeper: Keeper | None,
+    *,
+    is_watched: bool = True,
 ) -> Session:
     kept = None if keeper is None else keeper()
     return Session(
@@ -132,4 +137,5 @@ def _session(
         sinks=[*sinks] if kept is None else [*sinks, kept],
         sound_sinks=[] if kept is None else [kept.hear],
         name=name,
+        is_watched=is_watched,
     )

@@ -32,6 +32,8 @@ from live.snapshot import Snapshot, SourceCondition
 from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 
 HEARTBEAT_S = 1.0
+LONGEST_BLOCK_S = 1.0
+RESAMPLED_WITHIN_S = 0.04  # what the resampler holds back
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 
@@ -58,6 +60,8 @@ class Session:
         the worker's thread. They must not wait.
     name : str, optional
         The source's name among several: every event then carries it.
+    is_watched : bool
+        Whether somebody looks at the snapshots; else they are taken once a window, which costs less.
     wall_clock : callable
         Returns the time of day at which an event is told, with its offset from UTC.
 
@@ -84,10 +88,11 @@ class Session:
         sinks: Sequence[Sink] = (),
         sound_sinks: Sequence[SoundSink] = (),
         name: str | None = None,
+        is_watched: bool = True,
         wall_clock: Callable[[], datetime] = wall_time,
     ) -> None:
         self._source, self._sinks, self._sound_sinks = source, tuple(sinks), tuple(sound_sinks)
-        self._name, self._wall_clock = name, wall_clock
+        self._name, self._wall_clock, self._is_watched = name, wall_clock, is_watched
         description = classifier.description
         self._labels = description.labels
         self._model_name = description.name
@@ -185,7 +190,6 @@ class Session:
 
     def _listen(self) -> None:
         """Take item by item from the ring buffer until the stream's end."""
-        minimum = max(1, round(self._source.block_s * self._source.sample_rate))
         position = 0
         while self._last_sample is None or position < self._last_sample:
             while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
@@ -193,7 +197,7 @@ class Session:
                 self._tell_corrections()
             if self._is_over_while_lost(position):
                 self._source.stop()  # which says what was lost, and ends the stream
-            item = self._ring.read(minimum, self._patience_s(position))
+            item = self._ring.read(self._worth_waking_for(), self._patience_s(position))
             self.alive_s = time.monotonic()
             self._tell_corrections()
             if isinstance(item, End):
@@ -221,6 +225,13 @@ class Session:
                 self._emit(SourceEvent(self._analyser.time_s, item.status))
             self.snapshot = self._take_snapshot()
         self._end_stream(position)
+
+    def _worth_waking_for(self) -> int:
+        """How many samples to wait for."""
+        wanted_s = self._source.block_s
+        if self._source.is_live and not self._is_watched:
+            wanted_s = max(wanted_s, min(self._analyser.until_window_s + RESAMPLED_WITHIN_S, LONGEST_BLOCK_S))
+        return max(1, round(wanted_s * self._source.sample_rate))
 
     def _left_s(self, position: int) -> float:
         """How much of the time to listen is left if there was only silence since the latest sound."""

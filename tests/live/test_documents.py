@@ -19,6 +19,7 @@ from live.outputs.mqtt import Publications
 from live.outputs.open_sound_control import MessageWriter
 from live.outputs.session_log import CSV_COLUMNS
 from live.sources.audio_file import AudioFile
+from live.sources.wishes import read_sources
 from live.vote import VoteParameters
 from tests.event_contract import parse_line
 from tests.live.example_events import AT, start, summary, verdict, window
@@ -92,13 +93,23 @@ def test_the_bundle_of_the_page_is_one(tmp_path: Path) -> None:
         assert f"| `{threshold}` | {value:g} |".replace("-", "−") in page
 
 
+def test_the_file_of_sources_of_the_page_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.toml"
+    path.write_text(blocks("docs/listening.md", "toml")[0])
+    assert [(wish.name, wish.kind) for wish in read_sources(path)] == [
+        ("bar", "microphone"),
+        ("hall", "microphone"),
+        ("radio", "stream"),
+    ]
+
+
 def test_the_settings_of_the_page_are_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from live.settings import read_defaults
 
-    (text,) = blocks("docs/listening.md", "toml")
+    _, text = blocks("docs/listening.md", "toml")
     path = tmp_path / "config.toml"
     path.write_text(text)
-    assert read_defaults(path)["device"] == "USB Audio"
+    assert read_defaults(path)["device"] == ("USB Audio",)
 
 
 def test_every_option_is_told() -> None:
