@@ -42,7 +42,7 @@ class Footer(Part):
             for label, letter in letters.items()
             if label in LABEL_NAMES or not has_bars
         ]
-        for number, (key, action) in enumerate((*asked, ("Esc", "leave it"))):
+        for number, (key, action) in enumerate((*asked, ("Esc", "back"))):
             row.write("  " if number else "")
             row.write(key, canvas.style(theme.text, bold=True))
             row.write(f" {action}", canvas.style(theme.quiet))

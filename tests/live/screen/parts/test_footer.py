@@ -17,7 +17,7 @@ def test_it_asks_what_is_really_heard_and_says_how_to_leave() -> None:
     letters = letters_for((*SONG.genres, *NOT_GENRES))
     extras = Extras(keys=KEYS, message="Saved", letters=letters)
     row = text_of(render(SONG, extras=extras), 80, 24)[-1]
-    assert row.strip() == "What is it really?  n no music  t other music  Esc leave it"
+    assert row.strip() == "What is it really?  n no music  t other music  Esc back"
 
 
 def test_a_message_takes_the_place_of_the_line_of_health() -> None:
