@@ -66,3 +66,11 @@ def test_scales_hold_the_present(time_s: float, length_s: float | None, cells: i
         assert all(0 <= cell < cells for cell, _ in marks)
         ends = [cell + len(words) for cell, words in marks]
         assert all(end < cell for end, (cell, _) in zip(ends, marks[1:], strict=False))
+
+
+@given(st.floats(0, 10**7), st.integers(1, 300))
+def test_the_strips_of_a_list_end_now_and_show_the_same_span(time_s: float, cells: int) -> None:
+    scale = strip_cells.list_scale(time_s, cells)
+    assert scale.end_s - scale.cell_s - 1e-6 <= time_s <= scale.end_s + 1e-6
+    assert scale.cell_s * cells >= 600
+    assert scale.label == strip_cells.list_scale(0.0, cells).label

@@ -9,6 +9,10 @@ import pytest
 
 from live.palette import DARK
 from live.screen import render
+from live.screen.canvas import Canvas
+from live.screen.characters import UNICODE
+from live.screen.parts.strips import draw_runs
+from live.screen.strip_cells import Run
 from live.snapshot import Heard, Stretch
 from tests.live.screen.drawing import OTHER, SONG, row_with, strip_in, text_of
 
@@ -69,3 +73,16 @@ def test_other_music_is_named_and_brighter_than_what_is_no_music() -> None:
         if segment.style and segment.style.color and segment.text[0] in "╱░"
     }
     assert colors == {"╱": DARK.quiet, "░": DARK.faint}
+
+
+def test_a_low_strip_leaves_half_of_its_row_free_and_names_what_is_long() -> None:
+    for colored in (True, False):
+        canvas = Canvas(80, 24, DARK, SONG.genres, UNICODE, colored=colored)
+        row = canvas.empty()
+        runs = [Run(6, "genre", "jazz"), Run(20, "genre", "rock"), Run(5, "genre", "pop", has_gap=True)]
+        draw_runs(canvas, row, runs, words=True, low=True)
+        text = "".join(segment.text for segment in row.line)
+        assert row.width == 31
+        assert "╳" in text
+        assert ("▄ rock ▄" in text) is colored
+        assert "█" not in text
