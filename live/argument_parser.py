@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from live import __version__
@@ -82,6 +82,23 @@ def make_parser(
     )
     parser.stray_advice = stray_advice
     options = options_of(table).values()
+    groups = _add_options(parser, options)
+    groups[general].add_argument("--version", action="version", version=f"{command} {__version__}")
+    add_completion_option(
+        groups[general],
+        files={option.name for option in options if option.path == "file"},
+        folders={option.name for option in options if option.path == "folder"},
+    )
+    for option in options:
+        if has_settings and option.saved == "kept":
+            _add_turning_off(parser, option)
+    return parser
+
+
+def _add_options(
+    parser: argparse.ArgumentParser, options: Iterable[Option]
+) -> dict[str, argparse._ArgumentGroup]:
+    """Add the options to the parser and return its groups by their headings."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     exclusive: dict[str, argparse._MutuallyExclusiveGroup] = {}
     for option in options:
@@ -93,16 +110,7 @@ def make_parser(
                 exclusive[option.excludes] = container.add_mutually_exclusive_group()
             container = exclusive[option.excludes]
         _add(parser if option.positional else container, option)
-    groups[general].add_argument("--version", action="version", version=f"{command} {__version__}")
-    add_completion_option(
-        groups[general],
-        files={option.name for option in options if option.path == "file"},
-        folders={option.name for option in options if option.path == "folder"},
-    )
-    for option in options:
-        if has_settings and option.saved == "kept":
-            _add_turning_off(parser, option)
-    return parser
+    return groups
 
 
 def _add(container: argparse._ActionsContainer, option: Option) -> None:

@@ -23,7 +23,7 @@ RATE = 8_000
 
 @pytest.fixture(autouse=True)
 def stub_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("live.api._open_model", lambda _model: StubClassifier())
+    monkeypatch.setattr("live.api_checks.open_model", lambda _model: StubClassifier())
 
 
 def told(windows: list[WindowEvent]) -> list[tuple[float, dict[str, float]]]:
