@@ -99,7 +99,7 @@ class ConsoleListener(RunListener):
 
     @contextmanager
     def progress(self, title: str) -> Iterator[CountProgress]:
-        """One bar; it appears with the first count."""
+        """Show one bar; it appears with the first count."""
         with self._bars() as bars:
             task: TaskID | None = None
 
@@ -113,7 +113,7 @@ class ConsoleListener(RunListener):
 
     @contextmanager
     def fit_progress(self) -> Iterator[FitProgress]:
-        """Bars of epochs and batches."""
+        """Show bars of epochs and batches."""
         with self._bars() as bars:
             yield ConsoleFitProgress(self._console, bars)
 

@@ -114,7 +114,7 @@ def _check_spelling(labels: set[str]) -> None:
 
 
 def _letters(label: str) -> str:
-    """What is left of a label without case, spaces and signs; all of one without letters and digits."""
+    """Return a label without case, spaces and signs; all of one without letters and digits."""
     return "".join(sign for sign in label.casefold() if sign.isalnum()) or label
 
 
@@ -130,7 +130,7 @@ def remarks_on_labels(labels: set[str]) -> list[str]:
 
 
 def _text(name: str) -> str:
-    """A file's name as text that can be written, whatever bytes it is made of."""
+    """Return a file's name as text that can be written, whatever bytes it is made of."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
@@ -154,7 +154,7 @@ def _audio_files(folder: Path) -> Iterator[Path]:
 
 
 def _unique_ids(paths: list[Path], root: Path) -> list[str]:
-    """File stems where they are unique, as GTZAN's are; else paths below ``root``."""
+    """Return file stems where they are unique, as GTZAN's are; else paths below ``root``."""
     stems = Counter(_text(path.stem) for path in paths)
     ids: dict[str, None] = {}
     for path in paths:
@@ -165,7 +165,7 @@ def _unique_ids(paths: list[Path], root: Path) -> list[str]:
 
 
 def _below(path: Path, root: Path) -> str:
-    """A path as seen from ``root``; whole where it lies on another drive."""
+    """Return a path as seen from ``root``; whole where it lies on another drive."""
     try:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:

@@ -126,7 +126,7 @@ def read_samples(path: Path, sample_rate: int, longest_s: float = 600.0) -> npt.
 
 
 def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | ReadInPart | str:
-    """Mel frames, or the sentence that says why there are none (errors cross processes as text)."""
+    """Return mel frames, or the sentence that says why there are none (errors cross processes as text)."""
     notes: list[str] = []
     try:
         frames = extract(path, spec, notes)

@@ -54,7 +54,7 @@ def cache_folder() -> Path:
 
 
 def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
-    """Where the store of a dataset is cached; one file for each dataset and spec."""
+    """Return where the store of a dataset is cached; one file for each dataset and spec."""
     made_by = (spec.sample_rate, spec.n_fft, spec.hop_length, spec.n_mels, spec.fmin, spec.fmax)
     key = hashlib.sha256(repr((str(dataset.resolve()), made_by)).encode()).hexdigest()[:12]
     return cache / f"{dataset.stem or 'dataset'}-{key}.npz"
@@ -221,7 +221,7 @@ def silent_labels(store: FeatureStore) -> list[str]:
 def load_features(
     dataset: Path, spec: FrontEndSpec, *, cache: Path, workers: int, progress: Progress | None = None
 ) -> Features:
-    """The features of any dataset: a store is opened, a folder or manifest extracted or taken from the cache.
+    """Return the features of any dataset: of a store, of audio, or from the cache.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ class Readers:
 def extract_each(
     paths: Sequence[Path], spec: FrontEndSpec, *, workers: int
 ) -> Generator[MelLevels | ReadInPart | str, None, None]:
-    """Mel frames of audio files, or of each what is wrong with it, in their order and with few held at once.
+    """Yield mel frames of audio files, or what is wrong with each, in their order and with few held at once.
 
     The processes that read them end when the generator is closed.
 

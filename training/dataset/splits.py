@@ -84,7 +84,7 @@ class Split:
         return self.name == "segment"
 
     def digest(self, store: FeatureStore) -> str:
-        """SHA-256 of which clip, by id, label, group and length, lies in which part of this division."""
+        """Return the SHA-256 of which clip, by id, label, group and length, lies in which part."""
         text = hashlib.sha256()
         for part, segments in self.parts.items():
             for segment in segments:
@@ -95,7 +95,7 @@ class Split:
 
 
 def gtzan_id(clip: str) -> str | None:
-    """GTZAN's id of a clip; a folder before it tells joined stores apart, and not recordings."""
+    """Return GTZAN's id of a clip; a folder before it tells joined stores apart, and not recordings."""
     name = clip.rpartition("/")[2]
     return name if GTZAN_ID.fullmatch(name) else None
 
@@ -160,12 +160,12 @@ def _whole_clips(store: FeatureStore) -> list[Segment]:
 
 
 def whole_store(store: FeatureStore) -> list[Segment]:
-    """Every clip of a store, whole."""
+    """Return every clip of a store, whole."""
     return _whole_clips(store)
 
 
 def published_lists() -> dict[PartName, list[str]]:
-    """GTZAN's fault-filtered lists: 443, 197 and 290 clip ids (Kereliuk, Sturm and Larsen, 2015)."""
+    """Return GTZAN's fault-filtered lists: 443, 197 and 290 clip ids (Kereliuk, Sturm and Larsen, 2015)."""
     folder = importlib.resources.files(__package__) / "fault_filtered"
     return {part: (folder / f"{part}.txt").read_text(encoding="ascii").split() for part in PARTS}
 
@@ -303,7 +303,7 @@ def _fold_numbers(
 
 
 def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: str | None) -> Split:
-    """The seed's protocol: cut every clip into segments and shuffle those; it leaks."""
+    """Divide by the seed's protocol: cut every clip into segments and shuffle those; it leaks."""
     segments = []
     for whole in _whole_clips(store):
         starts = range(0, max(1, whole.stop - window_frames + 1), window_frames)

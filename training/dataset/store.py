@@ -79,7 +79,7 @@ class FeatureStore:
         return tuple(dict.fromkeys(self.collection or (self.path.stem,)))
 
     def clip_frames(self, index: int) -> MelLevels:
-        """Frames of clip ``index`` [shape=(frames, n_mels)], still on disk."""
+        """Return the frames of clip ``index`` [shape=(frames, n_mels)], still on disk."""
         start, stop = int(self.offset[index]), int(self.offset[index + 1])
         piece = bisect_right(self._piece_starts, start) - 1
         first = self._piece_starts[piece]
@@ -251,7 +251,7 @@ def open_store(path: Path) -> FeatureStore:
 
 
 def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> FeatureStore:
-    """Several stores as one, without copying their frames.
+    """Join several stores as one, without copying their frames.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> Fe
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """Names that differ: those that have occurred before are numbered."""
+    """Return names that differ: those that have occurred before are numbered."""
     apart: list[str] = []
     for name in names:
         number, other = 1, name

@@ -52,7 +52,7 @@ class HeardClip:
 def window_ends(
     frames: int, spec: FrontEndSpec, window_frames: int, hop_s: float = HOP_S
 ) -> list[tuple[int, float]]:
-    """Newest frame and time, in seconds, of each window of a stream of ``frames`` frames.
+    """Return the newest frame and time, in seconds, of each window of a stream of ``frames`` frames.
 
     Windows end every ``hop_s`` of samples, as in ``live.analyser``, and hold the frames complete by then.
     """
@@ -63,7 +63,7 @@ def window_ends(
 
 
 def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) -> float:
-    """RMS level of the sound that mel frames were made of, by Parseval, to about 1 dB.
+    """Compute the RMS level of the sound that mel frames were made of, by Parseval, to about 1 dB.
 
     Parameters
     ----------
@@ -134,14 +134,14 @@ def hear_segments(
 
 
 def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardClip]:
-    """The same clips with probabilities at another temperature, from those at 1."""
+    """Return the same clips with probabilities at another temperature, from those at 1."""
     return [replace(clip, probabilities=calibrated(clip.probabilities, temperature)) for clip in heard]
 
 
 def vote_over(
     heard: HeardClip, labels: Sequence[str], parameters: Mapping[str, float], *, smooth_s: float = SMOOTH_S
 ) -> list[Verdict]:
-    """The vote after each window of a clip."""
+    """Return the vote after each window of a clip."""
     vote = Vote(labels, smooth_s=smooth_s, parameters=parameters)
     verdicts, before = [], 0.0
     for probabilities, end_s, level in zip(heard.probabilities, heard.ends_s, heard.level_dbfs, strict=True):
@@ -151,7 +151,10 @@ def vote_over(
 
 
 def leading(verdict: Verdict) -> str | None:
-    """The label that a verdict leans to: the genre said or, when unsure, the likeliest; None in silence."""
+    """Return the label that a verdict leans to: what it says or, when unsure, the likeliest genre.
+
+    None in silence.
+    """
     if verdict.state in {"silence", "waiting"}:
         return None
     if verdict.state == "no_music":

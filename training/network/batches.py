@@ -25,7 +25,7 @@ Batch = tuple[Windows, Targets]
 
 
 def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) -> Windows:
-    """Frames ``start`` to ``start + frames`` of a segment [shape=(frames, n_mels)].
+    """Return frames ``start`` to ``start + frames`` of a segment [shape=(frames, n_mels)].
 
     A segment shorter than that is repeated, as when listening to a short sound; frames before its
     beginning are its first one.
@@ -39,12 +39,12 @@ def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) ->
 
 
 def grid_starts(segment: Segment, window_frames: int) -> list[int]:
-    """Starts of the windows that lie end to end; one for a short segment."""
+    """Return the starts of the windows that lie end to end; one for a short segment."""
     return list(range(0, max(1, segment.stop - segment.start - window_frames + 1), window_frames))
 
 
 def even_starts(segment: Segment, window_frames: int, count: int = VALIDATION_WINDOWS) -> list[int]:
-    """Starts of up to ``count`` evenly spaced windows."""
+    """Return the starts of up to ``count`` evenly spaced windows."""
     room = segment.stop - segment.start - window_frames
     if room <= 0:
         return [0]
@@ -104,7 +104,7 @@ class Crops:
         return self._recipe.crops_per_clip * len(self._segments)
 
     def steps_in_epoch(self, batch_size: int) -> int:
-        """Batches of one epoch."""
+        """Return the number of batches of one epoch."""
         return -(-self.windows_in_epoch // batch_size)
 
     def _noise(self, windows: int, frames: int, generator: Generator) -> Windows:
@@ -116,7 +116,7 @@ class Crops:
         return frames_of(self._store, segment, int(generator.integers(0, room + 1)), frames)
 
     def _order(self, generator: Generator) -> npt.NDArray[np.int64]:
-        """Number of the segment, or on a grid of the window, of each crop of an epoch."""
+        """Return the number of the segment, or on a grid of the window, of each crop of an epoch."""
         if self._recipe.crops == "grid":
             return generator.permutation(len(self._grid))
         count = self.windows_in_epoch
@@ -137,7 +137,7 @@ class Crops:
         return generator.permutation(np.array(drawn))
 
     def _members_of_groups(self) -> dict[str, list[list[int]]]:
-        """Numbers of the segments of each group of each label."""
+        """Return the numbers of the segments of each group of each label."""
         members: dict[str, dict[str, list[int]]] = {}
         for number, (label, segment) in enumerate(zip(self._label, self._segments, strict=True)):
             group = self._store.group[segment.clip]
@@ -145,7 +145,7 @@ class Crops:
         return {label: list(groups.values()) for label, groups in sorted(members.items())}
 
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
-        """Batches of one epoch for fitting: MFCCs and targets; each is made while the one before is used.
+        """Yield the batches of one epoch: MFCCs and targets, each made while the one before is used.
 
         Yields
         ------
@@ -191,7 +191,7 @@ class Crops:
         return recipe.coefficients(mel_db[:, -window_frames:], recipe.front_end), targets
 
     def examples(self, batch_size: int) -> Windows:
-        """MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
+        """Return MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
         batches = []
         for number, (inputs, _) in enumerate(self.epoch(0, batch_size)):
             batches.append(inputs)

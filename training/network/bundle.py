@@ -30,7 +30,7 @@ PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "s
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a model depends on."""
+    """Return the versions of Python and of the packages that a model depends on."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -85,7 +85,7 @@ def set_seed(seed: int) -> None:
 
 
 def genre_loss(smoothing: float) -> Any:
-    """Cross-entropy of genres.
+    """Return the cross-entropy of genres.
 
     Where a target names several labels in full, as that of unlabelled music does, any of them is right:
     the loss is then the negative logarithm of their probabilities' sum.
@@ -113,7 +113,10 @@ def genre_loss(smoothing: float) -> Any:
 
 
 def hit_accuracy(targets: Any, probabilities: Any) -> Any:
-    """1 where the likeliest label is one that the target names, else 0; unlabelled music names them all."""
+    """Return 1 where the likeliest label is one that the target names, else 0.
+
+    Unlabelled music names them all.
+    """
     from keras import ops
 
     likeliest = ops.argmax(probabilities, axis=-1)
@@ -140,7 +143,7 @@ def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
 
 
 def _all_variables(network: Any) -> list[Any]:
-    """Everything that fitting changes: weights, the state of random numbers, the optimizer's."""
+    """Return everything that fitting changes: weights, the state of random numbers, the optimizer's."""
     return [*network.variables, *network.optimizer.variables]
 
 

@@ -16,7 +16,7 @@ SAID_OF_STEPS = ("activation", "recurrent_activation", "use_bias", "go_backwards
 
 
 def _is_plain(layer: Any) -> bool:
-    """Whether a layer is an LSTM as Keras makes it when nothing but its size is said."""
+    """Return whether a layer is an LSTM as Keras makes it when nothing but its size is said."""
     import keras
 
     if not isinstance(layer, keras.layers.LSTM):
@@ -26,7 +26,7 @@ def _is_plain(layer: Any) -> bool:
 
 
 def _written_out(lstm: Any) -> Any:
-    """Give a layer that does what a plain LSTM does, step after step, without a loop.
+    """Return a layer that does what a plain LSTM does, step after step, without a loop.
 
     What comes from the input is one matrix product for all steps, so that its weights are fetched from
     memory once and not for each step; the first step has no state to multiply.
@@ -59,7 +59,7 @@ def _written_out(lstm: Any) -> Any:
 
 
 def for_windows(network: Any, windows: int) -> Any:
-    """The same network for exactly so many windows at a time, without which an LSTM does not convert.
+    """Return the same network for exactly so many windows at a time, without which an LSTM does not convert.
 
     The steps of a short LSTM are written out one by one: the same numbers, without the cost of a loop.
     """
@@ -116,6 +116,6 @@ def run_litert(content: bytes, inputs: npt.NDArray[np.float32]) -> npt.NDArray[n
 
 
 def largest_difference(network: Any, content: bytes, inputs: npt.NDArray[np.float32]) -> float:
-    """How far the probabilities of LiteRT and Keras lie apart at most, over some windows."""
+    """Return how far the probabilities of LiteRT and Keras lie apart at most, over some windows."""
     expected = np.asarray(network.predict_on_batch(inputs))
     return float(np.abs(run_litert(content, inputs) - expected).max())

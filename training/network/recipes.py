@@ -102,7 +102,7 @@ class Recipe:
         return spec.complete_frames(round(WINDOW_S * spec.sample_rate))
 
     def for_store(self, stored: FrontEndSpec) -> Recipe:
-        """The recipe as it is run on a store.
+        """Return the recipe as it is run on a store.
 
         Raises
         ------
@@ -157,7 +157,7 @@ def _adam(steps: int) -> Any:
 
 
 def _one_cycle(steps: int) -> Any:
-    """AdamW that warms up over 15 % of the steps and decays by a cosine, with averaged weights."""
+    """Return AdamW that warms up over 15 % of the steps and decays by a cosine, with averaged weights."""
     import keras
 
     warm_up = max(1, round(0.15 * steps))
