@@ -15,6 +15,7 @@ from live.front_end import FrontEndSpec
 from .dataset.features import Features, Progress, load_features
 from .dataset.splits import Split, SplitName, default_split, split_store
 from .dataset.store import FeatureStore, join_stores
+from .evaluation.record import DatasetRecord
 from .network.bundle import check_destination
 from .network.fit import FitProgress
 
@@ -128,3 +129,14 @@ def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
 def digest_of_files(store: FeatureStore) -> str:
     """Return the SHA-256 of what the clips' files were when they were read."""
     return hashlib.sha256(repr(store.fingerprint).encode()).hexdigest()
+
+
+def is_divided_alike(dataset: DatasetRecord, store: FeatureStore, split: Split) -> bool:
+    """Return whether a model's account of its data fits a store and its division.
+
+    Older ones tell counts alone, and foreign ones nothing.
+    """
+    if dataset.division is not None:
+        return dataset.division == split.digest(store)
+    counts = {str(part): len(segments) for part, segments in split.parts.items()}
+    return dataset.clips == len(store) and dict(dataset.parts) == counts

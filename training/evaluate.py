@@ -11,12 +11,12 @@ from live.bundle import BundleDescription
 from live.classifier import Classifier
 from live.vote import VoteParameters
 
-from .common import DatasetOptions, RunListener, divide, open_datasets
+from .common import DatasetOptions, RunListener, divide, is_divided_alike, open_datasets
 from .dataset.features import Features
 from .dataset.splits import LEAK, SPLITS, Segment, Split, gtzan_id, published_lists, whole_store
 from .dataset.store import FeatureStore
 from .evaluation.metrics import evaluate
-from .evaluation.record import DatasetRecord, TrainingRecord
+from .evaluation.record import TrainingRecord
 from .evaluation.report import ReportSubject, write_report
 from .evaluation.results import Evaluation
 from .evaluation.rooms import hear_rooms
@@ -111,17 +111,6 @@ def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: Feat
     lists = published_lists()
     known = {clip for part, clips in lists.items() if part in record.fitted_on for clip in clips}
     return not known.isdisjoint(map(gtzan_id, store.clip))
-
-
-def is_divided_alike(dataset: DatasetRecord, store: FeatureStore, split: Split) -> bool:
-    """Return whether a model's account of its data fits a store and its division.
-
-    Older ones tell counts alone, and foreign ones nothing.
-    """
-    if dataset.division is not None:
-        return dataset.division == split.digest(store)
-    counts = {str(part): len(segments) for part, segments in split.parts.items()}
-    return dataset.clips == len(store) and dict(dataset.parts) == counts
 
 
 def _choose(

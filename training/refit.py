@@ -20,12 +20,12 @@ from .common import (
     check_new_bundle,
     checkpoint_path,
     digest_of_files,
+    is_divided_alike,
     open_datasets,
 )
 from .dataset.clips import UNLABELLED
 from .dataset.splits import Split, SplitName, split_store
 from .dataset.store import FeatureStore
-from .evaluate import is_divided_alike
 from .evaluation.model_card import model_card, report_subject
 from .evaluation.record import RefitRecord, TrainingRecord
 from .evaluation.report import GENRES_PICTURE, REPORT_FILE, carry_report, read_report
