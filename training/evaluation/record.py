@@ -135,7 +135,7 @@ class TrainingRecord:
                 clips=_of(int, dataset.get("clips")),
                 parts={part: dataset[part] for part in PARTS if isinstance(dataset.get(part), int)},
                 division=_of(str, dataset.get("division")),
-                collections=_mapping(dataset.get("collections")),
+                collections=_mapping_of(int, dataset.get("collections")),
             ),
             split=_of(str, values.get("split")),
             leaks=bool(values.get("leaks")),
@@ -144,11 +144,11 @@ class TrainingRecord:
             epochs=_of(int, values.get("epochs")),
             best_epoch=_of(int, values.get("best_epoch")),
             batch_size=_of(int, values.get("batch_size")),
-            packages=_mapping(values.get("packages")),
+            packages=_mapping_of(str, values.get("packages")),
             started_from=_of(str, values.get("started_from")),
             parameters=_of(int, values.get("parameters")),
             windows=_of(int, values.get("windows")),
-            metrics=_mapping(values.get("metrics")),
+            metrics=_mapping_of(dict, values.get("metrics")),
             remarks=tuple(map(str, _of(list, values.get("remarks")) or ())),
             refit=RefitRecord(_of(int, again.get("clips")) or 0, _of(int, again.get("epochs")) or 0)
             if "refit" in values
@@ -162,6 +162,10 @@ METRICS_OF = "the fit on training clips alone"
 
 def _of(kind: type[Value], value: Any) -> Value | None:
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def _mapping_of(kind: type[Value], value: Any) -> Mapping[str, Value]:
+    return {name: each for name, each in _mapping(value).items() if isinstance(each, kind)}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
