@@ -15,7 +15,18 @@ RECORD = TrainingRecord(
     metrics={"valid": {"clip_accuracy": 0.5}}, remarks=("one",), refit=RefitRecord(30, 41),
 )  # fmt: skip
 
-STRANGE = (None, True, 3, -2.5, "text", [], [1, None], {}, {"valid": 3}, {"clips": "many", "name": 3})
+STRANGE: tuple[object, ...] = (
+    None,
+    True,
+    3,
+    -2.5,
+    "text",
+    [],
+    [1, None],
+    {},
+    {"valid": 3},
+    {"clips": "many", "name": 3},
+)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
