@@ -2,7 +2,7 @@
 
 One writer, one reader. The writer copies blocks in and never waits for long, so that an audio callback
 may be the writer; what finds no room is not stored but counted, and the reader learns of it at exactly
-the place in the stream where it happened. Positions are absolute: frames since the start of the stream,
+the place in the stream where it happened. Positions are absolute: samples since the start of the stream,
 lost ones counted.
 """
 
@@ -28,10 +28,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Gap:
-    """``frames`` frames from ``position`` on that were lost."""
+    """``lost`` samples from ``position`` on that did not come."""
 
     position: int
-    frames: int
+    lost: int
     reason: GapReason
 
 
@@ -54,12 +54,12 @@ Item = Chunk | Gap | StatusChange | End
 
 
 class RingBuffer:
-    """A preallocated buffer of ``capacity`` frames.
+    """A preallocated buffer of ``capacity`` samples.
 
     Parameters
     ----------
     capacity : int
-        In frames.
+        In samples.
     channels : int
 
     Notes
@@ -74,10 +74,10 @@ class RingBuffer:
         self.capacity, self.channels = capacity, channels
         self._samples = np.zeros((capacity, channels), dtype=np.float32)
         self._changed = threading.Condition()
-        self._written = 0  # frames stored since the start, lost ones not counted
+        self._written = 0  # samples stored since the start, lost ones not counted
         self._read = 0
-        self._lost = 0  # frames lost before the read position
-        self._wanted = 1  # frames the waiting reader wants at least
+        self._lost = 0  # samples lost before the read position
+        self._wanted = 1  # samples the waiting reader wants at least
         self._marks: deque[tuple[int, Gap | StatusChange]] = deque()  # with the stored count they stand at
         self._held_from: int | None = None  # the reader may not yet go past this stored count
         self._closed = False
@@ -92,7 +92,7 @@ class RingBuffer:
         Returns
         -------
         int
-            Frames stored.
+            Samples stored.
         """
         with self._changed:
             room = 0 if self._closed else self.capacity - (self._written - self._read)
@@ -135,7 +135,7 @@ class RingBuffer:
 
     @property
     def _readable(self) -> int:
-        """Frames the reader may take; call it with the lock held."""
+        """Samples the reader may take; call it with the lock held."""
         return (self._written if self._held_from is None else self._held_from) - self._read
 
     @property
@@ -143,9 +143,9 @@ class RingBuffer:
         """Whether a gap or change of status stands where the reader may go; lock held."""
         return bool(self._marks) and self._marks[0][0] <= self._read + self._readable
 
-    def lose(self, frames: int, reason: GapReason) -> None:
-        """Record that ``frames`` frames were lost after the last one stored."""
-        if frames <= 0:
+    def lose(self, samples: int, reason: GapReason) -> None:
+        """Record that ``samples`` samples were lost after the last one stored."""
+        if samples <= 0:
             return
         with self._changed:
             if self._closed:
@@ -153,9 +153,9 @@ class RingBuffer:
             if self._marks:
                 at, last = self._marks[-1]
                 if at == self._written and isinstance(last, Gap) and last.reason == reason:
-                    self._marks[-1] = (at, Gap(0, last.frames + frames, reason))
+                    self._marks[-1] = (at, Gap(0, last.lost + samples, reason))
                     return
-            self._marks.append((self._written, Gap(0, frames, reason)))
+            self._marks.append((self._written, Gap(0, samples, reason)))
             self._changed.notify_all()
 
     def hold(self) -> None:
@@ -167,20 +167,20 @@ class RingBuffer:
             if self._held_from is None:
                 self._held_from = self._written
 
-    def release(self, lost_frames: int, reason: GapReason) -> None:
-        """Let the reader go on, past ``lost_frames`` frames that were lost where the hold began."""
+    def release(self, lost_samples: int, reason: GapReason) -> None:
+        """Let the reader go on, past ``lost_samples`` samples that were lost where the hold began."""
         with self._changed:
             if self._held_from is None:
                 return
-            if lost_frames > 0:
+            if lost_samples > 0:
                 later = [mark for mark in self._marks if mark[0] > self._held_from]
                 earlier = [mark for mark in self._marks if mark[0] <= self._held_from]
-                self._marks = deque([*earlier, (self._held_from, Gap(0, lost_frames, reason)), *later])
+                self._marks = deque([*earlier, (self._held_from, Gap(0, lost_samples, reason)), *later])
             self._held_from = None
             self._changed.notify_all()
 
     def change_status(self, status: SourceStatus) -> None:
-        """Record what became of the source after the last frame stored."""
+        """Record what became of the source after the last sample stored."""
         with self._changed:
             self._marks.append((self._written, StatusChange(0, status)))
             self._changed.notify_all()
@@ -198,7 +198,7 @@ class RingBuffer:
         Parameters
         ----------
         minimum : int
-            Frames to wait for; fewer come before a gap, a change of status or the end.
+            Samples to wait for; fewer come before a gap, a change of status or the end.
         timeout : float, optional
             Seconds to wait at most.
 
@@ -223,8 +223,8 @@ class RingBuffer:
                 if at == self._read:
                     self._marks.popleft()
                     if isinstance(mark, Gap):
-                        self._lost += mark.frames
-                        return Gap(position, mark.frames, mark.reason)
+                        self._lost += mark.lost
+                        return Gap(position, mark.lost, mark.reason)
                     return StatusChange(position, mark.status)
                 until = at
             first = self._read

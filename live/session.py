@@ -213,7 +213,7 @@ class Session:
                     self._analyser.skip(len(samples))
                 self._heard_until_s = time.monotonic()
             elif isinstance(item, Gap):
-                lost = item.frames
+                lost = item.lost
                 if self._last_sample is not None:
                     lost = min(lost, self._last_sample - item.position)
                 position = item.position + lost

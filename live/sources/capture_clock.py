@@ -23,13 +23,13 @@ class Finding:
     suspect : bool
         A loss may lie just before this block; the coming findings will tell.
     settled : bool
-        The present stretch of time is judged: ``lost_frames`` is its loss, 0 if there was none.
-    lost_frames : int
+        The present stretch of time is judged: ``lost_samples`` is its loss, 0 if there was none.
+    lost_samples : int
     """
 
     suspect: bool
     settled: bool
-    lost_frames: int
+    lost_samples: int
 
 
 class CaptureClock:
@@ -70,7 +70,7 @@ class CaptureClock:
         """Begin anew, as with a newly opened device."""
         self._first_s: float | None = None
         self._latest_s = 0.0
-        self._frames = 0  # delivered, and lost ones already told
+        self._samples = 0  # delivered, and lost ones already told
         self._level: float | None = None  # the lag while all is well
         self._suspected_s = 0.0  # when the present suspicion began
         self._begin_stretch(0.0, suspect=False)
@@ -81,14 +81,14 @@ class CaptureClock:
         self._suspect = suspect
         self._flagged = False
 
-    def block(self, now_s: float, frames: int, *, overflowed: bool = False) -> Finding:
+    def block(self, now_s: float, samples: int, *, overflowed: bool = False) -> Finding:
         """Note a block.
 
         Parameters
         ----------
         now_s : float
             The clock's time (monotonic) at which it was delivered.
-        frames : int
+        samples : int
             Its length.
         overflowed : bool
             Whether the driver says that sound was lost before it.
@@ -96,7 +96,7 @@ class CaptureClock:
         if self._first_s is None:
             self._first_s = self._latest_s = now_s
             self._begin_stretch(now_s, suspect=False)
-        late = now_s - self._latest_s - frames / self.sample_rate > self._late_s
+        late = now_s - self._latest_s - samples / self.sample_rate > self._late_s
         begins_suspect = (late or overflowed) and not self._suspect and self._level is not None
         if begins_suspect:
             self._suspected_s = now_s
@@ -106,14 +106,14 @@ class CaptureClock:
             self._stretch_began_s, self._lowest = now_s, float("inf")
         self._flagged = self._flagged or overflowed
         self._latest_s = now_s
-        self._frames += frames
-        self._lowest = min(self._lowest, now_s - self._first_s - self._frames / self.sample_rate)
+        self._samples += samples
+        self._lowest = min(self._lowest, now_s - self._first_s - self._samples / self.sample_rate)
         duration = self._patience_s if self._suspect else self._stretch_s
         if now_s - self._stretch_began_s < duration:
-            return Finding(begins_suspect, settled=False, lost_frames=0)
-        lost_frames = self._judge(now_s - self._stretch_began_s)
+            return Finding(begins_suspect, settled=False, lost_samples=0)
+        lost_samples = self._judge(now_s - self._stretch_began_s)
         self._begin_stretch(now_s, suspect=False)
-        return Finding(begins_suspect, settled=True, lost_frames=lost_frames)
+        return Finding(begins_suspect, settled=True, lost_samples=lost_samples)
 
     def _judge(self, elapsed_s: float) -> int:
         """Compare the stretch's lowest lag with the level."""
@@ -123,8 +123,8 @@ class CaptureClock:
         rise = self._lowest - self._level
         tolerance = self._flagged_tolerance_s if self._flagged else self._tolerance_s
         if rise > tolerance:
-            lost_frames = round(rise * self.sample_rate)
-            self._frames += lost_frames
-            return lost_frames
+            lost_samples = round(rise * self.sample_rate)
+            self._samples += lost_samples
+            return lost_samples
         self._level += min(rise, LARGEST_DRIFT * max(elapsed_s, self._stretch_s))
         return 0

@@ -33,17 +33,17 @@ class _FannedOut(RingBuffer):
         taken = [ring.write_all(block[:, k : k + 1]) for k, ring in enumerate(self._rings)]
         return any(taken)  # a channel that has ended takes nothing, and ends no other
 
-    def lose(self, frames: int, reason: GapReason) -> None:
+    def lose(self, samples: int, reason: GapReason) -> None:
         for ring in self._rings:
-            ring.lose(frames, reason)
+            ring.lose(samples, reason)
 
     def hold(self) -> None:
         for ring in self._rings:
             ring.hold()
 
-    def release(self, lost_frames: int, reason: GapReason) -> None:
+    def release(self, lost_samples: int, reason: GapReason) -> None:
         for ring in self._rings:
-            ring.release(lost_frames, reason)
+            ring.release(lost_samples, reason)
 
     def change_status(self, status: SourceStatus) -> None:
         for ring in self._rings:

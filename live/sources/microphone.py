@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 
 from live.errors import GenreLiveError, InputError, RunningError
-from live.events import GapReason, SourceKind
+from live.events import SourceKind
 from live.ring_buffer import RingBuffer
-from live.sources.capture_clock import CaptureClock
+from live.sources.capture import Capture
 from live.sources.devices import InputDevice, MissingDeviceError
-from live.sources.driver import CaptureProcess, Driver, HangingDriverError, Opened
+from live.sources.driver import HangingDriverError, Opened
 from live.sources.inputs import CaptureError, Wish
 
 ANSWER_WITHIN_S = 10.0  # a driver that opens a device for the first time
@@ -24,58 +24,6 @@ OPENED_WITHIN_S = 3.0  # the same, for one that is opened again: then another tr
 CLOSE_WITHIN_S = 2.0
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 RETRY_GROWTH = 1.5
-
-open_driver = CaptureProcess
-
-
-class _Capture:
-    """One opening of a microphone: its driver, and what it has delivered.
-
-    ``Microphone`` guards it by its own lock.
-
-    Attributes
-    ----------
-    opened : Opened or None
-        The device as it was opened, once it is.
-    clock : CaptureClock or None
-        What it delivered, held against the clock; once it is opened.
-    started_s : float
-        When it was asked to begin.
-    delivered_s : float or None
-        When its latest block came.
-    samples : int
-        That it has delivered.
-    has_ended : bool
-        Whether the driver said that there will be no more.
-    is_left : bool
-        Whether it was left behind: what it may still deliver was counted as lost.
-    """
-
-    def __init__(self, take: Callable[[_Capture, bytes, int, float, bool], None],
-                 end: Callable[[_Capture], None], *, loud: bool) -> None:  # fmt: skip
-        self.opened: Opened | None = None
-        self.clock: CaptureClock | None = None
-        self.suspicion: GapReason = "stall"
-        self.started_s = 0.0
-        self.delivered_s: float | None = None
-        self.samples = 0
-        self.has_ended = self.is_left = False
-
-        def on_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
-            take(self, data, samples, at_s, overflowed)
-
-        self.driver: Driver = open_driver(on_block, lambda: end(self), loud=loud)
-
-    def open(self, wish: Wish, within_s: float) -> Opened:
-        """Ask the driver for the device; see ``Driver``."""
-        self.opened = self.driver.open(wish, within_s)
-        self.clock = CaptureClock(self.opened.sample_rate)
-        return self.opened
-
-    def start(self, within_s: float) -> None:
-        """Ask the driver for sound; see ``Driver``."""
-        self.started_s = time.monotonic()
-        self.driver.start(within_s)
 
 
 class Microphone:
@@ -141,7 +89,7 @@ class Microphone:
         self._changed = threading.Condition()  # guards all below, and what is written to the ring buffer
         self._stopping = False
         self._lost_since_s: float | None = None
-        self._capture: _Capture | None = None
+        self._capture: Capture | None = None
         self._thread: threading.Thread | None = None
         try:
             opened = self._open_first(on_wait, wait=wait)
@@ -178,11 +126,11 @@ class Microphone:
                 self._changed.wait(retry_s)
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
-    def _ready_capture(self) -> _Capture:
+    def _ready_capture(self) -> Capture:
         """Return the capture that has not opened anything yet, a new one where the last was left behind."""
         if self._capture is not None and not self._capture.is_left:
             return self._capture
-        capture = _Capture(self._take_block, self._note_end, loud=self._loud)
+        capture = Capture(self._take_block, self._note_end, loud=self._loud)
         with self._changed:
             self._capture = capture
             is_late = self._stopping
@@ -223,9 +171,7 @@ class Microphone:
         if thread is not None and thread is not threading.current_thread():
             thread.join(CLOSE_WITHIN_S)
 
-    def _take_block(
-        self, capture: _Capture, data: bytes, samples: int, at_s: float, overflowed: bool
-    ) -> None:
+    def _take_block(self, capture: Capture, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
         """Copy a block into the ring buffer; the driver's own thread calls this."""
         block = np.frombuffer(data, dtype=np.float32).reshape(samples, -1)
         if self._channel is not None:
@@ -249,14 +195,14 @@ class Microphone:
                 self._ring.hold()
             self._ring.write(block)
             if finding.settled:
-                if finding.lost_frames:
+                if finding.lost_samples:
                     self._ring.hold()  # a loss that nothing announced is placed here
-                self._ring.release(finding.lost_frames, capture.suspicion)
+                self._ring.release(finding.lost_samples, capture.suspicion)
                 capture.suspicion = "stall"
             if is_first_again:
                 self._changed.notify_all()
 
-    def _note_end(self, capture: _Capture) -> None:
+    def _note_end(self, capture: Capture) -> None:
         """Wake the watch; the driver calls this when the stream is over for whatever reason."""
         with self._changed:
             capture.has_ended = True
@@ -275,7 +221,7 @@ class Microphone:
             self._ring.close()
             self._let_go()
 
-    def _wait_for_loss(self, capture: _Capture) -> bool:
+    def _wait_for_loss(self, capture: Capture) -> bool:
         """Wait until the stream is lost or no longer wanted; True when no longer wanted."""
         with self._changed:
             awake_until_s = time.monotonic()
@@ -294,7 +240,7 @@ class Microphone:
                 self._changed.wait(awake_until_s - now_s)
             return True
 
-    def _recover(self, capture: _Capture) -> bool:
+    def _recover(self, capture: Capture) -> bool:
         """Open the device again, however long it takes; False when told to stop or to give up."""
         since_s = self._lose(capture)
         retry_s = SHORTEST_RETRY_S
@@ -319,7 +265,7 @@ class Microphone:
             if self._reopen(since_s):
                 return True
 
-    def _lose(self, capture: _Capture) -> float:
+    def _lose(self, capture: Capture) -> float:
         """Tell that the stream is lost, and leave it behind; returns since when there is no sound."""
         with self._changed:
             since_s, samples = capture.delivered_s or capture.started_s, capture.samples

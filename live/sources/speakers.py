@@ -40,7 +40,7 @@ class Speakers:
         self._error = sounddevice.PortAudioError
         self._changed = threading.Condition()
         self._queue: deque[Samples] = deque()
-        self._queued = 0  # frames
+        self._queued = 0  # samples
         self._is_over = self._has_played = False
         self._resampler: Any = None
         self._is_mixed = channels > USUAL_CHANNELS
@@ -141,14 +141,14 @@ class Speakers:
         except self._error:
             return
 
-    def _give_block(self, out: Any, frames: int, _time: Any, _status: Any) -> None:
+    def _give_block(self, out: Any, samples: int, _time: Any, _status: Any) -> None:
         """Fill PortAudio's block with what is queued, and with silence where that is too little."""
         filled = 0
         with self._changed:
             self._has_played = True
-            while filled < frames and self._queue:
+            while filled < samples and self._queue:
                 first = self._queue[0]
-                taken = min(frames - filled, len(first))
+                taken = min(samples - filled, len(first))
                 out[filled : filled + taken] = first[:taken]
                 filled += taken
                 if taken == len(first):

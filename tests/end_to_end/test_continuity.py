@@ -31,7 +31,7 @@ while position < float(sys.argv[3]) * microphone.sample_rate:
         position += len(item.samples)
     elif isinstance(item, Gap):
         print("gap", item)
-        position += item.frames
+        position += item.lost
 microphone.stop()
 np.save(sys.argv[2], np.concatenate(chunks))
 """

@@ -39,5 +39,5 @@ class LocalDriver:
 
 def use_local_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let microphones be captured in this process, and hide the machine's own sound server."""
-    monkeypatch.setattr("live.sources.microphone.open_driver", LocalDriver)
+    monkeypatch.setattr("live.sources.capture.open_driver", LocalDriver)
     monkeypatch.setattr("live.sources.devices.sound_server_sources", list)

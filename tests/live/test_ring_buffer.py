@@ -240,7 +240,7 @@ def test_a_writer_that_does_not_wait_accounts_for_every_sample_between_two_threa
         else:
             assert isinstance(item, Gap)
             assert item.reason == "behind"
-            position += item.frames
+            position += item.lost
     writer.join()
     assert position == total
 

@@ -133,7 +133,7 @@ def test_what_no_decoder_can_read_is_a_gap_and_a_sentence(tmp_path: Path) -> Non
     assert "tune.flac is damaged or cut short" in source.warning
     assert 2 * 22_050 < len(samples) < 8 * 22_050
     assert [(gap.position, gap.reason) for gap in gaps] == [(len(samples), "undecodable")]
-    assert len(samples) + gaps[0].frames == 10 * 22_050
+    assert len(samples) + gaps[0].lost == 10 * 22_050
 
 
 def test_a_file_that_is_damaged_from_the_start_is_no_input(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_cut_short_is_warned_of_and_a_whole_one_is_not(tmp_path: Path) ->
     path.write_bytes(path.read_bytes()[:-44_100])
     cut, gaps = AudioFile(str(path), speed=None), list[Gap]()
     assert len(listen(cut, gaps)) == 3 * 22_050
-    assert [gap.frames for gap in gaps] == [22_050]
+    assert [gap.lost for gap in gaps] == [22_050]
     assert cut.warning is not None
     assert "3.0 s of it were heard, and 1.0 s could not be decoded" in cut.warning
 

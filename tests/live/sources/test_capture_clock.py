@@ -37,7 +37,7 @@ class Device:
     period_s: float = 0.0
     stalls: Sequence[tuple[float, float, bool]] = ()
     flags: bool = False
-    lost_frames: int = field(default=0, init=False)
+    lost_samples: int = field(default=0, init=False)
 
     def deliver(self, seconds: float, seed: int = 0) -> Iterator[tuple[float, bool]]:
         """Give the time and the overflow flag of each block that is delivered."""
@@ -55,7 +55,7 @@ class Device:
                 if begin_s <= now_s < end_s:
                     lost, now_s = not is_caught_up, end_s
             if lost:
-                self.lost_frames += self.block
+                self.lost_samples += self.block
                 overflowed = self.flags
                 continue
             earliest = max(earliest + 1e-5, now_s)
@@ -69,10 +69,10 @@ def told(device: Device, seconds: float, *, clock: CaptureClock | None = None) -
     losses = []
     for now_s, overflowed in device.deliver(seconds):
         finding = subject.block(now_s, device.block, overflowed=overflowed)
-        assert finding.lost_frames >= 0
-        assert finding.settled or finding.lost_frames == 0
-        if finding.lost_frames:
-            losses.append((now_s - 1_000.0, finding.lost_frames))
+        assert finding.lost_samples >= 0
+        assert finding.settled or finding.lost_samples == 0
+        if finding.lost_samples:
+            losses.append((now_s - 1_000.0, finding.lost_samples))
     return losses
 
 
@@ -114,7 +114,7 @@ def test_a_stall_that_nothing_makes_up_for_is_told_once_with_its_length(
     losses = told(device, 200)
     assert len(losses) == 1
     ((when_s, frames),) = losses
-    assert frames / RATE == pytest.approx(device.lost_frames / RATE, abs=0.03)
+    assert frames / RATE == pytest.approx(device.lost_samples / RATE, abs=0.03)
     assert when_s <= 100.0 + stall_s + 2.1  # and soon
 
 
@@ -123,14 +123,14 @@ def test_a_flagged_loss_is_told_however_short(stall_s: float) -> None:
     device = Device(block=240, jitter_s=0.002, stalls=[(50.0, 50.0 + stall_s, False)], flags=True)
     losses = told(device, 100)
     assert len(losses) == 1
-    assert losses[0][1] == pytest.approx(device.lost_frames, abs=0.01 * RATE)
+    assert losses[0][1] == pytest.approx(device.lost_samples, abs=0.01 * RATE)
 
 
 def test_a_flag_without_a_loss_tells_none() -> None:
     clock = CaptureClock(RATE)
     lost = 0
     for number, (now_s, _) in enumerate(Device(jitter_s=0.003).deliver(60)):
-        lost += clock.block(now_s, 960, overflowed=number % 500 == 499).lost_frames
+        lost += clock.block(now_s, 960, overflowed=number % 500 == 499).lost_samples
     assert lost == 0
 
 
@@ -138,8 +138,8 @@ def test_small_losses_in_quick_succession_add_up() -> None:
     stalls = [(20 + k, 20 + k + 0.041, False) for k in range(30)]  # two blocks each, below the tolerance
     device = Device(stalls=stalls, jitter_s=0.004)
     losses = told(device, 80)
-    assert device.lost_frames > 0.5 * RATE
-    assert sum(frames for _, frames in losses) == pytest.approx(device.lost_frames, abs=0.12 * RATE)
+    assert device.lost_samples > 0.5 * RATE
+    assert sum(frames for _, frames in losses) == pytest.approx(device.lost_samples, abs=0.12 * RATE)
 
 
 def test_many_losses_over_an_hour_are_told_to_the_tenth_of_a_second() -> None:
@@ -153,7 +153,7 @@ def test_many_losses_over_an_hour_are_told_to_the_tenth_of_a_second() -> None:
     losses = told(device, 3_600)
     assert len(losses) == 80
     total_s = sum(frames for _, frames in losses) / RATE
-    assert total_s == pytest.approx(device.lost_frames / RATE, abs=0.3)
+    assert total_s == pytest.approx(device.lost_samples / RATE, abs=0.3)
 
 
 def test_a_stall_is_suspect_at_its_first_block_and_settled_soon() -> None:
@@ -165,7 +165,7 @@ def test_a_stall_is_suspect_at_its_first_block_and_settled_soon() -> None:
         if finding.suspect:
             assert not suspected_s
             suspected_s = now_s - 1_000
-        if finding.settled and finding.lost_frames:
+        if finding.settled and finding.lost_samples:
             settled_s = now_s - 1_000
     assert suspected_s == pytest.approx(11.0, abs=0.03)
     assert 0 < settled_s - suspected_s < 0.5  # the reader waits for it: half a second at most
@@ -174,7 +174,7 @@ def test_a_stall_is_suspect_at_its_first_block_and_settled_soon() -> None:
 def test_a_loss_in_the_first_second_is_told_too() -> None:
     device = Device(stalls=[(0.4, 1.4, False)])
     losses = told(device, 20)
-    assert sum(frames for _, frames in losses) == pytest.approx(device.lost_frames, abs=0.05 * RATE)
+    assert sum(frames for _, frames in losses) == pytest.approx(device.lost_samples, abs=0.05 * RATE)
 
 
 def test_a_reset_begins_anew() -> None:
@@ -182,14 +182,14 @@ def test_a_reset_begins_anew() -> None:
     assert told(Device(), 20, clock=clock) == []
     clock.reset()
     for now_s, _ in Device().deliver(20):
-        assert clock.block(now_s + 5_000, 960).lost_frames == 0
+        assert clock.block(now_s + 5_000, 960).lost_samples == 0
 
 
 def test_a_device_that_runs_ahead_is_believed() -> None:
     """Sound that a driver had kept from before the start comes in one burst, faster than real time."""
     clock = CaptureClock(RATE)
-    lost = [clock.block(1_000 + k * 1e-4, 960).lost_frames for k in range(50)]
-    lost += [clock.block(1_000 + 0.005 + k * 0.02, 960).lost_frames for k in range(1_000)]
+    lost = [clock.block(1_000 + k * 1e-4, 960).lost_samples for k in range(50)]
+    lost += [clock.block(1_000 + 0.005 + k * 0.02, 960).lost_samples for k in range(1_000)]
     assert sum(lost) == 0
 
 
@@ -202,7 +202,7 @@ def test_a_stall_that_is_caught_up_with_haltingly_is_no_loss(pause_s: float) -> 
         now_s = (number + 1) * 0.02
         if 10 < now_s <= 11:
             now_s = 11.0 if number == 500 else 11.0 + pause_s
-        lost += clock.block(1_000 + max(now_s, 11.0 + pause_s if now_s > 11 else 0), 960).lost_frames
+        lost += clock.block(1_000 + max(now_s, 11.0 + pause_s if now_s > 11 else 0), 960).lost_samples
     assert lost == 0
 
 
@@ -213,5 +213,5 @@ def test_a_device_that_is_late_all_the_time_is_judged_all_the_same() -> None:
     findings = [clock.block(1_004 + number * 0.4, 960) for number in range(100)]
     settled = [number for number, finding in enumerate(findings) if finding.settled]
     assert max(np.diff(settled)) * 0.4 < 4
-    lost_s = sum(finding.lost_frames for finding in findings) / RATE
+    lost_s = sum(finding.lost_samples for finding in findings) / RATE
     assert lost_s == pytest.approx(100 * 0.38, abs=4)  # the last are not yet judged

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+import live.sources.capture
 import live.sources.devices
 import live.sources.inputs
 import live.sources.microphone
@@ -31,7 +32,7 @@ def audio(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
     module = FakeSoundDevice([Device("Mic")])
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     use_local_driver(monkeypatch)
-    for room in (live.sources.microphone, live.sources.inputs):
+    for room in (live.sources.microphone, live.sources.capture, live.sources.inputs):
         monkeypatch.setattr(room, "time", types.SimpleNamespace(monotonic=lambda: module.now_s))
     monkeypatch.setattr(live.sources.microphone, "SHORTEST_RETRY_S", 0.001)
     monkeypatch.setattr(live.sources.microphone, "LONGEST_RETRY_S", 0.002)
@@ -63,8 +64,8 @@ class Heard:
                     self.samples.append(item.samples)
                     self.position += len(item.samples)
                 case Gap():
-                    self.gaps.append((item.position, item.frames, item.reason))
-                    self.position += item.frames
+                    self.gaps.append((item.position, item.lost, item.reason))
+                    self.position += item.lost
                 case StatusChange():
                     self.statuses.append(item.status)
                 case End():

@@ -47,7 +47,7 @@ class Listener:
                 if isinstance(item, Chunk):
                     self.heard += len(item.samples)
                 elif isinstance(item, Gap):
-                    self.lost += item.frames
+                    self.lost += item.lost
                 elif isinstance(item, StatusChange):
                     self.statuses.append(item.status)
                 elif isinstance(item, End):

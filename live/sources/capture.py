@@ -1,0 +1,63 @@
+"""One opening of a microphone: its driver, and what it has delivered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from live.events import GapReason
+from live.sources.capture_clock import CaptureClock
+from live.sources.driver import CaptureProcess, Driver, Opened
+from live.sources.inputs import Wish
+
+open_driver = CaptureProcess
+
+
+class Capture:
+    """One opening of a microphone: its driver, and what it has delivered.
+
+    ``Microphone`` guards it by its own lock.
+
+    Attributes
+    ----------
+    opened : Opened or None
+        The device as it was opened, once it is.
+    clock : CaptureClock or None
+        What it delivered, held against the clock; once it is opened.
+    started_s : float
+        When it was asked to begin.
+    delivered_s : float or None
+        When its latest block came.
+    samples : int
+        That it has delivered.
+    has_ended : bool
+        Whether the driver said that there will be no more.
+    is_left : bool
+        Whether it was left behind: what it may still deliver was counted as lost.
+    """
+
+    def __init__(self, take: Callable[[Capture, bytes, int, float, bool], None],
+                 end: Callable[[Capture], None], *, loud: bool) -> None:  # fmt: skip
+        self.opened: Opened | None = None
+        self.clock: CaptureClock | None = None
+        self.suspicion: GapReason = "stall"
+        self.started_s = 0.0
+        self.delivered_s: float | None = None
+        self.samples = 0
+        self.has_ended = self.is_left = False
+
+        def on_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
+            take(self, data, samples, at_s, overflowed)
+
+        self.driver: Driver = open_driver(on_block, lambda: end(self), loud=loud)
+
+    def open(self, wish: Wish, within_s: float) -> Opened:
+        """Ask the driver for the device; see ``Driver``."""
+        self.opened = self.driver.open(wish, within_s)
+        self.clock = CaptureClock(self.opened.sample_rate)
+        return self.opened
+
+    def start(self, within_s: float) -> None:
+        """Ask the driver for sound; see ``Driver``."""
+        self.started_s = time.monotonic()
+        self.driver.start(within_s)
