@@ -49,8 +49,19 @@ class Features:
 
 
 def cache_folder() -> Path:
-    """Return where this platform keeps what can be made again."""
-    return platformdirs.user_cache_path("genre-live", appauthor=False)
+    """Return where this platform keeps what can be made again.
+
+    Raises
+    ------
+    InputError
+        When the user has no home, as in a container.
+    """
+    try:
+        return platformdirs.user_cache_path("genre-live", appauthor=False)
+    except RuntimeError:
+        raise InputError(
+            "There is no home to keep the features in: name a folder with --cache DIR."
+        ) from None
 
 
 def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
