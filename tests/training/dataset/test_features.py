@@ -193,3 +193,12 @@ def test_the_cache_is_where_the_platform_keeps_such_things(
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "genre-live"
+
+
+def test_without_a_home_the_cache_is_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", no_home)
+    with pytest.raises(InputError, match="name a folder with --cache"):
+        cache_folder()
