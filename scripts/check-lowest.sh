@@ -1,20 +1,26 @@
 #!/bin/sh
 # Run the tests with the oldest version of each dependency that pyproject.toml allows, in .venv-lowest.
-# Arguments go to pytest. Types are checked by ./check alone: old stubs say less.
+# Arguments go to pytest. EXTRAS names what is installed; without "train" nothing needs TensorFlow.
+# Types are checked by ./check alone: old stubs say less.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$root"
 environment=$root/.venv-lowest
-python=${PYTHON:-python3.11}
+PATH=$PATH:$root/.venv/bin # after ./check there is a uv, and a Python
+export PATH
 
 command -v uv >/dev/null || {
-    echo "This needs uv, which can resolve to the lowest versions: https://docs.astral.sh/uv/" >&2
+    echo "This needs uv, which can resolve to the lowest versions: run ./check first, or install it." >&2
     exit 1
 }
-[ -x "$environment/bin/python" ] || uv venv --quiet --seed --python "$python" "$environment"
-uv pip install --quiet --python "$environment/bin/python" --resolution lowest-direct -e '.[all,test]'
+if [ ! -x "$environment/bin/python" ]; then
+    for python in ${PYTHON:+"$PYTHON"} python3.11 python; do
+        ! command -v "$python" >/dev/null || uv venv --quiet --seed --python "$(command -v "$python")" "$environment" && break
+    done
+fi
+uv pip install --quiet --python "$environment/bin/python" --resolution lowest-direct \
+    -e ".[${EXTRAS:-all},test]"
 PATH=$environment/bin:$PATH
-export PATH
 unset PYTHONUNBUFFERED PYTHONPATH PYTHONHOME
 exec pytest "$@"
