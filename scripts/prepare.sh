@@ -3,6 +3,8 @@
 # shellcheck shell=sh
 
 environment=${root:?}/.venv
+# shellcheck disable=SC2034 # for ./check and .ci/run
+test_packages="libportaudio2 ffmpeg pulseaudio pulseaudio-utils libasound2-plugins tmux"
 
 say() {
     printf '%s\n' "$*" >&2
