@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import queue
+import sys
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +22,46 @@ FIRST_TAKEN_WITHIN_S = 8.0  # some servers take seconds before the first callbac
 TAKEN_WITHIN_S = 3.0  # a device that takes nothing for longer is given up
 SILENCE_S = 0.15  # before and after: some servers swallow the first and the last of what they are given
 USUAL_CHANNELS = 2
+ANSWERED_WITHIN_S = 8.0  # by a driver that opens or starts
+CLOSED_WITHIN_S = 1.0
+
+Answer = TypeVar("Answer")
+
+
+class _HangingError(Exception):
+    """A driver that did not answer in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the sound server does not answer")
+
+
+def _in_time(ask: Callable[[], Answer], within_s: float) -> Answer:
+    """Ask a driver, which may hang, on a thread that is left behind when it does.
+
+    Raises
+    ------
+    _HangingError
+        When there is no answer in time; the driver is then not asked again, not even at the program's end.
+    """
+    answers: queue.SimpleQueue[tuple[Answer | None, Exception | None]] = queue.SimpleQueue()
+
+    def ask_it() -> None:
+        try:
+            answers.put((ask(), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    threading.Thread(target=ask_it, name="speakers' driver", daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=within_s)
+    except queue.Empty:
+        at_exit = getattr(sys.modules.get("sounddevice"), "_exit_handler", None)
+        if at_exit is not None:
+            atexit.unregister(at_exit)
+        raise _HangingError from None
+    if error is not None:
+        raise error
+    return cast(Answer, answer)
 
 
 class Speakers:
@@ -36,8 +81,6 @@ class Speakers:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        sounddevice = port_audio("--play needs")
-        self._error = sounddevice.PortAudioError
         self._changed = threading.Condition()
         self._queue: deque[Samples] = deque()
         self._queued = 0  # samples
@@ -46,6 +89,17 @@ class Speakers:
         self._is_mixed = channels > USUAL_CHANNELS
         self._channels = 1 if self._is_mixed else channels
         try:
+            _in_time(lambda: self._open_either_way(sample_rate), ANSWERED_WITHIN_S)
+        except (_HangingError, ValueError) as error:
+            raise InputError(
+                f"The speakers cannot be opened ({error}): check the sound set-up, or leave out --play."
+            ) from None
+
+    def _open_either_way(self, sample_rate: int) -> None:
+        """Open the output at the rate of the sound, else at its own."""
+        sounddevice = port_audio("--play needs")
+        self._error: Any = sounddevice.PortAudioError
+        try:
             device = sounddevice.query_devices(kind="output")
             own_rate = int(device["default_samplerate"])
             try:
@@ -53,10 +107,8 @@ class Speakers:
             except self._error:
                 self._stream = self._open(sounddevice, own_rate)
                 self._convert(sample_rate, own_rate)
-        except (self._error, ValueError) as error:
-            raise InputError(
-                f"The speakers cannot be opened ({error}): check the sound set-up, or leave out --play."
-            ) from None
+        except self._error as error:
+            raise ValueError(str(error)) from None
 
     def _open(self, sounddevice: Any, rate: int) -> Any:
         self._limit = max(1, round(QUEUE_S * rate))
@@ -85,8 +137,8 @@ class Speakers:
         """
         self._append(self._silence)
         try:
-            self._stream.start()
-        except self._error as error:
+            _in_time(self._stream.start, ANSWERED_WITHIN_S)
+        except (_HangingError, self._error) as error:
             raise RunningError(f"The speakers do not start ({error}): leave out --play.") from None
 
     def play(self, block: Samples) -> bool:
@@ -123,8 +175,8 @@ class Speakers:
             if self._is_over:
                 return
         try:
-            self._stream.stop()  # waits for what the device itself has in store
-        except self._error:
+            _in_time(self._stream.stop, TAKEN_WITHIN_S)  # waits for what the device itself has in store
+        except (_HangingError, self._error):
             return
 
     def abort(self) -> None:
@@ -136,10 +188,8 @@ class Speakers:
     def close(self) -> None:
         """Let go of the device."""
         self.abort()
-        try:
-            self._stream.close()
-        except self._error:
-            return
+        with contextlib.suppress(_HangingError, self._error):
+            _in_time(self._stream.close, CLOSED_WITHIN_S)
 
     def _give_block(self, out: Any, samples: int, _time: Any, _status: Any) -> None:
         """Fill PortAudio's block with what is queued, and with silence where that is too little."""

@@ -12,6 +12,7 @@ from tests.end_to_end.commands import genre_live
 from tests.end_to_end.listener import Listener, is_gap, is_source, is_window
 from tests.end_to_end.test_faults import check_losses
 from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone
+from tests.sounds import write_tune
 
 NAMES = [DEVICE, "monitor"]  # through PortAudio, and at the sound server itself
 LONGER_S = 2.0  # what a busy computer may add
@@ -113,3 +114,28 @@ def test_no_capture_process_outlives_it(hanging: VirtualMicrophone, bundle: Path
         listener.process.wait()
     hanging.wake_server()
     hanging.wait_for_no_listener()
+
+
+def test_speakers_that_hang_before_they_play_are_one_sentence(
+    hanging: VirtualMicrophone, bundle: Path, tmp_path: Path
+) -> None:
+    path = write_tune(tmp_path / "tune.wav", 2)
+    hanging.hang_server()
+    outcome = genre_live("--file", path, "--play", model=bundle, environment=hanging.environment)
+    assert outcome.status == 2
+    assert "does not answer" in outcome.sentence()
+
+
+def test_a_file_is_heard_to_its_end_without_the_speakers_that_hang(
+    hanging: VirtualMicrophone, bundle: Path, tmp_path: Path
+) -> None:
+    path = write_tune(tmp_path / "tune.wav", 8)
+    words = ["--file", str(path), "--play", "--model", str(bundle)]
+    with Listener(words, hanging.environment) as listener:
+        listener.wait_for(is_window)
+        hanging.hang_server()
+        summary, complaints = listener.result()
+    assert listener.process.returncode == 0
+    assert summary["duration_s"] == pytest.approx(8.0, abs=0.1)
+    assert summary["lost_s"] == 0
+    assert "without them" in complaints
