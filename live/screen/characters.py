@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ ASCII = Characters(
 )
 
 
+@lru_cache(maxsize=1024)
 def printable(text: str) -> str:
     """Return ``text`` without control and formatting characters, which could move the cursor."""
     return "".join(

@@ -215,7 +215,9 @@ class Screen:
             draw(reader is not None and reader.working)
             # Nothing moves: look less often, which saves a battery and goes unnoticed.
             idle = self._clock() - self._last_change_s > _IDLE_AFTER_S
-            wait_s = _IDLE_FRAME_S if idle else _FRAME_S
+            # Of a list nobody sees the level twitch, and many sources cost many times as much to draw.
+            slow = idle or isinstance(self._shown, SourceList)
+            wait_s = _IDLE_FRAME_S if slow else _FRAME_S
 
     def _press(
         self,

@@ -177,6 +177,7 @@ class SourceList:
         digits = len(str(len(self.views)))
         names = max((cell_len(printable(view.snapshot.source_name)) for view in self.views), default=0)
         titled = max((cell_len(printable(view.snapshot.title or "")) for view in self.views), default=0)
+        oldest_s = max((view.snapshot.time_s for view in self.views), default=0.0)
         before = 2 + digits + 1 + 2
         font = next((font for font in FONTS if plan.beside and font.rows == plan.letters), None)
         if font is not None:
@@ -184,7 +185,7 @@ class SourceList:
             name = min(max(names, titled, 16), max(16, inner // 5), _LONGEST_TITLE)
             strip = inner - before - name - letters - (font.width("100%") or 0) - 9
             strip = strip if strip >= _STRIP_FROM else 0
-            return Columns(digits, name, 0, 0, strip, font=font, letters=letters)
+            return Columns(digits, name, 0, 0, strip, oldest_s, font=font, letters=letters)
         name = min(max(names, 6), max(8, inner // 5), _LONGEST_NAME)
         taken = before + name + 1 + WORD_COLUMNS + 1 + SURE_COLUMNS
         title = min(titled, _LONGEST_TITLE, inner // 4) if titled and inner >= 90 else 0
@@ -194,9 +195,8 @@ class SourceList:
             level = 0
         taken += level + 2 if level else 0
         strip = inner - taken - 2
-        return Columns(
-            digits, name, title, level, strip if strip >= _STRIP_FROM else 0, title_below=titled > 0 == title
-        )
+        strip = strip if strip >= _STRIP_FROM else 0
+        return Columns(digits, name, title, level, strip, oldest_s, title_below=titled > 0 == title)
 
     def _header(self, canvas: Canvas, place: Navigation, plan: Arrangement) -> Row:
         row = canvas.row()
@@ -250,7 +250,7 @@ def _heading(canvas: Canvas, columns: Columns) -> Row:
     row.to(start + columns.name + 1 + WORD_COLUMNS + 1 + SURE_COLUMNS - len("sure"))
     row.write("sure", faint)
     position = start + columns.name + 1 + WORD_COLUMNS + 1 + SURE_COLUMNS
-    span = list_scale(0.0, max(1, columns.strip)).label
+    span = list_scale(0.0, max(1, columns.strip), columns.oldest_s).label
     span = span if len(span) <= columns.strip else span.removeprefix("last ")
     for words, size in (("title", columns.title), ("level", columns.level), (span, columns.strip)):
         if size:

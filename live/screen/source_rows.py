@@ -32,6 +32,8 @@ class Columns:
         Columns of the number that opens a source.
     name, title, level, strip : int
         Columns of these; 0 leaves them out.
+    oldest_s : float
+        Stream time of the oldest source: it settles how much of the past all of them show.
     title_below : bool
         Whether titles stand in a row of their own, where there are two for each source.
     font : Font or None
@@ -45,6 +47,7 @@ class Columns:
     title: int
     level: int
     strip: int
+    oldest_s: float = 0.0
     title_below: bool = False
     font: Font | None = None
     letters: int = 0
@@ -231,7 +234,7 @@ class SourceRows:
     def _strip(self, canvas: Canvas, rows: list[Row], until: int, *, low: bool = False) -> None:
         """Draw the last minutes in all of ``rows``, from where they stand."""
         snapshot = self.view.snapshot
-        scale = list_scale(snapshot.time_s, max(1, until - rows[0].width))
+        scale = list_scale(snapshot.time_s, max(1, until - rows[0].width), self.columns.oldest_s)
         runs = self.view.strips.runs(snapshot.timeline, scale, snapshot.time_s)
         for position, row in enumerate(rows):
             middle = position == (len(rows) - 1) // 2

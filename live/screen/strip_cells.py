@@ -92,10 +92,13 @@ def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
     return Scale(first * cell_s, cell_s, cells, f"last {span_words(longest_s)}")
 
 
-def list_scale(time_s: float, cells: int) -> Scale:
-    """Show the last ten minutes or more, up to now at the right edge, the same for every source of a list."""
-    longest_s = max(_LIST_SPAN_S, _RECENT_CELL_S * cells)
-    span_s = max(span for span in _SPANS_S if span <= longest_s)
+def list_scale(time_s: float, cells: int, oldest_s: float) -> Scale:
+    """Show one of many sources up to now, at the right edge, in the same span as all the others.
+
+    The span grows with the oldest of them, whose stream time is ``oldest_s``, to ten minutes or more.
+    """
+    longest_s = max(span for span in _SPANS_S if span <= max(_LIST_SPAN_S, _RECENT_CELL_S * cells))
+    span_s = next((span for span in _SPANS_S if oldest_s <= span <= longest_s), longest_s)
     cell_s = span_s / cells
     first = math.ceil(time_s / cell_s) - cells
     return Scale(first * cell_s, cell_s, cells, f"last {span_words(span_s)}")

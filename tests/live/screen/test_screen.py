@@ -263,6 +263,18 @@ def test_one_of_many_is_paused_alone() -> None:
     assert "3 paused" in printed(console)
 
 
+def test_a_list_is_drawn_less_often_than_one_source() -> None:
+    clock = Clock()
+    ended = Ended(clock, 10)
+
+    def moving() -> list[Snapshot]:
+        return [replace(snapshot, level_dbfs=-30 + 20 * (clock.time_s % 1)) for snapshot in three()]
+
+    with Screen(console_of(80, 24), clock=clock, theme=DARK) as screen:
+        screen.run_many(moving, ended)
+    assert set(ended.waits[1:]) == {0.25}
+
+
 PROGRAM = """
 import threading
 from live.screen import Screen

@@ -68,9 +68,16 @@ def test_scales_hold_the_present(time_s: float, length_s: float | None, cells: i
         assert all(end < cell for end, (cell, _) in zip(ends, marks[1:], strict=False))
 
 
-@given(st.floats(0, 10**7), st.integers(1, 300))
-def test_the_strips_of_a_list_end_now_and_show_the_same_span(time_s: float, cells: int) -> None:
-    scale = strip_cells.list_scale(time_s, cells)
+@given(st.floats(0, 10**7), st.integers(1, 300), st.floats(0, 10**7))
+def test_the_strips_of_a_list_end_now_and_show_the_same_span(
+    time_s: float, cells: int, oldest_s: float
+) -> None:
+    scale = strip_cells.list_scale(time_s, cells, oldest_s)
     assert scale.end_s - scale.cell_s - 1e-6 <= time_s <= scale.end_s + 1e-6
-    assert scale.cell_s * cells >= 600
-    assert scale.label == strip_cells.list_scale(0.0, cells).label
+    assert scale.cell_s * cells >= min(oldest_s, 600) - 1e-6
+    assert scale.label == strip_cells.list_scale(0.0, cells, oldest_s).label
+
+
+def test_the_span_of_a_list_grows_with_its_oldest_source() -> None:
+    labels = [strip_cells.list_scale(5.0, 40, oldest_s).label for oldest_s in (5, 70, 400, 10_000)]
+    assert labels == ["last 1 min", "last 2 min", "last 10 min", "last 10 min"]
