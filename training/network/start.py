@@ -29,7 +29,7 @@ EPOCHS, PATIENCE = 12, 6
 RATE = 2e-4
 BIAS_OF_UNSEEN = -6.0  # of a label that no window was drawn of
 WINDOWS_OF_HEAD, MOST_EPOCHS_OF_HEAD = 4_000, 12  # about so many windows is the head solved on
-STRENGTH = 0.02  # of the head's regularisation: scikit-learn's 1 / C, for each window
+STRENGTH = 0.05  # of the head's regularisation: scikit-learn's 1 / C, for each window
 
 _LAYERS = {
     "InputLayer", "Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling1D",
