@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import shutil
@@ -127,9 +128,7 @@ class ClipFolder:
         folder = self.path / folder_name(clip.label)
         folder.mkdir(parents=True, exist_ok=True)
         # Its name begins with a dot until it is whole: genre-train passes such files over.
-        file, name = tempfile.mkstemp(prefix=".", suffix=f".{self._format}", dir=folder)
-        os.close(file)
-        begun = Path(name)
+        begun = folder / f".{_stem(clip)}-{os.getpid()}.{self._format}"
         try:
             _write_through(begun, encode(clip, self._format))
             path = _into_place(begun, folder, _stem(clip), f".{self._format}")
@@ -197,14 +196,21 @@ def _stem(clip: Clip) -> str:
 
 def _into_place(begun: Path, folder: Path, stem: str, suffix: str) -> Path:
     """Give a file its name in ``folder``, numbered where that name is taken."""
-    number = 1
-    while True:
+    for number in itertools.count(1):
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
-        if not path.exists():
-            begun.chmod(0o644)  # mkstemp's is the owner's alone
+        try:
+            # Unlike a new name, a second one takes no other file's place, whoever else writes here.
+            path.hardlink_to(begun)
+        except FileExistsError:
+            continue
+        except OSError:  # a file system that knows no second names
+            if path.exists():
+                continue
             begun.rename(path)
-            return path
-        number += 1
+        else:
+            begun.unlink()
+        break
+    return path
 
 
 def _holdings(path: Path) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from rich.console import Console
 from live.palette import DARK, LIGHT, Theme, luminance
 from live.screen.keys import single_keys
 
-# The second question is one that every terminal answers: who knows only that one need not be waited for.
+# Every terminal answers the second question (what are you?), and answers in order. When that answer has come,
+# a terminal that left out the first one does not know its background, and there is nothing to wait for.
 _ASK_BACKGROUND = b"\x1b]11;?\x1b\\"
 _ASK_WHO = b"\x1b[c"
 _WHO = re.compile(rb"\x1b\[\?[0-9;]*c")

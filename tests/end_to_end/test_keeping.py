@@ -116,3 +116,23 @@ def test_what_is_heard_while_it_is_interrupted_is_kept(tmp_path: Path) -> None:
         )
         listener.end()
     assert event["vote"]["genre"] in {path.parent.name for path in clips(tmp_path)}
+
+
+def test_clips_of_several_sources_say_whose_they_are(tmp_path: Path) -> None:
+    other = tmp_path / "other.ogg"
+    other.write_bytes(DEMO.read_bytes())
+    words: list[str | Path] = [
+        "--json",
+        "--file",
+        DEMO,
+        "--file",
+        other,
+        "--speed",
+        "30",
+        "--keep",
+        tmp_path / "clips",
+    ]
+    told = genre_live(*words)
+    assert told.status == 0, told.error
+    names = {path.stem[20:].partition("-")[0] for path in clips(tmp_path / "clips")}
+    assert names == {"demo.ogg", "other.ogg"}

@@ -146,3 +146,26 @@ def test_what_is_no_number_becomes_silence_and_what_is_too_loud_full_scale(tmp_p
     sound = np.array([np.nan, np.inf, -5.0, 0.25] * 8_000, dtype=np.float32)
     heard, _ = soundfile.read(ClipFolder(tmp_path).write(clip(samples=sound)), dtype="float32")
     np.testing.assert_allclose(heard[:4], [0.0, 1.0, -1.0, 0.25], atol=1e-3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_clips_are_as_private_as_the_user_has_it(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        path = ClipFolder(tmp_path).write(clip())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_a_file_can_have_one_name_alone_none_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path, __: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    folder = ClipFolder(tmp_path)
+    folder.write(clip())
+    folder.write(clip())
+    assert files(tmp_path) == ["tango/2026-03-01_21-30-05-2.flac", "tango/2026-03-01_21-30-05.flac"]
