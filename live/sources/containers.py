@@ -22,6 +22,7 @@ _BEGINNINGS = (
     (4, b"ftyp"), (0, _EBML), (0, _ASF), (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (0, b"MAC "),
     (0, b"wvpk"), (0, b"TTA1"), (0, b"tBaK"), (0, b".RMF"), (0, b"FLV"), (0, b"MPCK"), (0, b"DSD "),
 )  # fmt: skip
+_ONCE = (b"FLV", b"TTA1", b"MAC ", b"tBaK", b".RMF", b"MPCK", b"DSD ", b"nut/", b"FRM8", b"TWIN")
 _STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
 
@@ -177,8 +178,11 @@ def extent(path: Path, start: int = 0) -> Extent:
 
 
 def next_of_its_kind(path: Path, start: int) -> int | None:
-    """Return where the first 8 bytes of the container at ``start`` stand once more in the file."""
+    """Return where the first 8 bytes of the container at ``start`` stand once more in the file.
+
+    Only for kinds whose first bytes stand nowhere else: frames and pages begin alike all through a file.
+    """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         magic = data[start : start + 8]
-        at = data.find(magic, start + 8) if len(set(magic)) > 2 else -1
+        at = data.find(magic, start + 8) if magic.startswith(_ONCE) else -1
         return at if at > 0 else None

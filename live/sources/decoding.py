@@ -17,11 +17,8 @@ from typing import BinaryIO
 
 from live.errors import InputError
 from live.sources.decoder import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE, MOST_CHANNELS, Decoder, PartDecoder
-from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg
 from live.sources.pcm import parse_raw
-from live.sources.sound_file import SoundFileDecoder
 from live.sources.wav_stream import RawStream, WavStream
-from live.sources.whole_file import WholeFile
 
 __all__ = ["HIGHEST_SAMPLE_RATE", "LOWEST_SAMPLE_RATE", "MOST_CHANNELS", "Decoder", "open_decoder"]
 
@@ -66,6 +63,9 @@ def _open_file(path: Path, track: int | None) -> Decoder:
             return WavStream(stream, path.name)
         except InputError:  # an encoding that others know, or a header that others see through
             stream.close()
+    from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg  # which no WAV needs
+    from live.sources.whole_file import WholeFile
+
     if track in (None, 1) and (first := _open_sound_file(path)) is not None:
         return WholeFile(path, first)
     program = find_ffmpeg()
@@ -79,6 +79,8 @@ def _open_file(path: Path, track: int | None) -> Decoder:
 
 def _open_sound_file(path: Path) -> PartDecoder | None:
     import soundfile
+
+    from live.sources.sound_file import SoundFileDecoder
 
     try:
         return SoundFileDecoder(path)

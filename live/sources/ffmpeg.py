@@ -8,21 +8,18 @@ and packets it used and which it could not decode.
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import subprocess
-import threading
-from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from live.errors import GenreLiveError, InputError, one_line
+from live.errors import GenreLiveError, InputError
 from live.samples import Samples
-from live.sources.containers import extent
+from live.sources.containers import extent, next_of_its_kind
 from live.sources.decoder import Ending, damaged
-from live.sources.mp3_frames import tag_bytes_at_end, tag_bytes_at_start
-from live.sources.ogg_pages import harmed_bytes
+from live.sources.ffmpeg_report import DESCRIBED_WITHIN_S, Listener, Report
+from live.sources.mp3_frames import harmed_mp3_bytes, tag_bytes
+from live.sources.ogg_pages import harmed_ogg_bytes
 from live.sources.wav_stream import WavStream
 
 # What holds sound or pictures itself. Playlists and scripts (hls, dash, concat, imf, sdp, avisynth ...) and
@@ -43,7 +40,7 @@ FILE_FORMATS = (
 _RAW_FORMATS = frozenset(
     {
         "aac", "ac3", "adx", "amr", "amrnb", "amrwb", "aptx", "aptx_hd", "dts", "eac3", "g722", "gsm",
-        "loas", "mlp", "mp3", "mpc8", "sbc", "shn", "tak", "truehd",
+        "loas", "mlp", "mpc8", "sbc", "shn", "tak", "truehd",
     }
 )  # fmt: skip
 """Formats that are frames alone, so that what ffmpeg did not take for frames is damage."""
@@ -51,130 +48,15 @@ _RAW_FORMATS = frozenset(
 _CONSTANT_FORMATS = frozenset({"ac3", "dts"})
 """Formats of one bit rate, so that a length estimated from that and the bytes holds."""
 
-_PREFIX = re.compile(r"\[(\w+)\] ")
-_LEVELS = frozenset({"panic", "fatal", "error", "warning", "info", "verbose"})
-_INPUT = re.compile(r"Input #0, ([\w,]+), from")
-_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
-_STREAM = re.compile(r"Stream #0:(\d+)(?:\[\w+\])?(?:\((\w+)\))?: (\w+): (.*)")
-_STREAM_DURATION = re.compile(r"DURATION\s*: (\d+):(\d\d):(\d\d\.\d+)")
-_PACKETS = re.compile(
-    r"Input stream #0:\d+ \(audio\): (\d+) packets read \((\d+) bytes\); (\d+) frames decoded"
-)
-_TAKEN = re.compile(r"Statistics: (\d+) bytes read")
-_FAILED = re.compile(
-    r"error while decoding|error submitting packet|error processing packet|decoding error", re.IGNORECASE
-)
-_MOST_LINES = 50
-_LONGEST_LINE = 4_096
-_DESCRIBED_WITHIN_S = 20.0
 _PROBED_WITHIN_S = 20.0
+_OVERHEAD = 0.1  # of a container, at most, for each byte of sound
+_HEADER_BYTES = 16_384
 _ROUNDING_S = 0.2  # of the durations that containers give
 
 
 def find_ffmpeg() -> str | None:
     """Return the path of the program, where it is installed."""
     return shutil.which("ffmpeg")
-
-
-def _seconds(match: re.Match[str]) -> float:
-    hours, minutes, seconds = match.groups()
-    return int(hours) * 3_600 + int(minutes) * 60 + float(seconds)
-
-
-@dataclass
-class Track:
-    """One sound track of a file: ``language`` and ``what`` it is in ffmpeg's words."""
-
-    number: int
-    language: str | None
-    what: str
-    duration_s: float | None = None
-
-
-@dataclass
-class Report:
-    """What ffmpeg said of a file."""
-
-    form: str = ""
-    duration_s: float | None = None
-    is_estimated: bool = False
-    tracks: list[Track] = field(default_factory=list)
-    has_pictures: bool = False  # moving ones, whose length is the container's too
-    packets: int = 0
-    packet_bytes: int = 0
-    decoded: int = 0
-    failed_packets: int = 0
-    taken_bytes: int = 0
-    complaint: str = ""  # the last line that told of an error
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_LINES))
-    _current: Track | None = None
-
-    def heed(self, line: str) -> bool:
-        """Take in one line; True when the description of the input is over."""
-        level, text = "error", line.strip()  # what has no level is a wrapper's or the system's own word
-        for match in _PREFIX.finditer(line):
-            if match.group(1) in _LEVELS:
-                level, text = match.group(1), line[match.end() :].strip()
-                break
-        if level in {"panic", "fatal", "error", "warning"} and text:
-            self.lines.append(text)
-            self.is_estimated = self.is_estimated or "Estimating duration from bitrate" in text
-            if level != "warning":
-                self.complaint = text
-                self.failed_packets += bool(_FAILED.search(text))
-            return False
-        if text.startswith(("Output #", "Stream mapping")):
-            return True
-        self._describe(text)
-        return False
-
-    def _describe(self, text: str) -> None:
-        if match := _INPUT.search(text):
-            self.form = match.group(1).split(",")[0]
-        elif match := _PACKETS.search(text):
-            self.packets, self.packet_bytes, self.decoded = map(int, match.groups())
-        elif match := _TAKEN.search(text):
-            self.taken_bytes = max(self.taken_bytes, int(match.group(1)))
-        elif match := _STREAM_DURATION.search(text):
-            if self._current is not None:
-                self._current.duration_s = _seconds(match)
-        elif match := _DURATION.search(text):
-            self.duration_s = _seconds(match)
-        elif match := _STREAM.search(text):
-            _, language, kind, what = match.groups()
-            self._current = Track(len(self.tracks) + 1, language, what) if kind == "Audio" else None
-            if self._current is not None:
-                self.tracks.append(self._current)
-            elif "attached pic" not in what:
-                self.has_pictures = True
-
-
-class _Listener:
-    """Reads what a process says on its standard error, to the end."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.report = Report()
-        self.described = threading.Event()
-        self._stream = stream
-        self._thread = threading.Thread(target=self._listen, name="ffmpeg's words", daemon=True)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            is_described = False
-            while line := self._stream.readline(_LONGEST_LINE):
-                text = one_line(line.decode(errors="replace").rstrip("\r\n"))
-                if is_described and " bytes" not in text and "rror" not in text and "orrupt" not in text:
-                    continue  # what it says of its output
-                if self.report.heed(text):
-                    is_described = True
-                    self.described.set()
-        self.described.set()
-
-    def finish(self) -> Report:
-        """Wait for the end of what it says."""
-        self._thread.join(_DESCRIBED_WITHIN_S)
-        return self.report
 
 
 class FfmpegDecoder:
@@ -209,7 +91,8 @@ class FfmpegDecoder:
         shape: tuple[int, int] | None = None,
     ) -> None:
         self._path, self._program, self._track, self.start = path, program, track, start
-        self.next_start = extent(path, start).next_start
+        told = extent(path, start)
+        self.next_start, self._claimed_end = told.next_start, told.end
         self._end = path.stat().st_size if self.next_start is None else self.next_start
         self._input = f"file:{path}"
         if start > 0 or self.next_start is not None:
@@ -230,7 +113,7 @@ class FfmpegDecoder:
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the path is one argument)
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        self._listener = _Listener(cast(BinaryIO, self._process.stderr))
+        self._listener = Listener(cast(BinaryIO, self._process.stderr))
         try:
             self._stream = WavStream(cast(BinaryIO, self._process.stdout), path.name)
         except InputError as error:
@@ -240,7 +123,7 @@ class FfmpegDecoder:
         except BaseException:
             self.close()
             raise
-        self._listener.described.wait(_DESCRIBED_WITHIN_S)
+        self._listener.described.wait(DESCRIBED_WITHIN_S)
         self.sample_rate, self.channels = self._stream.sample_rate, self._stream.channels
         self.tracks = tuple(self._listener.report.tracks)
         self.length_s = self._promised_s(self._listener.report)
@@ -288,7 +171,12 @@ class FfmpegDecoder:
     def ending(self, heard_s: float) -> Ending:
         """Tell what the file holds or promises beyond what was decoded; ffmpeg's is the last word."""
         report = self._listener.finish()
-        return Ending(True, max(0.0, self._missing_s(report, heard_s)))
+        missing_s = max(0.0, self._missing_s(report, heard_s))
+        if missing_s > 0 and self.next_start is None and self._is_alone(report):
+            self.next_start = next_of_its_kind(self._path, self.start)
+            if self.next_start is not None:  # one of several that were joined: what was left is the others
+                missing_s = 0.0
+        return Ending(True, missing_s)
 
     def _missing_s(self, report: Report, heard_s: float) -> float:
         missing_s = 0.0
@@ -298,9 +186,15 @@ class FfmpegDecoder:
         if heard_s <= 0:
             return missing_s
         if report.decoded:
-            missing_s = max(missing_s, report.failed_packets * heard_s / report.decoded)
+            failed = max(0, report.failed_packets - 1)  # a healthy file's last may be a part of one
+            missing_s = max(missing_s, failed * heard_s / report.decoded)
         if report.packet_bytes:
-            missing_s = max(missing_s, self._unused_bytes(report) * heard_s / report.packet_bytes)
+            unused = self._unused_bytes(report)
+            used = max(1, min(report.packet_bytes, self._end - self.start - unused))
+            missing_s = max(missing_s, unused * heard_s / used)
+        absent = (self._claimed_end or 0) - self._end
+        if absent > 0 and promised_s is None:
+            missing_s = max(missing_s, absent * heard_s / (self._end - self.start))
         return missing_s
 
     def _checked_promise_s(self, report: Report, promised_s: float) -> float:
@@ -335,17 +229,21 @@ class FfmpegDecoder:
             return None
 
     def _unused_bytes(self, report: Report) -> int:
-        """Return how many bytes of a file that is frames alone ffmpeg took for none."""
-        if report.form in _RAW_FORMATS:
-            content = self._path.read_bytes() if self._end < 1 << 16 else None
-            at_start, at_end = _tag_bytes(self._path, content)
-            return max(0, self._end - self.start - at_start - at_end - report.packet_bytes)
+        """Return how many bytes ffmpeg took for no sound, or did not come to, though they seem to be some."""
+        size = self._end - self.start
+        if report.form == "mp3":
+            return harmed_mp3_bytes(self._path, self.start, self._end)
         if report.form == "ogg":
-            return harmed_bytes(self._path, self.start, self._end)
-        unread = self._end - self.start - report.taken_bytes
-        if self._is_alone(report) and report.taken_bytes and unread > max(1 << 16, report.taken_bytes // 10):
-            return unread
-        return 0
+            return harmed_ogg_bytes(self._path, self.start, self._end)
+        if report.form in _RAW_FORMATS:
+            at_start, at_end = tag_bytes(self._path)
+            return max(0, size - at_start - at_end - report.packet_bytes)
+        if not self._is_alone(report) or report.has_cover:
+            return 0
+        unread = size - report.taken_bytes if report.taken_bytes else 0
+        if report.complaint:  # else what is no sound is a container's own business
+            return max(unread, size - round(report.packet_bytes * (1 + _OVERHEAD)) - _HEADER_BYTES, 0)
+        return unread if unread > max(_HEADER_BYTES, size // 20) else 0
 
     def close(self) -> None:
         """End the process."""
@@ -355,12 +253,3 @@ class FfmpegDecoder:
         self._process.wait()
         self._listener.finish()
         cast(BinaryIO, self._process.stderr).close()
-
-
-def _tag_bytes(path: Path, content: bytes | None) -> tuple[int, int]:
-    import mmap
-
-    if content is not None:
-        return tag_bytes_at_start(content), tag_bytes_at_end(content)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return tag_bytes_at_start(data), tag_bytes_at_end(data)

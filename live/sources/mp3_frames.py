@@ -43,14 +43,22 @@ def _frame(header: int) -> tuple[int, int, int] | None:
     return samples // 8 * bits_per_s // sample_rate + padding, samples, sample_rate
 
 
+def _tag_size(data: mmap.mmap | bytes, at: int) -> int:
+    """Return the length of the ID3v2 tag that begins at a byte; 0 where none does."""
+    header = data[at : at + 10]
+    if header[:3] != b"ID3" or len(header) < 10:
+        return 0
+    size = 0
+    for byte in header[6:]:
+        size = size << 7 | byte & 0x7F
+    return 10 + size + (10 if header[5] & 0x10 else 0)
+
+
 def tag_bytes_at_start(data: mmap.mmap | bytes) -> int:
     """Return the length of the ID3v2 tags at the start of a file, in bytes."""
     position = 0
-    while data[position : position + 3] == b"ID3" and position + 10 <= len(data):
-        size = 0
-        for byte in data[position + 6 : position + 10]:
-            size = size << 7 | byte & 0x7F
-        position += 10 + size + (10 if data[position + 5] & 0x10 else 0)
+    while size := _tag_size(data, position):
+        position += size
     return min(position, len(data))
 
 
@@ -178,3 +186,38 @@ class Mp3Frames:
     def close(self) -> None:
         """Let go of the file."""
         self._data.close()
+
+
+def tag_bytes(path: Path) -> tuple[int, int]:
+    """Return the lengths of the tags at the start and at the end of a file, in bytes."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return tag_bytes_at_start(data), tag_bytes_at_end(data)
+
+
+def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
+    """Return how many bytes from ``start`` to ``end`` belong neither to a frame nor to the file's tags."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = max(start, tag_bytes_at_start(data) if start == 0 else start)
+        end = min(end, len(data) - tag_bytes_at_end(data))
+        harmed = 0
+        while at < end:
+            frame = _frame(int.from_bytes(data[at : at + 4], "big"))
+            if frame is not None and frame[0] > 0 and _is_frame_or_end(data, at + frame[0], end):
+                at += frame[0]
+                continue
+            if tag := _tag_size(data, at):  # of the next of several that were joined
+                at += tag
+                continue
+            following = data.find(b"\xff", at + 1, end)
+            following = end if following < 0 else following
+            harmed += following - at
+            at = following
+        return harmed
+
+
+def _is_frame_or_end(data: mmap.mmap, at: int, end: int) -> bool:
+    return (
+        at >= end
+        or data[at : at + 3] in (b"ID3", b"TAG")
+        or _frame(int.from_bytes(data[at : at + 4], "big")) is not None
+    )

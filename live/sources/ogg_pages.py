@@ -120,7 +120,7 @@ class OggPages:
         self._data.close()
 
 
-def harmed_bytes(path: Path, start: int, end: int) -> int:
+def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
     """Return how many bytes from ``start`` to ``end`` belong to no unharmed page."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         harmed, at = 0, start
