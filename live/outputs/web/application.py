@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from live.extras import need
 from live.outputs.web.event_stream import MOST_LISTENERS, EventStream, Listener
 from live.outputs.web.guard import Receive, Scope, Send, answer
-from live.outputs.web.metrics import Metrics
+from live.outputs.web.metrics import CONTENT_TYPE, Metrics
 from live.outputs.web.state import state_json
 from live.palette import THEMES, Theme
 from live.snapshot import Snapshot
@@ -126,7 +126,7 @@ class Desk:
 
     async def metrics(self, _request: Request) -> Response:
         """Answer with the figures for Prometheus."""
-        return self._response(self._metrics.exposition(), media_type=self._metrics.content_type)
+        return self._response(self._metrics.exposition(), media_type=CONTENT_TYPE)
 
     async def health(self, _request: Request) -> Response:
         """Say whether the program is well."""

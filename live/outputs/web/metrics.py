@@ -12,6 +12,7 @@ from live.outputs.web.event_stream import EventStream
 from live.snapshot import Snapshot
 
 HOP_BUCKETS_S = (0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # what generate_latest writes
 STATES = tuple(state for state in get_args(VoteState) if state != "genre")
 
 
@@ -32,7 +33,6 @@ class Metrics:
         self._registry = library.CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         self._generate = library.generate_latest
-        self.content_type: str = library.CONTENT_TYPE_PLAIN_0_0_4
         self._hop = library.Histogram(
             "genre_live_hop_seconds",
             "Time from the samples of a window to its verdict.",

@@ -122,6 +122,7 @@ class WebPage:
         except Exception as error:  # whatever a library raises must not end the listening
             self._report(f"The page is served no more ({error}): start genre-live again to have it back.")
         finally:
+            self._socket.close()  # else those who ask would wait for nobody
             self._ready.set()
 
     async def _serve(self) -> None:

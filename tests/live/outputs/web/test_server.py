@@ -241,6 +241,23 @@ def test_events_before_the_start_wait_for_it_and_later_ones_harm_nothing() -> No
     follower.close()
 
 
+def test_a_page_that_cannot_be_served_says_so_and_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr("live.outputs.web.application.build_application", fail)
+    served = Served()
+    assert served.complaints == [
+        "The page is served no more (no room): start genre-live again to have it back."
+    ]
+    with pytest.raises(ConnectionError):
+        served.ask("/healthz")
+    served.tell(session_start())
+    served.close()
+
+
 def test_it_says_where_it_is_and_for_whom() -> None:
     served = Served()
     assert served.page.notice == f"The page is at {served.url} for this computer alone."
