@@ -51,6 +51,8 @@ class FileResult:
         in ``state``.
     confidences : tuple of float
         The vote's mean confidence in each stretch of the timeline.
+    lost_s : float
+        How much of it could not be decoded.
     level_dbfs : float
         RMS level of what was heard, in dB below full scale; −120 at the least.
     length_s : float or None
@@ -71,6 +73,7 @@ class FileResult:
     states: dict[str, float] = field(default_factory=dict)
     confidence: float = 0.0
     confidences: tuple[float, ...] = ()
+    lost_s: float = 0.0
     level_dbfs: float = FLOOR_DBFS
     length_s: float | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 import sys
 import tempfile
@@ -17,11 +16,14 @@ from live.api import FileResult
 from live.archive.finding import Found, is_address
 from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
+from live.samples import Samples
+from live.sources.decoder import damaged
+from live.sources.source import SHORTEST_FILE_S, too_short
 from live.spreading.work import Work
 
 if TYPE_CHECKING:
     from live.classifier import Classifier
-    from live.sources.decoding import Decoder
+    from live.sources.decoder import Decoder
 
 BLOCK_S = 4.0  # of sound: eight windows, which the network takes at a time
 MOST_BLOCK_SAMPLES = 2**20  # of all channels
@@ -140,30 +142,54 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
     """Hear a file, or the middle of it, to its end."""
     from live.analyser import Analyser
     from live.sources.decoding import open_decoder
-    from live.sources.source import SHORTEST_FILE_S, too_short
 
     part = None if hearing.sample_s is None else _middle(path, hearing.sample_s)
     with contextlib.closing(open_decoder(path)) as decoder:
         rate, name = decoder.sample_rate, one_line(Path(path).name)
-        block = max(1, min(round(BLOCK_S * rate), MOST_BLOCK_SAMPLES // decoder.channels))
+        _check_length(name, decoder.length_s)
         analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s)
-        left: float = math.inf
         if part is not None and part.start > 0:
-            analyser.skip(_pass_over(decoder, part.start, block))
-        if part is not None:
-            left = len(part)
-        start_s = analyser.time_s
-        heard.begin(name, rate, hearing.hop_s, start_s)
-        while left > 0 and len(samples := decoder.read(int(min(block, left)))):
-            left -= len(samples)
-            for window in analyser.feed(samples):
-                heard.add(window)
-            heard.heard_s = analyser.time_s - start_s
+            analyser.skip(sum(map(_length, _sound(decoder, part.start))))
+        heard.begin(name, rate, hearing.hop_s, analyser.time_s)
+        for piece in _sound(decoder, sys.maxsize if part is None else len(part)):
+            if isinstance(piece, int):
+                if analyser.time_s < SHORTEST_FILE_S:
+                    raise damaged(name, analyser.time_s)
+                heard.add(analyser.gap(piece, "undecodable"))
+            else:
+                for window in analyser.feed(piece):
+                    heard.add(window)
+            heard.reach(analyser.time_s)
         for window in analyser.finish():
             heard.add(window)
-        heard.length_s = analyser.time_s if part is None else part.stop_of_all / rate
-    if heard.heard_s < SHORTEST_FILE_S:
-        raise InputError(too_short(name, heard.heard_s))
+        heard.length_s = analyser.time_s if part is None else part.of_all / rate
+    _check_length(name, heard.duration_s)
+
+
+def _check_length(name: str, length_s: float | None) -> None:
+    """Refuse what is too short for a verdict, as genre-live does."""
+    if length_s is not None and length_s < SHORTEST_FILE_S:
+        raise InputError(too_short(name, length_s))
+
+
+def _sound(decoder: Decoder, samples: int) -> Iterator[Samples | int]:
+    """Decode so many samples, or as many as there are; gives blocks, and how many samples could not be."""
+    block = max(1, min(round(BLOCK_S * decoder.sample_rate), MOST_BLOCK_SAMPLES // decoder.channels))
+    while samples > 0:
+        sound = decoder.read(min(block, samples))
+        if decoder.undecodable > 0:
+            lost = min(decoder.undecodable, samples)
+            samples -= lost
+            yield lost
+        if len(sound) == 0:
+            return
+        if samples > 0:
+            yield sound[:samples]
+            samples -= len(sound)
+
+
+def _length(piece: Samples | int) -> int:
+    return piece if isinstance(piece, int) else len(piece)
 
 
 @dataclass(frozen=True)
@@ -172,7 +198,7 @@ class _Part:
 
     start: int
     stop: int
-    stop_of_all: int
+    of_all: int
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -187,15 +213,7 @@ def _middle(path: str, sample_s: float) -> _Part:
         if decoder.length_s is not None:
             length = round(decoder.length_s * rate)
         else:
-            length = _pass_over(decoder, sys.maxsize, MOST_BLOCK_SAMPLES // decoder.channels)
+            length = sum(map(_length, _sound(decoder, sys.maxsize)))
     wanted = min(length, max(1, round(sample_s * rate)))
     start = (length - wanted) // 2
     return _Part(start, start + wanted, length)
-
-
-def _pass_over(decoder: Decoder, samples: int, block: int) -> int:
-    """Decode so many samples, or as many as there are, without hearing them."""
-    passed = 0
-    while passed < samples and (count := len(decoder.read(min(block, samples - passed)))):
-        passed += count
-    return passed

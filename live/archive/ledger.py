@@ -18,8 +18,8 @@ from live.errors import InputError
 
 
 def heard_of(result: FileResult) -> str:
-    """What is noted of a file: its genre, or else the state, or that it is broken."""
-    return BROKEN if result.error is not None else result.genre or result.state
+    """What is noted of a file: its genre, or that it is broken, or else the state."""
+    return result.genre or (result.state if result.error is None else BROKEN)
 
 
 class Ledger:

@@ -59,7 +59,7 @@ def file_row(result: FileResult, model: ModelName) -> dict[str, Any]:
     row: dict[str, Any] = {
         "path": as_text(result.path),
         "seconds": None if result.length_s is None else round(result.length_s, 3),
-        "heard_s": round(result.duration_s, 3),
+        "heard_s": round(result.duration_s - result.lost_s, 3),
         "state": result.state if was_heard else None,
         "genre": result.genre,
         "confidence": round(result.confidence, 4) if was_heard else None,

@@ -160,13 +160,14 @@ class Scan:
         if self.tagger is None or self.ledger is None or not self.finished_before:
             return
         for row in self.ledger.rows():
-            if row["error"] is None:
-                tagged = self._tag(row["path"], row["genre"], row["confidence"])
-                if tagged is not None and tagged.outcome == "written":
-                    self.ledger.renew(seen_again(row["path"]))
+            tagged = self._tag(row["path"], row["genre"], row["confidence"], row["error"])
+            if tagged is not None and tagged.outcome == "written":
+                self.ledger.renew(seen_again(row["path"]))
 
-    def _tag(self, path: str, genre: str | None, confidence: float | None) -> Tagged | None:
-        if self.tagger is None:
+    def _tag(
+        self, path: str, genre: str | None, confidence: float | None, error: str | None
+    ) -> Tagged | None:
+        if self.tagger is None or (genre is None and error is not None):
             return None
         tagged = self.tagger.tag(path, genre, confidence)
         self.tagged[tagged.outcome] += 1
@@ -182,10 +183,9 @@ class Scan:
         with contextlib.closing(heard):
             for found, result in heard:
                 now = found
-                if result.error is None:
-                    tagged = self._tag(found.path, result.genre, result.confidence)
-                    if tagged is not None and tagged.outcome == "written":
-                        now = seen_again(found.path)  # it is another file now, and needs no hearing for that
+                tagged = self._tag(found.path, result.genre, result.confidence, result.error)
+                if tagged is not None and tagged.outcome == "written":
+                    now = seen_again(found.path)  # it is another file now, and needs no hearing for that
                 if self.ledger is not None:
                     self.ledger.add(now, result)
                 else:

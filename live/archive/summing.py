@@ -27,8 +27,10 @@ class FileSum:
 
     Attributes
     ----------
-    length_s, heard_s : float
-        Of the file, and of what was heard of it.
+    length_s : float or None
+        Of the file, once known.
+    duration_s : float
+        Of the part of it that passed, lost sound counted.
     error : str or None
         What is wrong with it.
     """
@@ -43,12 +45,12 @@ class FileSum:
         self._ends_s, self._confidences = array("d"), array("d")
         self._energy = self._energy_s = self._reached_s = 0.0
         self.length_s: float | None = None
-        self.heard_s = 0.0
+        self.duration_s = self._start_s = 0.0
         self.error: str | None = None
 
     def begin(self, name: str, sample_rate: int, hop_s: float, start_s: float) -> None:
         """Begin the file, or the part of it that is heard."""
-        self._reached_s = start_s
+        self._start_s = self._reached_s = start_s
         description = self._description
         self._history.add(
             StartEvent(
@@ -56,10 +58,18 @@ class FileSum:
             )
         )
 
+    def reach(self, time_s: float) -> None:
+        """Note that the stream has come to a time, lost sound counted."""
+        self.duration_s = time_s - self._start_s
+
     def add(self, event: WindowEvent | GapEvent) -> None:
         """Take the next event."""
         self._history.add(event)
         if isinstance(event, GapEvent):
+            self.error = (
+                f"It is damaged or cut short: {event.lost_s:.1f} s before {event.time_s:.1f} s could not be "
+                "decoded."
+            )
             return
         fresh_s = event.time_s - self._reached_s
         self._reached_s = event.time_s
@@ -99,7 +109,8 @@ class FileSum:
             verdict=self._last.vote if self._last else Verdict("waiting", None, 0.0, {}),
             timeline=timeline,
             distribution={label: total / windows for label, total in self._probabilities.items() if windows},
-            duration_s=self.heard_s,
+            duration_s=self.duration_s,
+            lost_s=self._history.lost_s,
             windows=windows,
             state=state,
             states={state: count / windows for state, count in self._states.most_common()},

@@ -111,6 +111,28 @@ def test_a_summary_shows_the_genres_as_bars(
     assert "1 files are no audio and were passed over." in said.err
 
 
+@pytest.mark.parametrize("name", ["cut.wav", "cut.flac", "damaged.mp3", "cut.mp3"])
+def test_what_is_damaged_is_heard_as_far_as_genre_live_hears_it_and_says_so(
+    tmp_path: Path, bundle: Path, name: str, capfd: Capture
+) -> None:
+    path = write_tune(tmp_path / name, 20.0, rate=44_100, channels=2)
+    content = path.read_bytes()
+    if name.startswith("cut"):
+        path.write_bytes(content[: len(content) * 3 // 5])
+    else:
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes(60_000) + content[middle + 60_000 :])
+    assert scan(path, "--out", tmp_path / "genres.jsonl", bundle=bundle) == 0
+    (row,) = rows_of(tmp_path / "genres.jsonl", bundle).values()
+    events = events_of(path, bundle, capfd)
+    summary = events[-1]
+    assert row["genre"] == summary["genre"]
+    assert row["seconds"] == summary["duration_s"]
+    assert abs(row["heard_s"] - (summary["duration_s"] - summary["lost_s"])) < 0.002
+    assert {label: row[f"share_{label}"] for label in summary["share"]} == summary["share"]
+    assert (row["error"] is not None) == any(event["event"] == "gap" for event in events)
+
+
 def test_what_is_broken_is_a_row_with_its_reason(music: Path, tmp_path: Path, bundle: Path) -> None:
     (music / "empty.mp3").touch()
     (music / "text.flac").write_text("no sound")
