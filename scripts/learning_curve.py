@@ -22,6 +22,7 @@ import numpy as np
 from live.bundle import find_bundle
 from training.dataset.clips import UNLABELLED
 from training.dataset.features import cache_folder, load_features
+from training.dataset.pieces import Pieces
 from training.dataset.splits import Segment, split_store, whole_store
 from training.dataset.store import FeatureStore
 from training.network.batches import Crops
@@ -67,7 +68,7 @@ def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
         label=tuple(store.label[clip] for clip in clips),
         group=tuple(store.group[clip] for clip in clips),
         offset=np.concatenate([[0], np.cumsum([len(each) for each in frames])]),
-        pieces=(np.concatenate(frames),),
+        pieces=Pieces.of(np.concatenate(frames)),
         front_end=store.front_end,
     )
 

@@ -75,6 +75,7 @@ def _dataset_options(options: Options) -> DatasetOptions:
         workers=options.workers,
         split=cast("SplitName | None", options.split),
         seed=options.seed or 0,
+        scheduler=options.scheduler,
     )
 
 

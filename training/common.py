@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from live.bundle import DESCRIPTION_FILE, LABEL_PATTERN
 from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec
+from live.spreading.engines import open_engine
+from live.spreading.work import Engine
 
-from .dataset.features import Features, Progress, load_features
+from .dataset.features import Features, Progress, is_store, load_features
 from .dataset.splits import Split, SplitName, default_split, split_store
 from .dataset.store import FeatureStore, join_stores
 from .evaluation.record import DatasetRecord
@@ -50,6 +52,8 @@ class DatasetOptions:
     split : str or None
         None chooses by the data.
     seed : int
+    scheduler : str or None
+        Address of a Dask scheduler whose workers read the audio instead.
     """
 
     datasets: Sequence[Path]
@@ -57,6 +61,7 @@ class DatasetOptions:
     workers: int
     split: SplitName | None
     seed: int
+    scheduler: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -75,21 +80,40 @@ def checkpoint_path(out: Path) -> Path:
     return out.parent / f".{out.name}.training" / "checkpoint.npz"
 
 
+@contextmanager
+def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | None]:
+    """Provide the cluster that is to read the audio, if there is one."""
+    if data.scheduler is None or all(is_store(dataset) for dataset in data.datasets):
+        yield None
+        return
+    with closing(open_engine(workers=data.workers, scheduler=data.scheduler, say=listener.say)) as engine:
+        yield engine
+
+
+def _load(
+    dataset: Path, data: DatasetOptions, spec: FrontEndSpec, listener: RunListener, engine: Engine | None
+) -> Features:
+    with listener.progress(f"Reading {dataset.name}") as progress:
+        return load_features(
+            dataset, spec, cache=data.cache, workers=data.workers, engine=engine, progress=progress
+        )
+
+
 def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListener) -> Features:
     """Load features, saying what was left out and where they are kept."""
     stores: list[FeatureStore] = []
     skipped: list[str] = []
-    for dataset in data.datasets:
-        with listener.progress(f"Reading {dataset.name}") as progress:
-            features = load_features(dataset, spec, cache=data.cache, workers=data.workers, progress=progress)
-        for sentence in features.skipped:
-            listener.say(f"Left out: {sentence}")
-        for sentence in features.read_in_part:
-            listener.say(sentence)
-        if features.store.path != dataset:
-            listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
-        stores.append(features.store)
-        skipped += features.skipped
+    with _engine(data, listener) as engine:
+        for dataset in data.datasets:
+            features = _load(dataset, data, spec, listener, engine)
+            for sentence in features.skipped:
+                listener.say(f"Left out: {sentence}")
+            for sentence in features.read_in_part:
+                listener.say(sentence)
+            if features.store.path != dataset:
+                listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
+            stores.append(features.store)
+            skipped += features.skipped
     return Features(join_stores(stores, data.names), tuple(skipped))
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from live.errors import InputError
 from live.option_table import Number, misplaced, option
+from live.spreading.engines import scheduler_address
 
 DATA, TASK, FITTING, SAYING = "data", "what to do", "fitting", "what to say"
 SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in dataset.splits, not imported for --help
@@ -58,6 +59,11 @@ class Options:
     workers: int = option(
         os.cpu_count() or 1, "processes that read audio (default: one a core)",
         group=DATA, metavar="N", read=Number(1, 256, whole=True),
+    )  # fmt: skip
+    scheduler: str | None = option(
+        None, "have the workers of a Dask cluster read audio, such as tcp://head:8786, into a --cache that "
+        "all of them share (extra: cluster)",
+        group=DATA, metavar="ADDRESS", read=scheduler_address,
     )  # fmt: skip
     recipe: str = option(
         "live", "live (default) or seed (13 MFCCs, two LSTM layers: where this project began)",

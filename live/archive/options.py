@@ -9,15 +9,10 @@ from pathlib import Path
 from live.errors import InputError
 from live.option_table import Needs, Number, check_needs, option
 from live.options import DEFAULTS
+from live.spreading.engines import scheduler_address
 
 ROWS, HEARING, SPREADING = "rows", "how to hear", "how to spread the work"
 TAGS, SAYING = "tags", "what to say"
-
-
-def _address(text: str) -> str:
-    if "://" not in text:
-        raise ValueError(f"{text!r} is no address of a scheduler, such as tcp://head:8786")
-    return text
 
 
 def default_workers() -> int:
@@ -75,7 +70,7 @@ class ScanOptions:
     )  # fmt: skip
     scheduler: str | None = option(
         None, "have the workers of a Dask cluster hear, such as tcp://head:8786 (extra: cluster)",
-        group=SPREADING, metavar="ADDRESS", read=_address,
+        group=SPREADING, metavar="ADDRESS", read=scheduler_address,
     )  # fmt: skip
     tag: bool = option(False, "write the genre into the files' own tags (extra: scan)", group=TAGS)
     dry_run: bool = option(

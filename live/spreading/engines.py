@@ -7,6 +7,19 @@ from collections.abc import Callable
 from live.spreading.work import Engine
 
 
+def scheduler_address(text: str) -> str:
+    """Read the address of a scheduler.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    if "://" not in text:
+        raise ValueError(f"{text!r} is no address of a scheduler, such as tcp://head:8786")
+    return text
+
+
 def open_engine(*, workers: int, scheduler: str | None, say: Callable[[str], None]) -> Engine:
     """Open the engine that was asked for.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -17,10 +17,12 @@ import platformdirs
 from live.errors import InputError
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
+from live.spreading.work import Engine
 
 from .clips import Clip, read_dataset
 from .extraction import ReadInPart
 from .reader_processes import extract_each
+from .shards import WriteShards, is_sharded, open_shards, write_index, write_shards
 from .store import FeatureStore, MelLevels, StoreWriter, open_store
 
 FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
@@ -200,8 +202,12 @@ def _write_clips(
 
 
 def is_store(dataset: Path) -> bool:
-    """Return whether a dataset is a feature store."""
-    return dataset.is_file() and dataset.suffix.lower() == ".npz"
+    """Return whether a dataset is a feature store, in one file or in shards."""
+    return (dataset.is_file() and dataset.suffix.lower() == ".npz") or is_sharded(dataset)
+
+
+def _open_any(store: Path) -> FeatureStore:
+    return open_shards(store) if is_sharded(store) else open_store(store)
 
 
 def labels_of(dataset: Path) -> set[str]:
@@ -213,7 +219,7 @@ def labels_of(dataset: Path) -> set[str]:
         When it is none.
     """
     if is_store(dataset):
-        return set(open_store(dataset).label)
+        return set(_open_any(dataset).label)
     return {clip.label for clip in read_dataset(dataset)}
 
 
@@ -229,8 +235,54 @@ def silent_labels(store: FeatureStore) -> list[str]:
     ]
 
 
+def build_shards(
+    clips: Sequence[Clip],
+    spec: FrontEndSpec,
+    folder: Path,
+    *,
+    engine: Engine,
+    progress: Progress | None = None,
+) -> Features:
+    """Extract clips into a sharded store; what of it is there already is not extracted again.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    spec : FrontEndSpec
+    folder : Path
+        Of the store, on storage that all who do the work share.
+    engine : Engine
+        That does the work.
+    progress : callable, optional
+        Told the number of clips done and of all clips.
+
+    Raises
+    ------
+    InputError
+        When no clip can be read.
+    RunningError
+        When nobody is there to do the work.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = [replace(clip, path=clip.path.absolute()) for clip in clips]  # others may stand elsewhere
+    work = WriteShards(spec, folder.absolute())
+    shards = write_shards(clips, [_fingerprint(clip) for clip in clips], work, engine, progress)
+    skipped = tuple(sentence for shard in shards for sentence in shard.skipped)
+    if len(skipped) == len(clips):
+        raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
+    write_index(folder, shards, spec)
+    partly = tuple(sentence for shard in shards for sentence in shard.read_in_part)
+    return Features(open_shards(folder), skipped, partly)
+
+
 def load_features(
-    dataset: Path, spec: FrontEndSpec, *, cache: Path, workers: int, progress: Progress | None = None
+    dataset: Path,
+    spec: FrontEndSpec,
+    *,
+    cache: Path,
+    workers: int,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
 ) -> Features:
     """Return the features of any dataset: of a store, of audio, or from the cache.
 
@@ -244,6 +296,8 @@ def load_features(
         Folder for the store that is made.
     workers : int
         Processes that read files.
+    engine : Engine, optional
+        Extracts into shards instead, which may be done by many machines.
     progress : callable, optional
         Told the number of clips done and of all clips.
 
@@ -253,7 +307,7 @@ def load_features(
         When the dataset cannot be used.
     """
     if is_store(dataset):
-        return Features(open_store(dataset))
+        return Features(_open_any(dataset))
     clips = read_dataset(dataset)
     path = cached_store_path(dataset, spec, cache)
     try:
@@ -262,6 +316,8 @@ def load_features(
         raise InputError(
             f"The cache {cache} cannot be made: {error.strerror}; choose another with --cache."
         ) from None
+    if engine is not None:
+        return build_shards(clips, spec, path.with_suffix(".shards"), engine=engine, progress=progress)
     known = _open_cached(path) if path.exists() else None
     if known is not None and _up_to_date(known, clips, [_fingerprint(clip) for clip in clips]):
         return Features(known)

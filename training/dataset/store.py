@@ -28,7 +28,8 @@ import numpy.typing as npt
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 
-MelLevels = npt.NDArray[np.float16]
+from .pieces import MelLevels as MelLevels
+from .pieces import Pieces
 
 _COPY_BYTES = 1 << 20
 _TEXT_COLUMNS = ("clip", "label", "group")
@@ -46,8 +47,8 @@ class FeatureStore:
         One a clip.
     offset : ndarray [shape=(clips + 1,)]
         Clip ``k`` has the frames ``offset[k]`` to ``offset[k + 1]``.
-    pieces : tuple of ndarray [shape=(frames, n_mels)]
-        In dB, unclipped; several where stores were joined, each of whole clips.
+    pieces : Pieces of ndarray [shape=(frames, n_mels)]
+        In dB, unclipped; several where stores were joined or sharded, each of whole clips.
     front_end : FrontEndSpec
         How the frames were made; its ``top_db`` and ``n_mfcc`` play no part in them.
     fingerprint : tuple of str
@@ -61,7 +62,7 @@ class FeatureStore:
     label: tuple[str, ...]
     group: tuple[str, ...]
     offset: npt.NDArray[np.int64]
-    pieces: tuple[MelLevels, ...]
+    pieces: Pieces
     front_end: FrontEndSpec
     fingerprint: tuple[str, ...] = field(default=())
     collection: tuple[str, ...] = field(default=())
@@ -88,7 +89,7 @@ class FeatureStore:
     @cached_property
     def _piece_starts(self) -> list[int]:
         """Number of the first frame of each piece."""
-        return [0, *accumulate(len(piece) for piece in self.pieces[:-1])]
+        return [0, *accumulate(self.pieces.frames[:-1])]
 
 
 class StoreWriter:
@@ -247,7 +248,7 @@ def open_store(path: Path) -> FeatureStore:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is no feature store that can be read: {reason}.") from None
     clip, label, group = columns
-    return FeatureStore(path, clip, label, group, offset, (mel_db,), front_end, fingerprint)
+    return FeatureStore(path, clip, label, group, offset, Pieces.of(mel_db), front_end, fingerprint)
 
 
 def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> FeatureStore:
@@ -291,7 +292,10 @@ def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> Fe
         label=tuple(label for store in stores for label in store.label),
         group=tuple(group for store in stores for group in store.group),
         offset=np.concatenate(offset),
-        pieces=tuple(piece for store in stores for piece in store.pieces),
+        pieces=Pieces(
+            [opener for store in stores for opener in store.pieces.openers],
+            [frames for store in stores for frames in store.pieces.frames],
+        ),
         front_end=first.front_end,
         fingerprint=tuple(text for store in stores for text in store.fingerprint or ("",) * len(store)),
         collection=collection,

@@ -404,16 +404,16 @@ COMMAND = [sys.executable, "-m", "live.archive.cli"]
 def test_a_decoder_that_crashes_or_hangs_costs_its_file(
     music: Path, tmp_path: Path, bundle: Path, environment: dict[str, str]
 ) -> None:
-    write_tune(music / "crash.wav")
-    write_tune(music / "hang.wav")
+    write_tune(music / "crash.flac")
+    write_tune(music / "hang.flac")
     out = tmp_path / "genres.jsonl"
     arguments = [str(music), "--out", str(out), "--model", str(bundle), "--workers", "2", "--patience", "5"]
     finished = subprocess.run([*COMMAND, *arguments], env=environment, check=False, timeout=120)
     assert finished.returncode == 0
     rows = rows_of(out, bundle)
     assert len(rows) == 6
-    assert "its decoder crashed" in rows["crash.wav"]["error"]
-    assert "it takes longer than 5 s" in rows["hang.wav"]["error"]
+    assert "its decoder crashed" in rows["crash.flac"]["error"]
+    assert "it takes longer than 5 s" in rows["hang.flac"]["error"]
     assert all(rows[name]["error"] is None for name in ("a.wav", "b.flac", "c.ogg", "d.wav"))
 
 
@@ -427,7 +427,7 @@ def test_an_interruption_leaves_whole_rows_and_the_same_command_goes_on(
 ) -> None:
     if ending == ".parquet":
         pytest.importorskip("pyarrow")
-    write_tune(music / "z hang.wav")
+    write_tune(music / "z hang.flac")
     out = tmp_path / f"genres{ending}"
     arguments = [str(music), "--out", str(out), "--model", str(bundle), "--workers", "1"]
     running = subprocess.Popen([*COMMAND, *arguments], env=environment, stderr=subprocess.PIPE, text=True)
@@ -449,7 +449,7 @@ def test_an_interruption_leaves_whole_rows_and_the_same_command_goes_on(
             "genre-scan: Interrupted: the same command goes on where this one stood."
         )
         assert len(rows_of(out, bundle)) == 4
-    (music / "z hang.wav").rename(music / "z.wav")
+    (music / "z hang.flac").rename(music / "z.flac")
     finished = subprocess.run(
         [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, check=False, timeout=60
     )
@@ -487,7 +487,7 @@ def test_two_scans_do_not_write_the_same_rows(
 ) -> None:
     if sys.platform == "win32":
         pytest.skip("Files are locked on POSIX systems.")
-    write_tune(music / "hang.wav")
+    write_tune(music / "hang.flac")
     out = tmp_path / "genres.jsonl"
     arguments = [str(music), "--out", str(out), "--model", str(bundle), "--workers", "1"]
     with subprocess.Popen([*COMMAND, *arguments], env=environment) as running:

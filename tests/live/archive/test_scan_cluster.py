@@ -99,7 +99,7 @@ soundfile.SoundFile = open_slowly
 def test_a_scheduler_that_dies_ends_it_with_a_sentence_and_the_same_command_goes_on(
     music: Path, tmp_path: Path, bundle: Path, capfd: Capture
 ) -> None:
-    write_tune(music / "z hang.wav")
+    write_tune(music / "z hang.flac")
     os.mkfifo(tmp_path / "hangs")
     environment = environment_with(tmp_path / "site", HANG.format(told=str(tmp_path / "hangs")))
     out = tmp_path / "genres.jsonl"
@@ -119,7 +119,7 @@ def test_a_scheduler_that_dies_ends_it_with_a_sentence_and_the_same_command_goes
     assert "Traceback" not in said
     before = rows_of(out)
     assert 5 <= len(before) <= 7
-    (music / "z hang.wav").rename(music / "z.wav")
+    (music / "z hang.flac").rename(music / "z.flac")
     assert main([*arguments, "--workers", "1"]) == 0
     rows = rows_of(out)
     assert len(rows) == 8

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.front_end import FrontEndSpec
+from training.dataset.pieces import Pieces
 from training.dataset.splits import (
     PARTS,
     Segment,
@@ -34,7 +35,7 @@ def fake_store(
         label=tuple(labels),
         group=tuple(groups or clips),
         offset=np.arange(len(clips) + 1, dtype=np.int64) * frames,
-        pieces=(np.zeros((len(clips) * frames, 24), np.float16),),
+        pieces=Pieces.of(np.zeros((len(clips) * frames, 24), np.float16)),
         front_end=SPEC,
     )
 

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+import training.dataset.shards as shards_module
+from live.errors import InputError, RunningError
+from live.front_end import FrontEndSpec
+from live.spreading.processes import LocalProcesses
+from live.spreading.work import Done, Engine, Lost, Work
+from tests.live.spreading.in_process import InThisProcess
+from tests.training.conftest import RATE, hiss, write_dataset
+from training.dataset.clips import Clip, read_dataset
+from training.dataset.features import build_store, load_features
+from training.dataset.shards import MOST_CLIPS, WriteShards, orders
+from training.dataset.store import join_stores
+
+SPEC = FrontEndSpec()
+
+
+class Counting(InThisProcess):
+    """Counts the shards that it was asked for; some clips bring it to grief."""
+
+    def __init__(self, guilty: str = "") -> None:
+        super().__init__()
+        self.asked = 0
+        self._guilty = guilty
+
+    def spread(
+        self,
+        work: Work[Any, Any],
+        items: Iterable[Any],
+        *,
+        ahead: int | None = None,  # noqa: ARG002
+    ) -> Generator[Done[Any, Any], None, None]:
+        do = work.open()
+        for number, item in enumerate(items):
+            self.asked += 1
+            if self._guilty and any(self._guilty in clip.path.name for clip in item.clips):
+                yield Done(number, item, Lost("its decoder crashed"))
+            else:
+                yield Done(number, item, do(item))
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_BYTES", 60_000)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    write_dataset(folder, 4, 1.0)
+    return folder
+
+
+def load(dataset: Path, cache: Path, engine: Engine) -> Any:
+    return load_features(dataset, SPEC, cache=cache, workers=1, engine=engine)
+
+
+def test_a_sharded_store_holds_what_one_in_one_file_holds(dataset: Path, tmp_path: Path) -> None:
+    sharded = load(dataset, tmp_path / "cache", Counting()).store
+    whole = build_store(read_dataset(dataset), SPEC, tmp_path / "whole.npz", workers=1).store
+    assert len(sharded.pieces) > 1
+    for name in ("clip", "label", "group", "front_end"):
+        assert getattr(sharded, name) == getattr(whole, name)
+    np.testing.assert_array_equal(sharded.offset, whole.offset)
+    for row in range(len(whole)):
+        np.testing.assert_array_equal(sharded.clip_frames(row), whole.clip_frames(row))
+
+
+def test_its_folder_is_a_dataset_and_can_be_joined(dataset: Path, tmp_path: Path) -> None:
+    made = load(dataset, tmp_path / "cache", Counting()).store
+    opened = load_features(made.path, SPEC, cache=tmp_path / "none", workers=1).store
+    assert opened.clip == made.clip
+    other = tmp_path / "other"
+    write_dataset(other, 2, 1.0)
+    second = build_store(read_dataset(other), SPEC, tmp_path / "other.npz", workers=1).store
+    joined = join_stores([opened, second], ["music", "other"])
+    last = len(joined) - 1
+    np.testing.assert_array_equal(joined.clip_frames(last), second.clip_frames(len(second) - 1))
+    np.testing.assert_array_equal(joined.clip_frames(0), made.clip_frames(0))
+
+
+def test_only_what_changed_is_extracted_again(dataset: Path, tmp_path: Path) -> None:
+    first, again, changed = Counting(), Counting(), Counting()
+    load(dataset, tmp_path / "cache", first)
+    made = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
+    load(dataset, tmp_path / "cache", again)
+    clip = read_dataset(dataset)[0]
+    soundfile.write(clip.path, hiss(99, 2), RATE)
+    store = load(dataset, tmp_path / "cache", changed).store
+    now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
+    kept = {name for name, date in now.items() if made.get(name) == date}
+    assert len(kept) >= len(now) - 2 - 1  # the index, and the shard of the clip
+    assert len(now) == len(made)
+    assert store.clip == tuple(one.id for one in read_dataset(dataset))
+
+
+def test_broken_clips_are_named_each_time(dataset: Path, tmp_path: Path) -> None:
+    clip = read_dataset(dataset)[1]
+    clip.path.write_text("no sound")
+    for _ in range(2):
+        features = load(dataset, tmp_path / "cache", Counting())
+        (sentence,) = features.skipped
+        assert clip.path.name in sentence
+        assert clip.id not in features.store.clip
+        assert len(features.store) == len(read_dataset(dataset)) - 1
+
+
+def test_a_clip_that_brings_its_decoder_down_costs_itself_alone(dataset: Path, tmp_path: Path) -> None:
+    guilty = read_dataset(dataset)[2]
+    features = load(dataset, tmp_path / "cache", Counting(guilty.path.name))
+    assert features.skipped == (f"{guilty.path.absolute()} cannot be read: its decoder crashed.",)
+    assert len(features.store) == len(read_dataset(dataset)) - 1
+
+
+def test_nothing_but_broken_clips_is_told(tmp_path: Path) -> None:
+    for label in ("a", "b"):
+        (tmp_path / "music" / label).mkdir(parents=True)
+        (tmp_path / "music" / label / f"{label}.wav").write_text("no sound")
+    with pytest.raises(InputError, match="None of the 2 clips can be read"):
+        load(tmp_path / "music", tmp_path / "cache", Counting())
+
+
+def test_a_shard_is_whole_or_not_at_all(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PulledPlugError(BaseException):
+        """Nothing handles it."""
+
+    def pulled(*_: object) -> None:
+        raise PulledPlugError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shards_module, "_write_whole", pulled)
+        with pytest.raises(PulledPlugError):
+            load(dataset, tmp_path / "cache", Counting())
+    assert not list((tmp_path / "cache").rglob("index.npz"))
+    whole = build_store(read_dataset(dataset), SPEC, tmp_path / "whole.npz", workers=1).store
+    assert load(dataset, tmp_path / "cache", Counting()).store.clip == whole.clip
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.name.endswith(".part")]
+
+
+def test_a_shard_that_is_missing_or_another_is_told(dataset: Path, tmp_path: Path) -> None:
+    store = load(dataset, tmp_path / "cache", Counting()).store
+    shard, other = sorted(path for path in store.path.glob("*.npz") if path.name != "index.npz")[:2]
+    shard.write_bytes(other.read_bytes())
+    opened = load_features(store.path, SPEC, cache=tmp_path, workers=1).store
+    with pytest.raises(InputError, match="extract it anew"):
+        list(map(opened.clip_frames, range(len(opened))))
+    shard.unlink()
+    with pytest.raises(InputError, match="is missing"):
+        load_features(store.path, SPEC, cache=tmp_path, workers=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files are limited on POSIX systems")
+def test_many_shards_hold_few_files_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_BYTES", 1)
+    monkeypatch.setattr(shards_module, "CUT_ONE_IN", 1)
+    for label in ("a", "b"):
+        (tmp_path / "music" / label).mkdir(parents=True)
+        for number in range(75):
+            soundfile.write(tmp_path / "music" / label / f"{label}{number}.wav", hiss(number, 1), RATE)
+    store = load(tmp_path / "music", tmp_path / "cache", Counting()).store
+    assert len(store.pieces) == 150
+    import resource
+
+    open_files = psutil.Process().num_fds()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + 100, hard))
+    try:
+        assert sum(len(store.clip_frames(row)) for row in range(len(store))) == store.offset[-1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_dataset_is_divided_alike_when_clips_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "SHARD_BYTES", 1_000)
+
+    def divided(names: list[str]) -> set[tuple[str, ...]]:
+        clips = [Clip(name, Path(name), "a", name) for name in names]
+        parts = list(orders(clips, [f"1:{name}:0:100" for name in names]))
+        assert [clip for part in parts for clip in part.clips] == clips
+        assert all(len(part.clips) <= MOST_CLIPS for part in parts)
+        return {tuple(clip.id for clip in part.clips) for part in parts}
+
+    names = [f"clip{number:04}" for number in range(1_000)]
+    before, after = divided(names), divided([*names[:500], "new", *names[500:]])
+    assert len(before) > 30
+    assert len(before & after) >= 0.8 * len(before)
+
+
+def test_processes_write_shards_side_by_side(dataset: Path, tmp_path: Path) -> None:
+    engine = LocalProcesses(2)
+    store = load(dataset, tmp_path / "cache", engine).store
+    assert store.clip == tuple(clip.id for clip in read_dataset(dataset))
+
+
+def test_a_worker_without_the_folder_or_of_another_version_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunningError, match="give a --cache that all machines share"):
+        WriteShards(SPEC, tmp_path / "gone").open()
+    with pytest.raises(RunningError, match=r"and 9\.9 is asked for"):
+        WriteShards(SPEC, tmp_path, version="9.9").open()

@@ -1,0 +1,316 @@
+"""A dataset extracted in shards, by many processes or machines at once, into one folder.
+
+Each task writes one shard: a feature store of some clips, whole or not at all, and then a list of the clips
+that could not be read. A shard is named by what it is made from, so one that is there need not be made
+again. At the end an index puts the shards in the order of the dataset; the folder is then a store itself,
+of which few shards are mapped at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from live import __version__
+from live.errors import InputError, RunningError
+from live.freed_memory import keep_freed_memory
+from live.front_end import FrontEndSpec
+from live.spreading.work import Engine, Lost, Work
+
+from .clips import Clip
+from .extraction import ReadInPart, extract_or_explain
+from .pieces import MelLevels, Pieces
+from .reader_processes import KEPT_BYTES, lost_sentence
+from .store import FeatureStore, StoreWriter, open_store
+
+INDEX_FILE = "index.npz"
+COLUMNS = ("clip", "label", "group", "fingerprint")
+SHARD_BYTES = 100_000_000  # of audio files: a second of work and more
+MOST_CLIPS = 1_000  # of a shard
+CUT_ONE_IN = 8  # clips at which a shard may end: a new clip then changes its own shard and no later one
+PATIENCE_S, BYTES_PER_S = 120.0, 200_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ShardOrder:
+    """What one task is to write.
+
+    Attributes
+    ----------
+    clips : tuple of Clip
+    fingerprints : tuple of str
+        What each clip's file is.
+    size : int
+        Bytes of the files.
+    """
+
+    clips: tuple[Clip, ...]
+    fingerprints: tuple[str, ...]
+    size: int
+
+    def halves(self) -> tuple[ShardOrder, ShardOrder]:
+        """Divide it in two."""
+        middle = len(self.clips) // 2
+        return (
+            ShardOrder(self.clips[:middle], self.fingerprints[:middle], self.size),
+            ShardOrder(self.clips[middle:], self.fingerprints[middle:], self.size),
+        )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What came of a task.
+
+    Attributes
+    ----------
+    name : str
+        Of its files, without their endings.
+    clips : int
+        That are in it; there is no store where there are none.
+    skipped, read_in_part : tuple of str
+        A sentence for each clip that could not be read, or not wholly.
+    """
+
+    name: str
+    clips: int
+    skipped: tuple[str, ...] = ()
+    read_in_part: tuple[str, ...] = ()
+
+    def store_path(self, folder: Path) -> Path:
+        """Where its store is."""
+        return folder / f"{self.name}.npz"
+
+
+def _made_by(spec: FrontEndSpec) -> tuple[Any, ...]:
+    return spec.sample_rate, spec.n_fft, spec.hop_length, spec.n_mels, spec.fmin, spec.fmax
+
+
+def _name(order: ShardOrder, spec: FrontEndSpec) -> str:
+    clips = [(clip.id, clip.label, clip.group) for clip in order.clips]
+    made_from = repr((_made_by(spec), clips, order.fingerprints))
+    return hashlib.sha256(made_from.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class WriteShards(Work[ShardOrder, Shard]):
+    """The work of extraction: read some clips, and write their frames as a shard.
+
+    Attributes
+    ----------
+    spec : FrontEndSpec
+    folder : Path
+        On storage that all who do this work share.
+    version : str
+        Of the program that is meant.
+    """
+
+    spec: FrontEndSpec
+    folder: Path
+    version: str = __version__
+
+    def patience_s(self, item: ShardOrder) -> float:
+        """As long as a slow machine needs for so much."""
+        return PATIENCE_S + item.size / BYTES_PER_S
+
+    def open(self) -> Callable[[ShardOrder], Shard]:
+        """Get ready, and see that the folder is there."""
+        if self.version != __version__:
+            raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
+        if not self.folder.is_dir():
+            raise RunningError(f"It has no folder {self.folder}: give a --cache that all machines share.")
+        keep_freed_memory(KEPT_BYTES)
+        return self._write
+
+    def _write(self, order: ShardOrder) -> Shard:
+        name = _name(order, self.spec)
+        known = read_shard(self.folder, name)
+        if known is not None:
+            return known
+        skipped: list[str] = []
+        partly: list[str] = []
+        shard = Shard(name, 0)
+        with StoreWriter(shard.store_path(self.folder), self.spec) as writer:
+            for clip, fingerprint in zip(order.clips, order.fingerprints, strict=True):
+                frames = extract_or_explain(clip.path, self.spec)
+                if isinstance(frames, str):
+                    skipped.append(frames)
+                    continue
+                if isinstance(frames, ReadInPart):
+                    partly.append(frames.sentence)
+                    frames = frames.frames
+                writer.add(
+                    clip=clip.id, label=clip.label, group=clip.group, mel_db=frames, fingerprint=fingerprint
+                )
+        shard = replace(shard, clips=len(order.clips) - len(skipped), skipped=tuple(skipped))
+        shard = replace(shard, read_in_part=tuple(partly))
+        _write_whole(self.folder / f"{name}.json", json.dumps(vars(shard)).encode())
+        return shard
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_shard(folder: Path, name: str) -> Shard | None:
+    """Read what a task left; None where it left nothing, or nothing whole."""
+    try:
+        told = json.loads((folder / f"{name}.json").read_bytes())
+        shard = Shard(name, int(told["clips"]), tuple(told["skipped"]), tuple(told["read_in_part"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return shard if shard.store_path(folder).exists() else None
+
+
+def orders(clips: Sequence[Clip], fingerprints: Sequence[str]) -> Iterator[ShardOrder]:
+    """Divide a dataset into shards of some work each, mostly as it was divided when it had fewer clips."""
+    start = size = 0
+    for number, (clip, fingerprint) in enumerate(zip(clips, fingerprints, strict=True)):
+        size += int(fingerprint.rpartition(":")[2] or 0)
+        count = number + 1 - start
+        may_end = hashlib.sha256(clip.id.encode("utf-8", "replace")).digest()[0] % CUT_ONE_IN == 0
+        if (size >= SHARD_BYTES and may_end) or size >= 2 * SHARD_BYTES or count >= MOST_CLIPS:
+            yield ShardOrder(tuple(clips[start : number + 1]), tuple(fingerprints[start : number + 1]), size)
+            start, size = number + 1, 0
+    if start < len(clips):
+        yield ShardOrder(tuple(clips[start:]), tuple(fingerprints[start:]), size)
+
+
+def write_shards(
+    clips: Sequence[Clip],
+    fingerprints: Sequence[str],
+    work: WriteShards,
+    engine: Engine,
+    progress: Progress | None = None,
+) -> list[Shard]:
+    """Have shards written, in the order of the dataset; a clip that nobody can read costs itself alone.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    fingerprints : sequence of str
+        What each clip's file is.
+    work : WriteShards
+    engine : Engine
+    progress : callable, optional
+        Told the number of clips done and of all clips.
+    """
+    found: dict[tuple[int, ...], Shard] = {}
+    waiting: dict[tuple[int, ...], ShardOrder] = {
+        (number,): order for number, order in enumerate(orders(clips, fingerprints))
+    }
+    done = 0
+    while waiting:
+        places = list(waiting)
+        lost: dict[tuple[int, ...], ShardOrder] = {}
+        for one in engine.spread(work, waiting.values()):
+            place, order = places[one.number], one.item
+            if not isinstance(one.result, Lost):
+                found[place] = one.result
+            elif len(order.clips) == 1:
+                found[place] = Shard("", 0, (lost_sentence(order.clips[0].path, one.result),))
+            else:  # one of its clips is to blame: which, shows where it is divided
+                first, second = order.halves()
+                lost |= {(*place, 0): first, (*place, 1): second}
+                continue
+            done += len(order.clips)
+            if progress is not None:
+                progress(done, len(clips))
+        waiting = lost
+    return [found[place] for place in sorted(found)]
+
+
+def write_index(folder: Path, shards: Sequence[Shard], front_end: FrontEndSpec) -> None:
+    """Put shards in order, so that their folder is a store; what belongs to none is removed."""
+    columns: dict[str, list[str]] = {name: [] for name in COLUMNS}
+    files: list[str] = []
+    frames: list[int] = []
+    offset = [np.zeros(1, dtype=np.int64)]
+    for shard in shards:
+        if shard.clips:
+            store = open_store(shard.store_path(folder))
+            for name, texts in columns.items():
+                texts += getattr(store, name)
+            files.append(store.path.name)
+            frames.append(int(store.offset[-1]))
+            offset.append(store.offset[1:] + offset[-1][-1])
+    partial = folder / f".{INDEX_FILE}.{os.getpid()}.part.npz"
+    try:
+        np.savez(
+            partial,
+            clip=np.array(columns["clip"], dtype=np.str_),
+            label=np.array(columns["label"], dtype=np.str_),
+            group=np.array(columns["group"], dtype=np.str_),
+            fingerprint=np.array(columns["fingerprint"], dtype=np.str_),
+            offset=np.concatenate(offset),
+            shard=np.array(files, dtype=np.str_),
+            shard_frames=np.array(frames, dtype=np.int64),
+            front_end=np.array(json.dumps(front_end.to_dict())),
+        )
+        partial.replace(folder / INDEX_FILE)
+    finally:
+        partial.unlink(missing_ok=True)
+    names = {INDEX_FILE, *(f"{shard.name}{ending}" for shard in shards for ending in (".npz", ".json"))}
+    for path in folder.iterdir():
+        if path.name not in names and path.suffix in {".npz", ".json"} and not path.name.startswith("."):
+            path.unlink(missing_ok=True)
+
+
+def is_sharded(dataset: Path) -> bool:
+    """Return whether a dataset is a folder of shards."""
+    return (dataset / INDEX_FILE).is_file()
+
+
+def _open_shard(path: Path, frames: int) -> Callable[[], MelLevels]:
+    def open_it() -> MelLevels:
+        mel_db = open_store(path).pieces[0]
+        if len(mel_db) != frames:
+            raise InputError(f"{path} is not the shard that the index of its folder means: extract it anew.")
+        return mel_db
+
+    return open_it
+
+
+def open_shards(folder: Path) -> FeatureStore:
+    """Open a sharded store; its frames stay on disk, and each shard is opened when it is wanted.
+
+    Raises
+    ------
+    InputError
+        When its index cannot be read, or a shard is missing.
+    """
+    try:
+        with np.load(folder / INDEX_FILE, allow_pickle=False) as index:
+            clip, label, group, fingerprint, names = (
+                tuple(index[name].tolist()) for name in (*COLUMNS, "shard")
+            )
+            offset = np.asarray(index["offset"], dtype=np.int64)
+            frames = tuple(index["shard_frames"].tolist())
+            front_end = FrontEndSpec.from_dict(json.loads(str(index["front_end"])))
+        if len({len(clip), len(label), len(group), len(fingerprint), len(offset) - 1}) != 1 or not clip:
+            raise ValueError("its columns are not of one length")
+        if len(names) != len(frames) or sum(frames) != offset[-1] or (np.diff(offset) < 1).any():
+            raise ValueError("its shards do not hold its clips")
+        if any(Path(name).name != name for name in names):
+            raise ValueError("a shard lies outside its folder")
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise InputError(f"{folder} is no sharded store that can be read: {error}.") from None
+    for name in names:
+        if not (folder / name).is_file():
+            raise InputError(f"The sharded store {folder} is not whole: its {name} is missing.")
+    openers = [_open_shard(folder / name, count) for name, count in zip(names, frames, strict=True)]
+    return FeatureStore(folder, clip, label, group, offset, Pieces(openers, frames), front_end, fingerprint)
