@@ -50,6 +50,7 @@ GROUPS = (
     "extraction",
     "fitting",
     "training_memory",
+    "scan",
 )
 DEFAULT_MODEL = "genre-lstm"
 WIDTH = 132  # columns, where no terminal says how many there are

@@ -27,7 +27,7 @@ def _benchmark(*options: str) -> list[dict[str, Any]]:
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="the rivals need the extra [train]")
 def test_every_row_is_measured_beside_its_rival() -> None:
     rows = _benchmark()
-    modules = "cold hop front_end network files listening streams web extraction fitting training_memory"
+    modules = "cold hop front_end network files listening streams web extraction fitting training_memory scan"
     assert {row["module"] for row in rows} == set(modules.split())
     for row in rows:
         if row["note"]:

@@ -13,8 +13,10 @@ import soundfile
 import training.dataset.shards as shards_module
 from live.errors import InputError, RunningError
 from live.front_end import FrontEndSpec
+from live.spreading.cluster import DaskCluster
 from live.spreading.processes import LocalProcesses
 from live.spreading.work import Done, Engine, Lost, Work
+from tests.live.spreading.dask_cluster import DaskProcesses
 from tests.live.spreading.in_process import InThisProcess
 from tests.training.conftest import RATE, hiss, write_dataset
 from training.dataset.clips import Clip, read_dataset
@@ -209,3 +211,27 @@ def test_a_worker_without_the_folder_or_of_another_version_is_refused(tmp_path: 
         WriteShards(SPEC, tmp_path / "gone").open()
     with pytest.raises(RunningError, match=r"and 9\.9 is asked for"):
         WriteShards(SPEC, tmp_path, version="9.9").open()
+
+
+@pytest.mark.timeout(600)
+def test_a_cluster_writes_shards_and_a_worker_that_is_killed_costs_none(
+    dataset: Path, tmp_path: Path
+) -> None:
+    with DaskProcesses(tmp_path) as cluster:
+        first = cluster.start_worker()
+        engine = DaskCluster(cluster.address, print)
+
+        def progress(done: int, _total: int) -> None:
+            if done and first.poll() is None:
+                first.kill()
+                first.wait()
+                cluster.start_worker()
+
+        store = load_features(
+            dataset, SPEC, cache=tmp_path / "cache", workers=1, engine=engine, progress=progress
+        ).store
+        engine.close()
+    whole = build_store(read_dataset(dataset), SPEC, tmp_path / "whole.npz", workers=1).store
+    assert store.clip == whole.clip
+    for row in range(len(whole)):
+        np.testing.assert_array_equal(store.clip_frames(row), whole.clip_frames(row))
