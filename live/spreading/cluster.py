@@ -194,8 +194,11 @@ class _Run:
     def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
         """Take what came of an item."""
         status = flown.future.status
-        if status in {"cancelled", "lost"} or self.client.status != "running":
+        if status == "cancelled" or self.client.status != "running":
             raise self._gone()
+        if status == "lost":  # it was done, and the worker that held the result is gone
+            self.hand.give_back([flown.handed])
+            return
         if status == "error":
             yield from self._explain(flown)
             return
