@@ -197,6 +197,7 @@ class Session:
                 self._tell_corrections()
             if self._is_over_while_lost(position):
                 self._source.stop()  # which says what was lost, and ends the stream
+            began_s = time.monotonic()
             item = self._ring.read(self._worth_waking_for(), self._patience_s(position))
             self.alive_s = time.monotonic()
             self._tell_corrections()
@@ -211,7 +212,9 @@ class Session:
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
-                self._heard_until_s = time.monotonic()
+                # The last of the sound before a loss was there long before the loss was told.
+                waited_s = self.alive_s - began_s - len(item.samples) / self._source.sample_rate
+                self._heard_until_s = time.monotonic() - max(0.0, waited_s)
             elif isinstance(item, Gap):
                 lost = item.lost
                 if self._last_sample is not None:
