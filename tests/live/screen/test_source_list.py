@@ -201,3 +201,8 @@ def test_keeping_and_pausing_are_shown() -> None:
     rows = text_of(list_of(sources(3), extras=extras))
     assert "3 sources · 3 paused" in rows[0]
     assert "● rec 4" in rows[0]
+
+
+def test_an_ascii_terminal_is_told_of_the_arrow_keys_too() -> None:
+    rows = text_of(list_of(sources(3), extras=Extras(keys=LIST_KEYS)), 80, 24, ascii_only=True)
+    assert "^v choose" in rows[-1]
