@@ -93,7 +93,7 @@ def draw_reliability(votes: Votes, path: Path) -> None:
     right = np.bincount(number, votes.right, CALIBRATION_BINS)[used] / count[used]
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="perfectly honest")
     axes.bar(
-        (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS, count / max(1, count.sum()),
+        (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS, count / max(1, int(count.sum())),
         width=0.9 / CALIBRATION_BINS, color=FAINT, alpha=0.35, label="share of votes",
     )  # fmt: skip
     axes.plot(stated, right, color=CLEAN, marker="o", label="this model")
