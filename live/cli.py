@@ -113,7 +113,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
     from live.wording import summary_words
 
     on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
-    for url in options.url:
+    for url in (*options.url, options.mqtt or ""):
         hide_passwords(url)
     wishes = wishes_of(options)
     classifier = Classifier(find_bundle(options.model))

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,22 @@ def test_a_broker_that_is_not_there_stops_nothing(bundle: Path, tune: Path) -> N
     outcome.session()
     assert "secret" not in outcome.error
     assert outcome.error.count("\n") <= 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Only Linux lets a process do so.")
+def test_the_brokers_password_is_not_left_in_the_list_of_processes(bundle: Path, tune: Path) -> None:
+    pytest.importorskip("paho.mqtt.client")
+    url = "mqtt://me:s3cret@127.0.0.1:1/bar"
+    arguments = ["--file", str(tune), "--json", "--mqtt", url, "--model", str(bundle)]
+    with subprocess.Popen(
+        [*command(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        process.kill()
+    assert b"--mqtt" in shown
+    assert b"s3cret" not in shown
 
 
 @pytest.mark.parametrize(
