@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from live.errors import GenreLiveError, InputError
@@ -180,7 +180,7 @@ HARMS: dict[str, Callable[[bytes, float, int], bytes]] = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(list(KINDS)),
     where=st.floats(0.05, 0.98),
@@ -191,7 +191,11 @@ def test_what_is_heard_and_what_is_told_are_all_that_ffmpeg_decodes(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / kind
-        path.write_bytes(HARMS[harm](content(kind), where, size))
+        try:
+            whole = content(kind)
+        except pytest.skip.Exception:  # this ffmpeg cannot make it
+            reject()
+        path.write_bytes(HARMS[harm](whole, where, size))
         heard = hear(path)
         if heard.refusal:
             assert decoded_s(path) < 0.5 + TOLERANCE_S, heard
