@@ -151,6 +151,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
     finally:  # from here on no signal raises
         heard.stop()
         heard.ended.wait()
+        heard.join()
         connections.close()
     if on_screen:
         for summary in heard.summaries:

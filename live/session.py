@@ -34,6 +34,7 @@ from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 HEARTBEAT_S = 1.0
 LONGEST_BLOCK_S = 1.0
 RESAMPLED_WITHIN_S = 0.04  # what the resampler holds back
+JOINED_WITHIN_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 
@@ -94,8 +95,6 @@ class Session:
         self._source, self._sinks, self._sound_sinks = source, tuple(sinks), tuple(sound_sinks)
         self._name, self._wall_clock, self._is_watched = name, wall_clock, is_watched
         description = classifier.description
-        self._labels = description.labels
-        self._model_name = description.name
         self._start_event = StartEvent(
             source_kind=source.kind,
             source_name=source.name if name is None else name,
@@ -134,6 +133,11 @@ class Session:
         self._source.stop()  # first: a microphone that is lost has still to say what it lost
         self._ring.close()
 
+    def join(self, within_s: float = JOINED_WITHIN_S) -> None:
+        """Wait until its thread is gone, after ``ended``; libraries complain of what it holds at the exit."""
+        if self._worker.is_alive():
+            self._worker.join(within_s)
+
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
         """The newest snapshot, as ``Sessions`` has one of each source."""
@@ -154,10 +158,7 @@ class Session:
 
     def pause(self, is_paused: bool) -> None:
         """Pause, or go on. A file waits meanwhile, a microphone's sound goes by unheard."""
-        if is_paused:
-            self._going.clear()
-        else:
-            self._going.set()
+        (self._going.clear if is_paused else self._going.set)()
 
     @property
     def summaries(self) -> tuple[SummaryEvent, ...]:
@@ -332,8 +333,8 @@ class Session:
             source_name=self._start_event.source_name,
             sample_rate=self._source.sample_rate,
             source_condition=self._condition,
-            model_name=self._model_name,
-            genres=genres_of(self._labels),
+            model_name=self._start_event.model_name,
+            genres=genres_of(self._start_event.labels),
             time_s=self._analyser.time_s,
             length_s=self._source.length_s,
             level_dbfs=self._meter.level_dbfs,

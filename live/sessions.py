@@ -11,7 +11,7 @@ from live.bundle import BundleDescription
 from live.errors import GenreLiveError, ToldError
 from live.events import Event, SourceKind, SummaryEvent, genres_of
 from live.meter import FLOOR_DBFS
-from live.session import Session, Sink
+from live.session import JOINED_WITHIN_S, Session, Sink
 from live.snapshot import Snapshot
 from live.sources.source import AudioSource
 from live.vote import Vote
@@ -95,6 +95,7 @@ class Sessions:
         self._names: set[str] = set()
         self._stopping = False
         self._running = 0
+        self._threads: list[threading.Thread] = []
         self.ended = threading.Event()
         self.failures: list[tuple[str, BaseException]] = []
         self._open([place for place in self._places if not place.may_wait])
@@ -149,6 +150,8 @@ class Sessions:
             for place in self._places
         ]
         self._running = len(threads)
+        with self._changed:
+            self._threads += threads
         for thread in threads:
             thread.start()
 
@@ -219,15 +222,26 @@ class Sessions:
             self._stopping = True
             sessions = [session for place in self._places for session in place.sessions]
             waits = any(place.may_wait and not place.sessions for place in self._places)
-        threads = [
-            threading.Thread(target=session.stop, name="stopping", daemon=True) for session in sessions
-        ]
+            threads = [
+                threading.Thread(target=session.stop, name="stopping", daemon=True) for session in sessions
+            ]
+            self._threads += threads
         for thread in threads:
             thread.start()
         if waits:  # a source that is still being opened ends with the process
             for session in sessions:
                 session.ended.wait()
             self.ended.set()
+
+    def join(self, within_s: float = JOINED_WITHIN_S) -> None:
+        """Wait until the threads are gone that hold what was heard; one that hangs is left behind."""
+        deadline_s = time.monotonic() + within_s
+        with self._changed:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        for session in self._open_sessions():
+            session.join(max(0.0, deadline_s - time.monotonic()))
 
     def warnings(self) -> list[str]:
         """Sentences about what the user should know of sessions that ended well all the same."""

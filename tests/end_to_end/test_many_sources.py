@@ -60,6 +60,17 @@ def test_a_file_of_sources_names_them_and_plain_lines_say_whose_they_are(
     assert set(by_source(log.read_text().splitlines())) == {"bar", "hall"}
 
 
+def test_a_command_on_change_is_told_whose_verdict_it_is(bundle: Path, tmp_path: Path) -> None:
+    paths = [write_tune(tmp_path / f"{name}.wav", 6) for name in ("a", "b")]
+    heard = tmp_path / "heard"
+    words = [f"--file={path}" for path in paths]
+    outcome = genre_live(
+        *words, "--speed", "max", "--on-change", f'echo "$GENRE_LIVE_SOURCE" >> {heard}', model=bundle
+    )
+    assert outcome.status == 0, outcome.error
+    assert set(heard.read_text().split()) == {"a.wav", "b.wav"}
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -198,6 +198,31 @@ def test_listening_yields_every_window_and_ends_with_the_source(monkeypatch: pyt
     assert source.stopped.is_set()
 
 
+def test_several_sources_are_listened_to_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = {"bar": noise(3.0, seed=5), "hall": noise(2.0, seed=6)}
+    places = dict(zip(("1", "USB"), sounds.values(), strict=True))
+    monkeypatch.setattr(
+        "live.sources.microphone.Microphone",
+        lambda place, **_options: ScriptedSource([places[place]], kind="microphone"),
+    )
+    rooms: list[dict[str, Any]] = [{"name": "bar", "device": 1}, {"name": "hall", "device": "USB"}]
+    windows = list(live.listen(sources=rooms, hop_s=0.2))
+    for name, sound in sounds.items():
+        alone = feed_all(live.Session(RATE, hop_s=0.2), sound, 1_000)
+        assert told([window for window in windows if window.source == name]) == told(alone)
+
+
+@pytest.mark.parametrize(
+    ("sources", "reason"),
+    [([], "none"), ([{"name": "bar"}], "wants one of"), ([{"device": "a", "volume": 1}], "'volume'")],
+)
+def test_sources_that_say_what_nobody_understands_are_refused(
+    sources: list[dict[str, Any]], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        next(live.listen(sources=sources))
+
+
 def test_leaving_the_loop_ends_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ScriptedSource([noise(4.0)], kind="microphone", endless=True)
     microphone(monkeypatch, source)
