@@ -64,9 +64,13 @@ class Terminal:
     def wait_for(self, words: bytes) -> None:
         """Read until ``words`` were drawn."""
         while words not in self.seen:
-            ready, _, _ = select.select([self.end], [], [], PATIENCE_S)
-            assert ready, f"{words!r} was not drawn; the last was {self.seen[-500:]!r}"
-            self.seen += os.read(self.end, 65_536)
+            self.read_more(f"{words!r} was not drawn")
+
+    def read_more(self, complaint: str = "nothing is drawn") -> None:
+        """Wait until something is drawn."""
+        ready, _, _ = select.select([self.end], [], [], PATIENCE_S)
+        assert ready, f"{complaint}; the last was {self.seen[-500:]!r}"
+        self.seen += os.read(self.end, 65_536)
 
     def drain(self, other: socket.socket) -> None:
         """Read what is drawn until ``other`` has something to say."""
