@@ -178,7 +178,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _interrupted_by_any_signal(), quiet_libraries(enabled=not debug):
             _run(options)
     except KeyboardInterrupt:
-        say("genre-scan", "Interrupted: the same command goes on where this one stood.")
+        resumes = "--out" in words and "-" not in words
+        say("genre-scan", f"Interrupted{': the same command goes on where this one stood' * resumes}.")
         return 1
     except BrokenPipeError:  # whoever read the rows has had enough
         with contextlib.suppress(OSError):

@@ -20,17 +20,13 @@ from typing import NoReturn
 from live.bundle import LABEL_PATTERN
 from live.errors import InputError
 from live.events import NO_MUSIC, OTHER_MUSIC
+from live.sources.suffixes import AUDIO_SUFFIXES
 
 UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
 UNSURE = "unsure"  # the folder in which genre-live --keep leaves what it was unsure of: unlabelled too
 _KEPT_CLIP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # as genre-live --keep names them
-_SUFFIXES = """
-.3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpeg
-.mpg .oga .ogg .opus .snd .tta .w64 .wav .webm .wma .wv
-"""
 SPECIAL = (NO_MUSIC, OTHER_MUSIC, UNLABELLED)  # labels that are no genres
 DELIMITERS = (",", ";", "\t", "|")
-AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 
 @dataclass(frozen=True)
