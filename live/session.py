@@ -31,10 +31,8 @@ from live.samples import Samples
 from live.snapshot import Snapshot, SourceCondition
 from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 
-HEARTBEAT_S = 1.0
-LONGEST_BLOCK_S = 1.0
+HEARTBEAT_S = LONGEST_BLOCK_S = JOINED_WITHIN_S = 1.0
 RESAMPLED_WITHIN_S = 0.04  # what the resampler holds back
-JOINED_WITHIN_S = 1.0
 MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 
@@ -135,7 +133,7 @@ class Session:
 
     def join(self, within_s: float = JOINED_WITHIN_S) -> None:
         """Wait until its thread is gone, after ``ended``; libraries complain of what it holds at the exit."""
-        if self._worker.is_alive():
+        if self._worker.ident is not None:
             self._worker.join(within_s)
 
     @property
@@ -232,17 +230,17 @@ class Session:
 
     def _worth_waking_for(self) -> int:
         """How many samples to wait for."""
-        wanted_s = self._source.block_s
+        wanted_s, window_s = self._source.block_s, self._analyser.until_window_s + RESAMPLED_WITHIN_S
         if self._source.is_live and not self._is_watched:
-            wanted_s = max(wanted_s, min(self._analyser.until_window_s + RESAMPLED_WITHIN_S, LONGEST_BLOCK_S))
+            wanted_s = max(wanted_s, min(window_s, LONGEST_BLOCK_S))
         return max(1, round(wanted_s * self._source.sample_rate))
 
     def _left_s(self, position: int) -> float:
         """How much of the time to listen is left if there was only silence since the latest sound."""
         if self._last_sample is None:
             return math.inf
-        left_s = (self._last_sample - position) / self._source.sample_rate
-        return left_s - (time.monotonic() - self._heard_until_s)
+        left = self._last_sample - position
+        return left / self._source.sample_rate - (time.monotonic() - self._heard_until_s)
 
     def _patience_s(self, position: int) -> float:
         """How long to wait for sound before looking whether the time is over."""

@@ -17,7 +17,7 @@ from tests.end_to_end.test_faults import check_losses
 
 pytestmark = pytest.mark.skipif(shutil.which("jackd") is None, reason="The JACK server needs jackd2.")
 
-LONGER_S = 2.0  # what a busy computer may add
+LONGER_S = 3.0  # what a busy computer may add
 
 
 class JackServer:
@@ -67,14 +67,16 @@ def test_it_ends_on_time_and_with_the_documented_status(
     how: signal.Signals, words: list[str], status: int, jack: JackServer, bundle: Path
 ) -> None:
     with Listener(["--device", "system", "--model", str(bundle), *words], jack.environment) as listener:
-        _, window = listener.wait_for(is_window)
+        # A busy computer lets JACK lose sound, and no window comes of that: a gap will do.
+        _, event = listener.wait_for(lambda event: event["event"] in ("window", "gap"))
         began_s = time.monotonic()
         jack.process.send_signal(how)
         summary, complaints = listener.result()
         took_s = time.monotonic() - began_s
     assert listener.process.returncode == status
-    assert took_s < (3.0 if status else 15.0 - window["time_s"]) + LONGER_S
-    assert summary["lost_s"] > 2.5
+    left_s = 3.0 if status else 15.0 - event["time_s"]
+    assert took_s < left_s + LONGER_S
+    assert summary["lost_s"] > left_s - LONGER_S
     assert complaints.count("\n") == status
     check_losses(listener.events)
 
