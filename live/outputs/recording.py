@@ -177,7 +177,7 @@ class Recording:
                     self._fill(stretch)
 
     def _bin(self, time_s: float) -> Bin:
-        """Give the piece that ends at or after a time; pieces are joined by twos when there are too many."""
+        """Return the piece that ends at or after a time; too many are joined by twos."""
         while (number := self._number(time_s)) >= MOST_BINS:
             halved: dict[int, Bin] = {}
             for place, piece in self._bins.items():
@@ -211,19 +211,19 @@ class Recording:
             self.notes_left_out += 1
 
     def pieces(self) -> Iterator[tuple[float, Bin]]:
-        """Give each piece with the time at which it begins; those without anything too."""
+        """Yield each piece with the time at which it begins; those without anything too."""
         for number in range(self._number(self.end_s) + 1):
             yield self.begin_s + number * self.bin_s, self._bins.get(number, Bin())
 
     def strip(self) -> list[Stretch]:
-        """Give what was heard when, no finer than the pieces."""
+        """Return what was heard when, no finer than the pieces."""
         stretches: list[Stretch] = []
         for begin_s, piece in self.pieces():
             lengthen(stretches, Stretch(begin_s, min(self.end_s, begin_s + self.bin_s), *piece.state))
         return stretches
 
     def changes(self, most: int) -> tuple[list[Stretch], float]:
-        """Give up to ``most`` stretches, oldest first.
+        """Return up to ``most`` stretches, oldest first.
 
         Returns
         -------

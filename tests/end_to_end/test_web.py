@@ -109,7 +109,7 @@ def test_the_page_shows_that_a_microphone_is_waited_for_lost_and_back(
             browser.open(f"http://127.0.0.1:{port}/")
             browser.until(lambda: "Nothing is listened to yet" in browser.text("main"))
             virtual_microphone.add_source()
-            virtual_microphone.wait_for_listener()
+            virtual_microphone.wait_for_listener(timeout_s=120)  # it looks again every ten seconds
             virtual_microphone.start_playing(tune)
             browser.until(lambda: "listening" in browser.text(".source"))
             browser.until(lambda: browser.text("h1.verdict") not in ("", "listening…"))
