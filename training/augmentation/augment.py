@@ -23,12 +23,14 @@ from .mel_levels import (
     uniform,
 )
 from .noises import mechanical_noise, simulated_noise
-from .room import FITTED, room_and_microphone, through_a_call
+from .room import FITTED, in_a_room, through_a_call, through_microphone
 
 Targets = dict[str, Windows]
 """``genre`` [shape=(windows, labels)]."""
 
 SPEED_RATIO = 1.1
+IN_A_ROOM, THROUGH_A_MICROPHONE = 0.6, 0.5  # chances, apart from each other
+MIXED, MIXED_SHAPE = 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,14 @@ class AugmentationContext:
     noise : callable or None
         ``noise(windows, frames, generator)`` draws stretches of the training part's ``no_music`` clips
         [shape=(windows, frames, n_mels)], in dB; None where there are none.
+    window_frames : int or None
+        Frames of a window, where crops hold others before it; None where they hold none.
     """
 
     spec: FrontEndSpec
     labels: tuple[str, ...]
     noise: Callable[[int, int, Generator], Windows] | None = None
+    window_frames: int | None = None
 
 
 def equalised(
@@ -182,10 +187,29 @@ def _changed_no_music(
     return changed
 
 
+def mixed_in_pairs(mel_db: Windows, targets: Targets, generator: Generator) -> tuple[Windows, Targets]:
+    """Mix some windows, and what they are, with others at the same loudest level (mixup, Zhang et al., 2018).
+
+    The share of the louder part is drawn from a beta distribution. Music that may be of any genre stays
+    apart.
+    """
+    genre = targets["genre"]
+    windows = len(mel_db)
+    partner = generator.permutation(windows)
+    share = generator.beta(MIXED_SHAPE, MIXED_SHAPE, windows)
+    known = genre.sum(axis=1) == 1
+    chosen = known & known[partner] & (generator.random(windows) < MIXED)
+    own = np.where(chosen, np.maximum(share, 1 - share), 1.0).astype(np.float32)[:, None]
+    loudest = mel_db.max(axis=(1, 2), keepdims=True)
+    other = (mel_db - loudest)[partner] + loudest
+    both: Windows = mel_db * own[:, :, None] + other * (1 - own[:, :, None])
+    return both, {**targets, "genre": genre * own + genre[partner] * (1 - own)}
+
+
 def augmented(
     mel_db: Windows, targets: Targets, context: AugmentationContext, generator: Generator
 ) -> tuple[Windows, Targets]:
-    """The ``live`` recipe's augmentation: half the windows go through a room and a microphone.
+    """The ``live`` recipe's augmentation: rooms for some windows, microphones for some, some mixed in pairs.
 
     Parameters
     ----------
@@ -197,8 +221,8 @@ def augmented(
 
     Returns
     -------
-    mel_db : ndarray [shape=(windows, frames, n_mels)]
-        ``longer`` less a tenth, which playing slower needs.
+    mel_db : ndarray [shape=(windows, window_frames, n_mels)]
+        Without ``window_frames`` in the context ``longer`` less a tenth, which playing slower needs.
     targets : Targets
     """
     spec = context.spec
@@ -207,14 +231,19 @@ def augmented(
     changed = resampled_in_time(changed, frames, generator, ratio=SPEED_RATIO, chance=0.5)
     changed = frequency_warped(changed, spec, generator, ratio=1.12, chance=0.5)
     changed = equalised(changed, generator, knots=6, reach_db=10.0, chance=0.7)
-    through = generator.random(len(changed)) < 0.5
+    inside = generator.random(len(changed)) < IN_A_ROOM
+    if inside.any():
+        changed[inside] = to_decibels(in_a_room(to_power(changed[inside]), spec, generator))
+    through = generator.random(len(changed)) < THROUGH_A_MICROPHONE
     if through.any():
         beside = _noise_beside(int(through.sum()), frames, context, generator)
-        heard = room_and_microphone(changed[through], spec, generator, FITTED, beside)
+        heard = through_microphone(to_power(changed[through]), spec, generator, FITTED, beside)
         changed[through] = through_a_call(heard, generator, chance=0.15)
     if not through.all():
         changed[~through] = over_noise_floor(
             changed[~through], spec, generator, below_db=(20.0, 80.0), chance=0.5
         )
     changed = over_noise_floor(changed, spec, generator, below_db=(60.0, 90.0), chance=0.7)
-    return masked(changed, generator, bands=spec.n_mels // 8, frames=max(1, frames // 6)), targets
+    windows = changed[:, -(context.window_frames or frames) :]
+    windows = masked(windows, generator, bands=spec.n_mels // 8, frames=max(1, windows.shape[1] // 6))
+    return mixed_in_pairs(windows, targets, generator)

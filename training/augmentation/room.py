@@ -16,6 +16,7 @@ from .mel_levels import (
     Range,
     Windows,
     band_centres,
+    band_widths,
     happens,
     interpolated,
     mean_power,
@@ -26,20 +27,21 @@ from .mel_levels import (
 from .noises import simulated_noise
 
 RIPPLE_KNOTS = 10
+DECAY_KNOTS = 6
+FRAMES_BEFORE = 20  # whose mean stands for what was played before a crop begins
+INDEPENDENT_BINS = 0.6  # of the bins under a band, as neighbours share what the window smears
+FEWEST_INDEPENDENT = 0.3
+CROSS_TERM_KEPT = 0.9
 
 
 @dataclass(frozen=True)
-class RoomRanges:
-    """Ranges that a room and a microphone are drawn from.
+class MicrophoneRanges:
+    """Ranges that a microphone, and what is heard beside the music, are drawn from.
 
     Attributes
     ----------
     chance : float
-        Probability of each part: reverberation, high-pass, low-pass, ripples and noise.
-    rt60_s : range
-        Reverberation time, in seconds.
-    wet : range
-        Share of the reverberated sound.
+        Probability of each part: high-pass, low-pass, ripples and noise.
     high_pass_hz, low_pass_hz : range
         Corner frequencies, of 12 and 18 dB an octave.
     ripple_db : float
@@ -49,35 +51,54 @@ class RoomRanges:
     """
 
     chance: float
-    rt60_s: Range
-    wet: Range
     high_pass_hz: Range
     low_pass_hz: Range
     ripple_db: float
     snr_db: Range
 
 
-MEASURED = RoomRanges(
+MEASURED = MicrophoneRanges(
     chance=1.0,
-    rt60_s=(0.3, 0.8),
-    wet=(0.3, 0.7),
     high_pass_hz=(100.0, 300.0),
     low_pass_hz=(5_000.0, 9_000.0),
     ripple_db=6.0,
     snr_db=(10.0, 20.0),
 )
-"""The fixed simulation that reports measure with; narrower than what is fitted on."""
+"""The microphone of the fixed simulation that reports measure with; narrower than what is fitted on."""
+MEASURED_RT60_S, MEASURED_WET = (0.3, 0.8), (0.3, 0.7)
 
-
-FITTED = RoomRanges(
+FITTED = MicrophoneRanges(
     chance=0.7,
-    rt60_s=(0.1, 1.0),
-    wet=(0.2, 0.8),
     high_pass_hz=(30.0, 400.0),
-    low_pass_hz=(4_000.0, 11_000.0),
+    low_pass_hz=(3_500.0, 11_000.0),
     ripple_db=8.0,
     snr_db=(5.0, 35.0),
 )
+
+
+@dataclass(frozen=True)
+class RoomRanges:
+    """Ranges that a room is drawn from.
+
+    Attributes
+    ----------
+    rt60_s : range
+        Reverberation time at 1 kHz, in seconds; drawn evenly in its logarithm.
+    direct_db : range
+        Energy of the direct sound over that of all that follows, in dB.
+    slope : range
+        Power of frequency by which the reverberation time falls.
+    unevenness : float
+        Standard deviation, in nepers, of its smooth deviation from that.
+    """
+
+    rt60_s: Range = (0.15, 3.5)
+    direct_db: Range = (-14.0, 8.0)
+    slope: Range = (0.0, 0.4)
+    unevenness: float = 0.15
+
+
+ROOMS = RoomRanges()
 
 
 def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> Windows:
@@ -99,22 +120,103 @@ def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> 
     return (1 - wet) * power + wet * tail
 
 
-def room_and_microphone(
-    mel_db: Windows,
-    spec: FrontEndSpec,
-    generator: Generator,
-    ranges: RoomRanges,
-    noise: Windows | None = None,
-) -> Windows:
-    """Hear windows through a room and a small microphone.
+def diffuse_tail(power: Windows, rt60_s: Windows, hop_s: float) -> Windows:
+    """Compute the mean power of what a room adds to the direct sound, if it adds as much energy.
+
+    Sound that is even over a hop leaves a tail that decays exponentially; this is what of it falls into each
+    frame. What was played before the first frame was like the mean of the first twenty.
 
     Parameters
     ----------
-    mel_db : ndarray [shape=(windows, frames, n_mels)]
-        In dB.
+    power : ndarray [shape=(windows, frames, n_mels)]
+    rt60_s : ndarray [shape=(windows, 1, n_mels)]
+        By band, in seconds.
+    hop_s : float
+        From frame to frame, in seconds.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+    """
+    nepers = (6 * np.log(10) * hop_s / rt60_s)[:, 0].astype(np.float32)
+    decay = np.exp(-nepers)
+    own = 1 - (1 - decay) / nepers
+    later = (1 - decay) ** 2 / nepers
+    state = power[:, :FRAMES_BEFORE].mean(axis=1) * later / (1 - decay)
+    tail = np.empty_like(power)
+    for frame in range(power.shape[1]):
+        tail[:, frame] = own * power[:, frame] + state
+        state = decay * state + later * power[:, frame]
+    return tail
+
+
+def fluctuation(generator: Generator, shape: tuple[int, ...], freedom: Windows) -> Windows:
+    """Draw what a diffuse sound's power is multiplied by: a gamma variable of mean 1 and shape ``freedom``.
+
+    It is the cube of a normal variable (Wilson and Hilferty, 1931), which is quickly drawn.
+    """
+    ninth = np.float32(1 / 9) / np.maximum(freedom, np.float32(FEWEST_INDEPENDENT))
+    normal = generator.standard_normal(shape, dtype=np.float32)
+    drawn: Windows = np.maximum(1 - ninth + normal * np.sqrt(ninth), np.float32(0.02)) ** 3
+    return drawn
+
+
+def in_a_room(
+    power: Windows, spec: FrontEndSpec, generator: Generator, ranges: RoomRanges = ROOMS
+) -> Windows:
+    """Hear windows in rooms: the direct sound, and a diffuse tail that fluctuates about its decay.
+
+    It comes as near to a convolution as one room does to another of the same figures: ``docs/training.md``
+    has the distances. Noise-like sound leaves a tail whose power is another in each frame; a steady tone
+    leaves one that a room strengthens or weakens once and for all. Each window has a share of both.
+
+    Parameters
+    ----------
+    power : ndarray [shape=(windows, frames, n_mels)]
     spec : FrontEndSpec
     generator : Generator
     ranges : RoomRanges
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        Power.
+    """
+    windows, _, n_mels = power.shape
+    centres = np.maximum(band_centres(spec), 125.0)
+    rt60_s = np.exp(uniform(generator, (np.log(ranges.rt60_s[0]), np.log(ranges.rt60_s[1])), windows))
+    bent = interpolated(generator.normal(0, ranges.unevenness, (windows, 1, DECAY_KNOTS)), n_mels)
+    by_band = rt60_s * (centres / 1_000.0) ** -uniform(generator, ranges.slope, windows) * np.exp(bent)
+    tail = diffuse_tail(power, np.clip(by_band, 0.05, 6.0), spec.hop_length / spec.sample_rate)
+    wet = 1 / (1 + to_power(uniform(generator, ranges.direct_db, windows)))
+    bins = np.maximum(band_widths(spec) * spec.n_fft / spec.sample_rate, 1.0)
+    freedom = (INDEPENDENT_BINS * bins).astype(np.float32)
+    still = uniform(generator, (0.0, 1.0), windows)
+    tail *= fluctuation(generator, (windows, 1, n_mels), freedom / np.maximum(still, np.float32(0.05)))
+    tail *= fluctuation(generator, power.shape, freedom / np.maximum(1 - still, np.float32(0.05)))
+    direct, tail = power * (1 - wet), tail * wet
+    together = direct + tail
+    crossing = np.sqrt(2 * direct * tail / freedom) * generator.standard_normal(power.shape, dtype=np.float32)
+    heard: Windows = np.maximum(together + crossing, 0) * np.float32(CROSS_TERM_KEPT)
+    return heard + together * np.float32(1 - CROSS_TERM_KEPT)
+
+
+def through_microphone(
+    music: Windows,
+    spec: FrontEndSpec,
+    generator: Generator,
+    ranges: MicrophoneRanges,
+    noise: Windows | None = None,
+) -> Windows:
+    """Hear windows, and what sounds beside them, through a small microphone.
+
+    Parameters
+    ----------
+    music : ndarray [shape=(windows, frames, n_mels)]
+        Power.
+    spec : FrontEndSpec
+    generator : Generator
+    ranges : MicrophoneRanges
     noise : ndarray [shape=(windows, frames, n_mels)], optional
         Power of the noise in the room; simulated by default.
 
@@ -123,12 +225,8 @@ def room_and_microphone(
     ndarray [shape=(windows, frames, n_mels)]
         In dB.
     """
-    windows, frames, n_mels = mel_db.shape
+    windows, frames, n_mels = music.shape
     centres = band_centres(spec)
-    hop_s = spec.hop_length / spec.sample_rate
-    wet = uniform(generator, ranges.wet, windows) * happens(generator, ranges.chance, windows)
-    music = reverberate(to_power(mel_db), uniform(generator, ranges.rt60_s, windows), wet, hop_s)
-
     high_pass = uniform(generator, ranges.high_pass_hz, windows)
     high_pass = np.where(happens(generator, ranges.chance, windows), high_pass, np.float32(0))
     low_pass = uniform(generator, ranges.low_pass_hz, windows)
@@ -139,7 +237,7 @@ def room_and_microphone(
         np.float32
     )
 
-    music *= response
+    music = music * response
     around = simulated_noise(generator, windows, frames, spec) if noise is None else noise
     around = around * response
     snr = to_power(uniform(generator, ranges.snr_db, windows))
@@ -164,7 +262,11 @@ def microphone_simulation(mel_db: npt.NDArray[np.floating[Any]], clip: str, spec
         In dB.
     """
     generator = np.random.default_rng(zlib.crc32(clip.encode()))
-    heard: Windows = room_and_microphone(mel_db.astype(np.float32)[None], spec, generator, MEASURED)[0]
+    power = to_power(mel_db.astype(np.float32)[None])
+    wet = uniform(generator, MEASURED_WET, 1) * happens(generator, MEASURED.chance, 1)
+    rt60_s = uniform(generator, MEASURED_RT60_S, 1)
+    reverberated = reverberate(power, rt60_s, wet, spec.hop_length / spec.sample_rate)
+    heard: Windows = through_microphone(reverberated, spec, generator, MEASURED)[0]
     return heard
 
 

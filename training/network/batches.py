@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,21 @@ def even_starts(segment: Segment, window_frames: int, count: int = VALIDATION_WI
     return sorted({round(start) for start in np.linspace(0, room, count).tolist()})
 
 
+def _by(numbers: Iterable[int], kind: Callable[[int], str]) -> dict[str, list[int]]:
+    """Return numbers apart by their kind."""
+    members: dict[str, list[int]] = {}
+    for number in numbers:
+        members.setdefault(kind(number), []).append(number)
+    return members
+
+
+def _parts_by_root(members: Mapping[str, list[int]], favours: Sequence[float] | None = None) -> list[float]:
+    """Return shares, of a sum of 1, by the square root of how many are in each."""
+    weights = np.sqrt([len(numbers) for numbers in members.values()]) * (1 if favours is None else favours)
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares
+
+
 class Crops:
     """The windows of one part of a dataset, for a recipe.
 
@@ -89,7 +105,9 @@ class Crops:
         rows[UNLABELLED] = np.array([label != NO_MUSIC for label in labels], dtype=np.float32)
         self._target = np.stack([rows[label] for label in self._label])
         self._silent = [segment for segment in segments if store.label[segment.clip] == NO_MUSIC]
-        self._context = AugmentationContext(recipe.front_end, labels, self._noise if self._silent else None)
+        self._context = AugmentationContext(
+            recipe.front_end, labels, self._noise if self._silent else None, recipe.window_frames
+        )
         self._grid = [
             (number, start)
             for number, segment in enumerate(self._segments)
@@ -124,25 +142,42 @@ class Crops:
             return generator.permutation(
                 np.repeat(np.arange(len(self._segments)), self._recipe.crops_per_clip)
             )
-        members = self._members_of_groups()
-        shares = {label: self._recipe.shares[label] for label in members if label in self._recipe.shares}
-        others = (1 - sum(shares.values())) / max(1, len(members) - len(shares))
-        ends = np.cumsum([shares.get(label, others) for label in members])
-        ends = np.round(ends / ends[-1] * count).astype(int)
-        drawn: list[int] = []
-        for windows, groups in zip(np.diff(ends, prepend=0), members.values(), strict=True):
-            rounds = -(-windows // len(groups))
-            order = [k for _ in range(rounds) for k in generator.permutation(len(groups))][:windows]
-            drawn += [int(generator.choice(groups[group])) for group in order]
-        return generator.permutation(np.array(drawn))
+        reached = np.cumsum(self._chances)
+        evenly = (np.arange(count) + generator.random()) / count  # each clip as often as can be
+        return generator.permutation(np.searchsorted(reached, evenly * reached[-1], side="right"))
 
-    def _members_of_groups(self) -> dict[str, list[list[int]]]:
-        """Return the numbers of the segments of each group of each label."""
-        members: dict[str, dict[str, list[int]]] = {}
-        for number, (label, segment) in enumerate(zip(self._label, self._segments, strict=True)):
-            group = self._store.group[segment.clip]
-            members.setdefault(label, {}).setdefault(group, []).append(number)
-        return {label: list(groups.values()) for label, groups in sorted(members.items())}
+    @cached_property
+    def _chances(self) -> npt.NDArray[np.float64]:
+        """How likely each segment is to be drawn [shape=(segments,)]."""
+        recipe = self._recipe
+        members = _by(range(len(self._segments)), lambda number: self._label[number])
+        shares = {label: recipe.shares[label] for label in members if label in recipe.shares}
+        counts = {label: len(numbers) ** recipe.prevalence for label, numbers in members.items()}
+        left = 1 - sum(shares.values())
+        others = sum(count for label, count in counts.items() if label not in shares)
+        chances = np.zeros(len(self._segments))
+        for label, numbers in members.items():
+            share = shares[label] if label in shares else left * counts[label] / others
+            collections = _by(numbers, self._collection)
+            for inside, part in zip(collections.values(), self._parts(collections), strict=True):
+                groups = _by(inside, self._group)
+                for alike, its in zip(groups.values(), _parts_by_root(groups), strict=True):
+                    chances[alike] = share * part * its / len(alike)
+        return chances
+
+    def _collection(self, number: int) -> str:
+        return self._store.collection_of(self._segments[number].clip)
+
+    def _group(self, number: int) -> str:
+        return self._store.group[self._segments[number].clip]
+
+    def _parts(self, collections: Mapping[str, list[int]]) -> list[float]:
+        """Return the share of each collection: by the square root of its clips, and by favour."""
+        favours = [
+            next((favour for start, favour in self._recipe.favoured.items() if name.startswith(start)), 1.0)
+            for name in collections
+        ]
+        return _parts_by_root(collections, favours)
 
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
         """Yield the batches of one epoch: MFCCs and targets, each made while the one before is used.

@@ -21,8 +21,9 @@ FLOOR_DB = -60.0
 LOWEST_BELOW_MEAN_DB = -40.0
 SMALLEST_VARIANCE = 1e-3
 POOLED_LAYER = "pooled"
-BLOCKS = ((32, (1, 4)), (64, (2, 2)), (96, (1, 3)))  # channels, and frames and bands that become one
-UNITS = 128
+BLOCKS = ((48, (1, 4)), (96, (2, 2)), (144, (1, 3)))  # channels, and frames and bands that become one
+UNITS = 192
+DROPPED_CHANNELS, DROPPED = 0.1, 0.25
 
 
 def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
@@ -117,7 +118,7 @@ def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list
 
 
 def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
-    """A small 2-D convolutional front before an LSTM of 128, averaged over time.
+    """A small 2-D convolutional front before an LSTM of 192, averaged over time.
 
     The convolutions see two pictures of a window: levels below its loudest, and each band's level above
     its own mean, from which the colour of a microphone has vanished.
@@ -145,13 +146,13 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
         hidden = layers.MaxPooling2D(pool)(hidden)
         hidden = layers.BatchNormalization(momentum=0.98)(hidden)
         hidden = layers.ReLU()(hidden)
-        hidden = layers.SpatialDropout2D(0.05)(hidden)
+        hidden = layers.SpatialDropout2D(DROPPED_CHANNELS)(hidden)
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
     hidden = layers.Dense(UNITS, activation="relu")(hidden)
     hidden = layers.LSTM(UNITS, return_sequences=True)(hidden)
     hidden = layers.GlobalAveragePooling1D(name=POOLED_LAYER)(hidden)
-    hidden = layers.Dropout(0.15)(hidden)
+    hidden = layers.Dropout(DROPPED)(hidden)
     hidden = layers.Dense(64, activation="relu")(hidden)
-    hidden = layers.Dropout(0.15)(hidden)
+    hidden = layers.Dropout(DROPPED)(hidden)
     outputs = layers.Dense(labels, activation="softmax", name="genre")(hidden)
     return keras.Model(inputs, outputs, name="conv_lstm")

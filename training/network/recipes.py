@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from live.errors import InputError
-from live.events import NO_MUSIC
+from live.events import NO_MUSIC, OTHER_MUSIC
 from live.front_end import FrontEndSpec, mfcc
 
 from ..augmentation.augment import AugmentationContext, Targets, augmented
@@ -59,9 +59,14 @@ class Recipe:
     crops_per_clip : int
         Random windows drawn from each clip in an epoch.
     balanced : bool
-        Whether every label gets the same number of random windows, and within it every group.
+        Whether labels, not clips, share the random windows: every label gets as many, but for what the next
+        three say, and within a label a collection or group as many as the square root of its clips.
     shares : mapping of str to float
         With ``balanced``, the share of labels that get another one, where the data have them.
+    prevalence : float
+        Power of a label's number of clips by which it gets more windows; 0 is the same for all.
+    favoured : mapping of str to float
+        What the chance of collections is multiplied by whose names begin so.
     label_smoothing : float
     epochs, batch_size : int
     patience : int or None
@@ -87,6 +92,8 @@ class Recipe:
     crops_per_clip: int = 8
     balanced: bool = False
     shares: Mapping[str, float] = field(default_factory=dict)
+    prevalence: float = 0.0
+    favoured: Mapping[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.0
     epochs: int = 50
     batch_size: int = 32
@@ -170,7 +177,7 @@ def _one_cycle(steps: int) -> Any:
     )
     momentum = min(0.998, max(0.5, 1 - 20 / steps))  # a short fit must forget where it began
     optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=0.01, global_clipnorm=5.0, use_ema=True, ema_momentum=momentum
+        schedule, weight_decay=0.03, global_clipnorm=5.0, use_ema=True, ema_momentum=momentum
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -191,18 +198,20 @@ SEED = Recipe(
 
 LIVE = Recipe(
     name="live",
-    summary="96 MFCCs, a convolutional front and an LSTM of 128, fitted through rooms and microphones",
+    summary="96 MFCCs, a convolutional front and an LSTM of 192, fitted in rooms and through microphones",
     front_end=FrontEndSpec(),
     network=conv_lstm_network,
     optimizer=_one_cycle,
     augment=augmented,
-    context_frames=17,
+    context_frames=40,
     crops_per_clip=8,
     balanced=True,
-    shares={NO_MUSIC: 0.22, UNLABELLED: 0.125},
-    label_smoothing=0.05,
-    epochs=70,
-    batch_size=64,
+    shares={NO_MUSIC: 0.18, UNLABELLED: 0.07, OTHER_MUSIC: 0.15},
+    prevalence=0.3,
+    favoured={"gtzan": 1.3},
+    label_smoothing=0.08,
+    epochs=80,
+    batch_size=128,
     patience=30,
     vote={"unsure_below": 0.4, "no_music_above": 0.2},
     starts_from="genre-lstm",

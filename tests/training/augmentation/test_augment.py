@@ -12,6 +12,7 @@ from training.augmentation.augment import (
     equalised,
     frequency_warped,
     masked,
+    mixed_in_pairs,
     over_noise_floor,
     resampled_in_time,
 )
@@ -55,12 +56,34 @@ def test_the_live_recipes_augmentation_is_seeded_and_leaves_its_input_alone() ->
         once, same = augmented(music, targets, context, np.random.default_rng(5))
         np.testing.assert_array_equal(music, kept)
         np.testing.assert_array_equal(once, augmented(music, targets, context, np.random.default_rng(5))[0])
-        np.testing.assert_array_equal(same["genre"], targets["genre"])
+        np.testing.assert_allclose(same["genre"].sum(axis=1), 1, atol=1e-6)
         frames = int(music.shape[1] / 1.1)
         assert once.shape == (6, frames, SPEC.n_mels)
         assert once.dtype == np.float32
         assert np.isfinite(once).all()
         assert (np.abs(once - music[:, -frames:]).max(axis=(1, 2)) > 0.1).all()
+
+
+def test_the_window_alone_is_left_where_a_crop_begins_before_it() -> None:
+    context = AugmentationContext(SPEC, ("a", "b"), None, window_frames=20)
+    targets = {"genre": np.eye(2, dtype=np.float32)[[0, 1, 0, 1, 0, 1]]}
+    heard, _ = augmented(mel_windows(), targets, context, np.random.default_rng(5))
+    assert heard.shape == (6, 20, SPEC.n_mels)
+
+
+def test_mixing_shares_the_targets_as_it_shares_the_levels() -> None:
+    levels = np.zeros((400, 2, 2), np.float32)
+    levels[:, :, 0] = np.where(np.arange(400) % 2, -10.0, -20.0)[:, None]  # below the loudest, in the other
+    genre = np.eye(2, dtype=np.float32)[np.arange(400) % 2]
+    genre[:40] = 1  # unlabelled
+    heard, targets = mixed_in_pairs(levels, {"genre": genre}, np.random.default_rng(0))
+    mixed = targets["genre"]
+    np.testing.assert_array_equal(mixed[:40], 1)
+    np.testing.assert_array_equal(heard[:40], levels[:40])
+    np.testing.assert_allclose(mixed[40:].sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(heard[40:, 0, 0], -20 * mixed[40:, 0] - 10 * mixed[40:, 1], atol=1e-4)
+    assert 0.1 < (mixed[40:].max(axis=1) < 1).mean() < 0.6
+    assert (mixed[40:].argmax(axis=1) == genre[40:].argmax(axis=1)).all()
 
 
 def test_playing_faster_keeps_the_end_and_moves_the_past() -> None:

@@ -11,12 +11,12 @@ from live.front_end import FrontEndSpec, mfcc
 from tests.training.conftest import small_store
 from training.augmentation.augment import AugmentationContext, Targets
 from training.dataset.splits import Segment, whole_store
-from training.dataset.store import FeatureStore, StoreWriter, open_store
+from training.dataset.store import FeatureStore, StoreWriter, join_stores, open_store
 from training.network.batches import Crops, even_starts, frames_of, grid_starts
 from training.network.recipes import LIVE, SEED, Recipe
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
-PLAIN = replace(LIVE, front_end=SPEC, augment=None, context_frames=0, balanced=False)
+PLAIN = replace(LIVE, front_end=SPEC, augment=None, context_frames=0, balanced=False, prevalence=0.0)
 LABELS = ("high", "low")
 
 
@@ -77,12 +77,40 @@ def test_a_balanced_epoch_gives_every_label_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(targets.sum(axis=0), [48, 48])
 
 
-def test_labels_may_have_a_share_of_their_own_and_groups_weigh_alike(tmp_path: Path) -> None:
+def test_a_label_of_many_clips_may_have_more_windows(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "s.npz", SPEC) as writer:
-        for number in range(12):  # ten clips of one artist, one of another, and one of noise
-            label = "no_music" if number == 11 else "high"
+        for number in range(18):
+            label = "low" if number < 2 else "high"
+            writer.add(clip=str(number), label=label, group=str(number), mel_db=np.full((40, 24), number))
+    drawn = crops(open_store(tmp_path / "s.npz"), replace(PLAIN, balanced=True, prevalence=1 / 3))
+    targets = np.concatenate([targets["genre"] for _, targets in drawn.epoch(1, 16)])
+    low, high = sorted(targets.sum(axis=0))
+    assert high == pytest.approx(2 * low, abs=2)  # eight times as many clips
+
+
+def test_collections_weigh_by_the_root_of_their_clips_and_by_favour(tmp_path: Path) -> None:
+    for name, clips in (("small", 2), ("large", 8)):
+        with StoreWriter(tmp_path / f"{name}.npz", SPEC) as writer:
+            for number in range(clips):
+                writer.add(
+                    clip=f"{name}{number}", label="high", group=f"{name}{number}",
+                    mel_db=np.full((40, 24), clips),
+                )  # fmt: skip
+    store = join_stores([open_store(tmp_path / f"{name}.npz") for name in ("small", "large")])
+    for favoured, share in (({}, 1 / 3), ({"small": 2.0}, 1 / 2)):
+        recipe = replace(PLAIN, balanced=True, favoured=favoured)
+        drawn = Crops(store, whole_store(store), ("high", "low"), recipe, seed=0)
+        inputs, _ = next(drawn.epoch(1, 80))
+        of_small = (np.abs(inputs[:, 0, 0] / np.sqrt(24) - 2) < 0.1).mean()
+        assert of_small == pytest.approx(share, abs=0.02)
+
+
+def test_labels_may_have_a_share_of_their_own_and_groups_the_root_of_theirs(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "s.npz", SPEC) as writer:
+        for number in range(12):  # nine clips of one artist, one of another, and two of noise
+            label = "no_music" if number > 9 else "high"
             writer.add(
-                clip=str(number), label=label, group=str(max(number, 9)), mel_db=np.full((40, 24), number)
+                clip=str(number), label=label, group=str(max(number, 8)), mel_db=np.full((40, 24), number)
             )
     store = open_store(tmp_path / "s.npz")
     recipe = replace(PLAIN, balanced=True, shares={"no_music": 0.25, "unlabelled": 0.125})
@@ -90,9 +118,7 @@ def test_labels_may_have_a_share_of_their_own_and_groups_weigh_alike(tmp_path: P
     inputs, targets = next(drawn.epoch(1, 96))
     np.testing.assert_array_equal(targets["genre"].sum(axis=0), [72, 24])
     levels = inputs[:, 0, 0] / np.sqrt(24)
-    assert (
-        np.abs(levels - 10) < 0.1
-    ).sum() == 36  # the artist of one clip has as many windows as that of ten
+    assert (np.abs(levels - 9) < 0.1).sum() == 18  # the artist of nine clips has three times as many windows
 
 
 def test_a_grid_epoch_is_each_window_once_in_another_order(store: FeatureStore) -> None:
