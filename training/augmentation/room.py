@@ -188,17 +188,21 @@ def in_a_room(
     bent = interpolated(generator.normal(0, ranges.unevenness, (windows, 1, DECAY_KNOTS)), n_mels)
     by_band = rt60_s * (centres / 1_000.0) ** -uniform(generator, ranges.slope, windows) * np.exp(bent)
     tail = diffuse_tail(power, np.clip(by_band, 0.05, 6.0), spec.hop_length / spec.sample_rate)
-    wet = 1 / (1 + to_power(uniform(generator, ranges.direct_db, windows)))
+    wet: Windows = (1 / (1 + to_power(uniform(generator, ranges.direct_db, windows)))).astype(np.float32)
     bins = np.maximum(band_widths(spec) * spec.n_fft / spec.sample_rate, 1.0)
-    freedom = (INDEPENDENT_BINS * bins).astype(np.float32)
+    freedom: Windows = (INDEPENDENT_BINS * bins).astype(np.float32)
     still = uniform(generator, (0.0, 1.0), windows)
-    tail *= fluctuation(generator, (windows, 1, n_mels), freedom / np.maximum(still, np.float32(0.05)))
-    tail *= fluctuation(generator, power.shape, freedom / np.maximum(1 - still, np.float32(0.05)))
-    direct, tail = power * (1 - wet), tail * wet
+    lasting: Windows = (freedom / np.maximum(still, 0.05)).astype(np.float32)
+    passing: Windows = (freedom / np.maximum(1 - still, 0.05)).astype(np.float32)
+    tail *= fluctuation(generator, (windows, 1, n_mels), lasting)
+    tail *= fluctuation(generator, power.shape, passing)
+    direct: Windows = (power * (1 - wet)).astype(np.float32)
+    tail *= wet
     together = direct + tail
     crossing = np.sqrt(2 * direct * tail / freedom) * generator.standard_normal(power.shape, dtype=np.float32)
-    heard: Windows = np.maximum(together + crossing, 0) * np.float32(CROSS_TERM_KEPT)
-    return heard + together * np.float32(1 - CROSS_TERM_KEPT)
+    crossed = np.maximum(together + crossing, 0)
+    heard: Windows = (CROSS_TERM_KEPT * crossed + (1 - CROSS_TERM_KEPT) * together).astype(np.float32)
+    return heard
 
 
 def through_microphone(
