@@ -102,7 +102,7 @@ def test_evaluation_of_a_part_shows_a_table_and_writes_a_report(
     words = ("--evaluate", trained, "--cache", cache, "--part", "test", "--out", tmp_path / "report")
     assert run(dataset, *words) == 0
     captured = capfd.readouterr()
-    assert "clip accuracy" in captured.out
+    assert "Whole clips" in captured.out
     assert "2 clips" in captured.out
     assert (tmp_path / "report" / "report.md").exists()
     assert (tmp_path / "report" / "confusion_test.png").exists()
