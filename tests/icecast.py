@@ -84,11 +84,19 @@ class Icecast:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
+        self._spawn()
+        until(self._is_ready, "Icecast does not answer", within_s=60.0)
+
+    def _is_ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            self._spawn()  # its port was not free yet
+        return self._answers("/status-json.xsl")
+
+    def _spawn(self) -> None:
         self._process = subprocess.Popen(
             [self.program, "-c", str(self._folder / "icecast.xml")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until(lambda: self._answers("/status-json.xsl"), "Icecast does not answer")
 
     def _answers(self, path: str) -> bool:
         try:
