@@ -44,6 +44,14 @@ def mean_distribution(windows: list[Values]) -> dict[str, float]:
     return dict(zip(labels, np.mean(rows, axis=0).tolist(), strict=True))
 
 
+def same_music(heard: list[Values], read: list[Values]) -> list[Values]:
+    """Return the windows of the file whose levels are nearest to those heard: its beginning is not known."""
+    levels, every = (np.array([window["level_dbfs"] for window in windows]) for windows in (heard, read))
+    apart = [np.abs(every[k : k + len(levels)] - levels).sum() for k in range(len(every) - len(levels) + 1)]
+    start = int(np.argmin(apart))
+    return read[start : start + len(levels)]
+
+
 def test_a_song_is_heard_for_20_seconds_with_nothing_lost_and_judged_as_its_file_is(
     virtual_microphone: VirtualMicrophone, bundle: Path, tmp_path: Path
 ) -> None:
@@ -77,7 +85,10 @@ def test_a_song_is_heard_for_20_seconds_with_nothing_lost_and_judged_as_its_file
     sounding = [window for window in heard.windows if window["vote"]["state"] not in {"silence", "waiting"}]
     sounding = sounding[int(heard.start["window_s"] / heard.start["hop_s"]) :]
     assert len(sounding) > 15
-    as_heard, as_read = mean_distribution(sounding), mean_distribution(from_file.windows[: len(sounding)])
+    as_heard, as_read = (
+        mean_distribution(sounding),
+        mean_distribution(same_music(sounding, from_file.windows)),
+    )
     assert max(as_heard, key=as_heard.__getitem__) == max(as_read, key=as_read.__getitem__)
     apart = sum(abs(as_heard[label] - as_read[label]) for label in as_read)
     assert apart < 0.1
