@@ -247,6 +247,19 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress, devices: Devic
     return float(sums[0] / windows), float(sums[1] / windows)
 
 
+def _validate_averaged(
+    network: Any, fitted: Any, validation: Crops, batch_size: int, devices: Devices
+) -> tuple[float, float, list[npt.NDArray[Any]]]:
+    """Return loss and accuracy of the averaged weights, where there are any, and these weights."""
+    running = fitted.get_weights()
+    if fitted.optimizer.use_ema:
+        fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
+    loss, accuracy = validate_collections(network, validation, batch_size, devices)
+    averaged = network.get_weights()
+    fitted.set_weights(running)
+    return loss, accuracy, averaged
+
+
 def fit(
     plan: FitPlan,
     training: Crops,
@@ -293,12 +306,9 @@ def fit(
         if patience is not None and number - history.best_epoch >= patience:
             break
         loss, accuracy = _fit_epoch(fitted, training.epoch(number + 1, plan.batch_size), progress, devices)
-        running = fitted.get_weights()
-        if fitted.optimizer.use_ema:
-            fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
-        valid_loss, valid_accuracy = validate_collections(network, validation, plan.batch_size, devices)
-        averaged = network.get_weights()
-        fitted.set_weights(running)
+        valid_loss, valid_accuracy, averaged = _validate_averaged(
+            network, fitted, validation, plan.batch_size, devices
+        )
         history.loss.append(loss)
         history.accuracy.append(accuracy)
         history.valid_loss.append(valid_loss)
