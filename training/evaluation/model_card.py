@@ -31,7 +31,7 @@ def facts_of(description: BundleDescription) -> dict[str, str]:
             dataset.clips,
             f"{dataset.name}, {dataset.clips} clips, {labels} labels",
         ),
-        "Split": (record.split, f"{record.split} ({parts})"),
+        "Split": (record.split, f"{record.split} ({parts})" if parts else f"{record.split}"),
         "Recipe": (recipe, f"{record.recipe}: {recipe.summary if recipe else ''}"),
         "Front end": (
             spec,
