@@ -41,7 +41,7 @@ class Options:
         group=SOURCE, metavar="PATH", repeated=True, only_for=FILES, path="file", saved="refused",
     )  # fmt: skip
     url: tuple[str, ...] = option(
-        (), "a station on the network: Icecast, HLS, or a playlist that names one; again for another",
+        (), "a station on the network: Icecast, HLS, RTSP, or a playlist that names one; again for another",
         group=SOURCE, metavar="URL", repeated=True, only_for=STREAMS, saved="refused",
     )  # fmt: skip
     sources: Path | None = option(

@@ -115,7 +115,7 @@ class Answer:
         except TimeoutError:
             raise StationError("it sends nothing") from None
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            raise StationError(_reason(error)) from None
+            raise StationError(reason_of(error)) from None
 
     def read_all(self, timeout_s: float, most: int) -> bytes:
         """Read the whole body, within bounds."""
@@ -142,7 +142,8 @@ class Answer:
             self.connection.close()
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return in plain words why a connection could not be made, or broke."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate cannot be trusted ({error.verify_message})"
     if isinstance(error, socket.gaierror):
@@ -164,7 +165,7 @@ class Opener:
     def __init__(self, url: str) -> None:
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise StationError("the address does not begin with http:// or https://", is_final=True)
+            raise StationError("the address does not begin with http(s):// or rtsp(s)://", is_final=True)
         self._origin = (parts.scheme, parts.hostname, parts.port)
         self._authorization = ""
         if parts.username is not None:
@@ -222,7 +223,7 @@ class Opener:
             raise
         except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
             connection.close()
-            reason = "it does not answer" if isinstance(error, TimeoutError) else _reason(error)
+            reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
             raise StationError(reason) from None
 
     def _check_peer(self, sock: socket.socket, *, is_given: bool) -> None:

@@ -18,6 +18,7 @@ from live.events import SourceKind
 from live.ring_buffer import RingBuffer
 from live.sources.addresses import Opener, StationError, shown_address
 from live.sources.ffmpeg import find_ffmpeg
+from live.sources.rtsp import RtspStation, is_rtsp
 from live.sources.station_link import BLOCK_S, SAMPLE_RATE, StationLink
 from live.sources.stations import Feed, connect
 
@@ -33,7 +34,7 @@ class NetworkStream:
     Parameters
     ----------
     url : str
-        http or https; a stream, a playlist that names one, or HLS.
+        http or https: a stream, a playlist that names one, or HLS; or rtsp or rtsps.
     gain_db : float
         Applied to what is heard.
     give_up_s : float, optional
@@ -85,7 +86,7 @@ class NetworkStream:
         self._feed: Feed | None = None
         try:
             self.name = shown_address(url)
-            self._opener = Opener(url)
+            self._connect = self._way_to(url)
         except StationError as error:
             raise InputError(f"This is no address of a station ({error}): check --url.") from None
         try:
@@ -93,6 +94,13 @@ class NetworkStream:
         except BaseException:
             self._let_go()
             raise
+
+    def _way_to(self, url: str) -> Callable[[], Feed]:
+        if is_rtsp(url):
+            station = RtspStation(url, self._program)
+            return lambda: station.connect(self._stopping)
+        opener = Opener(url)
+        return lambda: connect(opener, self._stopping, self._note_title)
 
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> StationLink:
         began_s, retry_s = time.monotonic(), SHORTEST_RETRY_S
@@ -118,7 +126,7 @@ class NetworkStream:
             When none comes in time.
         """
         if self._feed is None or not self._feed.keeps_place:
-            self._feed = connect(self._opener, self._stopping, self._note_title)
+            self._feed = self._connect()
         link = StationLink(self._feed, self._program, self._notify, loud=self._loud)
         with self._changed:
             self._changed.wait_for(

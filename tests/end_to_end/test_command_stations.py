@@ -14,6 +14,7 @@ import pytest
 from tests.end_to_end.commands import TIMEOUT_S, command, genre_live
 from tests.event_contract import check
 from tests.icecast import Icecast, free_port
+from tests.rtsp import RtspServer
 
 NOISE = ("-f", "lavfi", "-i", "anoisesrc=r=44100:a=0.3:c=pink:d=600")
 MP3 = (*NOISE, "-c:a", "libmp3lame", "-content_type", "audio/mpeg", "-f", "mp3")
@@ -26,13 +27,38 @@ def icecast() -> Iterator[Icecast]:
     server.close()
 
 
+@pytest.fixture
+def rtsp() -> Iterator[RtspServer]:
+    server = RtspServer()
+    yield server
+    server.kill()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The list of processes is looked at.")
 def test_a_station_is_heard_by_the_contract_and_its_password_shows_nowhere(
     icecast: Icecast, bundle: Path, tmp_path: Path
 ) -> None:
     icecast.feed("a.mp3", *MP3)
-    log = tmp_path / "log.jsonl"
-    url = icecast.url("a.mp3", user="someone:very-secret@")
+    processes = _hear_in_secret(
+        icecast.url("a.mp3", user="someone:very-secret@"),
+        icecast.url("a.mp3"),
+        bundle,
+        tmp_path / "log.jsonl",
+    )
+    assert processes >= 2  # itself and ffmpeg
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="The list of processes is looked at.")
+def test_an_rtsp_station_is_heard_by_the_contract_and_its_password_shows_nowhere(
+    rtsp: RtspServer, bundle: Path, tmp_path: Path
+) -> None:
+    secret, shown = rtsp.url("locked", user="someone:very-secret@"), rtsp.url("locked")
+    processes = _hear_in_secret(secret, shown, bundle, tmp_path / "log.jsonl")
+    assert processes >= 3  # itself, the ffmpeg that fetches and the one that decodes
+
+
+def _hear_in_secret(url: str, shown_url: str, bundle: Path, log: Path) -> int:
+    """Hear a station and look for its password wherever one could show; returns how many processes ran."""
     arguments = ["--url", url, "--json", "--log", str(log), "--model", str(bundle)]
     with subprocess.Popen(
         [*command(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -52,10 +78,10 @@ def test_a_station_is_heard_by_the_contract_and_its_password_shows_nowhere(
     lines += rest.splitlines(keepends=True)
     session = check(line.rstrip("\n") for line in lines)
     assert session.start["source"]["kind"] == "stream"
-    assert session.start["source"]["name"] == icecast.url("a.mp3")
-    assert len(shown) >= 2  # itself and ffmpeg
+    assert session.start["source"]["name"] == shown_url
     for text in (*shown, said.encode(), "".join(lines).encode(), log.read_bytes()):
         assert b"very-secret" not in text
+    return len(shown)
 
 
 def _is_ours(path: Path, process: subprocess.Popen[str]) -> bool:
@@ -66,8 +92,9 @@ def _is_ours(path: Path, process: subprocess.Popen[str]) -> bool:
     return str(process.pid) in (path.parent.name, fields[1])
 
 
-def test_a_station_that_is_not_there_is_refused_in_one_sentence(bundle: Path) -> None:
-    url = f"http://me:very-secret@127.0.0.1:{free_port()}/a.mp3"
+@pytest.mark.parametrize("scheme", ["http", "rtsp", "rtsps"])
+def test_a_station_that_is_not_there_is_refused_in_one_sentence(scheme: str, bundle: Path) -> None:
+    url = f"{scheme}://me:very-secret@127.0.0.1:{free_port()}/a.mp3"
     outcome = genre_live("--url", url, model=bundle)
     assert outcome.status == 2
     assert "connection refused" in outcome.sentence()

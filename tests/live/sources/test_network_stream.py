@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from live.errors import RunningError
-from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.sources.network_stream import NetworkStream
 from tests.icecast import Icecast, file_server, program, until
+from tests.station_listener import PATIENCE_S, Listener
 
 TONE = ("-f", "lavfi", "-i", "anoisesrc=r=44100:a=0.3:c=pink:d=600")
 MP3 = ("-c:a", "libmp3lame", "-content_type", "audio/mpeg", "-f", "mp3")
-PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -24,60 +22,6 @@ def icecast() -> Iterator[Icecast]:
     server = Icecast()
     yield server
     server.close()
-
-
-class Listener:
-    """Takes what a source gives until it is asked for something."""
-
-    def __init__(self, source: NetworkStream) -> None:
-        self.source = source
-        self.ring = RingBuffer(round(source.buffer_s * source.sample_rate), source.channels)
-        self.heard = self.lost = 0
-        self.statuses: list[str] = []
-        self.ended = False
-        self._changed = threading.Condition()
-        source.start(self.ring)
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        while True:
-            item = self.ring.read(1, None)
-            with self._changed:
-                if isinstance(item, Chunk):
-                    self.heard += len(item.samples)
-                elif isinstance(item, Gap):
-                    self.lost += item.lost
-                elif isinstance(item, StatusChange):
-                    self.statuses.append(item.status)
-                elif isinstance(item, End):
-                    self.ended = True
-                self._changed.notify_all()
-                if self.ended:
-                    return
-
-    def wait_until(self, happened: object, complaint: str) -> None:
-        with self._changed:
-            assert self._changed.wait_for(happened, PATIENCE_S), complaint  # type: ignore[arg-type]
-
-    def hear_more(self, seconds: float = 1.0) -> None:
-        wanted = self.heard + seconds * self.source.sample_rate
-        self.wait_until(lambda: self.heard >= wanted or self.ended, "nothing more is heard")
-        assert not self.ended, self.source.failure
-
-
-@pytest.fixture
-def listen() -> Iterator[type[Listener]]:
-    made: list[Listener] = []
-
-    class Kept(Listener):
-        def __init__(self, source: NetworkStream) -> None:
-            super().__init__(source)
-            made.append(self)
-
-    yield Kept
-    for listener in made:
-        listener.source.stop()
 
 
 def test_a_station_is_heard_and_its_titles_are_told(icecast: Icecast, listen: type[Listener]) -> None:
