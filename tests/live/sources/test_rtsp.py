@@ -6,14 +6,17 @@ import contextlib
 import shutil
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from live.errors import InputError, RunningError
 from live.sources.network_stream import NetworkStream
-from tests.icecast import free_port
+from tests.icecast import free_port, program
 from tests.rtsp import PASSWORD, USER, RtspServer
 from tests.station_listener import Listener
 
@@ -167,3 +170,28 @@ def test_what_speaks_another_language_is_refused() -> None:
         pytest.raises(InputError, match="does not speak RTSP"),
     ):
         NetworkStream(f"rtsp://127.0.0.1:{port}/a")
+
+
+def test_a_station_whose_certificate_is_nobodys_is_refused(tmp_path: Path) -> None:
+    _ffmpeg()
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", key, "-out", certificate,
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with contextlib.suppress(OSError), connection:
+                context.wrap_socket(connection, server_side=True)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(InputError, match="its certificate cannot be trusted"):
+            NetworkStream(f"rtsps://127.0.0.1:{server.getsockname()[1]}/a")
