@@ -68,7 +68,7 @@ def _ratio(ratio: Figure) -> str:
 
 
 def _cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:
-    """Give the rows as texts; what is measured several times is named once."""
+    """Return the rows as texts; what is measured several times is named once."""
     last = ""
     for row in rows:
         ours = f"{_number(row.ours.median)} {row.unit}" if row.ours else ""

@@ -122,7 +122,7 @@ def sound_seeds(folder: Path) -> list[Path]:
 
 
 def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
-    """Give damaged sounds without end."""
+    """Yield damaged sounds without end."""
     seeds = sound_seeds(folder)
     while True:
         seed = chance.choice(seeds)
@@ -132,7 +132,7 @@ def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path
 
 
 def bundle_cases(folder: Path, model: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
-    """Give damaged bundles without end; their hashes are right, as a stranger's would be."""
+    """Yield damaged bundles without end; their hashes are right, as a stranger's would be."""
     description = json.loads((model / "bundle.json").read_text())
     networks = {name: (model / name).read_bytes() for name in (NETWORK_FILE, SEVERAL_FILE)}
     case = folder / "bundle"

@@ -157,13 +157,13 @@ class Section:
 
 
 def pitch_of(name: str) -> int:
-    """Give the MIDI number of a pitch such as ``F#4`` or ``Bb3``."""
+    """Return the MIDI number of a pitch such as ``F#4`` or ``Bb3``."""
     letter, accidentals, octave = name[0], name[1:-1], int(name[-1])
     return 12 * (octave + 1) + SEMITONES[letter] + accidentals.count("#") - accidentals.count("b")
 
 
 def pitches_of(names: str) -> list[int]:
-    """Give the MIDI numbers of several pitches."""
+    """Return the MIDI numbers of several pitches."""
     return [pitch_of(name) for name in names.split()]
 
 
@@ -553,7 +553,7 @@ def render(midi: Path, *, room: float, soundfont: Path) -> Sound:
 
 
 def db(value: float) -> float:
-    """Give the factor for a number of decibels."""
+    """Return the factor for a number of decibels."""
     return float(10 ** (value / 20))
 
 

@@ -97,7 +97,7 @@ class FrontEndSpec:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the fields as a JSON object."""
+        """Return the fields as a JSON object."""
         return asdict(self)
 
     def complete_frames(self, samples: int) -> int:

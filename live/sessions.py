@@ -126,7 +126,7 @@ class Sessions:
             place.failure = error
 
     def _make_sessions(self, place: Place) -> None:
-        """Give what a place has opened its sessions and names."""
+        """Return what a place has opened its sessions and names."""
         for number, source in enumerate(place.opened, 1):
             name = source.name if place.name is None else place.name
             if place.name is not None and len(place.opened) > 1:

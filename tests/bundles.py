@@ -24,7 +24,7 @@ GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "
 
 
 def a_bundle(folder: Path) -> Path:
-    """Give the folder of a bundle: a shipped one, else one that is made in ``folder``."""
+    """Return the folder of a bundle: a shipped one, else one that is made in ``folder``."""
     names = shipped_models()
     return find_bundle(names[0]) if names else untrained_bundle(folder / "untrained")
 

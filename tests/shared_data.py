@@ -12,7 +12,7 @@ GTZAN_AUDIO = SHARED / "data/gtzan/audio"
 
 
 def gtzan_recording(genre: str, number: int = 0) -> Path:
-    """Give a recording of the GTZAN collection; skips the test where the collection is absent."""
+    """Return a recording of the GTZAN collection; skips the test where the collection is absent."""
     if not GTZAN_AUDIO.is_dir():
         pytest.skip("The GTZAN recordings are not here: ../shared/data/gtzan/audio.")
     return sorted((GTZAN_AUDIO / genre).iterdir())[number]

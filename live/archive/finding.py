@@ -97,7 +97,7 @@ class Finder:
             raise InputError(f"{text} cannot be opened: {error}.") from None
 
     def _one(self, path: str) -> Iterator[Found]:
-        """Give a file that was named itself: by its suffix, or by how it begins."""
+        """Yield a file that was named itself: by its suffix, or by how it begins."""
         if Path(path).suffix.lower() in AUDIO_SUFFIXES or _begins_as_audio(path):
             yield _stat(path)
         else:
@@ -118,7 +118,7 @@ class Finder:
         self.say(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
 
     def _listed(self, path: Path) -> Iterator[Found]:
-        """Give what a list names, one a line: what is missing there is told of in its row."""
+        """Yield what a list names, one a line: what is missing there is told of in its row."""
         try:
             with path.open("rb") as file:
                 for line in file:

@@ -120,7 +120,7 @@ def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
 
 @contextlib.contextmanager
 def _local(path: str) -> Iterator[str]:
-    """Give a path on this machine: what stands elsewhere is fetched first, for decoders read files."""
+    """Return a path on this machine: what stands elsewhere is fetched first, for decoders read files."""
     if not is_address(path):
         yield path
         return

@@ -29,10 +29,10 @@ class Format(Protocol):
     """How rows are written as bytes that can be appended."""
 
     def head(self) -> bytes:
-        """Give what the file begins with."""
+        """Return what the file begins with."""
 
     def encode(self, row: Row) -> bytes:
-        """Give one row."""
+        """Return one row."""
 
     def decode(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
         """Read the rows back."""
@@ -45,11 +45,11 @@ class JsonLines:
         self._columns = columns
 
     def head(self) -> bytes:
-        """Give what the file begins with: nothing."""
+        """Return what the file begins with: nothing."""
         return b""
 
     def encode(self, row: Row) -> bytes:
-        """Give one row as a line."""
+        """Return one row as a line."""
         ordered = {column: row[column] for column in self._columns}
         return json.dumps(ordered, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
@@ -66,11 +66,11 @@ class CsvLines:
         self._columns = columns
 
     def head(self) -> bytes:
-        """Give what the file begins with: the names of the columns."""
+        """Return what the file begins with: the names of the columns."""
         return self._line(self._columns)
 
     def encode(self, row: Row) -> bytes:
-        """Give one row as a line."""
+        """Return one row as a line."""
         return self._line([row[column] for column in self._columns])
 
     @staticmethod

@@ -103,7 +103,7 @@ class ScanProgress:
 
 
 def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
-    """Give the genres, and what else was heard, as bars, the largest first and what is no genre last."""
+    """Return the genres, and what else was heard, as bars, the largest first and what is no genre last."""
     counts: Mapping[str, int] = totals.heard or {}
     known = set(genres)
     order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))

@@ -112,7 +112,7 @@ def _least(parts: Mapping[type[Part], Part], canvas: Canvas, slots: tuple[Slot, 
 
 
 def _look_well(heights: Heights, canvas: Canvas) -> bool:
-    """Tell whether the bars do not crowd below a word of the largest letters."""
+    """Return whether the bars do not crowd below a word of the largest letters."""
     return heights[Verdict] < HUGE.rows or heights.get(Bars, 0) in (0, len(canvas.genres))
 
 

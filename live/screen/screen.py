@@ -102,7 +102,7 @@ class Screen:
 
     @staticmethod
     def usable(console: Console) -> bool:
-        """Tell whether ``console`` is a terminal that a screen can be drawn on."""
+        """Return whether ``console`` is a terminal that a screen can be drawn on."""
         usable = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
         return usable and in_front(console)
 

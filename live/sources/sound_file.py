@@ -34,7 +34,7 @@ class _Survey(Protocol):
         """Return how many of the first ``samples`` samples stand before anything that is broken."""
 
     def ending(self, heard_s: float) -> Ending:
-        """Tell whether a decoder that gave ``heard_s`` seconds used the file up."""
+        """Return whether a decoder that gave ``heard_s`` seconds used the file up."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -190,7 +190,7 @@ class SoundFileDecoder:
         return block
 
     def ending(self, heard_s: float) -> Ending:
-        """Tell whether the file is used up."""
+        """Return whether the file is used up."""
         return self._survey.ending(heard_s)
 
     def close(self) -> None:

@@ -39,12 +39,12 @@ class Outcome:
     error: str
 
     def session(self) -> Recorded:
-        """Give the session that ended well, its events checked against the contract."""
+        """Return the session that ended well, its events checked against the contract."""
         assert self.status == 0, self.error
         return check(self.out.splitlines())
 
     def sentence(self) -> str:
-        """Give the one sentence that a command said on standard error."""
+        """Return the one sentence that a command said on standard error."""
         lines = self.error.splitlines()
         assert len(lines) == 1, self.error
         assert lines[0].startswith("genre-live: "), self.error

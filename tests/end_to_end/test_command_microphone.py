@@ -22,7 +22,7 @@ HEARD_S = 21.0
 
 
 def a_song(folder: Path) -> Path:
-    """Give a song: a real one where the collection is at hand, the demo, or the tests' own tune."""
+    """Return a song: a real one where the collection is at hand, the demo, or the tests' own tune."""
     if GTZAN_AUDIO.is_dir():
         return gtzan_recording("metal")
     demos = sorted((ROOT / "examples").glob("*.ogg"))

@@ -29,7 +29,7 @@ def sound(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listening(virtual_microphone: VirtualMicrophone, sound: Path) -> Iterator[Listener]:
-    """Give a listener that has heard its first window of the sound."""
+    """Return a listener that has heard its first window of the sound."""
     with Listener(["--device", DEVICE], virtual_microphone.environment) as listener:
         virtual_microphone.wait_for_listener()
         virtual_microphone.start_playing(sound)

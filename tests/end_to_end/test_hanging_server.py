@@ -21,7 +21,7 @@ LONGER_S = 2.0  # what a busy computer may add
 
 @pytest.fixture
 def hanging(virtual_microphone: VirtualMicrophone) -> Iterator[VirtualMicrophone]:
-    """Give the microphone; whatever hangs at the test's end is woken."""
+    """Return the microphone; whatever hangs at the test's end is woken."""
     yield virtual_microphone
     virtual_microphone.wake_server()
 

@@ -29,7 +29,7 @@ def windows(text: str) -> list[dict[str, Any]]:
 
 
 def changes(text: str) -> list[tuple[str, str]]:
-    """Give each verdict that differs from the one before."""
+    """Return each verdict that differs from the one before."""
     said = [("waiting", "")]
     for window in windows(text):
         now = (window["vote"]["state"], window["vote"]["genre"] or "")

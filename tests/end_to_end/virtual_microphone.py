@@ -319,7 +319,7 @@ class VirtualMicrophone:
     # --- asking and waiting
 
     def control(self, *arguments: str) -> str:
-        """Give the server an order through ``pactl`` and return what it answers."""
+        """Return the server an order through ``pactl`` and return what it answers."""
         answer = subprocess.run(
             ["pactl", *arguments],
             env=self.environment | {"LC_ALL": "C"},

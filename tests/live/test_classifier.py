@@ -35,7 +35,7 @@ def folder(bundle: Path, tmp_path: Path) -> Path:
 
 
 def refused(folder: Path) -> str:
-    """Give the sentence that the bundle is refused with."""
+    """Return the sentence that the bundle is refused with."""
     with pytest.raises(BundleError) as raised:
         Classifier(folder)
     sentence = str(raised.value)

@@ -217,7 +217,7 @@ def test_a_microphone_that_was_stopped_at_once_is_no_error() -> None:
 
 
 def _later_states(events: Sequence[Event]) -> set[str]:
-    """Give the states of the vote after the first second and a hop, of which it may not say a thing yet."""
+    """Return the states of the vote after the first second and a hop, of which it may not say a thing yet."""
     return {event.vote.state for event in events if isinstance(event, WindowEvent) and event.time_s > 1.15}
 
 

@@ -35,7 +35,7 @@ class Bars(Part):
     """The model's genres in its own order; on small screens the likeliest."""
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Tell whether there are genres."""
+        """Return whether there are genres."""
         return bool(canvas.genres)
 
     def heights(self, canvas: Canvas) -> tuple[int, ...]:

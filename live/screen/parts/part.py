@@ -23,7 +23,7 @@ class Part:
         self.view = view
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Tell whether there is anything to show; what is not wanted takes no rows.
+        """Return whether there is anything to show; what is not wanted takes no rows.
 
         May depend on nothing that changes from one verdict to the next: the screen must not jump.
         """

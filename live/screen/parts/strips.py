@@ -56,7 +56,7 @@ class SessionStrip(RecentStrip):
         return whole_scale(self.view.snapshot.time_s, self.view.snapshot.length_s, canvas.cells)
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Tell whether the other strip does not show all."""
+        """Return whether the other strip does not show all."""
         return super().scale(canvas).label not in ("file", "session")
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:

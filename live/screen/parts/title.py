@@ -11,7 +11,7 @@ class Title(Part):
     """The station's title, where it tells one."""
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Tell whether the source is one that tells titles."""
+        """Return whether the source is one that tells titles."""
         return self.view.snapshot.title is not None
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:

@@ -94,7 +94,7 @@ def has_letters(rows: list[str], words: str) -> bool:
 
 
 def strip_in(rows: list[str], label: str = "file") -> str:
-    """Give the strip with ``label`` before it."""
+    """Return the strip with ``label`` before it."""
     return next(row for row in rows if row.strip().startswith(f"{label} "))
 
 

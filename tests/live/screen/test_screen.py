@@ -331,7 +331,7 @@ class Shell:
         self.written = self.written.partition(text.encode())[2]
 
     def end(self) -> int:
-        """Give the exit status."""
+        """Return the exit status."""
         status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
         self.process = 0
         return status

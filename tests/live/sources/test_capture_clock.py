@@ -40,7 +40,7 @@ class Device:
     lost_samples: int = field(default=0, init=False)
 
     def deliver(self, seconds: float, seed: int = 0) -> Iterator[tuple[float, bool]]:
-        """Give the time and the overflow flag of each block that is delivered."""
+        """Return the time and the overflow flag of each block that is delivered."""
         generator = np.random.default_rng(seed)
         count = int(seconds * RATE / self.block)
         full = np.arange(1, count + 1) * self.block / (RATE * (1 + self.drift))
