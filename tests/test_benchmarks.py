@@ -25,18 +25,18 @@ def _benchmark(*options: str) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="the rivals need the extra [train]")
-def test_every_row_is_measured_beside_its_rival() -> None:
+def test_every_row_is_measured_and_beside_its_rival_where_it_has_one() -> None:
     rows = _benchmark()
-    modules = "cold hop front_end network files listening streams web extraction fitting training_memory scan"
-    assert {row["module"] for row in rows} == set(modules.split())
+    modules = "cold hop front_end network files listening streams many web extraction fitting training_memory"
+    assert {row["module"] for row in rows} == {*modules.split(), "scan"}
     for row in rows:
         if row["note"]:
             assert row["note"] == "not installed" or row["note"].startswith("needs ")
             continue
-        for column in ("ours", "theirs", "ratio"):
+        for column in ("ours", "theirs", "ratio") if row["rival"] else ("ours",):
             assert row[column]["low"] <= row[column]["median"] <= row[column]["high"]
         assert row["ours"]["median"] >= 0
-        assert row["theirs"]["median"] > 0
+        assert not row["rival"] or row["theirs"]["median"] > 0
         assert row["unit"]
 
 
