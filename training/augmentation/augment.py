@@ -10,6 +10,7 @@ import numpy as np
 from live.events import NO_MUSIC
 from live.front_end import FrontEndSpec
 
+from .call import through_a_call
 from .mel_levels import (
     Generator,
     Range,
@@ -23,7 +24,7 @@ from .mel_levels import (
     uniform,
 )
 from .noises import mechanical_noise, simulated_noise
-from .room import FITTED, in_a_room, through_a_call, through_microphone
+from .room import FITTED, in_a_room, through_microphone
 
 Targets = dict[str, Windows]
 """``genre`` [shape=(windows, labels)]."""
