@@ -151,8 +151,17 @@ def bundle_cases(folder: Path, model: Path, chance: random.Random) -> Iterator[t
 TRIES: dict[str, Callable[[Path], str]] = {"sound": try_sound, "bundle": try_bundle}
 
 
+def _address_space() -> int:
+    """Return the bytes of address space that this process has taken; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def _child(kind: str, path: Path, answers: multiprocessing.SimpleQueue[str]) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    allowed = MEMORY + _address_space()  # what the process that was forked has taken is not the case's
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE_S, PATIENCE_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:

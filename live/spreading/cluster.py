@@ -21,6 +21,7 @@ from live.extras import need
 from live.spreading.visiting import Visit, examine, release, visit
 from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
 
+LOUD = ("distributed", "tornado", "asyncio")  # loggers, and those below them that have levels of their own
 CONNECT_WITHIN_S = 10.0
 NO_WORKER_AFTER_S = 60.0
 LOOK_EVERY_S = 5.0  # at whether the scheduler is still there, when nothing else tells
@@ -48,8 +49,8 @@ class DaskCluster(Engine):
 
     def __init__(self, address: str, say: Say) -> None:
         distributed = need("distributed", extra="cluster", purpose="--scheduler")
-        for name in ("distributed", "tornado", "asyncio"):  # what they say is said below, in a sentence
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in [*LOUD, *(name for name in logging.root.manager.loggerDict if name.startswith(LOUD))]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what they say is said below, in a sentence
         self.address, self._say = address, say
         try:
             self._client: Any = distributed.Client(

@@ -62,7 +62,7 @@ def test_workers_with_another_version_or_model_are_refused_by_name(
     older = environment_with(tmp_path / "older", "import live; live.__version__ = '0.0.9'")
     differing = environment_with(
         tmp_path / "differing",
-        f"import live.classifier as c, pathlib; c.find_bundle = lambda _: pathlib.Path({str(other)!r})",
+        f"import live.bundle as c, pathlib; c.find_bundle = lambda _: pathlib.Path({str(other)!r})",
     )
     arguments = [str(music), "--model", str(bundle), "--out", str(tmp_path / "genres.jsonl")]
     with DaskProcesses(tmp_path) as cluster:

@@ -97,7 +97,7 @@ def test_only_what_changed_is_extracted_again(dataset: Path, tmp_path: Path) -> 
     made = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
     load(dataset, tmp_path / "cache", again)
     clip = read_dataset(dataset)[0]
-    soundfile.write(clip.path, hiss(99, 2), RATE)
+    soundfile.write(clip.path, hiss(99, 1), RATE, subtype="PCM_16")  # as large: the division stays
     store = load(dataset, tmp_path / "cache", changed).store
     now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
     kept = {name for name, date in now.items() if made.get(name) == date}
