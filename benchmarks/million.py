@@ -1,6 +1,6 @@
-"""What a million tracks cost on a cluster, by a simulation fed with measured figures.
+"""What a million tracks cost on a cluster, by a simulation of its queue.
 
-    python -m benchmarks.million                        with the figures that docs/scale.md gives
+    python -m benchmarks.million                        with round guesses, not measured ones
     python -m benchmarks.million --measure              with figures measured here and now
 
 Tracks wait in one queue. Each passes through the scheduler, which serves one task after another, to a worker
