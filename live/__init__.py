@@ -1,6 +1,7 @@
-"""Everything that runs while music plays: source → ring buffer → front end → classifier → vote → screen.
+"""Real-time genre classification: source → ring buffer → front end → classifier → vote → screen.
 
-From Python: ``live.listen``, ``live.classify_file``, ``live.scan`` and ``live.Session``; see ``live.api``.
+The Python interface is ``live.listen``, ``live.classify_file``, ``live.scan`` and ``live.Session``; see
+``live.api``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["FileResult", "Session", "__version__", "classify_file", "listen", "s
 
 
 def __getattr__(name: str) -> Any:
-    """Import what was asked for only now: the command and its version must not wait for NumPy."""
+    """Import the Python interface on first use, so that ``genre-live --version`` need not load NumPy."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import live.api

@@ -1,8 +1,8 @@
-"""Everything between samples and events, without a thread: feed it blocks, take the events.
+"""The analysis of one stream, without a thread: blocks of samples in, events out.
 
-Stream time runs on the source's clock. Windows end at ``window_s + k * hop_s`` after the start of each
-unbroken run of sound; a gap begins a new run, so no window spans one. Sound is analysed by whole hops,
-as many together as have come, and what comes out does not depend on how it was cut into blocks.
+Stream time is counted in samples of the source. Windows end at ``window_s + k * hop_s`` after the start of
+each run of sound without a gap; a gap begins a new run, so no window spans one. Sound is analysed in whole
+hops, all that are complete at once, and the result does not depend on how the sound was cut into blocks.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ class _Window:
     Attributes
     ----------
     ends_at : int
-        Sample of the run that it ends at.
+        Sample of the run at which it ends.
     mel_db : ndarray [shape=(window_frames, n_mels)]
+        Mel levels, in dB.
     level_dbfs : float
-        Of what is new in it: the newest hop, or all of the first window of a run.
+        RMS level of the sound that is new in it: the newest hop, or all of the first window of a run.
     """
 
     ends_at: int
@@ -45,17 +46,17 @@ class _Window:
 
 
 class Analyser:
-    """Hears one stream: resampling, mel frames, network and vote.
+    """Analyses one stream: resampling, mel frames, network and vote.
 
     Parameters
     ----------
     classifier : Classifier
     source_rate : int
-        In Hz.
+        Sample rate of the blocks, in Hz.
     hop_s : float
         Seconds of stream time from one window to the next.
     smooth_s : float
-        The pace of the vote's memories, in seconds.
+        Smoothing time of the vote, in seconds; see ``live.vote.Vote``.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Analyser:
         self._begin_run()
 
     def _begin_run(self) -> None:
-        """Start an unbroken run of sound at the present position."""
+        """Start a new run of sound at the current position."""
         self._run_start_s = self._position / self.source_rate
         self._resampler.reset()
         self._mel_frames.reset()
@@ -91,32 +92,32 @@ class Analyser:
 
     @property
     def time_s(self) -> float:
-        """Stream time: what has passed so far, in seconds."""
+        """Stream time so far, in seconds."""
         return self._position / self.source_rate
 
     @property
     def until_window_s(self) -> float:
-        """How much more sound completes the next window, in seconds."""
+        """Seconds of sound still missing from the next window."""
         heard = self._analysed + self._piece_samples
         return max(0.0, (self._next_end - heard) / self._spec.sample_rate)
 
     def reset(self) -> None:
-        """Forget the stream, its time included."""
+        """Forget the stream and set its time to 0."""
         self._position = 0
         self.windows = self.skipped_windows = 0
         self.vote.reset()
         self._begin_run()
 
     def feed(self, samples: Samples, *, newest_only: bool = False) -> Iterator[WindowEvent]:
-        """Hear the next samples; yields each window that they complete.
+        """Analyse the next samples and yield an event for each window that they complete.
 
         Parameters
         ----------
         samples : ndarray [shape=(n, channels)]
             At the source's rate.
         newest_only : bool
-            Classify only the last of the windows completed here and count the others as skipped, as
-            one who has fallen behind a live source does. Every frame is computed all the same.
+            Classify only the last of the windows completed here and count the others as skipped, to catch
+            up with a live source. All mel frames are computed nevertheless.
         """
         self._position += len(samples)
         yield from self._take(self._resampler.feed(to_mono(samples)), newest_only=newest_only)
@@ -137,7 +138,7 @@ class Analyser:
             yield from self._classify(complete, began)
 
     def _hear(self, ends: Sequence[int]) -> list[_Window]:
-        """Pass sound through the front end and cut out the windows that end at these samples of the run."""
+        """Compute the mel frames, and return the windows that end at these samples of the run."""
         start = self._analysed
         waiting = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
         sound, rest = waiting[: ends[-1] - start], waiting[ends[-1] - start :]
@@ -154,7 +155,7 @@ class Analyser:
         return windows
 
     def _classify(self, complete: Sequence[_Window], began: float) -> Iterator[WindowEvent]:
-        """Classify windows, all with one call, and let the vote hear one after the other."""
+        """Classify all windows with one call, and update the vote with one after the other."""
         if not complete:
             return
         classified = self._classifier.classify(np.stack([window.mel_db for window in complete]))
@@ -175,21 +176,21 @@ class Analyser:
             )
 
     def skip(self, samples: int) -> None:
-        """Let ``samples`` samples of the source go by unheard, since the user wants it so."""
+        """Count ``samples`` samples of the source that are not analysed because the user has paused."""
         self._position += samples
         self.vote.gap(samples / self.source_rate)
         self._begin_run()
 
     def gap(self, samples: int, reason: GapReason) -> GapEvent:
-        """Pass over ``samples`` samples of the source that were lost."""
+        """Count ``samples`` samples of the source that were lost, and return the event of the gap."""
         self.skip(samples)
         return GapEvent(self.time_s, samples / self.source_rate, reason)
 
     def finish(self) -> Iterator[WindowEvent]:
-        """End the stream: yields what the last samples complete, or the one window of a short sound.
+        """End the stream, and yield the windows that its last samples complete.
 
-        Where nothing ever filled a window, and at least half a second of sound has come since the start or
-        the latest gap, that gets one, marked partial: its frames are repeated until they fill it.
+        A run of sound that is shorter than a window, but at least half a second long, yields one window if
+        there was none before. It is marked partial: its frames are repeated until they fill the window.
         """
         tail = self._resampler.feed(np.empty(0, dtype=np.float32), last=True)
         yield from self._take(tail, newest_only=False)

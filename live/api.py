@@ -1,7 +1,7 @@
-"""genre-live from Python: listen to a microphone, classify a file, or feed samples of your own.
+"""The Python interface: listen to a microphone, classify files, or feed your own samples.
 
-What stands here is reached from the package itself: ``live.listen``, ``live.classify_file``,
-``live.scan``, ``live.Session``.
+Use these names from the package itself: ``live.listen``, ``live.classify_file``, ``live.scan``,
+``live.Session``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FileResult", "Session", "classify_file", "listen", "scan"]
 
-MOST_WAITING = 1_000  # windows that a slow loop may lag behind
+MOST_WAITING = 1_000  # windows that are kept for a loop that is slower than the sound
 
 for _public in (FileResult, Session, classify_file):
-    _public.__module__ = __name__  # where users find them, whatever file they stand in
+    _public.__module__ = __name__  # the documented place, not the module that defines them
 
 
 class _Mailbox:
-    """Windows on their way from the listening thread to the caller's; the newest push out the oldest."""
+    """Queue of windows from the listening thread to the caller's; when it is full, the oldest are dropped."""
 
     def __init__(self) -> None:
         self._windows: deque[WindowEvent] = deque(maxlen=MOST_WAITING)
@@ -53,7 +53,7 @@ class _Mailbox:
             self._changed.notify()
 
     def take(self) -> WindowEvent | None:
-        """Wait for the next window; None when there will be none."""
+        """Wait for the next window and return it; None after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._windows or self._is_over)
             return self._windows.popleft() if self._windows else None
@@ -71,44 +71,45 @@ def listen(
     wait: bool = DEFAULTS.wait,
     sources: Sequence[Mapping[str, Any]] | None = None,
 ) -> Iterator[WindowEvent]:
-    """Listen to a microphone, or to several sources; yields each window heard, its verdict in its ``vote``.
+    """Listen to a microphone, or to several sources, and yield each window with its verdict in ``vote``.
 
-    Listening begins with the first window asked for and ends with the loop. A loop that is slower than
-    the music misses nothing for a while, and then the oldest windows.
+    Listening begins when the first window is requested and ends with the loop. A loop that is slower than
+    the sound loses nothing at first; when more than 1000 windows are waiting, it loses the oldest.
 
     Parameters
     ----------
     device : str or int, optional
-        A microphone, by number or any part of its name; the system's default without it.
+        A microphone, by number or any part of its name. Default: the system's default microphone.
     model : str or path
-        A shipped model, or the folder of one made by genre-train.
+        Name of a shipped model, or the folder of a model made by genre-train.
     hop_s : float
-        Seconds from one window to the next.
+        Seconds from one window to the next, 0.05 to 60.
     smooth_s : float
-        The pace of the vote's memories, in seconds.
+        Smoothing time of the vote, in seconds, 0.1 to 3600; longer is steadier.
     duration_s : float, optional
-        End after this much sound, half a second at least; for ever without it.
+        End after this many seconds of sound, at least 0.5. Default: no end.
     channel : int, optional
-        Hear this channel alone, counted from 1.
+        Listen to this channel only, counted from 1. Default: the mean of all channels.
     gain_db : float
-        Amplify the sound, by −60 to 60 dB.
+        Amplification, in dB, −60 to 60.
     wait : bool
-        Wait for a microphone that is not there yet.
+        Wait for a microphone that is not connected yet.
     sources : sequence of mappings, optional
-        Several sources in place of ``device``, side by side: each with what a table of ``--sources`` holds,
-        ``{"name": "bar", "device": "USB Audio", "channel": 1}`` or ``{"file": "song.mp3"}``. None holds up
-        another; what fails is raised when all have ended.
+        Several sources instead of ``device``, all at the same time. Each has the keys of a table of
+        ``--sources``: ``{"name": "bar", "device": "USB Audio", "channel": 1}`` or ``{"file": "song.mp3"}``.
+        A source that fails does not stop the others; its error is raised when all have ended.
 
     Yields
     ------
     WindowEvent
-        ``window.vote`` is the verdict: its ``state``, ``genre``, ``confidence``, ``distribution``; of several
-        sources ``window.source`` is the name.
+        ``window.vote`` is the verdict, with ``state``, ``genre``, ``confidence`` and ``distribution``.
+        With several sources, ``window.source`` is the source's name.
 
     Raises
     ------
     ValueError
-        When a number is out of its bounds; raised by the first window asked for, before the microphone opens.
+        When a number is out of its bounds. Raised when the first window is requested, before the microphone
+        is opened.
     live.errors.GenreLiveError
         When the microphone or the model cannot be used, or fails while listening.
 
@@ -149,12 +150,12 @@ def listen(
 
 def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -> Iterator[WindowEvent]:
     from live.making_sessions import several_sessions
-    from live.sources.wishes import wishes_from, with_defaults
+    from live.sources.source_requests import requests_from, with_defaults
 
     mailbox = _Mailbox()
-    wishes = with_defaults(wishes_from([dict(source) for source in sources], "sources"), options)
+    requests = with_defaults(requests_from([dict(source) for source in sources], "sources"), options)
     sessions = several_sessions(
-        wishes, options, api_checks.open_model(options.model), sinks=(mailbox,), is_watched=False
+        requests, options, api_checks.open_model(options.model), sinks=(mailbox,), is_watched=False
     )
     yield from _windows_of(sessions, mailbox)
     for _name, failure in sessions.failures:
@@ -162,7 +163,7 @@ def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -
 
 
 def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
-    """Run to the end, or until the caller leaves the loop, what gives its events to the mailbox."""
+    """Run ``heard``, whose events go to the mailbox, to its end or until the caller leaves the loop."""
     ending = threading.Thread(target=_close_at_end, args=(heard, mailbox), daemon=True)
     heard.start()
     ending.start()
@@ -189,38 +190,39 @@ def scan(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Iterator[FileResult]:
-    """Hear many files side by side; yields each as it is done, in whatever order that is.
+    """Classify many files in parallel, and yield each result when it is ready, in no particular order.
 
-    Hearing begins with the first result asked for and ends with the loop. A file that cannot be heard is a
-    result with its ``error``.
+    The work begins when the first result is requested and ends with the loop. A file that cannot be read
+    yields a result whose ``error`` says why.
 
     Parameters
     ----------
     paths : iterable of str or path
         Files, folders, patterns such as ``music/**/*.mp3``, and addresses that fsspec opens.
     model : str or path
-        A shipped model, or the folder of one made by genre-train.
+        Name of a shipped model, or the folder of a model made by genre-train.
     hop_s : float
-        Seconds from one window to the next.
+        Seconds from one window to the next, 0.05 to 60.
     smooth_s : float
-        The pace of the vote's memories, in seconds.
+        Smoothing time of the vote, in seconds, 0.1 to 3600; longer is steadier.
     sample_s : float, optional
-        Hear so much of the middle of each file, half a second at least; all of it without.
+        Classify only this many seconds from the middle of each file, at least 0.5. Default: all of it.
     workers : int, optional
-        Processes that hear; one a core without it.
+        Number of processes. Default: one for each core.
     scheduler : str, optional
-        Address of a Dask scheduler, whose workers hear instead.
+        Address of a Dask scheduler, whose workers classify the files instead.
 
     Yields
     ------
     FileResult
+        ``result.path`` is the file.
 
     Raises
     ------
     ValueError
         When a number is out of its bounds.
     live.errors.GenreLiveError
-        When something named is not there, or the model or the cluster cannot be used.
+        When a path does not exist, or the model or the cluster cannot be used.
 
     Examples
     --------

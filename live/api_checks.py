@@ -1,4 +1,4 @@
-"""What all of the Python interface does first: it checks what it was given, and opens the model."""
+"""Checks of arguments, and opening of the model, for all functions of the Python interface."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Block = npt.ArrayLike
 
 
 def open_model(model: str | PathLike[str]) -> Classifier:
-    """Return the model of a name or a folder, ready to run."""
+    """Return the model of this name or in this folder, ready to run."""
     return Classifier(find_bundle(str(model)))
 
 
 def check_bounds(**values: float | None) -> None:
-    """Refuse what is out of an option's bounds, and what is no number, before anything is opened.
+    """Raise ValueError for a value that is out of its option's bounds or not a number.
 
     Parameters
     ----------
     **values
-        By the option's name with its unit: ``hop_s``, ``gain_db``; None where it is left out.
+        By the option's name with its unit: ``hop_s``, ``gain_db``. None is not checked.
     """
     for name, value in values.items():
         if value is not None:

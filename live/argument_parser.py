@@ -1,4 +1,4 @@
-"""An argument parser made from a command's table of options."""
+"""The argument parser of a command, made from its table of options."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class ArgumentError(InputError):
-    """What is wrong with the arguments.
+    """The arguments are wrong.
 
     Attributes
     ----------
     message : str
-        What argparse says of it.
+        The reason, as argparse words it.
     """
 
     def __init__(self, message: str, advice: str) -> None:
@@ -30,7 +30,7 @@ class ArgumentError(InputError):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what is wrong with the arguments; argparse itself prints it and ends the process."""
+    """Raises ArgumentError for wrong arguments, where argparse would print a message and exit."""
 
     stray_advice: str | None = None
 
@@ -55,17 +55,17 @@ def make_parser(
     Parameters
     ----------
     table : type
-        Of its options; see ``live.option_table``.
+        The table of its options; see ``live.option_table``.
     command : str
-        Its name.
+        The name of the command.
     description, epilog, usage : str
-        For ``--help``.
+        Texts for ``--help``.
     general : str
-        The heading there that ``--version`` and ``--print-completion`` stand under.
+        The heading of ``--version`` and ``--print-completion`` in the help.
     stray_advice : str, optional
-        What to do instead of giving an argument that belongs to no option.
+        Advice for a user who gives an argument that belongs to no option.
     has_settings : bool
-        Whether the command starts from the user's saved defaults: then ``--no-NAME`` turns an option off.
+        Whether the command reads the user's saved defaults; then each option has a ``--no-NAME``.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def _add(container: argparse._ActionsContainer, option: Option) -> None:
 
 
 def _add_turning_off(parser: argparse.ArgumentParser, option: Option) -> None:
-    """Add ``--no-NAME``, which brings back the program's own default; the help does not list it."""
+    """Add ``--no-NAME``, which restores the built-in default; the help does not list it."""
     parser.add_argument(
         f"--no-{option.flag[2:]}", dest=option.name, action="store_const", const=option.default,
         default=argparse.SUPPRESS, help=argparse.SUPPRESS,
@@ -142,7 +142,7 @@ def _add_turning_off(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _reading(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make the reason for which a text is no value argparse's own, which leaves out a ValueError's."""
+    """Return a reader whose ValueError becomes an error of argparse, which otherwise drops its message."""
     if isinstance(read, type):
         return read
 
@@ -171,25 +171,26 @@ class _Collect(argparse.Action):
 
 
 def given_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> dict[str, Any]:
-    """Parse the words and return what they say, without any default.
+    """Parse the words and return only the options that were given, without any default.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Made by ``make_parser`` from a table, whose defaults fill in the rest: ``Table(**given)``.
+        Made by ``make_parser`` from a table; ``Table(**given)`` adds its defaults.
     words : sequence of str
+        The arguments of the command line.
 
     Returns
     -------
     dict
-        By the names of the table's fields.
+        The values by the names of the table's fields.
 
     Raises
     ------
     ArgumentError
-        When there is no such option, or no such value of one.
+        When an option is unknown or a value is invalid.
     """
-    not_given = object()  # argparse leaves alone what the namespace holds already
+    not_given = object()  # argparse keeps an attribute that the namespace already has
     names = [action.dest for action in parser._actions if action.dest != argparse.SUPPRESS]
     values = vars(parser.parse_args(words, argparse.Namespace(**dict.fromkeys(names, not_given))))
     return {name: value for name, value in values.items() if value is not not_given}

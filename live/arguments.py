@@ -11,10 +11,10 @@ DESCRIPTION = "Listens to a microphone or a file and says what kind of music is 
 EXAMPLES = """\
 examples:
   genre-live                                 listen to the default microphone
-  genre-live --list-devices                  see which microphones there are
-  genre-live --device 1                      listen to number 1 of them
-  genre-live --file song.mp3                 stream a file as if it were played
-  genre-live --file song.mp3 --speed max     the same as fast as can be
+  genre-live --list-devices                  list the microphones
+  genre-live --device 1                      listen to microphone 1 of that list
+  genre-live --file song.mp3                 stream a file in real time
+  genre-live --file song.mp3 --speed max     the same as fast as possible
   genre-live --url URL                       follow a radio station
   genre-live --json | jq .vote.genre         feed the verdict to another program
 
@@ -24,7 +24,7 @@ running, 2 bad arguments or unreadable input.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of genre-live's arguments."""
+    """Return the parser of genre-live's arguments."""
     return make_parser(
         Options,
         "genre-live",

@@ -1,7 +1,7 @@
-"""A model bundle: the format of its description, what is checked when one is opened, and how it is written.
+"""Model bundles: the format of their description, the checks on opening, and writing.
 
-Opening a bundle runs no code from it: the description is JSON, and every file is of bearable size, lies in
-the folder itself and has the hash that the description gives.
+Opening a bundle runs no code from it: the description is JSON, and every file is limited in size, lies in
+the folder itself and matches the hash in the description.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from live.front_end import FrontEndSpec
 
 BUNDLE_FORMAT = 1
 HERE = Path(__file__).resolve().parent
-SHIPPED = next(  # inside the installed package, beside it in a checkout
+SHIPPED = next(  # inside the installed package; in a checkout, beside it
     (folder for folder in (HERE / "models", HERE.parent / "models") if folder.is_dir()), HERE / "models"
 )
 DESCRIPTION_FILE = "bundle.json"
 NETWORK_FILE = "network.tflite"
-SEVERAL_FILE = "network-of-several.tflite"  # the same for several windows at a time; may be missing
-KERAS_FILE = "network.keras"  # the same for further training; may be missing
+SEVERAL_FILE = "network-of-several.tflite"  # the same network for several windows at a time; may be missing
+KERAS_FILE = "network.keras"  # the same network for further training; may be missing
 HASHED_FILES = (NETWORK_FILE, SEVERAL_FILE, KERAS_FILE)
 LARGEST_DESCRIPTION = 1_000_000  # bytes
 LARGEST_NETWORK = 64_000_000  # bytes
@@ -39,7 +39,7 @@ LABEL_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 @dataclass(frozen=True)
 class BundleDescription:
-    """What ``bundle.json`` says.
+    """The contents of ``bundle.json``.
 
     Attributes
     ----------
@@ -50,15 +50,16 @@ class BundleDescription:
     front_end : FrontEndSpec
         The MFCCs that the network was fitted on.
     window_frames : int
-        Frames of one window.
+        Mel frames of one window.
     temperature : float
-        The network's log-probabilities are divided by this, then normalised anew.
+        The network's log-probabilities are divided by this and normalised again; see
+        ``live.classifier.calibrated``.
     vote : mapping
         Parameters of the vote that were tuned with the model; may be empty.
     training : mapping
-        Dataset, split, recipe, seed and metrics; for people, nothing here depends on it.
+        Dataset, split, recipe, seed and metrics; information for people, not used by the program.
     sha256 : mapping of str to str
-        Of the other files, by their names.
+        SHA-256 hashes of the other files, by file name.
     """
 
     name: str
@@ -77,23 +78,28 @@ class BundleDescription:
 
 
 def shipped_models() -> list[str]:
-    """Names of the bundles that ship with the program."""
+    """Return the names of the bundles that ship with the program."""
     return sorted(entry.name for entry in SHIPPED.iterdir() if (entry / DESCRIPTION_FILE).is_file())
 
 
 def find_bundle(model: str) -> Path:
-    """Folder of the bundle that ``--model`` names: a folder, or the name of a shipped one.
+    """Return the folder of a bundle.
+
+    Parameters
+    ----------
+    model : str
+        As for ``--model``: the name of a shipped bundle, or a folder.
 
     Raises
     ------
     BundleError
-        When there is neither.
+        When there is no such bundle or folder.
     """
     names = shipped_models()
     if model in names:
         return SHIPPED / model
     folder = Path(model)
-    with contextlib.suppress(OSError):  # a name too long, a folder that may not be entered
+    with contextlib.suppress(OSError):  # the name is too long, or the folder may not be read
         if folder.is_dir():
             return folder
     known = ", ".join(names) or "none"
@@ -103,7 +109,7 @@ def find_bundle(model: str) -> Path:
 
 
 def read_bounded(folder: Path, name: str, largest: int) -> bytes:
-    """Read a file that must lie in the bundle itself and be of bearable size."""
+    """Read a file that must lie in the bundle itself and have at most ``largest`` bytes."""
     path = folder / name
     try:
         if path.resolve(strict=True).parent != folder.resolve(strict=True):
@@ -122,7 +128,7 @@ def read_bounded(folder: Path, name: str, largest: int) -> bytes:
 
 
 def _describe(values: Any) -> BundleDescription:
-    """Check every field of ``bundle.json``; raises ValueError, KeyError or TypeError."""
+    """Check every field of ``bundle.json``; raise ValueError, KeyError or TypeError if one is wrong."""
     if not isinstance(values, dict):
         raise TypeError("it is not a JSON object")
     if values["format"] != BUNDLE_FORMAT:
@@ -173,7 +179,7 @@ def read_description(folder: Path) -> BundleDescription:
     Raises
     ------
     BundleError
-        When it is missing, no JSON, of another format, or a field is out of range.
+        When it is missing, is not JSON, has another format, or a field is out of range.
     """
     content = read_bounded(folder, DESCRIPTION_FILE, LARGEST_DESCRIPTION)
     try:
@@ -182,18 +188,18 @@ def read_description(folder: Path) -> BundleDescription:
         raise BundleError(f"The bundle {folder} is broken: its {DESCRIPTION_FILE} has no {error}.") from None
     except (ValueError, TypeError, RecursionError) as error:
         reason = one_line(str(error))
-        if len(reason) > LONGEST_REASON:  # it may quote what a stranger wrote
+        if len(reason) > LONGEST_REASON:  # it may quote the file, whose text is not ours
             reason = reason[:LONGEST_REASON] + "…"
         raise BundleError(f"The bundle {folder} is broken: in its {DESCRIPTION_FILE}, {reason}.") from None
 
 
 def read_hashed(folder: Path, description: BundleDescription, name: str) -> bytes:
-    """Read a network, which must be the one that the description means.
+    """Read a network and check its hash against the description.
 
     Raises
     ------
     BundleError
-        When it is missing, too large, a link to elsewhere, or another one.
+        When it is missing, too large, a link to another folder, or has another hash.
     """
     content = read_bounded(folder, name, LARGEST_NETWORK)
     if hashlib.sha256(content).hexdigest() != description.sha256.get(name):
@@ -205,12 +211,12 @@ def read_hashed(folder: Path, description: BundleDescription, name: str) -> byte
 
 
 def write_description(folder: Path, description: BundleDescription) -> BundleDescription:
-    """Write ``bundle.json`` for the networks that lie in ``folder``.
+    """Write ``bundle.json`` for the networks in ``folder``.
 
     Returns
     -------
     BundleDescription
-        The same with their hashes.
+        The description with the hashes of the networks.
     """
     hashes = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -1,6 +1,6 @@
 """The networks of a model bundle, run by LiteRT.
 
-A flat buffer's hash, size and shapes are checked before the interpreter sees it.
+The hash, size and shapes of a network's file are checked before LiteRT reads it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Network:
     Attributes
     ----------
     windows : int
-        How many it takes at a time, no more and no fewer.
+        Number of windows of one call, no more and no fewer.
     """
 
     def __init__(self, folder: Path, name: str, description: BundleDescription, content: bytes) -> None:
@@ -82,11 +82,11 @@ class _Network:
 
 
 def _has_operators_and_graph(content: bytes) -> bool:
-    """Whether a flat buffer's root names operators, a graph and buffers.
+    """Return whether the root table of a flat buffer has operators, a graph and buffers.
 
-    LiteRT itself finds most damage, but reads from address nought where the root lacks one of these. A
-    root's table begins with the distance back to its list of fields, each of which is an offset or 0
-    (flatbuffers.dev/internals); the fields 1, 2 and 4 of LiteRT's schema are meant.
+    LiteRT detects most damage by itself, but reads from address 0 when the root lacks one of these. A root
+    table begins with the distance back to its list of fields, each of which is an offset or 0
+    (flatbuffers.dev/internals); these are the fields 1, 2 and 4 of LiteRT's schema.
     """
     try:
         (root,) = struct.unpack_from("<I", content)
@@ -98,13 +98,13 @@ def _has_operators_and_graph(content: bytes) -> bool:
 
 
 def _windows_at_a_time(name: str, inputs: Sequence[Mapping[str, Any]]) -> int:
-    """How many windows a network may take: one, or as many as that of several says."""
+    """Return the number of windows that a network takes: one, or as many as the network of several states."""
     shape: Sequence[int] = inputs[0]["shape"] if inputs else []
     return min(max(2, int(shape[0])), MOST_AT_A_TIME) if name == SEVERAL_FILE and len(shape) else 1
 
 
 class Classifier:
-    """A bundle's network, ready to run: windows of mel levels in, a probability for each label out.
+    """A bundle's network, ready to run: mel levels of windows in, a probability for each label out.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Classifier:
     Raises
     ------
     BundleError
-        When the bundle is missing, broken, foreign or does not match its hashes.
+        When the bundle is missing, broken, of an unknown format or does not match its hashes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -122,7 +122,7 @@ class Classifier:
         self._folder = folder
         content = read_hashed(folder, self.description, NETWORK_FILE)
         self._network = _Network(folder, NETWORK_FILE, self.description, content)
-        # Read now though opened later: by then somebody may have trained the bundle anew.
+        # Read now, though it is opened later: until then the bundle may be trained again and replaced.
         has_several = SEVERAL_FILE in self.description.sha256 and (folder / SEVERAL_FILE).exists()
         self._several_content = read_hashed(folder, self.description, SEVERAL_FILE) if has_several else None
         try:
@@ -136,7 +136,7 @@ class Classifier:
 
     @cached_property
     def _network_of_several(self) -> _Network | None:
-        """Opened when it is first needed: while sound comes in real time there is one window at a time."""
+        """The network of several windows, opened on first use: in real time there is one window at a time."""
         if self._several_content is None:
             return None
         return _Network(self._folder, SEVERAL_FILE, self.description, self._several_content)
@@ -156,7 +156,7 @@ class Classifier:
         return probabilities
 
     def classify(self, mel_db: Levels) -> Probabilities:
-        """Return the probabilities of windows; those of one do not depend on the others beside it.
+        """Return the probabilities of several windows; they are the same as of each window alone.
 
         Parameters
         ----------
@@ -171,9 +171,9 @@ class Classifier:
         Raises
         ------
         RunningError
-            When the network returns something that is no probability.
+            When the network returns values that are not probabilities.
         BundleError
-            When the bundle's network of several windows turns out broken, which is opened only here.
+            When the network of several windows, which is opened only here, is broken.
         """
         coefficients = mfcc(mel_db.astype(np.float32, copy=False), self.description.front_end)
         raw = np.concatenate([network(some) for network, some in self._in_turns(coefficients)])
@@ -184,7 +184,7 @@ class Classifier:
     def _in_turns(
         self, coefficients: npt.NDArray[np.float32]
     ) -> Iterator[tuple[_Network, npt.NDArray[np.float32]]]:
-        """Share the windows out: to the network of several as many as it takes, the rest one by one."""
+        """Yield the windows with the network for them: of several while there are enough, then one by one."""
         start = 0
         while (left := len(coefficients) - start) > 0:
             several = self._network_of_several if left > 1 else None
@@ -194,14 +194,14 @@ class Classifier:
 
 
 def calibrated(probabilities: npt.NDArray[np.floating[Any]], temperature: float) -> Probabilities:
-    """Temperature-scale probabilities (Guo et al., 2017): softmax(log p / temperature).
+    """Compute softmax(log p / temperature), the temperature scaling of Guo et al. (2017).
 
     Parameters
     ----------
     probabilities : ndarray [shape=(..., labels)]
-        As the network returns them.
+        The network's output.
     temperature : float
-        Above 1 softens, below 1 sharpens.
+        A value above 1 lowers the confidence, below 1 raises it.
 
     Returns
     -------

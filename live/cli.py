@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from live.errors import InputError, ToldError, explain, say
+from live.errors import InputError, ReportedError, explain, print_message
 from live.library_messages import quiet_libraries
 from live.options import Options, check_together
 from live.settings import read_arguments, save_defaults, show_defaults
 
-if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imports
+if TYPE_CHECKING:  # the functions below import these when they need them, to start faster
     from live.events import Event
     from live.outputs.connections import Connections
     from live.outputs.service import ServiceManager
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # imported where they are needed: most of a cold start is imp
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
 SAME_REQUEST_S = (
-    0.3  # timeout(1) sends its signal twice, to the process and to its group: that is one request
+    0.3  # timeout(1) sends its signal twice, to the process and to its group; both are one request
 )
 
 
@@ -62,9 +62,9 @@ def _list_devices(*, loud: bool) -> None:
 
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[threading.Event]:
-    """Turn the signals that ask for an end into ``_Stop``; a second one ends the process at once.
+    """Raise ``_Stop`` on SIGINT, SIGTERM and SIGHUP; a second signal ends the process at once.
 
-    Yields an event, to be set when the program has begun to end by itself. A first signal that comes later
+    Yields an event that the caller sets when the program starts to end by itself. A first signal after that
     is ignored, so that everything is closed in order.
     """
     closing = threading.Event()
@@ -90,18 +90,18 @@ def _ending_signals() -> Iterator[threading.Event]:
     before = {name: signal.signal(name, stop) for name in names}
     try:
         yield closing
-    except ImportError:  # an import that was interrupted by the signal fails with this
+    except ImportError:  # raised by an import that the signal interrupted
         if asked_s:
             raise _Stop from None
         raise
     finally:
-        if not asked_s:  # once an end was asked for, the handlers stay: a late signal must not break it off
+        if not asked_s:  # after a signal the handlers stay: a later one must not interrupt the end
             for name, handler in before.items():
                 signal.signal(name, handler)
 
 
 def _listen(options: Options, closing: threading.Event) -> None:
-    """Listen to what the options name, to its end; ``closing`` is set when that has begun."""
+    """Listen to the sources of the options until they end; ``closing`` is set when the end begins."""
     from live.bundle import find_bundle
     from live.classifier import Classifier
     from live.making_sessions import hears_several, one_session, several_sessions
@@ -109,33 +109,53 @@ def _listen(options: Options, closing: threading.Event) -> None:
     from live.outputs.lines import write_line
     from live.outputs.service import ServiceManager
     from live.process_list import hide_passwords
-    from live.sources.wishes import wishes_of
+    from live.sources.source_requests import requests_of
     from live.wording import summary_words
 
     on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
     for url in (*options.url, options.mqtt or ""):
         hide_passwords(url)
-    wishes = wishes_of(options)
+    requests = requests_of(options)
     classifier = Classifier(find_bundle(options.model))
     service = ServiceManager()
-    # Before the source, which --wait may wait for: what is wrong with the arguments is to be told now.
+    # Before the source, for which --wait may wait: wrong arguments must be reported now.
     known = classifier.description
     connections = Connections(options, known.labels, model=known.name, on_screen=on_screen)
-    is_one = not hears_several(wishes, options)
+    is_one = not hears_several(requests, options)
     sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
     keeper = None if connections.clips is None else connections.clips.keeper
-    on_wait = _say_waiting(service)
+    on_wait = _waiting_reporter(service)
     heard: Session | Sessions
     with _q_ends(enabled=on_screen):
         if is_one:
-            heard = one_session(wishes[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
+            heard = one_session(requests[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
         else:
             heard = several_sessions(
-                wishes, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
+                requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
                 on_failure=lambda name, error: connections.report(f"{name}: {error}"),
                 is_watched=on_screen or options.web is not None,
             )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
+    _run_to_end(heard, connections, service, closing, on_screen=on_screen)
+    if on_screen:
+        for summary in heard.summaries:
+            whose = "" if summary.source is None else f"{summary.source}: "
+            write_line(sys.stdout, f"{whose}{summary_words(summary)}")
+    if heard.failure is not None:
+        raise heard.failure
+    for warning in heard.warnings():
+        print_message("genre-live", warning)
+
+
+def _run_to_end(
+    heard: Session | Sessions,
+    connections: Connections,
+    service: ServiceManager,
+    closing: threading.Event,
+    *,
+    on_screen: bool,
+) -> None:
+    """Run the sessions until they end or a signal asks for it, and close everything in order."""
     heard.start()
     try:
         try:
@@ -153,19 +173,11 @@ def _listen(options: Options, closing: threading.Event) -> None:
         heard.ended.wait()
         heard.join()
         connections.close()
-    if on_screen:
-        for summary in heard.summaries:
-            whose = "" if summary.source is None else f"{summary.source}: "
-            write_line(sys.stdout, f"{whose}{summary_words(summary)}")
-    if heard.failure is not None:
-        raise heard.failure
-    for warning in heard.warnings():
-        say("genre-live", warning)
 
 
 @contextlib.contextmanager
 def _q_ends(*, enabled: bool) -> Iterator[None]:
-    """Let q end the program while a source is waited for and there is no screen yet."""
+    """End the program on the key q while it waits for a source and there is no screen yet."""
     if not enabled:
         yield
         return
@@ -182,12 +194,12 @@ def _q_ends(*, enabled: bool) -> Iterator[None]:
 def _sinks(
     options: Options, connections: Connections, service: ServiceManager, *, on_screen: bool, is_one: bool
 ) -> list[Sink]:
-    """Return all that the events go to."""
+    """Return the sinks that receive the events."""
     from live.events import SummaryEvent
     from live.outputs.lines import JsonLines, PlainLines
 
     def tell_service(event: Event) -> None:
-        if is_one or not isinstance(event, SummaryEvent):  # the end of one of several is not the end
+        if is_one or not isinstance(event, SummaryEvent):  # other sources still play
             service(event)
 
     sinks: list[Sink] = [*connections.sinks]
@@ -198,40 +210,40 @@ def _sinks(
     return sinks
 
 
-def _say_waiting(service: ServiceManager) -> Callable[[str], None]:
-    """Return what tells the user and the service manager of a microphone that is waited for."""
-    said: set[str] = set()
+def _waiting_reporter(service: ServiceManager) -> Callable[[str], None]:
+    """Return a function that tells the user and the service manager which source is waited for."""
+    reported: set[str] = set()
 
-    def say_waiting(sentence: str) -> None:
-        if sentence not in said:
-            said.add(sentence)
-            say("genre-live", sentence)
+    def report(sentence: str) -> None:
+        if sentence not in reported:
+            reported.add(sentence)
+            print_message("genre-live", sentence)
         service.waiting(sentence)
 
-    return say_waiting
+    return report
 
 
 def _wait(heard: Session | Sessions, service: ServiceManager) -> None:
-    """Wait for the end; meanwhile tell a service manager's watchdog that all is well."""
-    # With a time limit: Python handles a signal that arrives just before the wait only after the wait.
+    """Wait for the end, and feed the service manager's watchdog meanwhile."""
+    # With a time limit: a signal that arrives just before the wait is handled only after it.
     interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
     while not heard.ended.wait(interval_s):
         _feed_watchdog(heard, service)
 
 
 def _feed_watchdog(heard: Session | Sessions, service: ServiceManager) -> None:
-    """Tell a service manager's watchdog that all is well, if it is."""
+    """Feed the service manager's watchdog, unless the worker has stopped responding."""
     if time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S:
         service.alive()
 
 
 def _errors_go_to_terminal() -> bool:
-    """Whether what libraries and commands say would run across the screen."""
+    """Return whether messages of libraries and commands would appear on the screen."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _can_draw() -> bool:
-    """Whether standard output is a terminal that a screen can be drawn on."""
+    """Return whether standard output is a terminal on which the screen can be drawn."""
     if not sys.stdout.isatty():
         return False
     from rich.console import Console
@@ -241,8 +253,8 @@ def _can_draw() -> bool:
     return Screen.usable(Console())
 
 
-def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:
-    """Do what the arguments ask for."""
+def _run(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:
+    """Run the task that the options ask for."""
     from live.outputs.lines import write_line
 
     if options.list_devices:
@@ -260,15 +272,15 @@ def _do(options: Options, given: Mapping[str, Any], closing: threading.Event) ->
 
         report = write_report(options.report, options.output)
         if report.complaint is not None:
-            say("genre-live", report.complaint)
+            print_message("genre-live", report.complaint)
         write_line(sys.stdout, f"Wrote {report.path}.")
     else:
         check_together(options)
         _listen(options, closing)
 
 
-def _let_go_of_stdout() -> None:
-    """Flush standard output; drop what cannot be written, or Python would fail on it at exit."""
+def _flush_stdout() -> None:
+    """Flush standard output, and discard what cannot be written: Python would fail on it at exit."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -282,18 +294,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; those of the process by default.
+        The arguments. Default: those of the process.
 
     Returns
     -------
     int
         The exit status: 0 done, 1 failed while running, 2 bad arguments or unreadable input.
     """
-    # One thread: the matrices are small, and waiting threads that spin would keep whole cores busy.
+    # One thread: the matrices are small, and the busy waiting of further threads would occupy other cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in ("COLUMNS", "LINES"):
-        if os.environ.get(name) == "0":  # nobody's terminal is so small: it stands for "unknown"
+        if os.environ.get(name) == "0":  # means "unknown"
             del os.environ[name]
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
@@ -302,21 +314,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
             errors="backslashreplace"
-        )  # names of files need not fit the terminal's encoding
+        )  # the terminal's encoding may lack characters of file names
     try:
         options, given = read_arguments(words)
         with _ending_signals() as closing, quiet_libraries(enabled=not debug):
-            _do(options, given, closing)
+            _run(options, given, closing)
     except (KeyboardInterrupt, _Stop):
         return 0
-    except ToldError as error:
+    except ReportedError as error:
         return error.exit_status
-    except BrokenPipeError:  # whoever read the output has had enough, or the terminal was closed
+    except BrokenPipeError:  # the reader of the output has ended, or the terminal was closed
         return 0
     except Exception as error:
         return explain("genre-live", error, debug=debug)
     finally:
-        _let_go_of_stdout()
+        _flush_stdout()
     return 0
 
 

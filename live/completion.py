@@ -1,4 +1,4 @@
-"""``--print-completion``: what makes a shell complete the options of a command."""
+"""``--print-completion``: scripts with which a shell completes the options of a command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ def completion_script(
     shell : str
         ``bash``, ``zsh`` or ``fish``.
     files, folders : collection of str
-        Names of the arguments whose values are paths of files, or of folders.
+        Names of the arguments whose values are paths of files or of folders.
+
+    Returns
+    -------
+    str
+        The script, for the shell's own start-up file.
     """
     import shtab
 

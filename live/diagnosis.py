@@ -1,7 +1,7 @@
-"""``--diagnose``: what whoever looks into a fault needs to know of a machine, and nothing private.
+"""``--diagnose``: the facts about a computer that a fault report needs, without private data.
 
-No name of a person, computer, folder or network stands in it: addresses, commands and paths that were saved
-are only said to be there, and the owner of "Anna's headset" is left out.
+The text holds no name of a person, computer, folder or network: of saved addresses, commands and paths it
+only says that there are some, and of "Anna's headset" it leaves out the owner.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ ANSWERS_WITHIN_S = 10.0
 
 
 def diagnosis(*, loud: bool = False) -> str:
-    """Return what there is to tell, a fact a line.
+    """Return the facts as text, one per line.
 
     Parameters
     ----------
     loud : bool
-        Whether the drivers' own words go to standard error.
+        Whether the drivers may write to standard error.
     """
     parts: list[tuple[str, Callable[[], Iterator[str]]]] = [
         ("Versions", _versions),
@@ -51,7 +51,7 @@ def diagnosis(*, loud: bool = False) -> str:
         lines.append(f"{title}:")
         try:
             lines += [f"  {one_line(fact)}" for fact in facts()]
-        except Exception as error:  # what cannot be told must not keep back the rest
+        except Exception as error:  # the other facts are still useful
             reason = str(error) if isinstance(error, GenreLiveError) else type(error).__name__
             lines.append(f"  cannot be told: {one_line(_without_places(reason))}")
     return "\n".join(lines)
@@ -121,7 +121,7 @@ def _settings() -> Iterator[str]:
     options = options_of(Options)
     saved = read_defaults(settings_path())
     for name, value in saved.items():
-        shown = "…" if isinstance(value, str | Path | tuple) else value  # may name people, places, passwords
+        shown = "…" if isinstance(value, str | Path | tuple) else value  # may hold names, places, passwords
         yield f"{options[name].flag} {shown}"
     if not saved:
         yield "none"
@@ -140,5 +140,5 @@ def _model() -> Iterator[str]:
 
 
 def _without_places(text: str) -> str:
-    """Leave out the paths in a sentence."""
+    """Return the sentence without its paths."""
     return re.sub(r"(?:[A-Za-z]:)?[/\\][^\s,;:()]+", "…", text)

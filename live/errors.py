@@ -1,4 +1,4 @@
-"""The errors a user can cause or meet, each one a sentence that says what to do."""
+"""The errors that a user can cause or meet; the text of each is a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 
 
 class GenreLiveError(Exception):
-    """An error whose text is one plain sentence for the user.
+    """An error whose text is one sentence for the user.
 
     Attributes
     ----------
     exit_status : int
-        What the command exits with: 2 for bad arguments or unreadable input, 1 when
-        the source or the model failed while running.
+        Exit status of the command: 2 for bad arguments or unreadable input, 1 when the source or the model
+        failed while running.
     """
 
     exit_status = 2
@@ -23,7 +23,7 @@ class InputError(GenreLiveError):
 
 
 class BundleError(GenreLiveError):
-    """A model bundle that is missing, broken, foreign or tampered with."""
+    """A model bundle that is missing, broken, of an unknown format or changed."""
 
 
 class RunningError(GenreLiveError):
@@ -32,8 +32,8 @@ class RunningError(GenreLiveError):
     exit_status = 1
 
 
-class ToldError(GenreLiveError):
-    """The end of a program of which everything was told already.
+class ReportedError(GenreLiveError):
+    """Ends a program whose errors have all been reported already.
 
     Parameters
     ----------
@@ -41,52 +41,52 @@ class ToldError(GenreLiveError):
     """
 
     def __init__(self, exit_status: int) -> None:
-        super().__init__("It was told before why it failed.")
+        super().__init__("The errors were reported above.")
         self.exit_status = exit_status
 
 
 def one_line(text: str) -> str:
-    """Make a text fit for one line of a terminal; the names of files may hold any character.
+    """Return a text that is safe on one line of a terminal; names of files may hold any character.
 
     Returns
     -------
     str
-        With what cannot be shown, line ends and control sequences for a start, replaced.
+        The text with unprintable characters, such as line ends and escape sequences, replaced by U+FFFD.
     """
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
 
 
-def say(command: str, sentence: str) -> None:
-    """Write a sentence of a command to standard error, if there is one."""
+def print_message(command: str, sentence: str) -> None:
+    """Print ``command: sentence`` to standard error, if there is one."""
     if sys.stderr is not None:
         print(f"{command}: {one_line(sentence)}", file=sys.stderr)
 
 
 def explain(command: str, error: Exception, *, debug: bool) -> int:
-    """Say in one sentence what went wrong.
+    """Print an error as one sentence, and return the exit status for it.
 
     Parameters
     ----------
     command : str
-        Its name.
+        The name of the command.
     error : Exception
     debug : bool
-        Whether to show the traceback, too.
+        Whether to print the traceback as well.
 
     Returns
     -------
     int
-        The exit status that tells it: the error's own, or 1 for one that nobody foresaw.
+        The error's own status, or 1 for an unexpected error.
     """
     if debug:
         import traceback
 
         traceback.print_exception(error)
     if isinstance(error, GenreLiveError):
-        say(command, str(error))
+        print_message(command, str(error))
         return error.exit_status
     failed = f"It failed ({type(error).__name__}: {error})"
-    say(command, f"{failed}: run it again with --debug and report what it says.")
+    print_message(command, f"{failed}: run it again with --debug and report what it says.")
     return 1

@@ -1,7 +1,7 @@
-"""What a session says while it listens: the event contract of ``--json`` and ``--log``.
+"""The events of a session, and their JSON objects: the contract of ``--json`` and ``--log``.
 
-Each event is immutable and knows its own JSON object. ``time_s`` is always *stream time*: samples the
-source delivered, a gap counted with the samples it lost, divided by the source's rate.
+Events are immutable. ``time_s`` is always *stream time*: the samples that the source delivered or lost,
+divided by its sample rate.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOT_GENRES = (NO_MUSIC, OTHER_MUSIC)
 
 
 def genres_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels that are genres, in their order."""
+    """Return those of the labels that are genres, in the same order."""
     return tuple(label for label in labels if label not in NOT_GENRES)
 
 
@@ -39,17 +39,17 @@ def _rounded(distribution: Mapping[str, float]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the vote says at one moment.
+    """The result of the vote at one moment.
 
     Attributes
     ----------
     state : str
         ``genre``, ``unsure``, ``other``, ``silence``, ``no_music`` or ``waiting``.
     genre : str or None
-        The genre heard; only in state ``genre``.
+        The genre; only in state ``genre``.
     confidence : float
-        Smoothed probability of what is said, 0 to 1: of the genre, of the likeliest genre when
-        unsure, of other music, of no music; 0 while waiting or silent.
+        Smoothed probability of the verdict, 0 to 1: of the genre, of the most likely genre when unsure, of
+        other music, or of no music; 0 while waiting or silent.
     distribution : mapping of str to float
         Smoothed probability of every label; sums to 1.
     """
@@ -70,17 +70,17 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What every event can say beside its own.
+class _Stamped:
+    """The fields that every event has besides its own.
 
     Attributes
     ----------
     at : datetime or None
-        Time of day at which it was told, with its offset from UTC.
+        Time of day of the event, with its offset from UTC.
     source : str or None
-        Name of the source, where several are listened to.
+        Name of the source, where there are several.
     title : str or None
-        What a station says it is playing.
+        Title that a radio station sends with its sound.
     """
 
     at: datetime | None = field(default=None, kw_only=True)
@@ -88,7 +88,7 @@ class _Told:
     title: str | None = field(default=None, kw_only=True)
 
     def _head(self, kind: str) -> dict[str, Any]:
-        """Return what the event's JSON object begins with."""
+        """Return the first fields of the event's JSON object."""
         values: dict[str, Any] = {"event": kind}
         if self.at is not None:
             values["at"] = self.at.isoformat(timespec="milliseconds")
@@ -100,11 +100,11 @@ class _Told:
 
 
 @dataclass(frozen=True)
-class StartEvent(_Told):
+class StartEvent(_Stamped):
     """The session begins.
 
-    In its JSON object ``source`` describes the source; its ``name`` is the one that the other events carry
-    where several are listened to.
+    In its JSON object ``source`` describes the source. Where there are several sources, the other events
+    carry its ``name``.
     """
 
     source_kind: SourceKind
@@ -117,7 +117,7 @@ class StartEvent(_Told):
 
     @property
     def reach_s(self) -> float:
-        """How far back of its end a verdict holds: to the verdict before, but not beyond what was heard."""
+        """Longest time before its ``time_s`` that a verdict stands for, in seconds."""
         return max(self.window_s, self.hop_s) + 0.05  # times are rounded
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,12 +133,12 @@ class StartEvent(_Told):
 
 
 @dataclass(frozen=True)
-class WindowEvent(_Told):
-    """One window heard, and the verdict it led to.
+class WindowEvent(_Stamped):
+    """One classified window, and the verdict after it.
 
-    ``probabilities`` are the network's for this window alone, ``level_dbfs`` the RMS level of what is new
-    in it (a hop, or all of a first window), ``compute_ms`` the time from its samples to its verdict.
-    ``partial`` marks the one window of a file that is shorter than a window.
+    ``probabilities`` are the network's for this window alone. ``level_dbfs`` is the RMS level of the sound
+    that is new in it: a hop, or all of a first window. ``compute_ms`` is the time from its samples to its
+    verdict. ``partial`` marks the only window of a sound that is shorter than a window.
     """
 
     time_s: float
@@ -164,8 +164,8 @@ class WindowEvent(_Told):
 
 
 @dataclass(frozen=True)
-class GapEvent(_Told):
-    """Sound that was lost before it could be heard; ``time_s`` is where listening goes on."""
+class GapEvent(_Stamped):
+    """Samples were lost; ``time_s`` is the end of the gap."""
 
     time_s: float
     lost_s: float
@@ -182,8 +182,8 @@ class GapEvent(_Told):
 
 
 @dataclass(frozen=True)
-class SourceEvent(_Told):
-    """The source was lost, came back, or delivers nothing but digital zero."""
+class SourceEvent(_Stamped):
+    """The source was lost, came back, or delivers only digital zero."""
 
     time_s: float
     status: SourceStatus
@@ -194,15 +194,15 @@ class SourceEvent(_Told):
 
 
 @dataclass(frozen=True)
-class CorrectionEvent(_Told):
-    """The listener says what is heard now.
+class CorrectionEvent(_Stamped):
+    """The user corrects the verdict.
 
     Attributes
     ----------
     heard : str
-        What was said: the genre, or the state where none was named.
+        The verdict at that moment: its genre, or its state where it names none.
     genre : str
-        What it is: a genre, or another label.
+        What the user says is playing: a genre, or another label.
     """
 
     time_s: float
@@ -220,11 +220,11 @@ class CorrectionEvent(_Told):
 
 
 @dataclass(frozen=True)
-class SummaryEvent(_Told):
+class SummaryEvent(_Stamped):
     """The session ends.
 
-    ``share`` gives each genre's part of the windows heard, unsure and the like not counted as
-    any; ``genre`` is the one with the largest share, or None.
+    ``share`` is the part of all windows in which each genre was the verdict; ``genre`` is the genre with
+    the largest share, or None.
     """
 
     duration_s: float
@@ -250,17 +250,19 @@ class SummaryEvent(_Told):
 Event = StartEvent | WindowEvent | GapEvent | SourceEvent | CorrectionEvent | SummaryEvent
 
 
-AnyEvent = TypeVar("AnyEvent", bound=_Told)
+AnyEvent = TypeVar("AnyEvent", bound=_Stamped)
 
 
-def told(event: AnyEvent, *, at: datetime, source: str | None = None, title: str | None = None) -> AnyEvent:
-    """Return the event with the time of day, its source's name and the station's title."""
+def stamped(
+    event: AnyEvent, *, at: datetime, source: str | None = None, title: str | None = None
+) -> AnyEvent:
+    """Return the event with its time of day, its source's name and the station's title."""
     return replace(event, at=at, source=source, title=title)
 
 
-_ENCODER = json.JSONEncoder(allow_nan=False)  # json.dumps would make one for each event
+_ENCODER = json.JSONEncoder(allow_nan=False)  # json.dumps would create one for each event
 
 
 def to_json_line(event: Event) -> str:
-    """Return the event as one line of JSON, in ASCII, without the line's end."""
+    """Return the event as one line of JSON, in ASCII, without a line end."""
     return _ENCODER.encode(event.to_dict())

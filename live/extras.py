@@ -1,4 +1,4 @@
-"""Libraries that only some users need, each from an extra of the package."""
+"""Imports of libraries that come with an optional extra of the package."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from live.errors import InputError
 
 
 def need(module: str, *, extra: str, purpose: str) -> Any:
-    """Import a library that an extra brings.
+    """Import a module of an optional extra, and return it.
 
     Parameters
     ----------
     module : str
-        What to import.
+        Name of the module.
     extra : str
-        The extra that brings it.
+        The extra that installs it.
     purpose : str
-        What it is needed for, to begin a sentence with.
+        What needs it; the error sentence begins with this.
 
     Raises
     ------
     InputError
-        When it is not installed; the sentence says how to install it.
+        When it is not installed; the error says how to install it.
     """
     try:
         return importlib.import_module(module)

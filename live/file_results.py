@@ -1,4 +1,4 @@
-"""Whole files, from Python: what was heard in one."""
+"""Classification of whole files from Python."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from live.sources.given_sound import open_given
 
 @dataclass(frozen=True)
 class FileResult:
-    """What was heard in a file.
+    """The result for one file; only ``scan`` sets the fields after ``warnings``.
 
     Attributes
     ----------
     genre : str or None
-        The genre with the largest share; None when none was ever named.
+        The genre with the largest share; None when no verdict named a genre.
     share : mapping of str to float
-        Part of the windows that each genre was the verdict of, largest first.
+        Part of the windows in which each genre was the verdict, 0 to 1, largest first.
     verdict : Verdict
-        What the vote said at the end.
+        The verdict at the end.
     timeline : tuple of Stretch
-        What was heard when, oldest first.
+        The verdicts over time, oldest first.
     distribution : mapping of str to float
-        Every label's probability, on the mean over the file; empty when nothing could be heard.
+        Mean probability of every label over the file; empty when there was no window.
     duration_s : float
-        Length of the sound.
+        Length of the classified sound, in seconds.
     windows : int
-        How many windows were classified.
+        Number of classified windows.
     warnings : tuple of str
-        Sentences about a file that was read and is not quite whole.
+        Sentences about a file that was read but is damaged or incomplete.
     path : str
         The file.
     error : str or None
-        Why it could not be heard, or not to its end; from ``scan`` alone, others raise it.
+        Why the file could not be read, or not to its end; ``classify_file`` raises it instead.
     state : str
-        ``genre`` where one was named, else what the vote said most of the time.
+        ``genre`` when there is one, else the most frequent state of the vote.
     states : mapping of str to float
-        Part of the windows that the vote was in each state, largest first.
+        Part of the windows in which the vote had each state, 0 to 1, largest first.
     confidence : float
-        The mean over all windows of what the vote gave the genre; where there is none, its mean confidence
+        Mean over all windows of the smoothed probability of ``genre``; without a genre, the mean confidence
         in ``state``.
     confidences : tuple of float
-        The vote's mean confidence in each stretch of the timeline.
+        Mean confidence in each stretch of the timeline.
     lost_s : float
-        How much of it could not be decoded.
+        Seconds of the file that could not be decoded.
     level_dbfs : float
-        RMS level of what was heard, in dB below full scale; −120 at the least.
+        RMS level of the sound, in dB below full scale; at least −120.
     length_s : float or None
-        Length of the whole file, where less than that was heard; None where not known.
+        Length of the whole file, in seconds, where only a part of it was classified; None where unknown.
     """
 
     genre: str | None
@@ -79,7 +79,7 @@ class FileResult:
 
 
 class _Mean:
-    """The mean of all windows' probabilities."""
+    """A sink that computes the mean probabilities of all windows."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
@@ -106,26 +106,26 @@ def classify_file(
     smooth_s: float = DEFAULTS.smooth,
     duration_s: float | None = DEFAULTS.duration,
 ) -> FileResult:
-    """Hear a whole file, as fast as can be, in bounded memory.
+    """Classify a whole file, as fast as possible and in bounded memory.
 
     Parameters
     ----------
     sound : str, path, bytes, file object or array
-        WAV, FLAC, OGG, Opus, MP3, or whatever else ffmpeg reads where it is installed: its path, its
-        content, or a file open for reading in binary. Or samples [shape=(n,) or (n, channels)], as
+        A WAV, FLAC, OGG, Opus or MP3 file, or any other that an installed ffmpeg reads: its path, its
+        content, or a file object open for binary reading. Or samples [shape=(n,) or (n, channels)], as
         ``Session.feed`` takes them.
     sample_rate : int, optional
-        Of an array, in Hz.
+        Sample rate of an array, in Hz; required for one.
     channels_first : bool
-        Whether an array has the shape (channels, n), as librosa and torchaudio give it.
+        Whether an array has the shape (channels, n), as from librosa and torchaudio.
     model : str or path
-        A shipped model, or the folder of one made by genre-train.
+        Name of a shipped model, or the folder of a model made by genre-train.
     hop_s : float
-        Seconds from one window to the next.
+        Seconds from one window to the next, 0.05 to 60.
     smooth_s : float
-        The pace of the vote's memories, in seconds.
+        Smoothing time of the vote, in seconds, 0.1 to 3600; longer is steadier.
     duration_s : float, optional
-        Hear no more than this much of it, half a second at least.
+        Classify only the first seconds of it, at least 0.5. Default: all of it.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def classify_file(
     session.start()
     try:
         session.ended.wait()
-    finally:  # an interruption ends the listening too
+    finally:  # an interrupt must end the session as well
         session.stop()
         session.ended.wait()
     if session.failure is not None:

@@ -1,4 +1,4 @@
-"""How the process deals with memory that it has used and will use again."""
+"""Faster reuse of memory that the process has freed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import numpy as np
 
 
 def keep_freed_memory(size: int) -> None:
-    """Make glibc keep freed memory in pieces up to ``size`` for what comes next.
+    """Make glibc keep freed blocks of up to ``size`` bytes instead of returning them to the system.
 
-    Until it has seen a large piece freed, it hands memory back to the system, and asks for it again, with
-    every block of sound; the page faults of that can take as long as the FFTs. Elsewhere this does nothing.
+    By default glibc returns and requests memory with every block of sound, and the page faults can take as
+    long as the FFTs. It raises its threshold when it sees a larger block freed, which is done here. With
+    other C libraries this has no effect.
 
     Parameters
     ----------
     size : int
-        In bytes; above 32 MiB glibc does not learn from it. Up to twice as much may stay with the process.
+        In bytes, at most 32 MiB, which is glibc's limit. The process may keep up to twice as much.
     """
-    np.empty(size, dtype=np.uint8)  # freed at once, and no page of it is ever touched
+    np.empty(size, dtype=np.uint8)  # freed at once; its pages are never touched

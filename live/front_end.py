@@ -1,10 +1,10 @@
-"""Samples to mel frames to MFCC, by librosa's definitions, frame by frame as the samples arrive.
+"""Samples to mel frames to MFCCs, as librosa defines them, frame by frame while the samples arrive.
 
-The formulas are those of librosa 0.11: a power spectrogram of frames that are not centred
-(``center=False``), so that a frame depends only on sound already heard; Slaney's mel filters with
-area normalisation; ``power_to_db`` whose floor is ``top_db`` below the loudest value of the window;
-the orthonormal DCT-II. NumPy alone computes them, frames in float64: each comes out the same however
-the samples were cut into blocks, and nothing needs compiling at the first call.
+The formulas are those of librosa 0.11: a power spectrogram whose frames are not centred
+(``center=False``), so that a frame depends only on past samples; Slaney's mel filters with area
+normalisation; ``power_to_db`` with a floor ``top_db`` below the loudest value of the window; the
+orthonormal DCT-II. They are computed with NumPy only, which needs no compilation at the first call. Frames
+are computed in float64 and do not depend on how the samples were cut into blocks.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ Levels = npt.NDArray[np.floating[Any]]
 Real = TypeVar("Real", bound=np.floating[Any])
 
 SMALLEST_POWER = 1e-10  # librosa.power_to_db's ``amin``
-FRAMES_AT_ONCE = 32  # bounds the memory of one call on a long signal
+FRAMES_AT_ONCE = 32  # limits the memory of one call with a long signal
 BAND_GROUPS = 6
 
 
 @dataclass(frozen=True)
 class FrontEndSpec:
-    """What a model wants to hear: the parameters of its MFCCs.
+    """The parameters of the MFCCs that a model takes.
 
     Attributes
     ----------
     sample_rate : int
         In Hz.
     n_fft : int
-        Samples of one frame, and of its Hann window.
+        Samples of one mel frame, and of its Hann window.
     hop_length : int
-        Samples from one frame to the next.
+        Samples from one mel frame to the next.
     n_mels : int
-        Slaney mel bands, area-normalised.
+        Number of mel bands (Slaney's scale, area-normalised).
     fmin, fmax : float
-        The bands' lower and upper edge, in Hz.
+        Lower edge of the first band and upper edge of the last, in Hz.
     top_db : float
-        The floor of a window's mel levels, in dB below its loudest value.
+        Floor of a window's mel levels, in dB below its loudest value.
     n_mfcc : int
-        Coefficients kept, from the 0th on.
+        Number of coefficients, from the 0th on.
     """
 
     sample_rate: int = 22_050
@@ -83,7 +83,7 @@ class FrontEndSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FrontEndSpec:
-        """Make a spec from a bundle's or store's JSON object.
+        """Return the spec of a bundle's or store's JSON object.
 
         Raises
         ------
@@ -101,16 +101,16 @@ class FrontEndSpec:
         return asdict(self)
 
     def complete_frames(self, samples: int) -> int:
-        """Frames that lie within the first ``samples`` samples of a signal."""
+        """Return the number of mel frames within the first ``samples`` samples of a signal."""
         return 0 if samples < self.n_fft else 1 + (samples - self.n_fft) // self.hop_length
 
     def window_samples(self, window_frames: int) -> int:
-        """Samples that a window of ``window_frames`` frames covers."""
+        """Return the number of samples that a window of ``window_frames`` mel frames covers."""
         return (window_frames - 1) * self.hop_length + self.n_fft
 
 
 def _hz_to_mel(frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Slaney's mel scale: linear to 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+    """Convert Hz to Slaney's mel scale: linear to 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
     linear = frequency / (200.0 / 3)
     step = math.log(6.4) / 27.0
     return np.where(frequency < 1_000.0, linear, 15.0 + np.log(np.maximum(frequency, 1e-9) / 1_000.0) / step)
@@ -122,12 +122,12 @@ def _mel_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def mel_filter_bank(spec: FrontEndSpec) -> Frames:
-    """Triangular mel filters of unit area.
+    """Return triangular mel filters of unit area.
 
     Returns
     -------
     ndarray [shape=(n_mels, 1 + n_fft // 2)]
-        As ``librosa.filters.mel(..., htk=False, norm="slaney")``.
+        Equal to ``librosa.filters.mel(..., htk=False, norm="slaney")``.
     """
     bins = np.linspace(0.0, spec.sample_rate / 2, 1 + spec.n_fft // 2)
     limits = _hz_to_mel(np.array([spec.fmin, spec.fmax], dtype=np.float64))
@@ -142,12 +142,12 @@ def mel_filter_bank(spec: FrontEndSpec) -> Frames:
 
 
 def dct_matrix(n_mfcc: int, n_mels: int) -> Frames:
-    """Orthonormal DCT-II, as ``scipy.fft.dct(type=2, norm="ortho")``.
+    """Return the matrix of the orthonormal DCT-II, as in ``scipy.fft.dct(type=2, norm="ortho")``.
 
     Returns
     -------
     ndarray [shape=(n_mels, n_mfcc)]
-        ``mel_db @ dct_matrix`` gives the coefficients.
+        ``mel_db @ dct_matrix`` are the coefficients.
     """
     band = np.arange(n_mels, dtype=np.float64)[:, None]
     order = np.arange(n_mfcc, dtype=np.float64)[None, :]
@@ -157,7 +157,7 @@ def dct_matrix(n_mfcc: int, n_mels: int) -> Frames:
 
 
 def power_to_db(power: Frames) -> Frames:
-    """10·log10 of power, not below −100 dB and without ``top_db``."""
+    """Return 10·log10 of power, at least −100 dB; ``top_db`` is not applied here."""
     decibels: Frames = 10.0 * np.log10(np.maximum(power, SMALLEST_POWER))
     return decibels
 
@@ -168,20 +168,20 @@ def _dct_matrix_of(spec: FrontEndSpec, dtype: np.dtype[Any]) -> npt.NDArray[Any]
 
 
 def mfcc(mel_db: npt.NDArray[Real], spec: FrontEndSpec) -> npt.NDArray[Real]:
-    """MFCCs of a window, or of several.
+    """Compute the MFCCs of one window or of several.
 
     Parameters
     ----------
     mel_db : ndarray [shape=(..., frames, n_mels)]
         Mel levels of each window, in dB.
     spec : FrontEndSpec
-        Gives ``top_db`` and ``n_mfcc``.
+        Its ``top_db`` and ``n_mfcc`` are used.
 
     Returns
     -------
     ndarray [shape=(..., frames, n_mfcc)]
-        Of each window the transpose of ``librosa.feature.mfcc`` on the same frames, in the precision of
-        ``mel_db``.
+        For each window the transpose of what ``librosa.feature.mfcc`` returns for the same frames, in the
+        precision of ``mel_db``.
     """
     floor = mel_db.max(axis=(-2, -1), keepdims=True) - spec.top_db
     coefficients: npt.NDArray[Real] = np.maximum(mel_db, floor) @ _dct_matrix_of(spec, mel_db.dtype)
@@ -190,9 +190,10 @@ def mfcc(mel_db: npt.NDArray[Real], spec: FrontEndSpec) -> npt.NDArray[Real]:
 
 @functools.lru_cache(maxsize=8)
 def _filter_groups(spec: FrontEndSpec) -> list[tuple[slice, slice, Frames]]:
-    """Mel filters as groups of neighbouring bands, each with the bins that lie under them alone.
+    """Return the mel filters in groups of neighbouring bands: slice of bands, slice of bins, filters.
 
-    Most of the filter bank is zeros; multiplied group by group it takes a third of the time or less.
+    Most of the filter bank is zero. Multiplying only the bins below each group takes a third of the time or
+    less.
     """
     filters = mel_filter_bank(spec)
     groups = []
@@ -205,9 +206,13 @@ def _filter_groups(spec: FrontEndSpec) -> list[tuple[slice, slice, Frames]]:
 
 
 class MelFrames:
-    """Turns samples, in blocks of any size, into mel frames; each frame is computed once.
+    """Computes mel frames from samples that come in blocks of any size; each frame is computed once.
 
     Frame ``t`` covers samples ``t * hop_length`` to ``t * hop_length + n_fft`` since the last reset.
+
+    Parameters
+    ----------
+    spec : FrontEndSpec
     """
 
     def __init__(self, spec: FrontEndSpec) -> None:
@@ -219,12 +224,12 @@ class MelFrames:
         self._skip = 0
 
     def reset(self) -> None:
-        """Forget the samples that wait for their frame to be complete."""
+        """Discard the samples of incomplete frames, and begin again at frame 0."""
         self._waiting = np.empty(0, dtype=np.float32)
         self._skip = 0
 
     def feed(self, samples: Samples) -> Frames:
-        """Take the next samples of the stream and give the frames they complete.
+        """Return the mel frames that the next samples of the stream complete.
 
         Parameters
         ----------
@@ -234,10 +239,10 @@ class MelFrames:
         Returns
         -------
         ndarray [shape=(frames, n_mels)]
-            10·log10 of mel power, unclipped but for the floor of −100 dB; ``frames`` may be 0.
+            10·log10 of mel power, at least −100 dB; ``frames`` may be 0.
         """
         hop_length = self.spec.hop_length
-        if self._skip:  # a hop longer than a frame leaves samples between frames
+        if self._skip:  # with a hop longer than a frame, there are samples between frames
             skipped = min(self._skip, len(samples))
             self._skip -= skipped
             samples = samples[skipped:]
@@ -255,7 +260,7 @@ class MelFrames:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _mel_power(self, signal: Samples, count: int) -> Frames:
-        """Mel power of the first ``count`` frames of a signal."""
+        """Return the mel power of the first ``count`` frames of a signal."""
         n_fft, hop_length = self.spec.n_fft, self.spec.hop_length
         framed = np.empty((count, n_fft))
         for frame in range(count):

@@ -1,4 +1,4 @@
-"""What was heard so far: the timeline, each genre's share, and the cost of hearing it."""
+"""The history of a session: its timeline, each genre's share, and the time that the computation took."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from live.events import Event, SummaryEvent, WindowEvent
 from live.snapshot import Stretch
 from live.tally import Tally, lengthen
 
-LONGEST_TIMELINE = 5_000  # stretches; weeks of listening must not fill the memory
+LONGEST_TIMELINE = 5_000  # stretches; limits the memory of a session of weeks
 COMPUTE_TIMES_KEPT = 101
 
 
 class History:
-    """Takes a session's events, one by one, and keeps their sum."""
+    """Collects the events of a session, one by one."""
 
     def __init__(self) -> None:
         self._tally = Tally()
@@ -21,7 +21,7 @@ class History:
         self._compute_ms: deque[float] = deque(maxlen=COMPUTE_TIMES_KEPT)
 
     def add(self, event: Event) -> None:
-        """Take the next event."""
+        """Add the next event."""
         if isinstance(event, WindowEvent):
             self._compute_ms.append(event.compute_ms)
         for stretch in self._tally.add(event):
@@ -29,7 +29,7 @@ class History:
 
     @property
     def windows(self) -> int:
-        """Windows heard."""
+        """Number of classified windows."""
         return self._tally.windows
 
     @property
@@ -44,17 +44,25 @@ class History:
 
     @property
     def share(self) -> dict[str, float]:
-        """Part of the windows that each genre was the verdict of, largest first."""
+        """Part of the windows in which each genre was the verdict, 0 to 1, largest first."""
         return {genre: count / self.windows for genre, count in self._tally.verdicts.most_common()}
 
     @property
     def compute_ms(self) -> float:
-        """Median time of the latest windows, from samples to verdict."""
+        """Median time from samples to verdict of the latest windows, in ms."""
         times = sorted(self._compute_ms)
         return times[len(times) // 2] if times else 0.0
 
     def summary(self, duration_s: float, skipped_windows: int) -> SummaryEvent:
-        """Sum the session up."""
+        """Return the summary event of the session.
+
+        Parameters
+        ----------
+        duration_s : float
+            Stream time at the end.
+        skipped_windows : int
+            Windows that were not classified because the program was too slow.
+        """
         share = self.share
         genre = next(iter(share), None)
         return SummaryEvent(duration_s, self.windows, skipped_windows, self.lost_s, genre, share)

@@ -1,9 +1,8 @@
-"""Keeps what libraries write to the standard error stream off the user's screen.
+"""Suppresses messages that libraries write to standard error.
 
-ALSA, PortAudio, LiteRT and TensorFlow are C libraries that write to file descriptor 2 as they please.
-While a command runs, that descriptor leads nowhere, and Python's own ``sys.stderr`` leads where it led
-before. For those who use genre-live from Python, whose standard error is not ours to turn off, only the
-lines are left out that a library is known to write.
+ALSA, PortAudio, LiteRT and TensorFlow write to file descriptor 2. While a command runs, this descriptor
+points to the null device, and Python's ``sys.stderr`` to the original stream. The Python interface must
+not turn off its caller's standard error; there, only known lines of the libraries are removed.
 """
 
 from __future__ import annotations
@@ -21,28 +20,29 @@ from typing import IO
 LITERT_NOTE = re.compile(rb"INFO: Created TensorFlow Lite ")
 MPG123_NOTE = re.compile(rb"(?:Note|Warning): |\[src/libmpg123/|\s*$")
 
-_diverted = threading.Lock()  # standard error is one for the whole process
+_diverted = threading.Lock()  # the process has only one standard error
 
 
 @contextlib.contextmanager
 def without_notes(note: re.Pattern[bytes]) -> Iterator[None]:
-    """Leave out the lines that begin like ``note`` of what is written to standard error meanwhile.
+    """Remove lines from what is written to standard error inside the ``with`` block.
 
-    All else is written when it is over, whoever wrote it.
+    All other output is held back and written at the end of the block.
 
     Parameters
     ----------
     note : pattern
+        Lines that begin with a match are removed.
     """
     with _diverted, contextlib.ExitStack() as stack:
         try:
             if os.fstat(2).st_rdev == Path(os.devnull).stat().st_rdev != 0:
-                yield  # it leads nowhere as it is
+                yield  # it is already suppressed
                 return
             kept = os.dup(2)
             stack.callback(os.close, kept)
             said = stack.enter_context(_own_file())
-        except OSError:  # there is no standard error stream, or nowhere to keep what is said
+        except OSError:  # there is no standard error stream, or no place for a temporary file
             yield
             return
         os.dup2(said.fileno(), 2)
@@ -57,25 +57,25 @@ def without_notes(note: re.Pattern[bytes]) -> Iterator[None]:
 
 
 def _own_file() -> IO[bytes]:
-    """Open a file that nobody else sees, in memory where the system has such."""
+    """Open a private temporary file, in memory where the system supports that."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("standard error"), "w+b")
-    import tempfile  # few systems need it, and every cold start would pay for it
+    import tempfile  # rarely needed, and slow to import
 
     return tempfile.TemporaryFile()
 
 
 @contextlib.contextmanager
 def quiet_libraries(*, enabled: bool = True) -> Iterator[None]:
-    """Silence what libraries write to standard error and warn of, not what this program writes.
+    """Suppress messages and Python warnings of libraries, but not of this program.
 
-    Their warnings are for those who develop with them: where PYTHONWARNINGS makes errors of all, a word of
-    one library about another must not end the program.
+    The warnings are meant for developers. When PYTHONWARNINGS turns warnings into errors, a warning of one
+    library about another must not end the program.
 
     Parameters
     ----------
     enabled : bool
-        Whether to do so; with False nothing changes.
+        With False, nothing is suppressed.
     """
     if not enabled:
         yield
@@ -88,7 +88,7 @@ def quiet_libraries(*, enabled: bool = True) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _descriptor_to_nowhere() -> Iterator[None]:
-    """Lead descriptor 2 nowhere, and ``sys.stderr`` where it led before."""
+    """Point descriptor 2 to the null device, and ``sys.stderr`` to the original stream."""
     if sys.stderr is None:
         yield
         return

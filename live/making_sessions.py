@@ -1,4 +1,4 @@
-"""Makes the sessions of the sources that were asked for, for the command and for Python."""
+"""Creates the sessions of the requested sources, for the command and for the Python interface."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from live.session import Session, Sink
 from live.sessions import OnFailure, Place, Sessions, one_at_a_time
 from live.shared_classifier import SharedClassifier
 from live.sources.source import AudioSource
-from live.sources.wishes import SourceWish, open_wish
+from live.sources.source_requests import SourceRequest, open_sources
 
 
 class SoundKeeper(Protocol):
-    """What keeps the sound of one source."""
+    """Keeps the sound of one source, to save clips of it."""
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Receive an event."""
 
     def hear(self, samples: Samples) -> None:
-        """Take the sound before it is analysed."""
+        """Receive samples [shape=(n, channels)] before they are analysed."""
 
 
 Keeper = Callable[[], SoundKeeper]
 
 
-def hears_several(wishes: Sequence[SourceWish], options: Options) -> bool:
-    """Whether there will be several sources, so that every event says whose it is."""
-    return len(wishes) > 1 or options.channels_apart or options.sources is not None
+def hears_several(requests: Sequence[SourceRequest], options: Options) -> bool:
+    """Return whether there may be several sources, so that every event has to carry a name."""
+    return len(requests) > 1 or options.channels_apart or options.sources is not None
 
 
 def one_session(
-    wish: SourceWish,
+    request: SourceRequest,
     options: Options,
     classifier: Classifier,
     *,
@@ -45,19 +45,31 @@ def one_session(
     keeper: Keeper | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> Session:
-    """Open one source and make its session.
+    """Open one source and return its session.
+
+    Parameters
+    ----------
+    request : SourceRequest
+    options : Options
+    classifier : Classifier
+    sinks : sequence of callables
+        Each is called with every event.
+    keeper : callable, optional
+        Returns what keeps the sound of a source.
+    on_wait : callable, optional
+        Called with a sentence that says what the program is waiting for.
 
     Raises
     ------
     InputError
-        When it cannot be opened.
+        When the source cannot be opened.
     """
-    (source,) = open_wish(wish, options, on_wait)
+    (source,) = open_sources(request, options, on_wait)
     return _session(source, None, options, classifier, sinks, keeper)
 
 
 def several_sessions(
-    wishes: Sequence[SourceWish],
+    requests: Sequence[SourceRequest],
     options: Options,
     classifier: Classifier,
     *,
@@ -67,24 +79,24 @@ def several_sessions(
     on_failure: OnFailure = lambda _name, _error: None,
     is_watched: bool = True,
 ) -> Sessions:
-    """Open several sources and make their sessions, each with a name of its own.
+    """Open several sources and return their sessions, each with a unique name.
 
     Parameters
     ----------
-    wishes : sequence of SourceWish
+    requests : sequence of SourceRequest
     options : Options
     classifier : Classifier
-        For the sources that ask for no other model.
+        For the sources that do not name another model.
     sinks : sequence of callables
-        Each gets the events of all sources, one at a time.
+        Each is called with the events of all sources, one at a time.
     keeper : callable, optional
-        Returns what keeps the sound of one source.
+        Returns what keeps the sound of a source.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for.
+        Called with a sentence that says what the program is waiting for.
     on_failure : callable
-        Takes the name of a source that failed while listening, and why.
+        Called with the name of a source that failed while listening, and its error.
     is_watched : bool
-        Whether somebody looks at the snapshots.
+        Whether the snapshots are shown; see ``live.session.Session``.
 
     Raises
     ------
@@ -92,25 +104,25 @@ def several_sessions(
         When a source or a model cannot be opened.
     """
     shared: dict[str | None, Classifier] = {None: SharedClassifier(classifier)}
-    for wish in wishes:
-        if wish.model not in shared:
-            shared[wish.model] = SharedClassifier(Classifier(find_bundle(wish.model or options.model)))
+    for request in requests:
+        if request.model not in shared:
+            shared[request.model] = SharedClassifier(Classifier(find_bundle(request.model or options.model)))
     taking = [one_at_a_time(sink) for sink in sinks]
     places = []
-    for wish in wishes:
-        hearing = shared[wish.model]
+    for request in requests:
+        hearing = shared[request.model]
 
         def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> Session:
             return _session(source, name, options, hearing, taking, keeper, is_watched=is_watched)
 
         places.append(
             Place(
-                wish.name,
-                partial(open_wish, wish, options, on_wait),
+                request.name,
+                partial(open_sources, request, options, on_wait),
                 make,
-                may_wait=options.wait and wish.kind != "file",
-                kind=wish.kind,
-                words=wish.words,
+                may_wait=options.wait and request.kind != "file",
+                kind=request.kind,
+                words=request.words,
                 description=hearing.description,
             )
         )

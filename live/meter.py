@@ -1,4 +1,4 @@
-"""How loud sound is, and whether there is any signal in it at all."""
+"""Level of the sound, and detection of a muted source."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from live.samples import Samples
 
 FLOOR_DBFS = -120.0
 FULL_SCALE = 0.999
-SHOWN_S = 0.1  # of sound, the newest, that the level is of
+SHOWN_S = 0.1  # length of the newest sound that the level is measured over
 
 
 def level_dbfs(samples: Samples) -> float:
-    """Return the RMS level in dB below full scale (a full-scale square wave is 0 dBFS); −120 at the least."""
+    """Return the RMS level in dBFS, at least −120; a full-scale square wave has 0 dBFS."""
     if len(samples) == 0:
         return FLOOR_DBFS
     mean_square = float(np.dot(samples, samples)) / len(samples)
@@ -23,7 +23,7 @@ def level_dbfs(samples: Samples) -> float:
 
 
 def _peak(samples: Samples) -> float:
-    """Return the largest magnitude of either sign, 1 where it is infinite; NaN where a sample is."""
+    """Return the largest magnitude; 1 where it is infinite, NaN where a sample is NaN."""
     if samples.size == 0:
         return 0.0
     peak = max(float(samples.max()), -float(samples.min()), 0.0)
@@ -38,18 +38,19 @@ class Meter:
     sample_rate : int
         In Hz.
     is_live : bool
-        Whether the peak is of all that came, since it cannot be heard again, or of the newest sound.
+        With True, the peak is that of the whole block, so that no clipping is missed; with False, that of
+        its newest tenth of a second.
 
     Attributes
     ----------
     level_dbfs, peak_dbfs : float
-        RMS and peak of the newest tenth of a second; −120 is the floor.
+        RMS and peak level of the newest tenth of a second, in dBFS; at least −120.
     clipped : bool
-        Whether that touched full scale.
+        Whether the peak has reached full scale.
     not_finite : int
-        Samples so far that are no numbers.
+        Number of samples so far that are NaN or infinite.
     zero_s : float
-        For how long there has been nothing but digital zero, in seconds of sound.
+        Seconds of digital zero up to now.
     """
 
     def __init__(self, sample_rate: int, *, is_live: bool) -> None:
@@ -61,11 +62,11 @@ class Meter:
 
     @property
     def zero_s(self) -> float:
-        """For how long there has been nothing but digital zero."""
+        """Seconds of digital zero up to now."""
         return self._zero_samples / self._sample_rate
 
     def measure(self, samples: Samples) -> None:
-        """Take the next samples [shape=(n, channels)]."""
+        """Measure the next samples [shape=(n, channels)]."""
         every = samples.ravel()
         with np.errstate(over="ignore", invalid="ignore"):
             energy = float(np.dot(every, every))  # one pass without a copy, over a block that may be large
@@ -79,5 +80,5 @@ class Meter:
         self._zero_samples = self._zero_samples + len(samples) if energy == 0 else 0
 
     def forget_zeros(self) -> None:
-        """Count digital zero anew, as after a loss."""
+        """Start to count digital zero again, as after a loss."""
         self._zero_samples = 0

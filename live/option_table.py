@@ -1,8 +1,8 @@
-"""A command's options as one frozen, typed table: a dataclass with one field for each option.
+"""Tables of options: a frozen dataclass with one field for each option of a command.
 
-The field's annotation is what a type checker sees; its default is the program's own; the facts given to
-``option`` are all that the argument parser, the settings file, the Python interface and the checks need.
-To add an option is to add one such field.
+The field's annotation is for the type checker. The arguments of ``option`` are all that the argument
+parser, the settings file, the Python interface and the checks need, the built-in default included. To add
+an option, add one such field.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Saved = Literal["kept", "refused", "ignored"]
 
 @dataclass(frozen=True)
 class Number:
-    """Reads a number between two bounds, which are included.
+    """Reads a number between two bounds, inclusive.
 
     Attributes
     ----------
     lowest, highest : float
         The bounds.
     unit : str
-        What is counted, in the plural, as in "seconds"; may be empty.
+        The unit in the plural, such as "seconds"; may be empty.
     whole : bool
-        Whether only whole numbers will do.
+        Whether the number must be an integer.
     words : mapping of str to object
-        Texts that stand for a value of their own, as ``max`` does for ``--speed``.
+        Words that are allowed instead of a number, with their values, such as ``max`` for ``--speed``.
     """
 
     lowest: float
@@ -46,12 +46,12 @@ class Number:
     words: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def __call__(self, text: str) -> Any:
-        """Return the value that a text stands for.
+        """Return the value of a text.
 
         Raises
         ------
         ValueError
-            When it stands for none; the message is the reason.
+            When it is not valid; the message says why.
         """
         if text in self.words:
             return self.words[text]
@@ -74,17 +74,18 @@ class Number:
         return f"{self.lowest:g} to {self.highest:g}"
 
     def check(self, name: str, value: float) -> None:
-        """Refuse a number out of the bounds, and what is no number.
+        """Check that a value is a number within the bounds.
 
         Parameters
         ----------
         name : str
-            What the caller knows it by.
+            The name of the value, for the message.
         value : float
 
         Raises
         ------
         ValueError
+            When it is not.
         """
         if not self.lowest <= value <= self.highest:
             raise ValueError(f"{name} must be from {self._bounds}, not {value!r}")
@@ -92,14 +93,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Needs:
-    """That an option says something only beside one of others.
+    """The other options without which an option has no effect.
 
     Attributes
     ----------
     options : tuple of str
-        The names of those, one of which is enough.
+        Their names; one of them is enough.
     missing : str
-        What to give, to finish "give … with it, or leave it out".
+        What is missing, to complete "give … with it, or leave it out".
     """
 
     options: tuple[str, ...]
@@ -108,45 +109,44 @@ class Needs:
 
 @dataclass(frozen=True)
 class Option:
-    """The facts of one option.
+    """The definition of one option.
 
     Attributes
     ----------
     default : object
-        The program's own.
+        The built-in default.
     help : str
-        For ``--help``; ``{default}`` in it stands for the default.
+        The text for ``--help``; ``{default}`` in it is replaced by the default.
     group : str
-        The heading it stands under there.
+        Its heading in the help.
     name : str
-        As an attribute: ``give_up`` for ``--give-up``.
+        The name of the attribute: ``give_up`` for ``--give-up``.
     metavar : str or None
-        What stands for its value in the help; None for a flag, which takes none.
+        The placeholder for its value in the help; None for a flag.
     read : callable
-        Returns the value of a text; raises ValueError with the reason when there is none.
+        Converts a text to the value; raises ValueError with the reason when it is invalid.
     choices : tuple of str
-        The texts it takes; empty for any.
+        The allowed texts; empty for any.
     letter : str or None
-        Its short form, as in ``-o``.
+        The letter of its short form, such as ``-o``.
     positional : bool
-        Whether it is given without its name, and is required.
+        Whether it is a required argument that is given without the option's name.
     repeated : bool
         Whether it may be given several times; the value is then a tuple.
     excludes : str or None
         The name of a set of options of which only one may be given.
     only_for : tuple of str
-        The kinds of source, or tasks, that it says something about; empty for all.
+        The kinds of source, or tasks, to which it applies; empty for all.
     needs : Needs or None
-        The options without one of which it says nothing.
+        The other options of which it needs one.
     path : str or None
-        ``file`` or ``folder`` where the value is one: the shells complete it.
+        ``file`` or ``folder`` when the value is a path; the shell then completes it.
     saved : str
-        Whether it can be a default of the user's: ``kept``, ``refused``, or ``ignored`` when it is given
-        beside what is to be saved.
+        What ``--save-defaults`` does with it: ``kept``, ``refused`` (an error) or ``ignored``.
     without_settings : bool
         Whether the user's defaults are not read when it is given.
     environment : str or None
-        A variable of the environment that it is read from where it is not typed.
+        The environment variable from which it is read when it is not given.
     """
 
     default: Any
@@ -169,16 +169,16 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """How it is typed: ``--give-up``."""
+        """The option as the user types it: ``--give-up``."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
     def takes_value(self) -> bool:
-        """Whether it is no mere flag."""
+        """Whether it takes a value, unlike a flag."""
         return self.metavar is not None
 
     def is_given(self, value: object) -> bool:
-        """Whether a value says something other than the program's own default."""
+        """Return whether a value differs from the built-in default."""
         return bool(value != self.default)
 
 
@@ -201,19 +201,19 @@ def option(
     without_settings: bool = False,
     environment: str | None = None,
 ) -> Value:
-    """Declare an option: the value of a field of a table; see ``Option`` for the parameters."""
+    """Define an option, as the value of a field of a table; see ``Option`` for the parameters."""
     facts = {name: fact for name, fact in locals().items() if name != "default"}
     return dataclasses.field(default=default, metadata={"option": Option(default=default, **facts)})
 
 
 @functools.cache
 def options_of(table: type[DataclassInstance]) -> Mapping[str, Option]:
-    """Return the options of a table by their names, in its order.
+    """Return the options of a table by name, in the order of its fields.
 
     Parameters
     ----------
     table : type
-        A dataclass whose fields were all declared by ``option``.
+        A dataclass whose fields were all defined by ``option``.
     """
     options = {}
     for field in dataclasses.fields(table):
@@ -233,7 +233,7 @@ def bounds_of(table: type[DataclassInstance], name: str) -> Number:
     Raises
     ------
     TypeError
-        When it takes no number.
+        When the option is not numeric.
     """
     read = options_of(table)[name].read
     if not isinstance(read, Number):
@@ -242,14 +242,14 @@ def bounds_of(table: type[DataclassInstance], name: str) -> Number:
 
 
 def misplaced(values: DataclassInstance, *kinds: str) -> list[Option]:
-    """Return the options that were given and say nothing about the kinds of source, or the task, at hand.
+    """Return the given options that do not apply to any of these kinds of source, or tasks.
 
     Parameters
     ----------
     values : dataclass instance
-        Of a table.
+        An instance of a table.
     kinds : str
-        Of those that ``only_for`` names.
+        The kinds, or tasks, in the words of ``only_for``.
     """
     return [
         option
@@ -261,12 +261,12 @@ def misplaced(values: DataclassInstance, *kinds: str) -> list[Option]:
 
 
 def check_needs(values: DataclassInstance) -> None:
-    """See that each option given has beside it what it says something about.
+    """Check that each given option comes with one of those that it needs.
 
     Raises
     ------
     InputError
-        When one has not.
+        When one does not.
     """
     options = options_of(type(values))
     for name, needing in options.items():
@@ -279,6 +279,6 @@ def check_needs(values: DataclassInstance) -> None:
 
 
 def enumerate_words(words: Iterable[str]) -> str:
-    """Join words as a sentence does: ``a, b and c``."""
+    """Return the words joined as in a sentence: ``a, b and c``."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""The options of genre-live: the one table that the command, the settings file and Python start from."""
+"""The options of genre-live, in one table for the command, the settings file and the Python interface."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ HOW_TO_GIVE = {
 
 
 SOURCE_OPTIONS = ("device", "file", "url", "sources")
-"""The options that name what to listen to."""
+"""The options that name sources."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What genre-live is asked for: each field is an option, and its value."""
+    """The options of one run; each field is an option."""
 
     device: tuple[str, ...] = option(
         (), "a microphone, by number or part of its name (default: the system's); again for another",
@@ -195,7 +195,7 @@ class Options:
 
     @property
     def source_kinds(self) -> tuple[SourceKind, ...]:
-        """What kinds of source they name; those of a file of sources may be any."""
+        """The kinds of the named sources; a file of sources may hold any kind."""
         named: dict[SourceKind, bool] = {
             "microphone": bool(self.device), "file": bool(self.file), "stream": bool(self.url),
         }  # fmt: skip
@@ -206,16 +206,16 @@ class Options:
 
 
 DEFAULTS = Options()
-"""What the program does when it is asked for nothing."""
+"""The built-in defaults."""
 
 
 def check_together(options: Options) -> None:
-    """See that the options fit together.
+    """Check that the options can be used together.
 
     Raises
     ------
     InputError
-        When they do not; one sentence that names them and says what to do.
+        When they cannot; the sentence names them and says what to do.
     """
     check_needs(options)
     kinds = options.source_kinds

@@ -1,4 +1,4 @@
-"""Samples of one's own, from Python: blocks in, windows with verdicts out."""
+"""Analysis of the caller's own samples: blocks in, windows with verdicts out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from os import PathLike
 from live import api_checks
 from live.analyser import Analyser
 from live.api_checks import SAMPLE_RATES, Block
-from live.events import GapReason, Verdict, WindowEvent, told, wall_time
+from live.events import GapReason, Verdict, WindowEvent, stamped, wall_time
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.sources.given_sound import as_samples
@@ -16,21 +16,21 @@ LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)
 
 
 class Session:
-    """The machine for those who bring their own samples: no source, no thread, no clock but the samples.
+    """Analyses samples that the caller feeds, without a source, a thread or a clock.
 
-    What ``genre-live`` itself runs is :class:`live.session.Session`, which has a source and a thread;
-    both are the same :class:`live.analyser.Analyser` inside, and say the same of the same sound.
+    The command ``genre-live`` runs :class:`live.session.Session`, which has a source and a thread. Both use
+    :class:`live.analyser.Analyser` and give the same verdicts for the same sound.
 
     Parameters
     ----------
     sample_rate : int
-        Of what will be fed, in Hz.
+        Sample rate of the blocks, in Hz.
     model : str or path
-        A shipped model, or the folder of one made by genre-train.
+        Name of a shipped model, or the folder of a model made by genre-train.
     hop_s : float
-        Seconds from one window to the next.
+        Seconds from one window to the next, 0.05 to 60.
     smooth_s : float
-        The pace of the vote's memories, in seconds.
+        Smoothing time of the vote, in seconds, 0.1 to 3600; longer is steadier.
 
     Raises
     ------
@@ -63,30 +63,30 @@ class Session:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The model's labels; ``no_music`` and ``other_music``, where there are such, are not genres."""
+        """The model's labels; ``no_music`` and ``other_music`` are not genres."""
         return self._classifier.description.labels
 
     @property
     def time_s(self) -> float:
-        """Seconds of sound that were fed, lost ones counted."""
+        """Stream time: seconds of sound that were fed or lost."""
         return self._analyser.time_s
 
     @property
     def verdict(self) -> Verdict:
-        """What the vote says now."""
+        """The current verdict."""
         return self._analyser.vote.verdict
 
     def feed(self, block: Block, *, channels_first: bool = False) -> list[WindowEvent]:
-        """Hear the next samples.
+        """Analyse the next samples.
 
         Parameters
         ----------
         block : array_like [shape=(n,) or (n, channels)]
-            Any number of samples: floating point with full scale at 1, or integers with full scale
-            at the limits of their type. Channels are mixed down.
+            Any number of samples: floating point with full scale at ±1, or integers with full scale at the
+            limits of their type. Channels are averaged.
         channels_first : bool
-            Whether its shape is (channels, n), as librosa and torchaudio give it. One that seems to have
-            more than 64 channels is refused.
+            Whether the shape is (channels, n), as from librosa and torchaudio. A block with more than 64
+            channels is an error.
 
         Returns
         -------
@@ -98,19 +98,19 @@ class Session:
         ValueError
             When the block has another shape, or the stream is finished.
         TypeError
-            When it holds no numbers.
+            When the block does not hold numbers.
         """
         self._check_unfinished()
         samples = as_samples(block, channels_first=channels_first)
-        return [told(window, at=wall_time()) for window in self._analyser.feed(samples)]
+        return [stamped(window, at=wall_time()) for window in self._analyser.feed(samples)]
 
     def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
-        """Say that sound was lost before what is fed next, so that no window spans the hole.
+        """Record that sound was lost before the next block, so that no window spans the gap.
 
         Parameters
         ----------
         lost_s : float
-            Seconds of it, from 0 to a thousand million.
+            Seconds of lost sound, 0 to 10⁹.
         reason : str
             ``overflow``, ``stall``, ``behind`` or ``undecodable``.
 
@@ -124,17 +124,18 @@ class Session:
         self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
 
     def finish(self) -> list[WindowEvent]:
-        """End the stream and return what the last samples complete, or the one window of a short sound.
+        """End the stream, and return the windows that its last samples complete.
 
-        After it nothing more can be fed until ``reset``; called again, it returns nothing.
+        For a sound shorter than a window this is one partial window. After it, nothing can be fed until
+        ``reset``. A second call returns an empty list.
         """
         if self._is_finished:
             return []
         self._is_finished = True
-        return [told(window, at=wall_time()) for window in self._analyser.finish()]
+        return [stamped(window, at=wall_time()) for window in self._analyser.finish()]
 
     def reset(self) -> None:
-        """Forget the stream, its time included, to hear another."""
+        """Forget the stream, and begin another at time 0."""
         self._analyser.reset()
         self._is_finished = False
 

@@ -1,8 +1,8 @@
-"""One stable colour for each genre, on dark and on light terminals.
+"""A fixed colour for each genre, for dark and for light terminals.
 
-The ten colours of each theme were found by search: hues fixed by what one expects (blues is blue, metal
-is grey, reggae is green), lightness and chroma chosen so that the two closest colours lie as far apart as
-possible for normal, protan, deutan and tritan sight, each readable on the theme's background.
+The ten colours of each theme were found by a search. The hues are what people expect (blues is blue, metal
+is grey, reggae is green). Lightness and chroma were chosen so that the two closest colours are as far apart
+as possible for normal, protan, deutan and tritan vision, and each is readable on the theme's background.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class Theme:
     Attributes
     ----------
     background : str
-        What the colours were chosen for; never painted except in saved pictures.
+        The background that the colours were chosen for; only saved pictures are filled with it.
     text, quiet, faint, track
-        Words; words of less weight; hints; the empty part of a bar.
+        Colours of text, secondary text, hints, and the empty part of a bar.
     accent, warning, alarm
-        Alive and well; take note; something is wrong.
+        Colours of normal operation, a warning, and an error.
     known : mapping of str to str
-        The colours of genres known by name.
+        The colours of the known genres.
     others : tuple of str
-        Colours for genres not known by name, in the order they are given out.
+        The colours for other genres, in the order of use.
     """
 
     name: ThemeName
@@ -47,7 +47,7 @@ class Theme:
     def colors(self, genres: Sequence[str]) -> dict[str, str]:
         """Return a colour for each genre.
 
-        A genre known by name always has the same colour; the rest take what is left, in order. Colours
+        A known genre always has the same colour; the others get the remaining colours, in order. Colours
         repeat only when there are more genres than colours.
         """
         named = {genre: self.known[key] for genre in genres if (key := _key(genre)) in self.known}

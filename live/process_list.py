@@ -1,4 +1,4 @@
-"""Keeps a password that was given on the command line out of the list of processes."""
+"""Hides passwords of the command line from the list of processes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _ARGUMENTS_AT = (
 
 
 def hide_passwords(url: str) -> None:
-    """Overwrite name and password of addresses in what ``ps`` shows of this process, on Linux.
+    """Overwrite the user name and password of an address in the arguments that ``ps`` shows (Linux only).
 
     Parameters
     ----------
     url : str
-        Where it holds none, nothing is done.
+        The address as it was given; without a password, nothing happens.
     """
     if "@" not in url or not sys.platform.startswith("linux"):
         return
     with contextlib.suppress(OSError, ValueError, IndexError):
-        # The second field, the program's name in brackets, may hold anything; the third follows it.
+        # The second field, the program's name in brackets, may hold any character, so count from its end.
         fields = Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()
         begin, end = (int(field) for field in fields[_ARGUMENTS_AT - 2 : _ARGUMENTS_AT])
         if not 0 < begin < end or end - begin > 1 << 20:

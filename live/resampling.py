@@ -1,4 +1,4 @@
-"""From the source's rate and channels to the mono stream that a model hears."""
+"""Conversion from the source's sample rate and channels to the mono stream that a model takes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from live.samples import Samples
 
-LOUDEST = 1e6  # times full scale; no sound, and near the largest float it would overflow what follows
+LOUDEST = 1e6  # times full scale; anything above is not sound, and could overflow later computations
 
 
 def to_mono(samples: Samples) -> Samples:
-    """Mean of the channels, with what is no finite number, or absurdly large, heard as silence.
+    """Return the mean of the channels; values that are not finite, or far too large, become 0.
 
     Parameters
     ----------
@@ -25,23 +25,23 @@ def to_mono(samples: Samples) -> Samples:
     if len(mono) == 0:
         return mono
     with np.errstate(over="ignore", invalid="ignore"):
-        if channels > 1:  # column by column: NumPy's own mean over so short an axis takes ten times as long
+        if channels > 1:  # column by column: NumPy's mean over such a short axis takes ten times as long
             mono = mono + samples[:, 1]
             for channel in range(2, channels):
                 mono += samples[:, channel]
             mono *= np.float32(1 / channels)
-        if not (mono.max() <= LOUDEST and mono.min() >= -LOUDEST):  # so of what is no number, too
+        if not (mono.max() <= LOUDEST and mono.min() >= -LOUDEST):  # true for NaN as well
             mono = np.where(np.abs(mono) <= LOUDEST, mono, np.float32(0))
     return mono
 
 
 class Resampler:
-    """Streaming conversion of the sample rate by soxr, at its high quality.
+    """Converts the sample rate of a stream with soxr, at its quality "HQ".
 
     Parameters
     ----------
     source_rate, target_rate : int
-        In Hz; equal rates pass samples through.
+        In Hz; with equal rates, samples pass unchanged.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
@@ -67,12 +67,12 @@ class Resampler:
         samples : ndarray [shape=(n,)]
             At the source's rate.
         last : bool
-            Whether the stream ends here, so that what soxr holds back comes too.
+            Whether the stream ends here; then the result includes the samples delayed by soxr.
 
         Returns
         -------
         ndarray [shape=(m,)]
-            At the target rate. Sample k of the whole output stands at time k / target_rate.
+            At the target rate. Sample k of the whole output is at time k / target_rate.
         """
         if self._stream is None:
             return samples

@@ -1,9 +1,9 @@
-"""The ring buffer between whoever delivers sound and the worker that hears it.
+"""The ring buffer between a source and the worker that analyses its sound.
 
-One writer, one reader. The writer copies blocks in and never waits for long, so that an audio callback
-may be the writer; what finds no room is not stored but counted, and the reader learns of it at exactly
-the place in the stream where it happened. Positions are absolute: samples since the start of the stream,
-lost ones counted.
+It has one writer and one reader. The writer copies blocks in and never waits for long, so that an audio
+callback may be the writer. Samples for which there is no room are counted as lost, and the reader gets a
+gap at exactly this place in the stream. Positions are absolute: samples since the start of the stream,
+including lost ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from live.samples import Samples
 
 @dataclass(frozen=True)
 class Chunk:
-    """Sound without a gap: ``samples`` [shape=(n, channels)] from ``position`` on."""
+    """Sound without a gap: ``samples`` [shape=(n, channels)] starting at ``position``."""
 
     position: int
     samples: Samples
@@ -28,7 +28,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Gap:
-    """``lost`` samples from ``position`` on that did not come."""
+    """``lost`` samples are missing, starting at ``position``."""
 
     position: int
     lost: int
@@ -37,7 +37,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class StatusChange:
-    """What became of the source at ``position``."""
+    """The source was lost or came back at ``position``."""
 
     position: int
     status: SourceStatus
@@ -45,7 +45,7 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class End:
-    """The stream ended at ``position``; the reader gets this from then on."""
+    """The stream ended at ``position``; every later read returns this again."""
 
     position: int
 
@@ -54,7 +54,7 @@ Item = Chunk | Gap | StatusChange | End
 
 
 class RingBuffer:
-    """A preallocated buffer of ``capacity`` samples.
+    """A preallocated buffer for one writer and one reader.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ class RingBuffer:
 
     Notes
     -----
-    The samples are copied outside the lock: the writer writes only where the reader may not yet read,
-    the reader reads only where the writer may not yet write, and the lock guards the counts alone.
+    Samples are copied outside the lock. The writer writes only where the reader may not read yet, the
+    reader reads only where the writer may not write yet, and the lock protects only the counts.
     """
 
     def __init__(self, capacity: int, channels: int) -> None:
@@ -74,16 +74,16 @@ class RingBuffer:
         self.capacity, self.channels = capacity, channels
         self._samples = np.zeros((capacity, channels), dtype=np.float32)
         self._changed = threading.Condition()
-        self._written = 0  # samples stored since the start, lost ones not counted
+        self._written = 0  # samples stored since the start, without lost ones
         self._read = 0
         self._lost = 0  # samples lost before the read position
-        self._wanted = 1  # samples the waiting reader wants at least
-        self._marks: deque[tuple[int, Gap | StatusChange]] = deque()  # with the stored count they stand at
-        self._held_from: int | None = None  # the reader may not yet go past this stored count
+        self._wanted = 1  # fewest samples for which the waiting reader is to wake up
+        self._marks: deque[tuple[int, Gap | StatusChange]] = deque()  # each with its stored count
+        self._held_from: int | None = None  # stored count that the reader may not pass yet
         self._closed = False
 
     def write(self, block: Samples) -> int:
-        """Store a block without waiting; what finds no room is lost, with reason ``behind``.
+        """Store a block without waiting; samples without room are lost, with reason ``behind``.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class RingBuffer:
         Returns
         -------
         int
-            Samples stored.
+            Number of samples stored.
         """
         with self._changed:
             room = 0 if self._closed else self.capacity - (self._written - self._read)
@@ -103,12 +103,16 @@ class RingBuffer:
         return stored
 
     def write_all(self, block: Samples) -> bool:
-        """Store a block, waiting for room as long as it takes.
+        """Store a block, and wait for room as long as necessary.
+
+        Parameters
+        ----------
+        block : ndarray [shape=(n, channels)]
 
         Returns
         -------
         bool
-            False when the buffer was closed before all was stored.
+            False when the buffer was closed before the whole block was stored.
         """
         while len(block):
             with self._changed:
@@ -135,12 +139,12 @@ class RingBuffer:
 
     @property
     def _readable(self) -> int:
-        """Samples the reader may take; call it with the lock held."""
+        """Number of samples that the reader may take; needs the lock."""
         return (self._written if self._held_from is None else self._held_from) - self._read
 
     @property
     def _marked(self) -> bool:
-        """Whether a gap or change of status stands where the reader may go; lock held."""
+        """Whether a gap or change of status lies within the readable part; needs the lock."""
         return bool(self._marks) and self._marks[0][0] <= self._read + self._readable
 
     def lose(self, samples: int, reason: GapReason) -> None:
@@ -159,16 +163,16 @@ class RingBuffer:
             self._changed.notify_all()
 
     def hold(self) -> None:
-        """Keep what is written from here on from the reader, until ``release``.
+        """Withhold everything written from now on from the reader, until ``release``.
 
-        A writer who suspects a loss, and will know its size in a moment, holds what comes after it.
+        For a writer that suspects a loss here and will soon know its size.
         """
         with self._changed:
             if self._held_from is None:
                 self._held_from = self._written
 
     def release(self, lost_samples: int, reason: GapReason) -> None:
-        """Let the reader go on, past ``lost_samples`` samples that were lost where the hold began."""
+        """Let the reader continue, after a gap of ``lost_samples`` samples where the hold began."""
         with self._changed:
             if self._held_from is None:
                 return
@@ -180,32 +184,32 @@ class RingBuffer:
             self._changed.notify_all()
 
     def change_status(self, status: SourceStatus) -> None:
-        """Record what became of the source after the last sample stored."""
+        """Record that the source was lost or came back after the last sample stored."""
         with self._changed:
             self._marks.append((self._written, StatusChange(0, status)))
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the stream: what is stored can still be read, nothing more is stored."""
+        """End the stream: stored samples can still be read, but no more are stored."""
         with self._changed:
             self._closed = True
             self._held_from = None
             self._changed.notify_all()
 
     def read(self, minimum: int = 1, timeout: float | None = None) -> Item | None:
-        """Wait for sound and take it.
+        """Wait for the next item of the stream and return it.
 
         Parameters
         ----------
         minimum : int
-            Samples to wait for; fewer come before a gap, a change of status or the end.
+            Samples to wait for; there may be fewer before a gap, a change of status or the end.
         timeout : float, optional
-            Seconds to wait at most.
+            Longest wait, in seconds.
 
         Returns
         -------
         Chunk, Gap, StatusChange, End or None
-            The next item in the stream's order; None when the time ran out. A chunk is a copy.
+            The next item in the stream's order; None after the timeout. A chunk is a copy.
         """
         minimum = max(1, min(minimum, self.capacity))
         with self._changed:
@@ -213,7 +217,7 @@ class RingBuffer:
             ready = self._changed.wait_for(
                 lambda: self._closed or self._marked or self._readable >= minimum, timeout
             )
-            self._wanted = self.capacity + 1  # nobody waits: spare the writer the notification
+            self._wanted = self.capacity + 1  # nobody waits, so the writer need not notify
             if not ready:
                 return None
             position = self._read + self._lost

@@ -1,4 +1,4 @@
-"""What sound is made of, for all who pass it on."""
+"""The array type of sound."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The whole machine on one page: source → ring buffer → analyser → events → sinks and snapshots."""
+"""One session, the core of the program: source → ring buffer → analyser → events → sinks and snapshots."""
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 import time
@@ -20,7 +19,7 @@ from live.events import (
     StartEvent,
     SummaryEvent,
     genres_of,
-    told,
+    stamped,
     wall_time,
 )
 from live.freed_memory import keep_freed_memory
@@ -30,10 +29,11 @@ from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.samples import Samples
 from live.snapshot import Snapshot, SourceCondition
 from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
+from live.time_limit import TimeLimit
 
 HEARTBEAT_S = LONGEST_BLOCK_S = JOINED_WITHIN_S = 1.0
-RESAMPLED_WITHIN_S = 0.04  # what the resampler holds back
-MUTED_AFTER_S = 5.0  # of nothing but digital zero from a microphone
+RESAMPLED_WITHIN_S = 0.04  # delay of the resampler
+MUTED_AFTER_S = 5.0  # digital zero for this long means that the microphone is muted
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 
 Sink = Callable[[Event], None]
@@ -41,39 +41,41 @@ SoundSink = Callable[[Samples], None]
 
 
 class Session:
-    """Listens to one source until it ends or is told to stop.
+    """Listens to one source until it ends or ``stop`` is called.
 
     Parameters
     ----------
     source : AudioSource
         Opened, not started.
     classifier : Classifier
-    hop_s, smooth_s : float
-        Seconds from window to window, and the pace of the vote's memories.
+    hop_s : float
+        Seconds of stream time from one window to the next.
+    smooth_s : float
+        Smoothing time of the vote, in seconds; see ``live.vote.Vote``.
     duration_s : float, optional
-        Stream time after which to stop.
+        Stream time after which to stop, in seconds.
     sinks : sequence of callables
-        Each gets every event, in order, on the worker's thread.
+        Each is called with every event, in order, on the worker's thread.
     sound_sinks : sequence of callables
-        Each gets the samples that are heard [shape=(n, channels)], before the events that they lead to, on
-        the worker's thread. They must not wait.
+        Each is called with the analysed samples [shape=(n, channels)], before the events that they lead to,
+        on the worker's thread. They must not block.
     name : str, optional
-        The source's name among several: every event then carries it.
+        The source's name where there are several; every event then carries it.
     is_watched : bool
-        Whether somebody looks at the snapshots; else they are taken once a window, which costs less.
+        Whether the snapshots are shown; if not, one is taken for each window, which costs less.
     wall_clock : callable
-        Returns the time of day at which an event is told, with its offset from UTC.
+        Returns the time of day of an event, with its offset from UTC.
 
     Attributes
     ----------
     ended : threading.Event
-        Set when the summary has been given to the sinks.
+        Set after the sinks have received the summary.
     failure : BaseException or None
-        Why the session ended before its time.
+        What ended the session early.
     summary : SummaryEvent or None
-        The session's sum, once it has ended.
+        The session's summary, once it has ended.
     alive_s : float
-        When the worker last took sound or saw that there was none (``time.monotonic``).
+        When the worker last read the ring buffer, with or without sound in it (``time.monotonic``).
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class Session:
             hop_s=hop_s,
         )
         self._analyser = Analyser(classifier, source.sample_rate, hop_s=hop_s, smooth_s=smooth_s)
-        self._last_sample = None if duration_s is None else round(duration_s * source.sample_rate)
+        self._limit = TimeLimit(duration_s, source.sample_rate)
         self._ring = RingBuffer(max(1, round(source.buffer_s * source.sample_rate)), source.channels)
         self._history = History()
         self._condition: SourceCondition = "opening"
@@ -115,56 +117,56 @@ class Session:
         self._going.set()
         self.summary: SummaryEvent | None = None
         self.failure: BaseException | None = None
-        self.alive_s = self._heard_until_s = time.monotonic()
+        self.alive_s = time.monotonic()
         self.ended = threading.Event()
         self.snapshot = self._take_snapshot()
         self._worker = threading.Thread(target=self._work, name="listening", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         self._worker.start()
 
     def stop(self) -> None:
-        """End the session; ``ended`` is set when it has."""
+        """Ask the session to end; ``ended`` is set when it has."""
         self._stopped = True
         self._going.set()
-        self._source.stop()  # first: a microphone that is lost has still to say what it lost
+        self._source.stop()  # before the buffer closes: a lost microphone still reports what it lost
         self._ring.close()
 
     def join(self, within_s: float = JOINED_WITHIN_S) -> None:
-        """Wait until its thread is gone, after ``ended``; libraries complain of what it holds at the exit."""
+        """Wait for the thread to finish, after ``ended``: some libraries warn if it still runs at exit."""
         if self._worker.ident is not None:
             self._worker.join(within_s)
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
-        """The newest snapshot, as ``Sessions`` has one of each source."""
+        """The newest snapshot, in a tuple like that of ``Sessions``."""
         return (self.snapshot,)
 
     def reset_vote(self) -> None:
-        """Forget what was heard so far, from the next sound on."""
+        """Reset the vote before the next samples are analysed."""
         self._vote_reset = True
 
     def correct(self, label: str) -> None:
-        """Take the listener's word for what is heard now: a genre, or another label."""
+        """Record what the user says is playing now: a genre, or another label."""
         self._corrections.put(label)
 
     def toggle_pause(self) -> bool:
-        """Pause, or go on; True when paused."""
+        """Pause or resume, and return whether the session is now paused."""
         self.pause(self._going.is_set())
         return not self._going.is_set()
 
     def pause(self, is_paused: bool) -> None:
-        """Pause, or go on. A file waits meanwhile, a microphone's sound goes by unheard."""
+        """Pause or resume. A paused file stops; a microphone's samples are counted but not analysed."""
         (self._going.clear if is_paused else self._going.set)()
 
     @property
     def summaries(self) -> tuple[SummaryEvent, ...]:
-        """The session's sum once it has ended, as ``Sessions`` has one of each source."""
+        """The session's summary once it has ended, in a tuple like that of ``Sessions``."""
         return () if self.summary is None else (self.summary,)
 
     def warnings(self) -> list[str]:
-        """Sentences about what the user should know of a session that ended well all the same."""
+        """Return sentences about problems that did not make the session fail."""
         sentences = [self._source.warning] if self._source.warning else []
         if self._meter.not_finite:
             sentences.append(
@@ -178,7 +180,7 @@ class Session:
         try:
             self._emit(self._start_event)
             self._source.start(self._ring)
-            self._heard_until_s = time.monotonic()
+            self._limit.note_sound()
             self._listen()
             if self._source.failure is not None:
                 raise self._source.failure
@@ -188,39 +190,36 @@ class Session:
             self._finish()
 
     def _listen(self) -> None:
-        """Take item by item from the ring buffer until the stream's end."""
+        """Read items from the ring buffer until the end of the stream."""
         position = 0
-        while self._last_sample is None or position < self._last_sample:
+        while not self._limit.is_reached(position):
             while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
                 self.alive_s = time.monotonic()
-                self._tell_corrections()
+                self._emit_corrections()
             if self._is_over_while_lost(position):
-                self._source.stop()  # which says what was lost, and ends the stream
+                self._source.stop()  # reports what was lost, and ends the stream
             began_s = time.monotonic()
-            item = self._ring.read(self._worth_waking_for(), self._patience_s(position))
+            item = self._ring.read(self._samples_to_wait_for(), self._longest_wait_s(position))
             self.alive_s = time.monotonic()
-            self._tell_corrections()
+            self._emit_corrections()
             if isinstance(item, End):
                 break
             if isinstance(item, Chunk):
-                samples = item.samples
-                if self._last_sample is not None:
-                    samples = samples[: self._last_sample - item.position]
+                samples = item.samples[: self._limit.allowed(len(item.samples), item.position)]
                 position = item.position + len(samples)
-                if self._going.is_set() or not self._source.is_live:  # what a file gave before it waited
+                # What a file delivered before it was paused is analysed all the same.
+                if self._going.is_set() or not self._source.is_live:
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
-                # The last of the sound before a loss was there long before the loss was told.
+                # The last samples before a loss may have arrived long before the loss was reported.
                 waited_s = self.alive_s - began_s - len(item.samples) / self._source.sample_rate
-                self._heard_until_s = time.monotonic() - max(0.0, waited_s)
+                self._limit.note_sound(max(0.0, waited_s))
             elif isinstance(item, Gap):
-                lost = item.lost
-                if self._last_sample is not None:
-                    lost = min(lost, self._last_sample - item.position)
+                lost = self._limit.allowed(item.lost, item.position)
                 position = item.position + lost
                 self._emit(self._analyser.gap(lost, item.reason))
-                self._heard_until_s = time.monotonic()
+                self._limit.note_sound()
             elif isinstance(item, StatusChange):
                 self._condition = "lost" if item.status == "lost" else "listening"
                 self._meter.forget_zeros()
@@ -228,28 +227,20 @@ class Session:
             self.snapshot = self._take_snapshot()
         self._end_stream(position)
 
-    def _worth_waking_for(self) -> int:
-        """How many samples to wait for."""
+    def _samples_to_wait_for(self) -> int:
         wanted_s, window_s = self._source.block_s, self._analyser.until_window_s + RESAMPLED_WITHIN_S
         if self._source.is_live and not self._is_watched:
             wanted_s = max(wanted_s, min(window_s, LONGEST_BLOCK_S))
         return max(1, round(wanted_s * self._source.sample_rate))
 
-    def _left_s(self, position: int) -> float:
-        """How much of the time to listen is left if there was only silence since the latest sound."""
-        if self._last_sample is None:
-            return math.inf
-        left = self._last_sample - position
-        return left / self._source.sample_rate - (time.monotonic() - self._heard_until_s)
-
-    def _patience_s(self, position: int) -> float:
-        """How long to wait for sound before looking whether the time is over."""
-        left_s = self._left_s(position)
+    def _longest_wait_s(self, position: int) -> float:
+        """Return how long to wait for sound before the time limit has to be checked again."""
+        left_s = self._limit.left_s(position)
         return min(HEARTBEAT_S, left_s) if self._condition == "lost" and left_s > 0 else HEARTBEAT_S
 
     def _is_over_while_lost(self, position: int) -> bool:
-        """Whether the time to listen ran out while there was no microphone."""
-        return self._condition == "lost" and self._left_s(position) <= 0
+        """Return whether the time limit has passed while the microphone is lost."""
+        return self._condition == "lost" and self._limit.left_s(position) <= 0
 
     def _hear(self, samples: Samples) -> None:
         if self._condition == "opening":
@@ -259,14 +250,14 @@ class Session:
             self._analyser.vote.reset()
         self._meter.measure(samples)
         if self._source.is_live:
-            self._note_mute()
+            self._check_muted()
         for take in self._sound_sinks:
             take(samples)
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)
 
-    def _note_mute(self) -> None:
-        """Tell when a microphone begins to give nothing but digital zero, and when that ends."""
+    def _check_muted(self) -> None:
+        """Emit an event when a microphone starts or stops to deliver nothing but digital zero."""
         zero_s = self._meter.zero_s
         if self._condition == "muted" and zero_s == 0:
             self._condition = "listening"
@@ -279,48 +270,46 @@ class Session:
         for window in self._analyser.finish():
             self._emit(window)
         heard_s = self._analyser.time_s
-        has_reached_the_end = self._last_sample is not None and position >= self._last_sample
-        cut_off = self._stopped or has_reached_the_end or self._source.failure is not None
+        cut_off = self._stopped or self._limit.is_reached(position) or self._source.failure is not None
         if self._source.kind == "file" and heard_s < SHORTEST_FILE_S and not cut_off:
             raise InputError(too_short(self._source.name, heard_s))
 
     def _finish(self) -> None:
-        """Stop the source, sum up, and say that it is over."""
+        """Stop the source, emit the summary and set ``ended``."""
         try:
             self._ring.close()
             self._source.stop()
             self._condition = "ended"
-            self._tell_corrections()
+            self._emit_corrections()
             summary = self._history.summary(self._analyser.time_s, self._analyser.skipped_windows)
-            self.summary = self._tell(summary)
-            self._pass_on(self.summary)
+            self.summary = self._stamp(summary)
+            self._deliver(self.summary)
         except BaseException as error:
             self.failure = self.failure or error
         finally:
             self.snapshot = self._take_snapshot()
             self.ended.set()
 
-    def _tell_corrections(self) -> None:
-        """Tell what the listener said since the last time, beside what was said to be heard."""
+    def _emit_corrections(self) -> None:
+        """Emit an event for each correction made since the last call, with the verdict it corrects."""
         while not self._corrections.empty():
             verdict = self._analyser.vote.verdict
             heard = verdict.genre or verdict.state
             self._emit(CorrectionEvent(self._analyser.time_s, heard, self._corrections.get()))
 
-    def _tell(self, event: AnyEvent) -> AnyEvent:
-        """Return the event with what every event tells."""
-        return told(event, at=self._wall_clock(), source=self._name, title=self._source.title)
+    def _stamp(self, event: AnyEvent) -> AnyEvent:
+        return stamped(event, at=self._wall_clock(), source=self._name, title=self._source.title)
 
     def _emit(self, event: Event) -> None:
-        self._pass_on(self._tell(event))
+        self._deliver(self._stamp(event))
 
-    def _pass_on(self, event: Event) -> None:
+    def _deliver(self, event: Event) -> None:
         self._history.add(event)
         failure: Exception | None = None
         for sink in self._sinks:
             try:
                 sink(event)
-            except Exception as error:  # the others get the event all the same
+            except Exception as error:  # the other sinks still get the event
                 failure = failure or error
         if failure is not None:
             raise failure

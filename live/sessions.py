@@ -1,4 +1,4 @@
-"""Several sources heard side by side: a session for each, none of which holds up another."""
+"""Several sources at the same time: one session for each, independent of the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from live.bundle import BundleDescription
-from live.errors import GenreLiveError, ToldError
+from live.errors import GenreLiveError, ReportedError
 from live.events import Event, SourceKind, SummaryEvent, genres_of
 from live.meter import FLOOR_DBFS
 from live.session import JOINED_WITHIN_S, Session, Sink
@@ -22,7 +22,7 @@ OnFailure = Callable[[str, BaseException], None]
 
 
 def one_at_a_time(sink: Sink) -> Sink:
-    """Return a sink that several sessions may give events to, each on its own thread."""
+    """Return a sink that several sessions may call, each from its own thread."""
     busy = threading.Lock()
 
     def take(event: Event) -> None:
@@ -34,22 +34,22 @@ def one_at_a_time(sink: Sink) -> Sink:
 
 @dataclass
 class Place:
-    """One of several sources: how it is opened, and what became of it.
+    """One of several requested sources, and its sessions once it is open.
 
     Attributes
     ----------
     name : str or None
-        What to call it; its own name without.
+        The name that the user gave it; None for its own.
     open_source : callable
-        Returns the source, or several, opened.
+        Opens the source, or several, and returns them.
     make_session : callable
-        Returns the session of an opened source and its name.
+        Returns the session for an open source and its name.
     kind, words, description
-        What kind of source it is, what to call it and what will hear it, while it is not open yet.
+        Kind and name of the source and description of its model, for the screen until it is open.
     may_wait : bool
-        Whether it may be opened for as long as it takes, which holds up no other.
+        Whether opening may take for ever (``--wait``); the others then start without it.
     sessions : list of Session
-        Of what it opened.
+        The sessions of what was opened.
     """
 
     name: str | None
@@ -65,25 +65,25 @@ class Place:
 
 
 class Sessions:
-    """Listens to several sources until all have ended or it is told to stop.
+    """Listens to several sources until all have ended or ``stop`` is called.
 
     Parameters
     ----------
     places : sequence of Place
     on_failure : callable
-        Takes the name of a source that failed while listening, and why; called on a thread of its own.
+        Called with the name of a source that failed while listening, and its error, on a separate thread.
 
     Attributes
     ----------
     ended : threading.Event
         Set when every session has ended.
     failures : list of (str, BaseException)
-        The sources that failed while listening, by their names.
+        The sources that failed while listening, with their errors.
 
     Raises
     ------
     GenreLiveError
-        When one of the sources that do not wait cannot be opened.
+        When one of the sources without ``may_wait`` cannot be opened.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Sessions:
         self._open([place for place in self._places if not place.may_wait])
 
     def _open(self, places: Sequence[Place]) -> None:
-        """Open sources side by side: none waits for another."""
+        """Open sources in parallel."""
         threads = [
             threading.Thread(target=self._open_one, args=(place,), name="opening", daemon=True)
             for place in places
@@ -126,7 +126,7 @@ class Sessions:
             place.failure = error
 
     def _make_sessions(self, place: Place) -> None:
-        """Return what a place has opened its sessions and names."""
+        """Create the sessions of what a place has opened, with unique names."""
         for number, source in enumerate(place.opened, 1):
             name = source.name if place.name is None else place.name
             if place.name is not None and len(place.opened) > 1:
@@ -136,7 +136,7 @@ class Sessions:
                 place.sessions.append(place.make_session(source, unique))
 
     def _unique(self, name: str) -> str:
-        """Return the name, numbered where another source has it."""
+        """Return the name, with a number when another source has the same."""
         unique, number = name, 2
         while unique in self._names:
             unique, number = f"{name} ({number})", number + 1
@@ -144,7 +144,7 @@ class Sessions:
         return unique
 
     def start(self) -> None:
-        """Begin to listen to what is open, and to open what is waited for."""
+        """Start to listen to the open sources, and to open those that are waited for."""
         threads = [
             threading.Thread(target=self._run, args=(place,), name="source", daemon=True)
             for place in self._places
@@ -156,7 +156,7 @@ class Sessions:
             thread.start()
 
     def _run(self, place: Place) -> None:
-        """See one place through to its end."""
+        """Open a place if necessary, and run its sessions to their end."""
         try:
             if place.may_wait:
                 place.opened = place.open_source()
@@ -188,7 +188,7 @@ class Sessions:
 
     @property
     def sessions(self) -> tuple[Session | None, ...]:
-        """The sessions in the order in which the sources were given; None for one that is waited for."""
+        """The sessions in the order of the sources; None for one that is not open yet."""
         with self._changed:
             found: list[Session | None] = []
             for place in self._places:
@@ -197,7 +197,7 @@ class Sessions:
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
-        """How the sources are now, in the order of ``sessions``."""
+        """The newest snapshots of the sources, in the order of ``sessions``."""
         with self._changed:
             snapshots: list[Snapshot] = []
             for place in self._places:
@@ -210,14 +210,14 @@ class Sessions:
 
     @property
     def alive_s(self) -> float:
-        """When the one that was alive the longest ago last showed it (``time.monotonic``)."""
+        """The oldest ``alive_s`` of the running sessions (``time.monotonic``)."""
         return min(
             (session.alive_s for session in self._open_sessions() if not session.ended.is_set()),
             default=time.monotonic(),
         )
 
     def stop(self) -> None:
-        """End all sessions, side by side; ``ended`` is set when they have."""
+        """Ask all sessions to end, in parallel; ``ended`` is set when they have."""
         with self._changed:
             self._stopping = True
             sessions = [session for place in self._places for session in place.sessions]
@@ -228,13 +228,13 @@ class Sessions:
             self._threads += threads
         for thread in threads:
             thread.start()
-        if waits:  # a source that is still being opened ends with the process
+        if waits:  # a thread that still opens a source ends with the process
             for session in sessions:
                 session.ended.wait()
             self.ended.set()
 
     def join(self, within_s: float = JOINED_WITHIN_S) -> None:
-        """Wait until the threads are gone that hold what was heard; one that hangs is left behind."""
+        """Wait for the sessions' threads to finish, but no longer than ``within_s`` seconds."""
         deadline_s = time.monotonic() + within_s
         with self._changed:
             threads = list(self._threads)
@@ -244,25 +244,25 @@ class Sessions:
             session.join(max(0.0, deadline_s - time.monotonic()))
 
     def warnings(self) -> list[str]:
-        """Sentences about what the user should know of sessions that ended well all the same."""
+        """Return sentences about problems that did not make a session fail."""
         return [sentence for session in self._open_sessions() for sentence in session.warnings()]
 
     @property
     def summaries(self) -> tuple[SummaryEvent, ...]:
-        """The sums of the sessions that have ended."""
+        """The summaries of the sessions that have ended."""
         return tuple(session.summary for session in self._open_sessions() if session.summary is not None)
 
     @property
     def failure(self) -> GenreLiveError | None:
-        """Why the program fails, as ``on_failure`` was told: with the exit status of the gravest."""
+        """The error with which the program ends, with the highest exit status of all failures."""
         statuses = [
             error.exit_status if isinstance(error, GenreLiveError) else 1 for _name, error in self.failures
         ]
-        return ToldError(max(statuses)) if statuses else None
+        return ReportedError(max(statuses)) if statuses else None
 
 
 def _not_yet_open(place: Place) -> Snapshot:
-    """Return what is to be seen of a source that is still waited for."""
+    """Return the snapshot of a source that is not open yet."""
     labels = place.description.labels
     return Snapshot(
         source_kind=place.kind,

@@ -1,7 +1,7 @@
-"""The user's own defaults: saved by ``--save-defaults``, started from by every later run.
+"""The user's defaults: saved by ``--save-defaults`` and read by every later run.
 
-They are a flat TOML file of options by their long names, such as ``hop = 0.25``, in the place where the
-platform keeps such files. What is read from it is checked as if it had been typed.
+They are a flat TOML file of options by their long names, such as ``hop = 0.25``, in the platform's folder
+for settings. Values from the file are checked like those of the command line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from live.argument_parser import ArgumentError, given_options
 from live.arguments import build_parser
-from live.errors import InputError, say
+from live.errors import InputError, print_message
 from live.option_table import Option, options_of
 from live.options import DEFAULTS, SOURCE_OPTIONS, Options
 
@@ -27,16 +27,16 @@ OPTIONS = options_of(Options)
 
 
 class UnreachableSettingsError(InputError):
-    """The settings file may be there, and cannot be looked at."""
+    """Whether there is a settings file cannot be found out, for lack of permission."""
 
 
 def settings_path() -> Path | None:
-    """Return the settings file: what GENRE_LIVE_CONFIG names, else the platform's own place.
+    """Return the path of the settings file: GENRE_LIVE_CONFIG, else the platform's usual place.
 
     Returns
     -------
     Path or None
-        None where the user has no such place, as in a container without a home.
+        None where the user has no home folder, as in some containers.
     """
     named = os.environ.get(PATH_VARIABLE)
     if named:
@@ -50,7 +50,7 @@ def settings_path() -> Path | None:
 
 
 def _as_words(values: Mapping[str, Any]) -> list[str]:
-    """Return settings as words of a command line; raises ValueError for what cannot be typed."""
+    """Return settings as words of a command line; raise ValueError for values that cannot be typed."""
     words = []
     for key, value in values.items():
         option = OPTIONS.get(key.replace("-", "_"))
@@ -68,12 +68,12 @@ def _as_words(values: Mapping[str, Any]) -> list[str]:
 
 
 def read_defaults(path: Path | None) -> Given:
-    """Read and check the settings file; no file holds nothing.
+    """Read and check the settings file, and return its options; none if there is no file.
 
     Raises
     ------
     InputError
-        When it cannot be read, is no TOML, or holds what is no option or no value of one.
+        When it cannot be read, is not TOML, or holds an unknown option or an invalid value.
     """
     if path is None:
         return {}
@@ -105,7 +105,7 @@ def _broken(path: Path, reason: str) -> str:
 
 
 def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs from the program's own defaults, as TOML can hold it."""
+    """Return the options that differ from the built-in defaults, as values for TOML."""
     values: dict[str, Any] = {}
     for name, value in options.items():
         if value == getattr(DEFAULTS, name):
@@ -114,13 +114,13 @@ def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, tuple) and len(value) == 1:
             saved = value[0]
         if isinstance(value, Path) or (name == "model" and Path(value).is_dir()):
-            saved = str(Path(value).absolute())  # a later run may start elsewhere
+            saved = str(Path(value).absolute())  # a later run may start in another folder
         values[OPTIONS[name].flag[2:]] = saved
     return values
 
 
 def _check_addresses(options: Mapping[str, Any]) -> None:
-    """Refuse now what every later run would stumble over."""
+    """Raise InputError for an address that would make every later run fail."""
     if options.get("osc") is not None:
         from live.outputs.open_sound_control import parse_address
 
@@ -137,14 +137,14 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
     Parameters
     ----------
     given : mapping
-        What was typed; an option turned off by ``--no-NAME`` is removed from the file.
+        The options of the command line; one turned off by ``--no-NAME`` is removed from the file.
     afresh : bool
-        Forget what the file held before.
+        Discard the previous contents of the file.
 
     Returns
     -------
     str
-        What was done, as a sentence.
+        A sentence that says what was done.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Others may not read it: the URL of a broker can hold a password.
+        # Only the owner may read it: the URL of a broker can hold a password.
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(HEADER.encode() + tomli_w.dumps(values).encode())
         partial.replace(path)
@@ -179,7 +179,7 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
 
 
 def show_defaults() -> str:
-    """Return what is saved as TOML, with passwords left out."""
+    """Return the saved defaults as TOML, without passwords."""
     path = settings_path()
     if path is None:
         return f"# there is no home to keep them in: {PATH_VARIABLE} can name a file"
@@ -194,7 +194,7 @@ def show_defaults() -> str:
 
 
 def _from_environment(given: Given) -> Given:
-    """Return the options that are not typed and that the environment holds."""
+    """Return options from environment variables that are not on the command line."""
     values = {}
     for name, option in OPTIONS.items():
         text = os.environ.get(option.environment) if option.environment is not None else None
@@ -209,7 +209,7 @@ def _from_environment(given: Given) -> Given:
 
 
 def _concerns(option: Option, options: Options) -> bool:
-    """Whether a saved default says something about what was asked for; else it is left aside in silence."""
+    """Return whether a saved default applies to this run; if not, it is ignored without a message."""
     if option.only_for and not any(kind in option.only_for for kind in options.source_kinds):
         return False
     needed = option.needs.options if option.needs is not None else ()
@@ -217,40 +217,45 @@ def _concerns(option: Option, options: Options) -> bool:
 
 
 def _saved_defaults() -> Given:
-    """Return the user's defaults; none, said, where the usual place cannot be looked at.
+    """Return the user's defaults; none, with a message, if the usual folder may not be read.
 
-    A container may run as somebody for whom the home it was given is closed: there nothing was ever saved.
+    A container may run as a user who may not read the home folder it was given, so nothing was saved there.
     """
     try:
         return read_defaults(settings_path())
     except UnreachableSettingsError as error:
         if os.environ.get(PATH_VARIABLE):
             raise
-        say("genre-live", f"{str(error).partition(': ')[0]}: going on without your defaults.")
+        print_message("genre-live", f"{str(error).partition(': ')[0]}: going on without your defaults.")
         return {}
 
 
 def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
-    """Read the command line over the environment, over the user's defaults, over the program's own.
+    """Read the options, in this order of precedence: command line, environment, user's defaults, built-in.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The arguments of the command line.
 
     Returns
     -------
     options : Options
-        Every option, whether typed, saved or built in.
+        All options.
     given : dict
-        What was typed, and no more.
+        Only those of the command line.
 
     Raises
     ------
     InputError
-        When the command line, the settings file or a variable of the environment is wrong.
+        When the command line, the settings file or an environment variable is wrong.
     """
     given = given_options(build_parser(), words)
     chosen = _from_environment(given) | given
     if any(chosen.get(name) for name, option in OPTIONS.items() if option.without_settings):
         return Options(**chosen), given
     saved = _saved_defaults()
-    if any(chosen.get(name) for name in SOURCE_OPTIONS):  # who names a source wants no other
+    if any(chosen.get(name) for name in SOURCE_OPTIONS):  # a source on the command line replaces saved ones
         saved = {name: value for name, value in saved.items() if name not in SOURCE_OPTIONS}
     all_saved = Options(**saved | chosen)
     saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}

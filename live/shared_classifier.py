@@ -1,4 +1,4 @@
-"""A classifier that several sessions share: windows that fall together are classified in one call."""
+"""A classifier that several sessions share: windows of about the same time are classified in one call."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import numpy as np
 from live.classifier import Classifier, Probabilities
 from live.front_end import Levels
 
-GATHER_S = 0.02  # how long a window waits for others; a verdict is of seconds
-MOST_TOGETHER = 64  # windows; as many as this are not kept waiting
+GATHER_S = 0.02  # time that a window waits for others; short beside a hop
+MOST_TOGETHER = 64  # windows; with this many there is no further wait
 
 
 @dataclass
-class _Question:
-    """Windows of one session, and what becomes of them."""
+class _Request:
+    """Windows of one session, and the result for them."""
 
     mel_db: Levels
-    answered: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     probabilities: Probabilities | None = None
     failure: BaseException | None = None
 
 
 class SharedClassifier(Classifier):
-    """A classifier for many threads, each of which asks as if it were alone.
+    """A classifier for several threads, used like a classifier of their own.
 
-    What is said of a window does not depend on which others it is classified with, so sharing changes no
-    verdict. The first to ask waits a moment for others and then asks for all of them.
+    The first thread that calls it waits a moment for others, and then classifies the windows of all. The
+    probabilities of a window do not depend on the other windows of a call, so sharing changes no verdict.
 
     Parameters
     ----------
     classifier : Classifier
-        Asked by one thread at a time.
+        Called by one thread at a time.
     gather_s : float
-        How long the first waits, in seconds.
+        Time that the first thread waits for others, in seconds.
     """
 
     def __init__(self, classifier: Classifier, *, gather_s: float = GATHER_S) -> None:
@@ -44,49 +44,49 @@ class SharedClassifier(Classifier):
         self._classifier = classifier
         self._gather_s = gather_s
         self._changed = threading.Condition()
-        self._questions: list[_Question] = []
+        self._requests: list[_Request] = []
         self._busy = threading.Lock()
 
     def classify(self, mel_db: Levels) -> Probabilities:
-        """Classify windows; see ``Classifier``."""
-        question = _Question(mel_db)
+        """Return the probabilities of several windows; see ``Classifier.classify``."""
+        request = _Request(mel_db)
         with self._changed:
-            self._questions.append(question)
-            is_first = len(self._questions) == 1
-            if not is_first and self._asked() >= MOST_TOGETHER:
+            self._requests.append(request)
+            is_first = len(self._requests) == 1
+            if not is_first and self._waiting_windows() >= MOST_TOGETHER:
                 self._changed.notify_all()
         if is_first:
-            self._ask_for_all()
-        question.answered.wait()
-        if question.failure is not None:
-            raise question.failure
-        assert question.probabilities is not None  # noqa: S101 (the one or the other)
-        return question.probabilities
+            self._classify_waiting()
+        request.done.wait()
+        if request.failure is not None:
+            raise request.failure
+        assert request.probabilities is not None  # noqa: S101 (the one or the other)
+        return request.probabilities
 
-    def _asked(self) -> int:
-        """How many windows wait; call it with the lock held."""
-        return sum(len(question.mel_db) for question in self._questions)
+    def _waiting_windows(self) -> int:
+        """Return the number of waiting windows; needs the lock."""
+        return sum(len(request.mel_db) for request in self._requests)
 
-    def _ask_for_all(self) -> None:
-        """Gather what is asked meanwhile, and answer it."""
+    def _classify_waiting(self) -> None:
+        """Wait for requests of other threads, and classify all together."""
         with self._changed:
-            self._changed.wait_for(lambda: self._asked() >= MOST_TOGETHER, self._gather_s)
+            self._changed.wait_for(lambda: self._waiting_windows() >= MOST_TOGETHER, self._gather_s)
         with self._busy:
             with self._changed:
-                questions, self._questions = self._questions, []
-            self._answer(questions)
+                requests, self._requests = self._requests, []
+            self._classify(requests)
 
-    def _answer(self, questions: Sequence[_Question]) -> None:
+    def _classify(self, requests: Sequence[_Request]) -> None:
         failure: BaseException | None = None
         try:
-            together = np.concatenate([question.mel_db for question in questions])
+            together = np.concatenate([request.mel_db for request in requests])
             probabilities = self._classifier.classify(together)
-        except BaseException as error:  # every one of them asked for it
+        except BaseException as error:  # each of the waiting threads raises it
             failure = error
         start = 0
-        for question in questions:
+        for request in requests:
             if failure is None:
-                question.probabilities = probabilities[start : start + len(question.mel_db)]
-                start += len(question.mel_db)
-            question.failure = failure
-            question.answered.set()
+                request.probabilities = probabilities[start : start + len(request.mel_db)]
+                start += len(request.mel_db)
+            request.failure = failure
+            request.done.set()

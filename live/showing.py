@@ -1,4 +1,4 @@
-"""The screen of the command: what its keys do to one session, or to one of several."""
+"""The command's screen and its keys, for one session or several."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from live.snapshot import Snapshot
 
 
 class _Keys:
-    """Does what the keys ask for."""
+    """Carries out the actions of the keys."""
 
     def __init__(self, heard: Session | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
         self._heard, self._screen, self._clips = heard, screen, clips
 
     def _meant(self) -> list[Session]:
-        """Return the sessions that a key is for: the one that is open, or all."""
+        """Return the sessions that a key applies to: the one that is shown alone, or all."""
         if isinstance(self._heard, Session):
             return [self._heard]
         sessions, opened = self._heard.sessions, self._screen.opened
@@ -30,7 +30,7 @@ class _Keys:
         return [session for session in meant if session is not None]
 
     def press(self, key: str) -> str | None:
-        """Heed a key; what it returns is shown as a message."""
+        """Carry out a key's action, and return the message to show, if any."""
         match key:
             case "q":
                 self._heard.stop()
@@ -49,7 +49,7 @@ class _Keys:
         return None
 
     def _pause(self) -> None:
-        """Pause what the key is for, or let it go on, and show that."""
+        """Pause or resume the sessions that the key applies to."""
         screen, opened = self._screen, self._screen.opened
         if isinstance(self._heard, Session) or opened is None:
             screen.paused, pausing = not screen.paused, not screen.paused
@@ -63,7 +63,7 @@ class _Keys:
             session.pause(pausing)
 
     def correct(self, label: str) -> str:
-        """Take the listener's word."""
+        """Record the user's correction, and return the message to show."""
         for session in self._meant():
             session.correct(label)
         if self._clips is None:
@@ -77,15 +77,15 @@ def show(
     feed_watchdog: Callable[[], None],
     interval_s: float | None,
 ) -> None:
-    """Draw on the terminal what is heard until it ends, heed the keys, and feed the watchdog.
+    """Draw the screen and handle keys until the sessions end, and feed the watchdog meanwhile.
 
     Parameters
     ----------
     heard : Session or Sessions
     clips : ClipWriter or None
-        What keeps the sound.
+        Saves clips of the sound, where that was asked for.
     feed_watchdog : callable
-        Called while the screen is drawn.
+        Called again and again while the screen is drawn.
     interval_s : float or None
         How often, in seconds; None for never.
     """

@@ -1,4 +1,4 @@
-"""The state of a session at one moment, immutable, as the screen and other threads see it."""
+"""The state of a session at one moment, immutable, for the screen and other threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Heard = VoteState | Literal["gap"]
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of stream time with one verdict: a piece of the timeline.
+    """A stretch of stream time with one verdict; a timeline is a sequence of them.
 
     ``genre`` is set only where ``state`` is ``genre``.
     """
@@ -27,7 +27,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a screen needs to draw one frame.
+    """All that the screen needs to draw one session.
 
     Attributes
     ----------
@@ -38,31 +38,31 @@ class Snapshot:
     model_name : str
         Name of the bundle.
     genres : tuple of str
-        The model's genres in its own order, ``no_music`` and ``other_music`` left out.
+        The model's genres in its own order, without ``no_music`` and ``other_music``.
     time_s : float
-        Stream time heard so far.
+        Stream time so far.
     length_s : float or None
-        Length of the file, where known.
+        Length of the file in seconds, where known.
     level_dbfs, peak_dbfs : float
-        RMS and peak of the newest tenth of a second; −120 is the floor.
+        RMS and peak level of the newest tenth of a second, in dBFS; at least −120.
     clipped : bool
-        Whether that stretch touched full scale.
+        Whether the peak has reached full scale.
     verdict : Verdict
-        What the vote says now.
+        The current verdict.
     timeline : tuple of Stretch
         The session so far, oldest first.
     share : mapping of str to float
-        Part of the windows that each genre was the verdict of.
+        Part of the windows in which each genre was the verdict, 0 to 1.
     windows, skipped_windows : int
-        Windows classified, and windows left out since the program was behind.
+        Windows classified, and windows skipped because the program was too slow.
     lost_s : float
-        Sound lost in all.
+        Seconds of lost sound in total.
     compute_ms : float
-        Median time of the latest windows, from samples to verdict.
+        Median time from samples to verdict of the latest windows, in ms.
     title : str or None
-        What a station says it is playing.
+        Title that a radio station sends with its sound.
     reach_s : float
-        How far back of its end a verdict holds.
+        Longest time before its own time that a verdict stands for, in seconds.
     """
 
     source_kind: SourceKind

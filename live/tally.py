@@ -1,4 +1,4 @@
-"""What a session's events add up to, and the stretches of time that they fill: for history and for logs."""
+"""Conversion of a session's events to counts and stretches of time, for the history and for logs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from live.snapshot import Heard, Stretch
 
 
 class Tally:
-    """Takes a session's events, one by one, in order.
+    """Counts the events of a session and converts them to stretches; events are added in order.
 
-    A verdict holds back to the one before, but not beyond what was heard for it: what lies further back was
-    a pause, in which nobody listened. Lost sound is a stretch of its own.
+    A verdict stands for the time back to the previous one, but not for longer than ``reach_s`` of the start
+    event: what lies before that was a pause. Lost sound is a stretch of its own.
 
     Parameters
     ----------
     begin_s : float
-        Stream time at which the telling begins.
+        Stream time at which the first stretch begins.
     start : StartEvent, optional
-        The session's first event, where it is not to be added.
+        The session's first event, if it will not be added.
 
     Attributes
     ----------
     end_s : float
-        Stream time up to which it is known what was heard.
+        Stream time at which the latest stretch ends.
     windows : int
-        Windows heard.
+        Number of classified windows.
     verdicts : counter of str
-        Windows that each genre was the verdict of.
+        Number of windows in which each genre was the verdict.
     gaps : int
-        Times that sound was lost.
+        Number of gaps.
     lost_s : float
-        Seconds of it.
+        Seconds of lost sound.
     """
 
     def __init__(self, begin_s: float = 0.0, start: StartEvent | None = None) -> None:
@@ -47,7 +47,7 @@ class Tally:
         self.lost_s = 0.0
 
     def add(self, event: Event) -> list[Stretch]:
-        """Take the next event; returns the stretches that it adds, each from where the one before ended."""
+        """Add the next event, and return the new stretches, which follow the previous ones without a gap."""
         match event:
             case StartEvent():
                 self._reach_s = event.reach_s
@@ -69,7 +69,7 @@ class Tally:
         return []
 
     def wait(self, until_s: float) -> list[Stretch]:
-        """Return the stretch up to a time in which nothing more was said."""
+        """Return the stretch without a verdict up to ``until_s``; empty if there is none."""
         return self._until(until_s, "waiting")
 
     def _until(self, until_s: float, state: Heard, genre: str | None = None) -> list[Stretch]:
@@ -81,7 +81,7 @@ class Tally:
 
 
 def lengthen(stretches: MutableSequence[Stretch], stretch: Stretch) -> None:
-    """Append a stretch, or lengthen the last where it says the same."""
+    """Append a stretch, or lengthen the last one if it has the same state and genre."""
     last = stretches[-1] if stretches else None
     if last is not None and (last.state, last.genre) == (stretch.state, stretch.genre):
         stretches[-1] = replace(last, end_s=stretch.end_s)

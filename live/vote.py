@@ -1,12 +1,12 @@
-"""Probabilities over time to one verdict: genre, unsure, other music, silence, no music, or waiting.
+"""The vote: from the probabilities of successive windows to one verdict.
 
-The vote is a geometric mean of the windows' probabilities, the newest counting most: log-probabilities
-are averaged with weights that decay exponentially, divided by their own sum so that the first windows count
-fully. There are two such means. The *lasting* one hears long, which is more often right; the *recent* one
-hears what has just changed. When the recent one speaks clearly against the lasting one, the music has
-changed, and the lasting one forgets all before. Of the votes that were compared (see docs/training.md) this
-one is right most often for how soon it follows a change of genre. Every threshold has a second, lower one
-for leaving, so that a verdict at the edge does not flicker.
+The vote is a weighted geometric mean of the windows' probabilities: log-probabilities are averaged with
+weights that decay exponentially with age and are divided by their sum, so that the first windows count
+fully. There are two such means. The *lasting* mean covers more time and is more often right; the *recent*
+mean reacts faster. When the recent mean clearly contradicts the lasting one, the music has changed, and the
+lasting mean is replaced by the recent one. Of the votes that were compared (see docs/training.md), this one
+is right most often at the same delay after a change of genre. Every threshold has hysteresis, so that a
+verdict near it does not flicker.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ import numpy.typing as npt
 from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, Verdict, VoteState
 
 TIME_CONSTANTS_REMEMBERED = 3.0
-SHORTEST_MEMORY = 0.01  # in parts of smooth_s, whatever a stranger's bundle says
-SMALLEST_PROBABILITY = 1e-4  # one window that rules a genre out must not outweigh many that hear it
+SHORTEST_MEMORY = 0.01  # as a multiple of smooth_s, whatever the bundle says
+SMALLEST_PROBABILITY = 1e-4  # so that one window cannot rule out a genre that many others support
 
 
 @dataclass(frozen=True)
 class VoteParameters:
-    """The vote's thresholds; a bundle may bring its own.
+    """The parameters of the vote; a bundle may have its own.
 
     Attributes
     ----------
     unsure_below : float
-        Confidence under which no genre is named.
+        Confidence below which the verdict is ``unsure``.
     no_music_above : float
-        Smoothed probability of no music over which that is the verdict.
+        Smoothed probability of ``no_music`` above which that is the verdict.
     other_above : float
-        Smoothed probability of music of none of the genres over which that is the verdict.
+        Smoothed probability of ``other_music`` above which the verdict is ``other``.
     hysteresis : float
-        How far beyond a threshold it takes to go back.
+        Distance from a threshold, on the other side, at which a verdict ends again.
     switch_margin : float
-        How much likelier another genre must be to take over.
+        Difference of smoothed probability by which another genre must lead to become the verdict.
     silence_dbfs : float
-        RMS level, in dBFS, under which there is nothing to hear.
+        RMS level, in dBFS, below which the sound counts as silence.
     silence_s : float
-        Seconds of that until the verdict is silence.
+        Seconds of silence after which the verdict is ``silence``.
     recent, lasting : float
-        Lengths of the two memories, in parts of the vote's ``smooth_s``.
+        Lengths of the two means, as multiples of the vote's ``smooth_s``.
     change_nats : float
-        How much likelier the recent windows must make another label, as a mean over them of the natural
-        logarithm, to be heard as a change of what is playing.
+        Lead of another label in the recent mean over the label of the lasting mean, as a difference of mean
+        natural log-probabilities, that counts as a change of music.
     """
 
     unsure_below: float = 0.35
@@ -66,19 +66,20 @@ class VoteParameters:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> VoteParameters:
-        """Take the parameters that ``values`` holds; others keep their defaults."""
+        """Return parameters with the known ones of ``values``; others keep their defaults."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: float(value) for name, value in values.items() if name in known})
 
 
 class _Memory:
-    """A mean of log-probabilities in which the past fades.
+    """A mean of log-probabilities whose weights decay exponentially with age.
 
     Parameters
     ----------
     labels : int
+        Number of labels.
     length_s : float
-        What was heard this many seconds ago counts a twentieth (exp(−3)) of what is heard now.
+        Age, in seconds, at which the weight has decayed to exp(−3), about a twentieth.
     """
 
     def __init__(self, labels: int, length_s: float) -> None:
@@ -88,7 +89,7 @@ class _Memory:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is remembered."""
+        """Whether the total weight is (nearly) 0."""
         return self._weight < 1e-9
 
     @property
@@ -98,18 +99,18 @@ class _Memory:
         return mean
 
     def fade(self, elapsed_s: float) -> None:
-        """Let time pass."""
+        """Let the weights decay by ``elapsed_s`` seconds."""
         decay = math.exp(-TIME_CONSTANTS_REMEMBERED * elapsed_s / self._length_s)
         self._evidence *= decay
         self._weight *= decay
 
     def add(self, log_probabilities: npt.NDArray[np.float64], elapsed_s: float) -> None:
-        """Remember a window that stands for ``elapsed_s`` seconds."""
+        """Add a window with a weight of ``elapsed_s`` seconds."""
         self._evidence += log_probabilities * elapsed_s
         self._weight += elapsed_s
 
     def become(self, other: _Memory) -> None:
-        """Remember what another memory does, and no more."""
+        """Copy the contents of another memory."""
         self._evidence = other._evidence.copy()
         self._weight = other._weight
 
@@ -122,7 +123,8 @@ class Vote:
     labels : sequence of str
         In the order of the probabilities; ``no_music`` and ``other_music`` are not genres.
     smooth_s : float
-        The vote's pace: the recent memory is 0.6 times as long, the lasting one three times.
+        Smoothing time, in seconds. By default the recent mean is 0.6 times as long, the lasting one three
+        times.
     parameters : mapping, optional
         See ``VoteParameters``.
     """
@@ -141,7 +143,7 @@ class Vote:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard."""
+        """Forget all windows."""
         recent, lasting = (max(SHORTEST_MEMORY, p) for p in (self.parameters.recent, self.parameters.lasting))
         self._recent = _Memory(len(self.labels), recent * self.smooth_s)
         self._lasting = _Memory(len(self.labels), lasting * self.smooth_s)
@@ -151,9 +153,9 @@ class Vote:
         self._genre: int | None = None
 
     def gap(self, lost_s: float) -> None:
-        """Let the evidence fade across lost sound; what was said before a long gap no longer holds."""
+        """Let the weights decay over ``lost_s`` seconds of lost sound; a long gap resets the verdict."""
         self._fade(lost_s)
-        self._lost_s += lost_s  # it may come in pieces
+        self._lost_s += lost_s  # one loss may be reported in several parts
         if self._lost_s >= self.smooth_s:
             self._lasting.become(self._recent)
             self._state, self._genre = "waiting", None
@@ -173,7 +175,7 @@ class Vote:
 
     @property
     def verdict(self) -> Verdict:
-        """What the vote says now."""
+        """The current verdict."""
         shares = self._distribution()
         distribution = dict(zip(self.labels, shares, strict=True))
         genre, confidence = None, 0.0
@@ -200,16 +202,16 @@ class Vote:
     def update(
         self, probabilities: npt.NDArray[np.floating[Any]], *, level_dbfs: float, elapsed_s: float
     ) -> Verdict:
-        """Hear one window.
+        """Add one window, and return the verdict after it.
 
         Parameters
         ----------
         probabilities : ndarray [shape=(labels,)]
             Of this window; they sum to 1.
         level_dbfs : float
-            RMS level of what is new in it.
+            RMS level of the sound that is new in it.
         elapsed_s : float
-            Stream time since the window before, in seconds.
+            Stream time since the previous window, in seconds.
 
         Returns
         -------
@@ -224,7 +226,7 @@ class Vote:
             self._silent_s += elapsed_s
         else:
             self._silent_s = 0.0
-            if self._state == "silence":  # what comes after a pause may be another piece
+            if self._state == "silence":  # after silence there may be another piece of music
                 self._lasting.become(self._recent)
             self._hear(probabilities, elapsed_s)
         self._decide()

@@ -1,4 +1,4 @@
-"""Words for what the program says to people, the same wherever it says it: verdicts, times, losses."""
+"""The texts for verdicts, times and losses, the same on the screen, in lines and in reports."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ LABEL_NAMES: Mapping[str, str] = {NO_MUSIC: "no music", OTHER_MUSIC: "other musi
 
 
 def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds, with hours where there are any: ``m:ss`` or ``h:mm:ss``."""
+    """Return a time as ``m:ss`` or ``h:mm:ss``."""
     minutes, rest = divmod(int(max(0.0, seconds)) if math.isfinite(seconds) else 0, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def verdict_words(verdict: Verdict) -> str:
-    """Put a verdict in words."""
+    """Return a verdict in words."""
     if verdict.genre is not None:
         return f"{verdict.genre} {verdict.confidence:.0%}"
     return "listening" if verdict.state == "waiting" else STATE_NAMES[verdict.state]
 
 
 def summary_words(summary: SummaryEvent) -> str:
-    """Put a session's end in words: time listened, share of each genre, what was lost."""
+    """Return a summary in words: time listened, share of each genre, lost sound."""
     heard = ", ".join(f"{genre} {share:.0%}" for genre, share in summary.share.items() if share >= 0.005)
     parts = [f"Listened for {clock(summary.duration_s)}", heard or "no genre heard"]
     if summary.lost_s > 0:

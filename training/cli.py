@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from live.argument_parser import given_options, make_parser
-from live.errors import GenreLiveError, InputError, RunningError, explain, say
+from live.errors import GenreLiveError, InputError, RunningError, explain, print_message
 from live.library_messages import quiet_libraries
 
 from .options import Options, check_together
@@ -178,7 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _run(options)
     except KeyboardInterrupt:
         again = options is not None and options.task != "evaluate"
-        say("genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted.")
+        print_message(
+            "genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted."
+        )
         return 1
     except BrokenPipeError:  # whoever read the output has had enough
         with contextlib.suppress(OSError):

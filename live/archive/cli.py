@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from live.archive.options import ScanOptions, check_together
 from live.argument_parser import given_options, make_parser
-from live.errors import RunningError, explain, say
+from live.errors import RunningError, explain, print_message
 from live.library_messages import quiet_libraries
 
 if TYPE_CHECKING:  # imported where they are needed: --help must not wait for NumPy
@@ -84,7 +84,7 @@ def _run(options: ScanOptions) -> None:
         options.inputs,
         model,
         HearFiles(hearing, model.sha256, memory_limit=options.memory * 1_000_000),
-        lambda sentence: say("genre-scan", sentence),
+        lambda sentence: print_message("genre-scan", sentence),
         ledger,
         Tagger(options.at_least, options.overwrite, options.dry_run) if options.tag else None,
     )
@@ -179,7 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _run(options)
     except KeyboardInterrupt:
         resumes = "--out" in words and "-" not in words
-        say("genre-scan", f"Interrupted{': the same command goes on where this one stood' * resumes}.")
+        print_message(
+            "genre-scan", f"Interrupted{': the same command goes on where this one stood' * resumes}."
+        )
         return 1
     except BrokenPipeError:  # whoever read the rows has had enough
         with contextlib.suppress(OSError):

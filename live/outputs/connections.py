@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from live.errors import say
+from live.errors import print_message
 from live.events import Event
 from live.options import Options
 from live.outputs.narrowing import Narrowing, read_names
@@ -41,7 +41,7 @@ class Notices:
     def show(self) -> None:
         """Write what was kept."""
         while self._kept:
-            say("genre-live", self._kept.pop(0))
+            print_message("genre-live", self._kept.pop(0))
 
 
 class Connections:
@@ -113,7 +113,7 @@ class Connections:
 
         page = WebPage(str(options.web), self._notices, token=options.web_token, is_open=options.web_open)
         page.start()  # now: a source may be waited for, and meanwhile the page says so
-        say("genre-live", page.notice)  # at once, before a screen is drawn
+        print_message("genre-live", page.notice)  # at once, before a screen is drawn
         return page
 
     def _tell_programs(self, event: Event) -> None:

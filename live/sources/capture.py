@@ -8,7 +8,7 @@ from collections.abc import Callable
 from live.events import GapReason
 from live.sources.capture_clock import CaptureClock
 from live.sources.driver import CaptureProcess, Driver, Opened
-from live.sources.inputs import Wish
+from live.sources.inputs import InputRequest
 
 open_driver = CaptureProcess
 
@@ -51,9 +51,9 @@ class Capture:
 
         self.driver: Driver = open_driver(on_block, lambda: end(self), loud=loud)
 
-    def open(self, wish: Wish, within_s: float) -> Opened:
+    def open(self, wanted: InputRequest, within_s: float) -> Opened:
         """Ask the driver for the device; see ``Driver``."""
-        self.opened = self.driver.open(wish, within_s)
+        self.opened = self.driver.open(wanted, within_s)
         self.clock = CaptureClock(self.opened.sample_rate)
         return self.opened
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from live.errors import InputError
 from live.sources.devices import InputDevice, MissingDeviceError, all_devices
-from live.sources.inputs import CaptureError, Input, Wish, open_input
+from live.sources.inputs import CaptureError, Input, InputRequest, open_input
 from live.sources.sound_server import SoundServerSource
 
 HEADER = struct.Struct("<cBdII")
@@ -39,10 +39,10 @@ def device_from(values: dict[str, Any]) -> InputDevice:
     return InputDevice(**{**values, "source": source})
 
 
-def wish_from(values: dict[str, Any]) -> Wish:
-    """Return the wish that ``asdict`` has taken apart."""
+def input_request_from(values: dict[str, Any]) -> InputRequest:
+    """Return the wanted that ``asdict`` has taken apart."""
     again = values["again"]
-    return Wish(**{**values, "again": None if again is None else device_from(again)})
+    return InputRequest(**{**values, "again": None if again is None else device_from(again)})
 
 
 class _Outbox:
@@ -103,7 +103,7 @@ class _Service:
                 case "list":
                     return {"devices": [asdict(device) for device in all_devices()]}
                 case "open":
-                    return self._open(wish_from(request["wish"]))
+                    return self._open(input_request_from(request["input"]))
                 case _:
                     if self._input is not None:
                         self._input.start()
@@ -117,9 +117,9 @@ class _Service:
         except Exception as error:
             return {"error": "unforeseen", "sentence": str(error) or type(error).__name__}
 
-    def _open(self, wish: Wish) -> dict[str, Any]:
+    def _open(self, wanted: InputRequest) -> dict[str, Any]:
         refresh, self._has_looked = self._has_looked, True
-        opened = open_input(wish, self._outbox.block, self._outbox.end, refresh=refresh)
+        opened = open_input(wanted, self._outbox.block, self._outbox.end, refresh=refresh)
         self._input = opened
         device = asdict(opened.device)
         return {"device": device, "sample_rate": opened.sample_rate, "channels": opened.channels}

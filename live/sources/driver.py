@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from live.errors import InputError
 from live.sources.capture_process import ANSWER, BLOCK, HEADER, device_from
 from live.sources.devices import InputDevice, MissingDeviceError
-from live.sources.inputs import CaptureError, OnBlock, Wish
+from live.sources.inputs import CaptureError, InputRequest, OnBlock
 
 LIST_WITHIN_S = 10.0
 DRAINED_WITHIN_S = 0.5  # what a process that was ended still had in its pipe
@@ -42,7 +42,7 @@ class Opened:
 class Driver(Protocol):
     """What opens a microphone and captures it; ``CaptureProcess`` is the one in use."""
 
-    def open(self, wish: Wish, within_s: float) -> Opened:
+    def open(self, wanted: InputRequest, within_s: float) -> Opened:
         """Find a device and open it; may be asked again when that failed.
 
         Raises
@@ -98,9 +98,9 @@ class CaptureProcess:
         self._reader = threading.Thread(target=self._read, name="microphone", daemon=True)
         self._reader.start()
 
-    def open(self, wish: Wish, within_s: float) -> Opened:
+    def open(self, wanted: InputRequest, within_s: float) -> Opened:
         """Find a device and open it; see ``Driver``."""
-        answer = self._ask({"do": "open", "wish": asdict(wish)}, within_s)
+        answer = self._ask({"do": "open", "input": asdict(wanted)}, within_s)
         return Opened(device_from(answer["device"]), answer["sample_rate"], answer["channels"])
 
     def start(self, within_s: float) -> None:

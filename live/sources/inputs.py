@@ -40,7 +40,7 @@ class OnBlock(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class InputRequest:
     """What to open.
 
     Attributes
@@ -93,12 +93,14 @@ class Input(Protocol):
         """Let go of the device."""
 
 
-def open_input(wish: Wish, on_block: OnBlock, on_end: Callable[[], None], *, refresh: bool = False) -> Input:
+def open_input(
+    wanted: InputRequest, on_block: OnBlock, on_end: Callable[[], None], *, refresh: bool = False
+) -> Input:
     """Find a device and open it at its own rate, or with whatever else it takes.
 
     Parameters
     ----------
-    wish : Wish
+    wanted : InputRequest
     on_block, on_end : callable
         Take the sound once it has been started, and learn that it is over.
     refresh : bool
@@ -111,18 +113,18 @@ def open_input(wish: Wish, on_block: OnBlock, on_end: Callable[[], None], *, ref
     InputError
         When there is no PortAudio, or the device refuses to open.
     """
-    if wish.again is not None:
-        found = find_again(wish.again, refresh=refresh)
+    if wanted.again is not None:
+        found = find_again(wanted.again, refresh=refresh)
         if found is None:
-            raise MissingDeviceError(f"{wish.again.name} is not there: plug it in.")
+            raise MissingDeviceError(f"{wanted.again.name} is not there: plug it in.")
         device = found
     else:
-        device = find_device(wish.selector, refresh=refresh)
-    channel = wish.channel
+        device = find_device(wanted.selector, refresh=refresh)
+    channel = wanted.channel
     if channel is not None and not 1 <= channel <= device.channels:
         raise InputError(f"{device.name} has {device.channels} channels: there is no channel {channel}.")
     reason = ""
-    for sample_rate, channels in _ways(device, wish):
+    for sample_rate, channels in _ways(device, wanted):
         try:
             if device.source is not None:
                 return SoundServerInput(device, sample_rate, channels, on_block, on_end)
@@ -135,19 +137,19 @@ def open_input(wish: Wish, on_block: OnBlock, on_end: Callable[[], None], *, ref
     )
 
 
-def _ways(device: InputDevice, wish: Wish) -> list[tuple[int, int]]:
+def _ways(device: InputDevice, wanted: InputRequest) -> list[tuple[int, int]]:
     """List the rates and numbers of channels to try, without repeats."""
-    if wish.sample_rate is not None and wish.channels is not None:
-        return [(wish.sample_rate, wish.channels)]
-    if wish.every_channel:
+    if wanted.sample_rate is not None and wanted.channels is not None:
+        return [(wanted.sample_rate, wanted.channels)]
+    if wanted.every_channel:
         return [(rate, device.channels) for rate in dict.fromkeys((device.sample_rate, *OTHER_RATES))]
     if device.source is not None:  # it converts by itself, and to one channel alone from all there are
         usual = min(USUAL_CHANNELS, device.channels)
-        return [(device.sample_rate, usual if wish.channel is None else device.channels)]
-    usual = wish.channel or min(USUAL_CHANNELS, device.channels)
+        return [(device.sample_rate, usual if wanted.channel is None else device.channels)]
+    usual = wanted.channel or min(USUAL_CHANNELS, device.channels)
     ways = [(device.sample_rate, usual), (device.sample_rate, device.channels)]
     ways += [(rate, usual) for rate in OTHER_RATES]
-    if wish.channel is None:
+    if wanted.channel is None:
         ways.append((device.sample_rate, 1))
     return list(dict.fromkeys(ways))
 

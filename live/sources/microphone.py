@@ -14,7 +14,7 @@ from live.ring_buffer import RingBuffer
 from live.sources.capture import Capture
 from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.driver import HangingDriverError, Opened
-from live.sources.inputs import CaptureError, Wish
+from live.sources.inputs import CaptureError, InputRequest
 
 ANSWER_WITHIN_S = 10.0  # a driver that opens a device for the first time
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
@@ -104,13 +104,13 @@ class Microphone:
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> Opened:
         """Open the device, waiting for it where that is wanted."""
         which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
-        wish = Wish(self._selector, self._channel, every_channel=self._every_channel)
+        wanted = InputRequest(self._selector, self._channel, every_channel=self._every_channel)
         began_s = time.monotonic()
         retry_s = SHORTEST_RETRY_S
         while True:
             capture = self._ready_capture()
             try:
-                return capture.open(wish, ANSWER_WITHIN_S)
+                return capture.open(wanted, ANSWER_WITHIN_S)
             except HangingDriverError as error:
                 self._let_go()
                 reason: InputError = error
@@ -282,13 +282,13 @@ class Microphone:
         within_s = OPENED_WITHIN_S
         if self._give_up_s is not None:
             within_s = max(0.0, min(within_s, since_s + self._give_up_s - time.monotonic()))
-        wish = Wish(
+        wanted = InputRequest(
             channel=self._channel, again=self._device,
             sample_rate=self.sample_rate, channels=self._captured_channels,
         )  # fmt: skip
         capture = self._ready_capture()
         try:
-            capture.open(wish, within_s)
+            capture.open(wanted, within_s)
         except MissingDeviceError:
             return False  # the same process may look again
         except InputError:

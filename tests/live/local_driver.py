@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from live.sources.driver import Opened
-from live.sources.inputs import Input, OnBlock, Wish, open_input
+from live.sources.inputs import Input, InputRequest, OnBlock, open_input
 
 
 class LocalDriver:
@@ -20,11 +20,11 @@ class LocalDriver:
         self._input: Input | None = None
         self._has_looked = False
 
-    def open(self, wish: Wish, _within_s: float) -> Opened:
+    def open(self, wanted: InputRequest, _within_s: float) -> Opened:
         # A new process looks at what is there; here PortAudio has looked before.
-        refresh = self._has_looked or wish.again is not None
+        refresh = self._has_looked or wanted.again is not None
         self._has_looked = True
-        self._input = open_input(wish, self._on_block, self._on_end, refresh=refresh)
+        self._input = open_input(wanted, self._on_block, self._on_end, refresh=refresh)
         return Opened(self._input.device, self._input.sample_rate, self._input.channels)
 
     def start(self, _within_s: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from live.arguments import build_parser
 from live.bundle import DESCRIPTION_FILE, find_bundle, read_description, shipped_models
-from live.events import GapReason, SourceStatus, VoteState, told
+from live.events import GapReason, SourceStatus, VoteState, stamped
 from live.outputs.change_command import verdict_variables
 from live.outputs.home_assistant import discovery_messages
 from live.outputs.log_reading import event_from_dict
@@ -19,7 +19,7 @@ from live.outputs.mqtt import Publications
 from live.outputs.open_sound_control import MessageWriter
 from live.outputs.session_log import CSV_COLUMNS
 from live.sources.audio_file import AudioFile
-from live.sources.wishes import read_sources
+from live.sources.source_requests import read_sources
 from live.vote import VoteParameters
 from tests.event_contract import parse_line
 from tests.live.example_events import AT, start, summary, verdict, window
@@ -54,7 +54,7 @@ def test_every_column_variable_and_topic_is_told() -> None:
     page = read("docs/outputs.md")
     names = {*CSV_COLUMNS, *verdict_variables(window(3.0, "rock"), verdict())}
     publications = Publications()
-    for event in (start(), told(window(3.0, "rock"), at=AT, title="a song")):
+    for event in (start(), stamped(window(3.0, "rock"), at=AT, title="a song")):
         names |= set(publications(event))
     for name in names:
         assert f"`{name}`" in page
@@ -66,7 +66,7 @@ def test_every_osc_address_is_told() -> None:
     write, sent = MessageWriter(), set()
     for event in (
         start(),
-        told(window(3.0, "rock"), at=AT, title="a song"),
+        stamped(window(3.0, "rock"), at=AT, title="a song"),
         GapEvent(4.0, 1.0, "stall"),
         SourceEvent(4.0, "back"),
         CorrectionEvent(4.0, "rock", "metal"),
@@ -96,7 +96,7 @@ def test_the_bundle_of_the_page_is_one(tmp_path: Path) -> None:
 def test_the_file_of_sources_of_the_page_is_one(tmp_path: Path) -> None:
     path = tmp_path / "rooms.toml"
     path.write_text(blocks("docs/listening.md", "toml")[0])
-    assert [(wish.name, wish.kind) for wish in read_sources(path)] == [
+    assert [(request.name, request.kind) for request in read_sources(path)] == [
         ("bar", "microphone"),
         ("hall", "microphone"),
         ("radio", "stream"),

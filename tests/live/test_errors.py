@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from live.errors import InputError, RunningError, explain, say
+from live.errors import InputError, RunningError, explain, print_message
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_debugging_shows_where_it_comes_from(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_file_name_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    say("command", "a\x1b[31m\nb")
+    print_message("command", "a\x1b[31m\nb")
     assert capsys.readouterr().err == "command: a\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}b\n"
 
 
 def test_without_standard_error_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
-    say("command", "Nobody hears this.")
+    print_message("command", "Nobody hears this.")

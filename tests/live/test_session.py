@@ -487,7 +487,8 @@ def test_a_microphone_that_is_back_in_time_is_heard_to_the_end(
 ) -> None:
     monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
     clock = SimpleNamespace(now_s=0.0)
-    monkeypatch.setattr("live.session.time", SimpleNamespace(monotonic=lambda: clock.now_s))
+    for module in ("session", "time_limit"):
+        monkeypatch.setattr(f"live.{module}.time", SimpleNamespace(monotonic=lambda: clock.now_s))
     source = _Quiet(status)
     events: list[Event] = []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
-from live.events import told
+from live.events import stamped
 from live.outputs.change_command import ChangeCommand, verdict_variables
 from tests.live.example_events import AT, start, summary, verdict, window
 
@@ -71,7 +71,7 @@ def test_the_environment_tells_the_change() -> None:
         "GENRE_LIVE_SOURCE": "",
         "GENRE_LIVE_TITLE": "",
     }
-    named = told(window(12.5, "rock"), at=AT, source="bar", title="a\0b")
+    named = stamped(window(12.5, "rock"), at=AT, source="bar", title="a\0b")
     variables = verdict_variables(named, verdict(None, 0.3))
     assert (variables["GENRE_LIVE_SOURCE"], variables["GENRE_LIVE_TITLE"]) == ("bar", "ab")
 
@@ -229,10 +229,10 @@ def test_each_of_several_sources_has_verdicts_and_a_cooldown_of_its_own(pipe: Pi
     line = f'echo "$GENRE_LIVE_SOURCE: $GENRE_LIVE_GENRE" > {shlex.quote(str(pipe.path))}'
     command = ChangeCommand(line, Notes(), cooldown_s=3_600)
     command.start()
-    command(told(window(3.0, "rock"), at=AT, source="bar"))
+    command(stamped(window(3.0, "rock"), at=AT, source="bar"))
     assert pipe.line() == "bar: rock"
-    command(told(window(3.5, "metal"), at=AT, source="bar"))
-    command(told(window(3.5, "rock"), at=AT, source="hall"))
+    command(stamped(window(3.5, "metal"), at=AT, source="bar"))
+    command(stamped(window(3.5, "rock"), at=AT, source="hall"))
     assert pipe.line() == "hall: rock", "the cooldown of the bar holds up the bar alone"
     command.close()
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from live.errors import RunningError
-from live.events import Event, GapEvent, SourceEvent, told
+from live.events import Event, GapEvent, SourceEvent, stamped
 from live.outputs.lines import JsonLines, PlainLines
 from tests.live.example_events import AT, start, summary, window
 
@@ -50,7 +50,7 @@ def test_what_was_lost_and_what_became_of_the_source_is_said() -> None:
 
 def test_what_a_station_plays_is_said_when_it_changes() -> None:
     songs = [None, "a song", "a song", "another"]
-    lines = said(*(told(window(3.0 + k, "rock"), at=AT, title=song) for k, song in enumerate(songs)))
+    lines = said(*(stamped(window(3.0 + k, "rock"), at=AT, title=song) for k, song in enumerate(songs)))
     assert lines == ["   0:03  rock 70%", "   0:04  playing: a song", "   0:06  playing: another"]
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live.errors import InputError
-from live.events import SourceEvent, told
+from live.events import SourceEvent, stamped
 from live.outputs.mqtt import Mqtt, Publications, topic_part
 from tests.live.example_events import AT, LABELS, start, summary, window
 from tests.receivers import WAIT_S, Authority, Broker, Subscriber
@@ -43,8 +43,8 @@ def test_a_changed_verdict_is_said_at_once_and_the_numbers_now_and_then() -> Non
 
 def test_a_station_title_is_said() -> None:
     publish = Publications()
-    assert publish(told(window(3.0, "rock"), at=AT, title="a song"))["title"] == "a song"
-    assert publish(told(window(3.5, "rock"), at=AT, title="a song")) == {}
+    assert publish(stamped(window(3.0, "rock"), at=AT, title="a song"))["title"] == "a song"
+    assert publish(stamped(window(3.5, "rock"), at=AT, title="a song")) == {}
 
 
 @given(st.text(), st.text())
@@ -224,7 +224,7 @@ def test_each_of_several_sources_has_topics_and_a_device_of_its_own(
     sink.start()
     for name, genre in (("bar", "rock"), ("hall/1", "metal")):
         for event in (start(name=name), window(3.0, genre)):
-            sink(told(event, at=AT, source=name))
+            sink(stamped(event, at=AT, source=name))
     topics = subscriber.until(lambda topics: topics.get("club/hall%2F1/verdict") == "metal")
     for topic, text in (("club/bar/verdict", "rock"), ("club/status", "online")):
         topics = subscriber.until(lambda topics, topic=topic, text=text: topics.get(topic) == text)  # type: ignore[misc]

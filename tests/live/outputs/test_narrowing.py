@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from live.errors import InputError
-from live.events import Event, Verdict, WindowEvent, told
+from live.events import Event, Verdict, WindowEvent, stamped
 from live.outputs.narrowing import SLACK, Narrowing, read_names
 from tests.live.example_events import AT, LABELS, start, verdict, window
 
@@ -51,8 +51,8 @@ def test_what_is_not_likely_enough_is_unsure_and_a_verdict_at_the_edge_does_not_
 
 def test_each_source_has_its_own_edge() -> None:
     narrow = Narrowing(min_confidence=0.6)
-    bar = told(window(3.0, "rock", 0.61), at=AT, source="bar")
-    hall = told(window(3.0, "rock", 0.59), at=AT, source="hall")
+    bar = stamped(window(3.0, "rock", 0.61), at=AT, source="bar")
+    hall = stamped(window(3.0, "rock", 0.59), at=AT, source="hall")
     assert heard(narrow, bar, hall) == [("genre", "rock"), ("unsure", None)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live.errors import InputError
-from live.events import GapEvent, SourceEvent, told
+from live.events import GapEvent, SourceEvent, stamped
 from live.outputs.open_sound_control import (
     MessageWriter,
     OpenSoundControl,
@@ -98,16 +98,16 @@ def test_the_addresses_of_each_source_are_its_own(first: str, second: str) -> No
 def test_each_of_several_sources_has_its_own_verdicts() -> None:
     write = MessageWriter()
     for name, genre in (("bar", "rock"), ("hall", "metal")):
-        messages = dict(write(told(window(3.0, genre), at=AT, source=name)))
+        messages = dict(write(stamped(window(3.0, genre), at=AT, source=name)))
         assert messages[f"/genre_live/{name}/change"] == ("genre", genre, "waiting", "")
         assert f"/genre_live/{name}/probability/rock" in messages
-    assert "/genre_live/bar/change" not in dict(write(told(window(3.5, "rock"), at=AT, source="bar")))
+    assert "/genre_live/bar/change" not in dict(write(stamped(window(3.5, "rock"), at=AT, source="bar")))
 
 
 def test_a_stations_title_is_sent_when_it_changes() -> None:
     write = MessageWriter()
     sent = [
-        dict(write(told(window(3.0 + k, "rock"), at=AT, title=title))).get("/genre_live/title")
+        dict(write(stamped(window(3.0 + k, "rock"), at=AT, title=title))).get("/genre_live/title")
         for k, title in enumerate([None, "a song", "a song", "another", None])
     ]
     assert sent == [None, ("a song",), None, ("another",), ("",)]

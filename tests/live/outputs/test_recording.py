@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.events import Event, GapEvent, SourceEvent
-from live.events import told as told_by
+from live.events import Event, GapEvent, SourceEvent, stamped
 from live.outputs.recording import MOST_BINS, MOST_STRETCHES, Recording, split_sessions
 from live.snapshot import Stretch
 from tests.live.example_events import AT, start, summary, window
@@ -21,7 +20,7 @@ def recorded(*events: Event) -> Recording:
     return recording
 
 
-def told(stretches: list[Stretch]) -> list[tuple[float, float, str]]:
+def rows_of(stretches: list[Stretch]) -> list[tuple[float, float, str]]:
     return [(stretch.start_s, stretch.end_s, stretch.genre or stretch.state) for stretch in stretches]
 
 
@@ -44,8 +43,8 @@ def test_a_short_session_is_told_exactly() -> None:
         (6.0, 9.0, "silence"),
         (9.0, 10.0, "waiting"),
     ]
-    assert told(recording.changes(100)[0]) == expected
-    assert told(recording.strip()) == expected
+    assert rows_of(recording.changes(100)[0]) == expected
+    assert rows_of(recording.strip()) == expected
     assert recording.share == {"rock": 2, "metal": 1}
     assert (recording.windows, recording.lost_s, recording.losses) == (4, 2.0, 1)
     assert [(note.time_s, note.what) for note in recording.notes] == [
@@ -144,7 +143,7 @@ def test_a_log_of_several_sessions_is_split() -> None:
 
 def test_sessions_of_several_sources_lie_one_in_the_other() -> None:
     def of(event: Event, source: str) -> Event:
-        return told_by(event, at=AT, source=source)
+        return stamped(event, at=AT, source=source)
 
     events = [
         start(name="bar"),
@@ -170,7 +169,7 @@ def test_sessions_of_several_sources_lie_one_in_the_other() -> None:
 def test_a_log_that_begins_in_the_middle_is_told_from_there() -> None:
     recording = recorded(window(86_400.0, "rock"), window(86_400.5, "metal"), summary(86_401.0))
     assert (recording.begin_s, recording.end_s) == (86_399.5, 86_401.0)
-    assert told(recording.strip())[0] == (86_399.5, 86_400.0, "rock")
+    assert rows_of(recording.strip())[0] == (86_399.5, 86_400.0, "rock")
     assert recording.labels == tuple(window(0, "rock").vote.distribution)
 
 

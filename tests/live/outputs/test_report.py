@@ -18,7 +18,7 @@ import pytest
 
 from live import cli
 from live.errors import InputError
-from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line, told
+from live.events import Event, GapEvent, SourceEvent, SourceKind, stamped, to_json_line
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
 from tests.live.example_events import AT, start, summary, window
@@ -323,7 +323,7 @@ def of_several(
 ) -> list[Event]:
     """Tell a session of one of several sources."""
     events = [replace(start(name=name), source_kind=kind), *session(genre=genre)[1:]]
-    return [told(event, at=began, source=name) for event in events]
+    return [stamped(event, at=began, source=name) for event in events]
 
 
 def test_several_sources_have_a_strip_each_over_the_same_time(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError, RunningError
-from live.events import Event, GapEvent, told
+from live.events import Event, GapEvent, stamped
 from live.outputs.session_log import CSV_COLUMNS, CsvLog, JsonLog, open_log
 from tests.live.example_events import AT, LABELS, start, summary, window
 
@@ -69,7 +69,7 @@ def test_every_window_is_a_row(tmp_path: Path) -> None:
 def test_a_row_tells_which_source_and_what_the_station_plays(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     log = CsvLog(path, LABELS)
-    log(told(window(3.0, "rock"), at=AT, source="bar", title="Somebody, and a song"))
+    log(stamped(window(3.0, "rock"), at=AT, source="bar", title="Somebody, and a song"))
     log.close()
     with path.open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)

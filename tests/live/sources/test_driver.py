@@ -12,7 +12,7 @@ import pytest
 
 from live.errors import InputError
 from live.sources.driver import CaptureProcess, HangingDriverError
-from live.sources.inputs import Wish
+from live.sources.inputs import InputRequest
 
 PATIENCE_S = 30.0  # for a hang to be called one
 
@@ -32,7 +32,7 @@ def waiting() -> _Waiting:
 
 def test_what_is_wrong_with_a_device_is_told_as_if_it_was_asked_here(waiting: _Waiting) -> None:
     with pytest.raises(InputError) as raised:
-        waiting.driver.open(Wish("no such device"), PATIENCE_S)
+        waiting.driver.open(InputRequest("no such device"), PATIENCE_S)
     assert str(raised.value).endswith(".")
     waiting.driver.close()
 
@@ -41,7 +41,7 @@ def test_what_is_wrong_with_a_device_is_told_as_if_it_was_asked_here(waiting: _W
 def test_a_process_that_does_not_answer_is_not_waited_for(waiting: _Waiting) -> None:
     waiting.driver._process.send_signal(signal.SIGSTOP)
     with pytest.raises(HangingDriverError, match="does not answer"):
-        waiting.driver.open(Wish("any"), 0.05)
+        waiting.driver.open(InputRequest("any"), 0.05)
     waiting.driver.close()
     assert waiting.driver._process.wait(PATIENCE_S) is not None
 
@@ -53,7 +53,7 @@ def test_closing_ends_whoever_waits_for_an_answer(waiting: _Waiting) -> None:
     closing.start()
     began_s = time.monotonic()
     with pytest.raises(HangingDriverError):
-        waiting.driver.open(Wish("any"), 10 * PATIENCE_S)
+        waiting.driver.open(InputRequest("any"), 10 * PATIENCE_S)
     assert time.monotonic() - began_s < PATIENCE_S
     closing.join()
 
@@ -62,7 +62,7 @@ def test_a_process_that_dies_is_over(waiting: _Waiting) -> None:
     waiting.driver._process.kill()
     assert waiting.has_ended.wait(PATIENCE_S)
     with pytest.raises(HangingDriverError):
-        waiting.driver.open(Wish("any"), PATIENCE_S)
+        waiting.driver.open(InputRequest("any"), PATIENCE_S)
     waiting.driver.close()
 
 
@@ -74,6 +74,6 @@ def test_a_folder_full_of_others_modules_lends_it_none(
     monkeypatch.chdir(tmp_path)
     process = _Waiting()
     with pytest.raises(InputError) as raised:
-        process.driver.open(Wish("no such device"), PATIENCE_S)
+        process.driver.open(InputRequest("no such device"), PATIENCE_S)
     assert not isinstance(raised.value, HangingDriverError)
     process.driver.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.events import Event, told
+from live.events import Event, stamped
 from live.outputs.web import event_stream
 from live.outputs.web.event_stream import MOST_LISTENERS, MOST_MESSAGES, EventStream, Listener
 from tests.live.example_events import AT, start, summary, window
@@ -21,7 +21,7 @@ def publish(stream: EventStream, count: int, since: int = 0) -> None:
         stream.publish(window(3.0 + since + number, "rock"))
 
 
-def told_by(chunks: bytes) -> list[tuple[str, dict[str, Any]]]:
+def messages_of(chunks: bytes) -> list[tuple[str, dict[str, Any]]]:
     """Read messages as a browser does."""
     messages = []
     for block in chunks.decode("ascii").split("\n\n"):
@@ -41,7 +41,7 @@ def received(stream: EventStream, listener: Listener | None) -> list[tuple[str, 
         await closing
         return b"".join(chunks)
 
-    return told_by(asyncio.run(follow()))
+    return messages_of(asyncio.run(follow()))
 
 
 def test_who_comes_gets_the_start_and_what_follows() -> None:
@@ -88,7 +88,7 @@ def test_of_several_sources_one_can_be_followed_alone() -> None:
     stream = EventStream()
 
     def of(event: Event, source: str) -> Event:
-        return told(event, at=AT, source=source)
+        return stamped(event, at=AT, source=source)
 
     for name in ("bar", "hall"):
         stream.publish(of(start(name=name), name))
@@ -169,4 +169,4 @@ def test_a_sign_of_life_is_sent_when_nothing_happens() -> None:
     first, sign, event = asyncio.run(follow())
     assert first.startswith(b"retry: ")
     assert sign == b":\n\n"
-    assert len(told_by(event)) == 1
+    assert len(messages_of(event)) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from live.events import GapEvent, SourceEvent, told
+from live.events import GapEvent, SourceEvent, stamped
 from tests.browser import Browser
 from tests.live.example_events import AT, summary, window
 from tests.live.outputs.web.conftest import Served, session_start
@@ -108,12 +108,12 @@ def test_what_came_while_nobody_listened_is_shown(browser: Browser, served: Serv
 
 def test_several_sources_are_cards_and_each_can_be_opened(browser: Browser, served: Served) -> None:
     for name, genre in (("bar", "rock"), ("hall & <b>roof</b>", "metal")):
-        served.tell(session_start(name), told(window(3.0, genre), at=AT, source=name, title="a song"))
+        served.tell(session_start(name), stamped(window(3.0, genre), at=AT, source=name, title="a song"))
     browser.open(served.url)
     browser.until(lambda: browser.ask("return document.querySelectorAll('.card').length") == 2)
     told_ = browser.ask("return [...document.querySelectorAll('.card h1')].map((node) => node.textContent)")
     assert told_ == ["rock", "metal"]
-    served.tell(told(window(3.5, "blues"), at=AT, source="bar"))
+    served.tell(stamped(window(3.5, "blues"), at=AT, source="bar"))
     browser.until(lambda: browser.text(".card h1") == "blues")
     browser.ask("document.querySelectorAll('.card')[1].click()")
     browser.until(lambda: browser.text(".session h1.verdict") == "metal")
@@ -148,10 +148,10 @@ def test_the_overlay_is_the_verdict_on_nothing(browser: Browser, served: Served)
 
 def test_the_overlay_shows_the_source_that_is_asked_for(browser: Browser, served: Served) -> None:
     for name, genre in (("bar", "rock"), ("hall 1", "metal")):
-        served.tell(session_start(name), told(window(3.0, genre), at=AT, source=name))
+        served.tell(session_start(name), stamped(window(3.0, genre), at=AT, source=name))
     browser.open(f"{served.url}overlay?source=hall%201&states=0&color=0")
     browser.until(lambda: browser.text("#word") == "metal")
-    served.tell(told(window(3.5, state="silence"), at=AT, source="hall 1"))
+    served.tell(stamped(window(3.5, state="silence"), at=AT, source="hall 1"))
     browser.until(lambda: browser.ask("return document.getElementById('verdict').className") == "hidden")
 
 

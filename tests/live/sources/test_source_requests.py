@@ -8,19 +8,19 @@ import pytest
 
 from live.errors import InputError
 from live.options import Options
-from live.sources.wishes import SourceWish, read_sources, wishes_of
+from live.sources.source_requests import SourceRequest, read_sources, requests_of
 
 
 def test_without_any_it_is_the_systems_microphone() -> None:
-    assert wishes_of(Options()) == [SourceWish("microphone")]
+    assert requests_of(Options()) == [SourceRequest("microphone")]
 
 
 def test_repeated_options_are_sources_side_by_side() -> None:
-    wishes = wishes_of(Options(device=("1", "USB"), file=("a.wav",), gain=3.0))
-    assert wishes == [
-        SourceWish("microphone", "1", gain_db=3.0),
-        SourceWish("microphone", "USB", gain_db=3.0),
-        SourceWish("file", "a.wav"),
+    requests = requests_of(Options(device=("1", "USB"), file=("a.wav",), gain=3.0))
+    assert requests == [
+        SourceRequest("microphone", "1", gain_db=3.0),
+        SourceRequest("microphone", "USB", gain_db=3.0),
+        SourceRequest("file", "a.wav"),
     ]
 
 
@@ -31,10 +31,10 @@ def test_a_file_of_sources_gives_each_its_own_options(tmp_path: Path) -> None:
         '[[source]]\nname = "hall"\ndevice = "USB"\ngain = -3\nmodel = "other"\n'
         '[[source]]\nfile = "song.wav"\n'
     )
-    assert wishes_of(Options(sources=path, channel=1, gain=6.0)) == [
-        SourceWish("microphone", "1", "bar", channel=2, gain_db=6.0),
-        SourceWish("microphone", "USB", "hall", channel=1, gain_db=-3.0, model="other"),
-        SourceWish("file", str(tmp_path / "song.wav")),
+    assert requests_of(Options(sources=path, channel=1, gain=6.0)) == [
+        SourceRequest("microphone", "1", "bar", channel=2, gain_db=6.0),
+        SourceRequest("microphone", "USB", "hall", channel=1, gain_db=-3.0, model="other"),
+        SourceRequest("file", str(tmp_path / "song.wav")),
     ]
 
 

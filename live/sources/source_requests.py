@@ -19,7 +19,7 @@ PLACES: dict[str, SourceKind] = {"device": "microphone", "file": "file", "url": 
 
 
 @dataclass(frozen=True)
-class SourceWish:
+class SourceRequest:
     """One source to be heard, as it was asked for.
 
     Attributes
@@ -54,7 +54,7 @@ class SourceWish:
         return self.name or self.place or "the microphone"
 
 
-def wishes_of(options: Options) -> list[SourceWish]:
+def requests_of(options: Options) -> list[SourceRequest]:
     """Return the sources that the options ask for, the file of sources first.
 
     Raises
@@ -62,27 +62,27 @@ def wishes_of(options: Options) -> list[SourceWish]:
     InputError
         When that file cannot be used.
     """
-    wishes = [] if options.sources is None else read_sources(options.sources)
-    wishes += [SourceWish("microphone", device) for device in options.device]
-    wishes += [SourceWish("file", path) for path in options.file]
-    wishes += [SourceWish("stream", url) for url in options.url]
-    return with_defaults(wishes or [SourceWish("microphone")], options)
+    requests = [] if options.sources is None else read_sources(options.sources)
+    requests += [SourceRequest("microphone", device) for device in options.device]
+    requests += [SourceRequest("file", path) for path in options.file]
+    requests += [SourceRequest("stream", url) for url in options.url]
+    return with_defaults(requests or [SourceRequest("microphone")], options)
 
 
-def with_defaults(wishes: Sequence[SourceWish], options: Options) -> list[SourceWish]:
-    """Return the wishes with the options that are for all sources, where they have none of their own."""
-    return [_with_general(wish, options) for wish in wishes]
+def with_defaults(requests: Sequence[SourceRequest], options: Options) -> list[SourceRequest]:
+    """Return the requests with the options that are for all sources, where they have none of their own."""
+    return [_with_general(request, options) for request in requests]
 
 
-def _with_general(wish: SourceWish, options: Options) -> SourceWish:
-    if wish.kind == "microphone" and wish.channel is None and options.channel is not None:
-        wish = replace(wish, channel=options.channel)
-    if wish.kind != "file" and wish.gain_db == 0.0:
-        wish = replace(wish, gain_db=options.gain)
-    return wish
+def _with_general(request: SourceRequest, options: Options) -> SourceRequest:
+    if request.kind == "microphone" and request.channel is None and options.channel is not None:
+        request = replace(request, channel=options.channel)
+    if request.kind != "file" and request.gain_db == 0.0:
+        request = replace(request, gain_db=options.gain)
+    return request
 
 
-def read_sources(path: Path) -> list[SourceWish]:
+def read_sources(path: Path) -> list[SourceRequest]:
     """Read a file of sources: TOML with a table ``[[source]]`` for each.
 
     Raises
@@ -105,17 +105,17 @@ def read_sources(path: Path) -> list[SourceWish]:
     tables = values.get("source")
     if set(values) != {"source"} or not isinstance(tables, list):
         raise _broken(str(path), "it holds something else than tables [[source]], or none")
-    return [_beside(path, wish) for wish in wishes_from(tables, str(path))]
+    return [_beside(path, request) for request in requests_from(tables, str(path))]
 
 
-def _beside(path: Path, wish: SourceWish) -> SourceWish:
+def _beside(path: Path, request: SourceRequest) -> SourceRequest:
     """Take the path of a file from where the list lies: it moves with its files."""
-    if wish.kind != "file" or wish.place in (None, "-"):
-        return wish
-    return replace(wish, place=str(path.parent / str(wish.place)))
+    if request.kind != "file" or request.place in (None, "-"):
+        return request
+    return replace(request, place=str(path.parent / str(request.place)))
 
 
-def wishes_from(tables: Sequence[Any], where: str) -> list[SourceWish]:
+def requests_from(tables: Sequence[Any], where: str) -> list[SourceRequest]:
     """Return the sources that tables describe.
 
     Parameters
@@ -131,12 +131,12 @@ def wishes_from(tables: Sequence[Any], where: str) -> list[SourceWish]:
     """
     if not tables:
         raise _broken(where, "there is none")
-    wishes = [_wish_from(where, number, table) for number, table in enumerate(tables, 1)]
-    names = [wish.name for wish in wishes if wish.name is not None]
+    requests = [_request_from(where, number, table) for number, table in enumerate(tables, 1)]
+    names = [request.name for request in requests if request.name is not None]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise _broken(where, f"two of them have the name {min(twice)!r}")
-    return wishes
+    return requests
 
 
 def _broken(where: str, reason: str) -> InputError:
@@ -145,7 +145,7 @@ def _broken(where: str, reason: str) -> InputError:
     )
 
 
-def _wish_from(where: str, number: int, table: Any) -> SourceWish:
+def _request_from(where: str, number: int, table: Any) -> SourceRequest:
     """Read one table."""
     if not isinstance(table, dict):
         raise _broken(where, f"source {number} is no table")
@@ -167,7 +167,7 @@ def _wish_from(where: str, number: int, table: Any) -> SourceWish:
     is_number = isinstance(gain, int | float) and not isinstance(gain, bool)
     if not is_number or not bounds.lowest <= gain <= bounds.highest:
         raise _broken(where, f"the gain of source {number} is no number of decibels from -60 to 60")
-    return SourceWish(kind, texts[place], texts.get("name"), channel, float(gain), texts.get("model"))
+    return SourceRequest(kind, texts[place], texts.get("name"), channel, float(gain), texts.get("model"))
 
 
 def _text(where: str, number: int, key: str, value: Any) -> str:
@@ -180,14 +180,14 @@ def _text(where: str, number: int, key: str, value: Any) -> str:
     return text
 
 
-def open_wish(
-    wish: SourceWish, options: Options, on_wait: Callable[[str], None] | None = None
+def open_sources(
+    request: SourceRequest, options: Options, on_wait: Callable[[str], None] | None = None
 ) -> Sequence[AudioSource]:
     """Open what is wished for: one source, or one for each channel of a microphone heard apart.
 
     Parameters
     ----------
-    wish : SourceWish
+    request : SourceRequest
     options : Options
         How files are paced and microphones are waited for.
     on_wait : callable, optional
@@ -198,12 +198,12 @@ def open_wish(
     InputError
         When it cannot be opened.
     """
-    if wish.kind == "file":
+    if request.kind == "file":
         from live.sources.audio_file import AudioFile
 
         return [
             AudioFile(
-                wish.place or "-",
+                request.place or "-",
                 speed=options.speed,
                 play=options.play,
                 track=options.track,
@@ -211,13 +211,13 @@ def open_wish(
                 on_wait=on_wait,
             )
         ]
-    if wish.kind == "stream":
+    if request.kind == "stream":
         from live.sources.network_stream import NetworkStream
 
         return [
             NetworkStream(
-                wish.place or "",
-                gain_db=wish.gain_db,
+                request.place or "",
+                gain_db=request.gain_db,
                 give_up_s=options.give_up,
                 wait=options.wait,
                 on_wait=on_wait,
@@ -226,12 +226,12 @@ def open_wish(
         ]
     from live.sources.microphone import Microphone
 
-    apart = options.channels_apart and wish.channel is None
+    apart = options.channels_apart and request.channel is None
     microphone = Microphone(
-        wish.place,
-        channel=wish.channel,
+        request.place,
+        channel=request.channel,
         every_channel=apart,
-        gain_db=wish.gain_db,
+        gain_db=request.gain_db,
         give_up_s=options.give_up,
         wait=options.wait,
         on_wait=on_wait,
