@@ -26,8 +26,8 @@ from live.events import (
     Verdict,
     VoteState,
     WindowEvent,
+    stamped,
     to_json_line,
-    told,
 )
 from live.outputs.log_reading import FOREIGN_AFTER_LINES, LONGEST_LINE, LogReader, event_from_dict
 from tests.live.example_events import AT, start, summary, window
@@ -76,7 +76,7 @@ def test_what_was_written_comes_out(
     event: Event, at: datetime, source: str | None, title: str | None
 ) -> None:
     is_start = isinstance(event, StartEvent)  # whose source is an object that holds the name
-    event = told(event, at=at, source=None if is_start else source, title=title)
+    event = stamped(event, at=at, source=None if is_start else source, title=title)
     assert event_from_dict(json.loads(to_json_line(event))) == event
 
 
