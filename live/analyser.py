@@ -57,10 +57,19 @@ class Analyser:
         Seconds of stream time from one window to the next.
     smooth_s : float
         Smoothing time of the vote, in seconds; see ``live.vote.Vote``.
+    together : int
+        Classify windows only when this many are complete, which is faster. ``rest`` and ``finish`` classify
+        those that are still waiting.
     """
 
     def __init__(
-        self, classifier: Classifier, source_rate: int, *, hop_s: float = 0.5, smooth_s: float = 10.0
+        self,
+        classifier: Classifier,
+        source_rate: int,
+        *,
+        hop_s: float = 0.5,
+        smooth_s: float = 10.0,
+        together: int = 1,
     ) -> None:
         description = classifier.description
         self._classifier = classifier
@@ -69,6 +78,7 @@ class Analyser:
         self._window_frames = description.window_frames
         self._window_samples = self._spec.window_samples(description.window_frames)
         self._hop_samples = max(1, round(hop_s * self._spec.sample_rate))
+        self._together = together
         self.source_rate = source_rate
         self._resampler = Resampler(source_rate, self._spec.sample_rate)
         self._mel_frames = MelFrames(self._spec)
@@ -120,14 +130,22 @@ class Analyser:
             up with a live source. All mel frames are computed nevertheless.
         """
         self._position += len(samples)
-        yield from self._take(self._resampler.feed(to_mono(samples)), newest_only=newest_only)
+        self._take(self._resampler.feed(to_mono(samples)))
+        yield from self._hear_complete(self._together, newest_only=newest_only)
 
-    def _take(self, mono: Samples, *, newest_only: bool) -> Iterator[WindowEvent]:
+    def rest(self) -> Iterator[WindowEvent]:
+        """Classify the complete windows that are waiting for others, as before a gap, and yield them."""
+        yield from self._hear_complete(1)
+
+    def _take(self, mono: Samples) -> None:
         self._pieces.append(mono)
         self._piece_samples += len(mono)
+
+    def _hear_complete(self, fewest: int, *, newest_only: bool = False) -> Iterator[WindowEvent]:
+        """Classify the complete windows if there are at least ``fewest``, and yield them."""
         available = self._analysed + self._piece_samples
-        while self._next_end <= available:
-            ends = range(self._next_end, available + 1, self._hop_samples)[:MOST_AT_ONCE]
+        while self._next_end + (fewest - 1) * self._hop_samples <= available:
+            ends = range(self._next_end, available + 1, self._hop_samples)[: max(MOST_AT_ONCE, fewest)]
             self._next_end = ends[-1] + self._hop_samples
             began = time.perf_counter()
             complete = self._hear(ends)
@@ -192,8 +210,8 @@ class Analyser:
         A run of sound that is shorter than a window, but at least half a second long, yields one window if
         there was none before. It is marked partial: its frames are repeated until they fill the window.
         """
-        tail = self._resampler.feed(np.empty(0, dtype=np.float32), last=True)
-        yield from self._take(tail, newest_only=False)
+        self._take(self._resampler.feed(np.empty(0, dtype=np.float32), last=True))
+        yield from self.rest()
         if self.windows or self.time_s - self._run_start_s < SHORTEST_SOUND_S:
             return
         began = time.perf_counter()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import MutableSequence
-from dataclasses import replace
 
 from live.events import Event, GapEvent, StartEvent, WindowEvent
 from live.snapshot import Heard, Stretch
@@ -84,6 +83,6 @@ def lengthen(stretches: MutableSequence[Stretch], stretch: Stretch) -> None:
     """Append a stretch, or lengthen the last one if it has the same state and genre."""
     last = stretches[-1] if stretches else None
     if last is not None and (last.state, last.genre) == (stretch.state, stretch.genre):
-        stretches[-1] = replace(last, end_s=stretch.end_s)
+        stretches[-1] = Stretch(last.start_s, stretch.end_s, last.state, last.genre)
     else:
         stretches.append(stretch)

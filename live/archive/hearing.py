@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from live.classifier import Classifier
     from live.sources.decoder import Decoder
 
-BLOCK_S = 4.0  # of sound: eight windows, which the network takes at a time
+BLOCK_S = 4.0  # of sound, decoded and resampled while it is still in the processor's cache
+TOGETHER = 32  # windows for which the network is called, so that it finds its weights in the cache too
 MOST_BLOCK_SAMPLES = 2**20  # of all channels
 KEPT_BYTES = 4_000_000
 FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # a file may take a minute, and more where it is large
@@ -147,7 +148,9 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
     with contextlib.closing(open_decoder(path)) as decoder:
         rate, name = decoder.sample_rate, one_line(Path(path).name)
         _check_length(name, decoder.length_s)
-        analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s)
+        analyser = Analyser(
+            classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s, together=TOGETHER
+        )
         if part is not None and part.start > 0:
             analyser.skip(sum(map(_length, _sound(decoder, part.start))))
         heard.begin(name, rate, hearing.hop_s, analyser.time_s)
@@ -155,6 +158,8 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
             if isinstance(piece, int):
                 if analyser.time_s < SHORTEST_FILE_S:
                     raise damaged(name, analyser.time_s)
+                for window in analyser.rest():
+                    heard.add(window)
                 heard.add(analyser.gap(piece, "undecodable"))
             else:
                 for window in analyser.feed(piece):

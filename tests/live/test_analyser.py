@@ -80,6 +80,37 @@ def test_at_the_models_own_rate_events_are_the_same_to_the_bit() -> None:
     assert len(whole) > 40
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    together=st.integers(2, 40), blocks=st.lists(st.integers(1, 9_000), max_size=12), lost=st.integers(1, 9)
+)
+def test_windows_that_wait_for_others_are_the_same(together: int, blocks: list[int], lost: int) -> None:
+    alone, _ = analyser()
+    classifier = StubClassifier(window_frames=WINDOW_FRAMES)
+    patient = Analyser(classifier, RATE, hop_s=0.05, together=together)
+    heard: list[list[WindowEvent | GapEvent]] = [[], []]
+    for seed, block in enumerate(blocks):
+        for events, subject in zip(heard, (alone, patient), strict=True):
+            events += subject.feed(noise(2, seed=seed)[:block])
+            if seed % 4 == 3:
+                events += subject.rest()
+                events.append(subject.gap(lost, "undecodable"))
+    for events, subject in zip(heard, (alone, patient), strict=True):
+        events += subject.finish()
+    times, verdicts = (
+        [[getattr(event, name, None) for event in events] for events in heard] for name in ("time_s", "vote")
+    )
+    assert times[0] == times[1]
+    assert verdicts[0] == verdicts[1]
+
+
+def test_fewer_windows_than_are_waited_for_are_classified_at_the_end() -> None:
+    classifier = StubClassifier(window_frames=WINDOW_FRAMES)
+    subject = Analyser(classifier, RATE, hop_s=0.05, together=1_000)
+    assert list(subject.feed(noise(2))) == []
+    assert len(list(subject.finish())) == len(classifier.heard) > 10
+
+
 @pytest.mark.parametrize("hop_s", [0.05, 0.125, 0.5, 1.0])
 def test_windows_end_a_hop_apart_from_the_first_full_one_on(hop_s: float) -> None:
     subject, _ = analyser(hop_s=hop_s)
