@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,15 +105,29 @@ class Finder:
             self.passed_over += 1
 
     def _below(self, folder: str) -> Iterator[Found]:
-        for parent, folders, files in os.walk(folder, onerror=self._unreadable):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if name.startswith("."):
+        """Find the files of a folder, in the order of their names, and then those of its folders."""
+        folders = [folder]
+        while folders:
+            parent = folders.pop()
+            try:
+                with os.scandir(parent) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                self._unreadable(error)
+                continue
+            below = []
+            for entry in entries:
+                if entry.name.startswith("."):
                     continue
-                if os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122 (of a million names)
-                    yield _stat(os.path.join(parent, name))  # noqa: PTH118
-                else:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+                elif _suffix(entry.name) in AUDIO_SUFFIXES:
+                    found = _looked_up(entry)
+                    if found is not None:
+                        yield found
+                elif not entry.is_dir():
                     self.passed_over += 1
+            folders += reversed(below)
 
     def _unreadable(self, error: OSError) -> None:
         self.say(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
@@ -172,6 +187,23 @@ def _stat(path: str) -> Found:
     except (OSError, ValueError):  # a link that leads nowhere: its row says so
         return Found(path)
     return Found(path, status.st_size, str(status.st_mtime_ns))
+
+
+def _suffix(name: str) -> str:
+    """Return the ending of a name that begins with no dot, in small letters."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
+
+
+def _looked_up(entry: os.DirEntry[str]) -> Found | None:
+    """Return the file of a folder's entry; None if it is a link to a folder."""
+    try:
+        status = entry.stat()
+    except (OSError, ValueError):  # a link that leads nowhere: its row says so
+        return Found(entry.path)
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    return Found(entry.path, status.st_size, str(status.st_mtime_ns))
 
 
 def _change_of(facts: dict[str, Any]) -> str:

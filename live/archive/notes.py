@@ -8,13 +8,14 @@ what was heard. What lies behind the last note in a file of rows was never finis
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Container, Generator
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -26,7 +27,8 @@ BROKEN = "!"  # what stands for the genre or state of a file that could not be h
 
 
 def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(os.fsencode(text), digest_size=8).digest(), "big")
+    content = text.encode() if text.isascii() else os.fsencode(text)
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big")
 
 
 def key_of(path: str) -> int:
@@ -37,6 +39,12 @@ def key_of(path: str) -> int:
 def state_of(found: Found) -> int:
     """Digest of what changes with a file's content: its size and date."""
     return _digest(f"{found.size} {found.changed}")
+
+
+@lru_cache(maxsize=256)
+def _text_of(encoded: bytes) -> str:
+    """Read a text that is written as JSON; there are few different ones."""
+    return str(json.loads(encoded))
 
 
 class Note(NamedTuple):
@@ -71,8 +79,8 @@ class Note(NamedTuple):
         """Read a line; raises ValueError when it is none."""
         if not line.endswith(b"\n"):
             raise ValueError("a line that was not finished")
-        key, state, rows, stretches, seconds, heard = line.decode().split(" ", 5)
-        return cls(int(key, 16), int(state, 16), int(rows), int(stretches), float(seconds), json.loads(heard))
+        key, state, rows, stretches, seconds, heard = line.split(b" ", 5)
+        return cls(int(key, 16), int(state, 16), int(rows), int(stretches), float(seconds), _text_of(heard))
 
 
 @dataclass
@@ -154,16 +162,26 @@ class Notes:
     def _head(self) -> bytes:
         return json.dumps({"genre_scan": 1, **self._about}, sort_keys=True).encode() + b"\n"
 
-    def _notes(self, length: int | None = None) -> Generator[Note, None, None]:
-        """Read the notes of the file's first bytes, or up to one that was not finished."""
+    def _notes(self, length: int | None = None) -> Generator[tuple[Note, int], None, None]:
+        """Read the notes of the file's first bytes, or up to one that was not finished.
+
+        Yields
+        ------
+        note : Note
+        position : int
+            Where its line ends, in bytes.
+        """
         with self.path.open("rb") as file:
-            file.readline()
-            while (length is None or file.tell() < length) and (line := file.readline()):
+            position = len(file.readline())
+            for line in file:
+                if length is not None and position >= length:
+                    return
                 try:
                     note = Note.decode(line)
                 except ValueError:
                     return
-                yield note
+                position += len(line)
+                yield note, position
 
     def read(self, rows_at_hand: int, stretches_at_hand: int, *, has_put_in: bool) -> None:
         """Read what was finished before.
@@ -183,14 +201,14 @@ class Notes:
         if head != self._head():
             self.was_otherwise = True
             return
-        for note in self._notes():
+        for note, position in self._notes():
             if note.rows > rows_at_hand or note.stretches > stretches_at_hand:
                 break
             if note.rows == 0 and not has_put_in:
                 self.is_without_rows = True
                 return
             self._count(note)
-            self._length += len(note.encode())
+            self._length = position
             self.rows, self.stretches = note.rows, note.stretches
 
     def _count(self, note: Note) -> None:
@@ -208,7 +226,7 @@ class Notes:
             length = len(head)
             with partial.open("wb") as file:
                 file.write(head)
-                for note in before:
+                for note, _ in before:
                     if note.key not in drop:
                         state = self.renewed.get(note.key, note.state)
                         moved = note._replace(state=state, rows=rows, stretches=stretches)

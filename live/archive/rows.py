@@ -50,7 +50,7 @@ def is_number(column: str) -> bool:
 
 def as_text(path: str) -> str:
     """A path as text that can be written, whatever bytes it is made of."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def file_row(result: FileResult, model: ModelName) -> dict[str, Any]:

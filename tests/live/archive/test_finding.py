@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -79,6 +80,21 @@ def test_what_is_not_there_is_told(music: Path) -> None:
     for missing in (music / "nothing.mp3", music / "*.opus", f"@{music / 'list.txt'}"):
         with pytest.raises(InputError, match=r"check"):
             found(missing)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Links need rights there.")
+def test_links_to_files_are_followed_and_links_to_folders_are_not(music: Path) -> None:
+    (music / "link.mp3").symlink_to(music / "b.mp3")
+    (music / "nowhere.mp3").symlink_to(music / "gone.mp3")
+    (music / "around").symlink_to(music)  # would never end
+    (music / "folder.mp3").symlink_to(music / "deep")
+    paths, passed_over = found(music)
+    assert names(paths, music) == [
+        "a.FLAC", "b.mp3", "e [live].wav", "link.mp3", "nowhere.mp3", "deep/er/c.ogg",
+    ]  # fmt: skip
+    assert passed_over == 1
+    sizes = {Path(one.path).name: one.size for one in Finder(print).find([str(music)])}
+    assert sizes["link.mp3"] == sizes["b.mp3"] > sizes["nowhere.mp3"] == 0
 
 
 def test_a_folder_that_cannot_be_read_is_told_and_passed_over(
