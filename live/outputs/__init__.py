@@ -1,1 +1,1 @@
-"""Where events go: lines, logs, reports, recordings, other programs."""
+"""The outputs of a session: lines, logs, reports, clips, other programs, and a web page."""

@@ -1,7 +1,7 @@
-"""Gives events to a receiver that may be slow, on a thread of its own.
+"""Delivery of events to a slow receiver, on a separate thread.
 
-Whoever listens must never wait for a network or for another program. So an event is put into a queue
-of bounded length, the oldest making room for the newest, and delivered from there.
+A session must never wait for a network or for another program. So events go into a queue of limited
+length, from which a thread delivers them; when it is full, the oldest event is dropped.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ Report = Callable[[str], None]
 class BackgroundSink(ABC):
     """A sink whose events are delivered on its own thread.
 
-    What goes wrong while delivering is reported once, in one sentence, and never reaches the session.
+    Errors during delivery are reported once, in one sentence, and do not reach the session.
 
     Parameters
     ----------
     name : str
-        Of the thread, and of the receiver in sentences.
+        Name of the thread, and of the receiver in messages.
     report : callable
+        Called with the sentence that describes an error.
 
     Attributes
     ----------
     dropped : int
-        Events that found no room or could not be delivered.
+        Number of events that were dropped or could not be delivered.
     """
 
     def __init__(self, name: str, report: Report) -> None:
@@ -48,15 +49,15 @@ class BackgroundSink(ABC):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start to deliver events."""
         self._thread.start()
 
     def __call__(self, event: Event) -> None:
-        """Put an event into the queue; never waits."""
+        """Put an event into the queue, without waiting."""
         self.put(event)
 
     def put(self, item: Event | str) -> None:
-        """Put an event, or a note to itself, into the queue; never waits."""
+        """Put an event, or a note for ``deliver``, into the queue, without waiting."""
         with self._changed:
             if len(self._items) >= QUEUE_LENGTH:
                 self._items.popleft()
@@ -65,7 +66,7 @@ class BackgroundSink(ABC):
             self._changed.notify()
 
     def close(self) -> None:
-        """Deliver what is left and let go of the receiver; waits a bounded time."""
+        """Deliver the remaining events and disconnect, within a limited time."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -81,10 +82,10 @@ class BackgroundSink(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Let go of the receiver; called on the sink's thread."""
+        """Disconnect from the receiver; called on the sink's thread."""
 
     def report_once(self, sentence: str) -> None:
-        """Tell the user what is wrong, the first time only."""
+        """Report an error to the user, but only the first one."""
         if not self._reported:
             self._reported = True
             self._report(sentence)
@@ -102,7 +103,7 @@ class BackgroundSink(ABC):
     def _attempt(self, work: Callable[..., None], *item: Event | str) -> None:
         try:
             work(*item)
-        except Exception as error:  # whatever a library raises must not end the listening
+        except Exception as error:  # an error of a library must not end the session
             self.dropped += len(item)
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.report_once(f"{self._name} cannot be reached ({reason}): see whether its address is right.")

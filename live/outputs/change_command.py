@@ -1,16 +1,16 @@
-"""``--on-change``: a command of the user's that runs when the verdict changes.
+"""``--on-change``: a command of the user that runs when the verdict changes.
 
-The command is a line for the system's shell, so that pipes and redirections work. What was heard
-reaches it through environment variables alone, never through the line itself:
+The command is a line for the system's shell, so that pipes and redirections work. It receives the verdict
+through environment variables only, never through the line itself:
 
 ``GENRE_LIVE_STATE``, ``GENRE_LIVE_GENRE``, ``GENRE_LIVE_CONFIDENCE``
-    The verdict; the genre is empty where none is named.
+    The verdict; the genre is empty when the verdict names none.
 ``GENRE_LIVE_PREVIOUS_STATE``, ``GENRE_LIVE_PREVIOUS_GENRE``, ``GENRE_LIVE_PREVIOUS_CONFIDENCE``
-    The verdict that the command was run for the last time; ``waiting`` at first.
+    The verdict of the previous run; ``waiting`` at first.
 ``GENRE_LIVE_TIME_S``
     Stream time, in seconds.
 ``GENRE_LIVE_SOURCE``, ``GENRE_LIVE_TITLE``
-    The source's name, where there are several; what a station says it plays. Empty otherwise.
+    The source's name, where there are several, and the title that a station sends. Empty otherwise.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from live.outputs.background import Report
 
 TIMEOUT_S = 10.0
 CLOSE_WITHIN_S = 3.0
-DIES_WITHIN_S = 0.5  # between the polite signal and the other
+DIES_WITHIN_S = 0.5  # between SIGTERM and SIGKILL
 
 NOTHING_SAID = Verdict("waiting", None, 0.0, {})
 
 
 def verdict_variables(window: WindowEvent, previous: Verdict) -> dict[str, str]:
-    """Return the environment variables that tell of a change."""
+    """Return the environment variables that describe a change."""
     variables = {
         "GENRE_LIVE_TIME_S": f"{window.time_s:.3f}",
         "GENRE_LIVE_SOURCE": _one_text(window.source),
@@ -50,24 +50,24 @@ def verdict_variables(window: WindowEvent, previous: Verdict) -> dict[str, str]:
 
 
 def _one_text(value: str | None) -> str:
-    """Return what a variable may hold of a text that a stranger wrote."""
+    """Return an untrusted text as the value of an environment variable."""
     return (value or "").replace("\0", "")
 
 
 @dataclass
 class _Source:
-    """What the command was told of one source, and what it is to be told.
+    """The state of the command for one source.
 
     Attributes
     ----------
     newest : WindowEvent or None
-        The newest verdict, where it is one to run for.
+        The newest verdict, if the command should run for it.
     told : Verdict
-        What it ran for the last time.
+        The verdict of the latest run.
     holds : tuple of str
-        State and genre that it knows to hold; None when what it was told has ended without a run.
+        State and genre that are still valid from that run; None when they ended without another run.
     earliest_s : float
-        When it may run next (``time.monotonic``).
+        Earliest time of the next run (``time.monotonic``).
     """
 
     newest: WindowEvent | None = None
@@ -77,39 +77,39 @@ class _Source:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is anything to run for."""
+        """Whether the command should run for ``newest``."""
         if self.newest is None:
             return False
         return (self.newest.vote.state, self.newest.vote.genre) != self.holds
 
 
 class ChangeCommand:
-    """Runs a command when the verdict changes, on a thread of its own.
+    """Runs a command when the verdict changes, on a separate thread.
 
-    One runs at a time; while it does, and until the cooldown is over, only the newest verdict waits,
-    and a verdict that is back to what the command was told last runs nothing. A command that takes
-    too long is ended, with all that it started. Its first failure is reported, later ones are not.
-    Of several sources each has its own verdicts and its own cooldown.
+    There is one run at a time. During a run and its cooldown only the newest verdict is remembered, and if
+    it is then the same as in the latest run, there is no new run. A run that takes too long is ended,
+    together with all processes that it started. Only the first failure is reported. With several sources,
+    each has its own verdicts and its own cooldown.
 
     Parameters
     ----------
     command : str
-        For the system's shell.
+        A line for the system's shell.
     report : callable
-        Takes the sentence that says what went wrong.
+        Called with the sentence that describes an error.
     cooldown_s : float
-        Seconds from the start of one run to the start of the next, at least.
+        Shortest time from the start of one run to the start of the next, in seconds.
     timeout_s : float
-        Seconds that one run may take.
+        Longest time of one run, in seconds.
     show_output : bool
-        Let the command write to standard error; what it writes is thrown away otherwise.
+        Whether the command may write to standard error; otherwise its output is discarded.
     runs_for : callable
-        Returns whether a verdict is one to run for.
+        Returns whether the command runs for a verdict.
 
     Raises
     ------
     InputError
-        When the command is empty or can be none.
+        When the command is empty or invalid.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class ChangeCommand:
         self._thread = threading.Thread(target=self._run, name="on change", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait for changes."""
+        """Start to wait for changes."""
         self._thread.start()
 
     def __call__(self, event: Event) -> None:
-        """Note the newest verdict; never waits."""
+        """Record the newest verdict, without waiting."""
         if isinstance(event, WindowEvent):
             with self._changed:
                 source = self._sources.setdefault(event.source, _Source())
@@ -154,7 +154,7 @@ class ChangeCommand:
                     self._changed.notify()
 
     def close(self) -> None:
-        """Run what waits, unless the cooldown forbids it, and end what still runs after a while."""
+        """Run for the newest verdict unless the cooldown forbids it, and end a run that takes too long."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -168,7 +168,7 @@ class ChangeCommand:
             self._thread.join(CLOSE_WITHIN_S)
 
     def _next(self) -> _Source | None:
-        """Wait for a source to run for; None when it is over. Called with the lock held."""
+        """Wait for a source with news and return it; None at the end. Needs the lock."""
         while True:
             now_s = time.monotonic()
             waiting = [source for source in self._sources.values() if source.has_news]
@@ -224,7 +224,7 @@ class ChangeCommand:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started, politely first."""
+    """End a process and all that it started: first with SIGTERM, then with SIGKILL."""
     if os.name == "nt":
         with contextlib.suppress(OSError):
             subprocess.run(  # noqa: S603 (arguments of our own)

@@ -1,4 +1,4 @@
-"""A folder of clips of sound, in a folder for each label, as genre-train reads them."""
+"""A folder of saved clips with a subfolder for each label, in the layout that genre-train reads."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]|^\.|[. ]$')
 
 
 class FolderFullError(Exception):
-    """The folder holds as much as it may."""
+    """The folder has reached its limit."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Sound to be kept.
+    """A clip to be saved.
 
     Attributes
     ----------
     label : str
-        What was heard in it: the name of its folder.
+        Its label, which is the name of its folder.
     at : datetime
-        Time of day of its end: the name of its file.
+        Time of day of its end, which is the name of its file.
     samples : ndarray [shape=(n,)]
         One channel, −1 to 1.
     sample_rate : int
@@ -58,30 +58,28 @@ class Clip:
 
 
 class ClipFolder:
-    """Writes clips, no more than there may be.
-
-    What is in the folder stays: nothing is ever deleted or written over.
+    """Writes clips to a folder, up to a limit; files in the folder are never deleted or overwritten.
 
     Parameters
     ----------
     path : Path
-        Made where it is missing.
+        The folder; it is created if it is missing.
     format : str
-        ``flac``, which needs nothing else; ``ogg`` or ``mp3``, which need pydub and ffmpeg.
+        ``flac``, which needs nothing else, or ``ogg`` or ``mp3``, which need pydub and ffmpeg.
     most_clips : int
-        Clips in the folder beyond which none is added.
+        Largest number of clips in the folder.
     most_bytes : float
-        The same for their size.
+        Largest total size of the clips, in bytes.
 
     Attributes
     ----------
     kept : int
-        Clips written since the program began.
+        Number of clips written since the program started.
 
     Raises
     ------
     InputError
-        When the folder cannot be written, or what the format needs is missing.
+        When the folder cannot be written, or pydub or ffmpeg is needed and missing.
     """
 
     def __init__(
@@ -106,28 +104,28 @@ class ClipFolder:
             raise InputError(f"Clips cannot be kept in {path} ({reason}): choose another --keep.") from None
 
     def write(self, clip: Clip, *, beyond_bounds: bool = False) -> Path:
-        """Write a clip, whole or not at all.
+        """Write a clip completely or not at all, and return its path.
 
         Parameters
         ----------
         clip : Clip
         beyond_bounds : bool
-            Whether to write it also where there are as many as there may be.
+            Whether to write it even if the folder has reached its limit.
 
         Raises
         ------
         FolderFullError
-            When there may be no more.
+            When the folder has reached its limit.
         OSError
-            When the disk refuses it.
+            When the file cannot be written.
         """
         if not beyond_bounds and (self._clips >= self._most_clips or self._bytes >= self._most_bytes):
-            self._clips, self._bytes = _holdings(self.path)  # somebody may have made room
+            self._clips, self._bytes = _holdings(self.path)  # the user may have deleted some
             if self._clips >= self._most_clips or self._bytes >= self._most_bytes:
                 raise FolderFullError(self._clips)
         folder = self.path / folder_name(clip.label)
         folder.mkdir(parents=True, exist_ok=True)
-        # Its name begins with a dot until it is whole: genre-train passes such files over.
+        # Its name begins with a dot until it is complete; genre-train ignores such files.
         begun = folder / f".{_stem(clip)}-{os.getpid()}.{self._format}"
         try:
             _write_through(begun, encode(clip, self._format))
@@ -142,19 +140,19 @@ class ClipFolder:
         return path
 
     def relabel(self, path: Path, label: str) -> Path:
-        """Move a clip to another label's folder; return where it is now."""
+        """Move a clip to another label's folder, and return its new path."""
         folder = self.path / folder_name(label)
         folder.mkdir(parents=True, exist_ok=True)
         return _into_place(path, folder, path.stem, path.suffix) if path.exists() else path
 
 
 def folder_name(label: str) -> str:
-    """Return the name of a label's folder: its own, but for what no file system takes."""
+    """Return the label as the name of a folder, without characters that file systems do not allow."""
     return _UNSAFE.sub("_", label) or "_"
 
 
 def encode(clip: Clip, format: str) -> bytes:  # noqa: A002
-    """Return a clip as the content of a file, with 16 bits a sample.
+    """Return a clip as the contents of a file, with 16 bits per sample.
 
     Raises
     ------
@@ -182,7 +180,7 @@ def encode(clip: Clip, format: str) -> bytes:  # noqa: A002
 
 
 def _write_through(path: Path, content: bytes) -> None:
-    """Write a file so that it is there also after a power cut."""
+    """Write a file and sync it to the disk, so that it survives a power cut."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -195,15 +193,15 @@ def _stem(clip: Clip) -> str:
 
 
 def _into_place(begun: Path, folder: Path, stem: str, suffix: str) -> Path:
-    """Give a file its name in ``folder``, numbered where that name is taken."""
+    """Move a file to ``folder`` under its name, with a number if the name is taken."""
     for number in itertools.count(1):
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
         try:
-            # Unlike a new name, a second one takes no other file's place, whoever else writes here.
+            # Unlike a rename, a hard link never replaces another file, even if other programs write here.
             path.hardlink_to(begun)
         except FileExistsError:
             continue
-        except OSError:  # a file system that knows no second names
+        except OSError:  # a file system without hard links
             if path.exists():
                 continue
             begun.rename(path)
@@ -214,7 +212,7 @@ def _into_place(begun: Path, folder: Path, stem: str, suffix: str) -> Path:
 
 
 def _holdings(path: Path) -> tuple[int, int]:
-    """Count the clips in a folder, and their bytes."""
+    """Return the number of clips in a folder, and their total size in bytes."""
     sizes = [
         file.stat().st_size
         for format in FORMATS  # noqa: A001
@@ -234,5 +232,5 @@ def _check_encoder(format: str) -> None:  # noqa: A002
 
 def _import_pydub(format: str) -> Any:  # noqa: A002
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about its own regular expressions, and ffmpeg, which is looked for
+        warnings.simplefilter("ignore")  # about its own code, and about a missing ffmpeg
         return need("pydub", extra="keep", purpose=f"--keep-format {format}")

@@ -1,4 +1,4 @@
-"""``--keep``: clips of what is heard, saved where the verdict changes, is unsure, or is corrected."""
+"""``--keep``: saves clips of the sound when the verdict changes, is unsure, or is corrected."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ UNSURE = "unsure"
 
 UNSURE_AFTER_S = 15.0
 UNSURE_AGAIN_S = 60.0
-SHORTEST_S = 1.0  # of sound: less says nothing to anybody
-SPLICED_S = 0.1  # a longer loss parts what was heard before it from what comes after
+SHORTEST_S = 1.0  # shorter clips are useless
+SPLICED_S = 0.1  # a clip does not span a longer gap
 MOST_WAITING = 8  # clips
 CLOSE_WITHIN_S = 5.0
 
 
 class RecentSound:
-    """The newest sound, as one channel.
+    """A buffer of the newest sound, mixed to one channel.
 
     Parameters
     ----------
     seconds : float
-        How much of it.
+        Length of the buffer.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -54,17 +54,17 @@ class RecentSound:
         self.sample_rate = 0
 
     def begin(self, sample_rate: int) -> None:
-        """Forget all, and take sound of this rate from now on."""
+        """Empty the buffer, and set the sample rate of the sound that follows."""
         self.sample_rate = sample_rate
         self.clear()
 
     def clear(self) -> None:
-        """Forget all."""
+        """Empty the buffer."""
         self._blocks.clear()
         self._samples = 0
 
     def add(self, samples: Samples) -> None:
-        """Take the next block [shape=(n, channels)]."""
+        """Add the next block [shape=(n, channels)]."""
         self._blocks.append(to_mono(samples))
         self._samples += len(samples)
         while self._samples - len(self._blocks[0]) >= self._most:
@@ -76,27 +76,27 @@ class RecentSound:
 
     @property
     def heard_s(self) -> float:
-        """How much there is, in seconds."""
+        """Length of the sound in the buffer, in seconds."""
         return min(self._samples, self._most) / self.sample_rate if self.sample_rate else 0.0
 
     def take(self) -> Callable[[], Samples]:
-        """Return a function that joins the sound of now [shape=(n,)], for another thread to call."""
+        """Return a function that another thread calls to get the current contents [shape=(n,)]."""
         blocks, most = tuple(self._blocks), self._most
         return lambda: np.concatenate(blocks)[-most:]
 
 
 @dataclass
 class _Stretch:
-    """What is being heard, and the clips of it.
+    """The current stretch, and its clips.
 
     Attributes
     ----------
     label : str or None
-        The folder its clips belong to; None where it is not worth any.
+        The label of its clips; None where none are saved.
     due_s : float
         Stream time at which the next clip is due.
     saved : list of SavedClip
-        What was saved of it.
+        The clips saved so far.
     """
 
     label: str | None
@@ -106,27 +106,28 @@ class _Stretch:
 
 @dataclass
 class SavedClip:
-    """Where a clip is, once it has been written."""
+    """The path of a clip, once it has been written."""
 
     path: Path | None = None
 
 
 class ClipWriter:
-    """Writes the clips of all sources, on a thread of its own.
+    """Writes the clips of all sources, on a separate thread.
 
-    What goes wrong is reported once, in one sentence, and never reaches a session.
+    Errors are reported once, in one sentence, and do not reach a session.
 
     Parameters
     ----------
     folder : ClipFolder
+    report : callable
+        Called with the sentence that describes an error.
     seconds : float
         Length of a clip.
-    report : callable
 
     Attributes
     ----------
     problem : str or None
-        What kept the newest clip from being written, in a word or two.
+        Why the newest clip could not be written, in one or two words.
     """
 
     def __init__(self, folder: ClipFolder, report: Report, *, seconds: float = 10.0) -> None:
@@ -142,19 +143,19 @@ class ClipWriter:
 
     @property
     def kept(self) -> int:
-        """Clips written since the program began."""
+        """Number of clips written since the program started."""
         return self._folder.kept
 
     def keeper(self) -> ClipKeeper:
-        """Return a keeper for one source."""
+        """Return the keeper of a new source."""
         return ClipKeeper(self)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is left, in bounded time."""
+        """Write the remaining clips, within a limited time."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -166,7 +167,7 @@ class ClipWriter:
             self._report(f"{missed} {clips} not kept: the disk was too slow.")
 
     def write(self, make: Callable[[], Clip], *, beyond_bounds: bool = False) -> SavedClip:
-        """Have a clip made and written; never waits."""
+        """Queue a clip to be made and written, without waiting."""
         saved = SavedClip()
 
         def write() -> None:
@@ -176,7 +177,7 @@ class ClipWriter:
         return saved
 
     def relabel(self, clips: list[SavedClip], label: str) -> None:
-        """Have clips moved to the folder of the right label, once they are written; never waits."""
+        """Queue clips to be moved to another label's folder, without waiting."""
 
         def move() -> None:
             for clip in clips:
@@ -210,7 +211,7 @@ class ClipWriter:
                     f"{self._folder.path} holds {error} clips, and no more are kept: move some away, or "
                     "allow more with --keep-clips or --keep-megabytes."
                 )
-            except Exception as error:  # whatever a library raises must not end the listening
+            except Exception as error:  # an error of a library must not end the session
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 self.problem = reason
                 self._report_once(
@@ -225,10 +226,11 @@ class ClipWriter:
 
 
 class ClipKeeper:
-    """Decides what of one source is worth a clip: a sink for its events, beside one for its sound.
+    """Decides when to save a clip of one source; it is a sink for events and, with ``hear``, for sound.
 
-    A changed verdict is worth one when it has stood for half a clip, so that the clip is of what it names;
-    where it ends before that, at once. Being unsure is worth one after a while, and then now and again.
+    After a change of verdict a clip is saved when the new verdict has lasted for half a clip, so that the
+    clip matches it, or earlier if the verdict ends before that. While the verdict is unsure for long, a
+    clip is saved from time to time.
     """
 
     def __init__(self, writer: ClipWriter) -> None:
@@ -237,11 +239,11 @@ class ClipKeeper:
         self._stretch = _Stretch(None, 0.0, [])
 
     def hear(self, samples: Samples) -> None:
-        """Take what is heard [shape=(n, channels)]; never waits."""
+        """Add samples [shape=(n, channels)], without waiting."""
         self._recent.add(samples)
 
     def __call__(self, event: Event) -> None:
-        """Take the next event; never waits."""
+        """Receive the next event, without waiting."""
         match event:
             case StartEvent():
                 self._recent.begin(event.sample_rate)
@@ -265,7 +267,7 @@ class ClipKeeper:
             self._stretch.due_s = event.time_s + UNSURE_AGAIN_S if label == UNSURE else float("inf")
 
     def _end_stretch(self, event: Event) -> None:
-        """Save what has not stood for long enough to be saved before."""
+        """Save a clip of a stretch that ends before its clip was due."""
         stretch = self._stretch
         if stretch.label not in (None, UNSURE) and stretch.due_s < float("inf"):
             self._save(event, str(stretch.label))
@@ -275,7 +277,7 @@ class ClipKeeper:
         self._writer.relabel(self._stretch.saved, event.genre)
         self._stretch.saved = []
         if self._stretch.label != UNSURE:
-            self._stretch.due_s = float("inf")  # it is not what it is said to be
+            self._stretch.due_s = float("inf")  # the verdict is wrong, so save no more under its label
         self._save(event, event.genre, is_correction=True)
 
     def _save(self, event: Event, label: str, *, is_correction: bool = False) -> None:
@@ -290,7 +292,7 @@ class ClipKeeper:
 
 
 def label_of(verdict: Verdict) -> str | None:
-    """Return the folder of a verdict's clips; None where there is nothing to be heard in them."""
+    """Return the label of a verdict's clips; None for verdicts of which no clips are saved."""
     if verdict.state == "genre":
         return verdict.genre
     return {"unsure": UNSURE, "other": OTHER_MUSIC, "no_music": NO_MUSIC}.get(verdict.state)

@@ -1,4 +1,4 @@
-"""All that a session's events go to besides standard output and the screen, from the options."""
+"""The outputs that the options name, besides standard output and the screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from live.events import Event
 from live.options import Options
 from live.outputs.narrowing import Narrowing, read_names
 
-if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
+if TYPE_CHECKING:  # most sessions use none of these, and they are slow to import
     from live.outputs.background import BackgroundSink
     from live.outputs.change_command import ChangeCommand
     from live.outputs.clips import ClipWriter
@@ -20,12 +20,12 @@ if TYPE_CHECKING:  # most sessions have none of these, and their imports cost
 
 
 class Notices:
-    """Sentences for the user on standard error: at once, or kept while a screen is drawn.
+    """Prints messages for the user on standard error, at once or after the screen has closed.
 
     Parameters
     ----------
     keep : bool
-        Whether to keep them until ``show``.
+        Whether to hold them back until ``show``.
     """
 
     def __init__(self, *, keep: bool) -> None:
@@ -33,38 +33,38 @@ class Notices:
         self._kept: list[str] = []
 
     def __call__(self, sentence: str) -> None:
-        """Take a sentence; may be called on any thread."""
+        """Print or keep a message; any thread may call this."""
         self._kept.append(sentence)
         if not self._keep:
             self.show()
 
     def show(self) -> None:
-        """Write what was kept."""
+        """Print the messages that were held back."""
         while self._kept:
             print_message("genre-live", self._kept.pop(0))
 
 
 class Connections:
-    """The log, the clips, the command, the OSC receiver and the broker that the options name.
+    """The log, clips, command, OSC receiver, MQTT broker and web page that the options name.
 
     Parameters
     ----------
     options : Options
     labels : sequence of str
-        The model's.
+        The model's labels.
     model : str
-        Its name.
+        The model's name.
     on_screen : bool
-        Whether a screen is drawn, which notices must not run into.
+        Whether a screen is drawn; messages must then wait.
 
     Attributes
     ----------
     sinks : list of callables
-        For the session.
+        The sinks for the session.
     report : callable
-        Takes sentences for the user, at once or when the screen is gone.
+        Prints a message for the user, at once or after the screen has closed.
     clips : ClipWriter or None
-        What keeps the sound, and a keeper for each source.
+        Saves clips, where the options ask for it.
 
     Raises
     ------
@@ -112,25 +112,25 @@ class Connections:
         from live.outputs.web.server import WebPage
 
         page = WebPage(str(options.web), self._notices, token=options.web_token, is_open=options.web_open)
-        page.start()  # now: a source may be waited for, and meanwhile the page says so
+        page.start()  # before the source is open: meanwhile the page says that the program waits for it
         print_message("genre-live", page.notice)  # at once, before a screen is drawn
         return page
 
     def _tell_programs(self, event: Event) -> None:
-        """Give an event to the other programs, as ``--only`` and ``--min-confidence`` want it."""
+        """Send an event to the other programs, filtered by ``--only`` and ``--min-confidence``."""
         narrowed = self._narrow(event)
         for sink in self._threads:
             sink(narrowed)
 
     def start(self, snapshots: Callable[[], Sequence[Snapshot]], is_well: Callable[[], bool]) -> None:
-        """Begin to deliver.
+        """Start to deliver events.
 
         Parameters
         ----------
         snapshots : callable
-            Returns the newest of each source.
+            Returns the newest snapshot of each source.
         is_well : callable
-            Returns whether the listening goes on.
+            Returns whether the sessions are still working.
         """
         for sink in self._threads:
             sink.start()
@@ -140,7 +140,7 @@ class Connections:
             self._page.watch(snapshots, is_well)
 
     def close(self) -> None:
-        """Deliver what is left, in bounded time, and let go of all of them."""
+        """Deliver the remaining events, within a limited time, and close all outputs."""
         for sink in self._threads:
             sink.close()
         if self.clips is not None:
@@ -153,7 +153,7 @@ class Connections:
 
 
 def _clips(options: Options, report: Notices) -> ClipWriter | None:
-    """Return what keeps clips, where the options ask for any."""
+    """Return the writer of clips, where the options ask for one."""
     if options.keep is None:
         return None
     from live.outputs.clip_folder import MEGABYTE, ClipFolder

@@ -1,4 +1,4 @@
-"""What Home Assistant is told, so that it shows a listener by itself (MQTT discovery)."""
+"""The messages of MQTT discovery, from which Home Assistant creates its entities."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SENSORS: dict[str, dict[str, Any]] = {
 
 
 def identity(prefix: str) -> str:
-    """Return an identifier of a listener, another for each prefix.
+    """Return a unique identifier for a topic prefix.
 
-    An identifier may hold only letters, digits, ``_`` and ``-``: every other byte, and ``-`` itself, becomes
-    ``-`` and two hexadecimal digits.
+    An identifier may hold only letters, digits, ``_`` and ``-``. Every other byte, and ``-`` itself, is
+    encoded as ``-`` and two hexadecimal digits.
     """
     return re.sub(
         r"[^A-Za-z0-9_]", lambda found: "".join(f"-{byte:02X}" for byte in found[0].encode()), prefix
@@ -38,16 +38,16 @@ def identity(prefix: str) -> str:
 def discovery_messages(
     discovery: str | None, prefix: str, source: str | None = None, part: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """Return the messages that make Home Assistant show the listener, by topic.
+    """Return the discovery messages by topic.
 
     Parameters
     ----------
     discovery : str or None
-        Home Assistant's discovery prefix; None announces nothing.
+        Home Assistant's discovery prefix; with None, there are no messages.
     prefix : str
-        What the listener's topics begin with.
+        The prefix of this program's topics.
     source, part : str, optional
-        Of several sources, the name of this one, and what its topics begin with after the prefix.
+        With several sources, the name of this one, and the part of its topics after the prefix.
     """
     if discovery is None:
         return {}

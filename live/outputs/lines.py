@@ -1,4 +1,4 @@
-"""Where events go besides the screen and files: JSON lines and plain lines."""
+"""Events on standard output: JSON lines and plain lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from live.wording import GAP_REASONS, SOURCE_STATUS, clock, summary_words, verdi
 
 @contextlib.contextmanager
 def nobody_reads() -> Iterator[None]:
-    """Turn the error of a terminal that was closed into that of a pipe that was: BrokenPipeError."""
+    """Raise BrokenPipeError for a closed terminal, as for a closed pipe."""
     try:
         yield
     except OSError as error:
@@ -33,12 +33,12 @@ def nobody_reads() -> Iterator[None]:
 
 
 def write_line(stream: TextIO, line: str) -> None:
-    """Write a line to standard output, at once.
+    """Write a line to standard output and flush it.
 
     Raises
     ------
     BrokenPipeError
-        When nobody reads it any more.
+        When the reader has closed the pipe or terminal.
     RunningError
         When it cannot be written for another reason.
     """
@@ -53,7 +53,7 @@ def write_line(stream: TextIO, line: str) -> None:
 
 
 class JsonLines:
-    """Writes each event as a line of JSON, at once.
+    """Writes each event as a line of JSON, and flushes it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class JsonLines:
 
 
 class PlainLines:
-    """Writes a line whenever the verdict or a station's title changes, and for whatever is lost.
+    """Writes a line when the verdict or a station's title changes, and when sound is lost.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class PlainLines:
         self._titles: dict[str | None, str | None] = {}
 
     def __call__(self, event: Event) -> None:
-        """Write one event, if it is worth a line."""
+        """Write a line for the event, if it changes anything."""
         lines = [self._line(event)]
         if isinstance(event, WindowEvent) and event.title != self._titles.get(event.source):
             self._titles[event.source] = event.title

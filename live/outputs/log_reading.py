@@ -1,4 +1,4 @@
-"""Reads back what ``--log`` wrote, line by line, whatever else the file holds."""
+"""Reads the events of a log line by line; lines that are not events do no harm."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from live.events import (
     WindowEvent,
 )
 
-LONGEST_LINE = 1_000_000  # bytes; a model with a thousand labels stays far below
-FOREIGN_AFTER_LINES = 100  # without a single event among them
+LONGEST_LINE = 1_000_000  # bytes; far more than an event of a model with a thousand labels
+FOREIGN_AFTER_LINES = 100  # after so many lines without an event, the file is not a log
 LATEST_TIME_S = 1e10
 
 
@@ -60,8 +60,8 @@ def _distribution(value: Any) -> dict[str, float]:
     return {_text(label): _number(share, 0.0, 1.0) for label, share in value.items()}
 
 
-def _told(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every event can say: its time of day, source and title; older logs hold none of them."""
+def _stamp(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the time of day, source and title of an event; older logs do not have them."""
     told: dict[str, Any] = {}
     if "at" in values:
         told["at"] = datetime.fromisoformat(_text(values["at"]))
@@ -79,12 +79,12 @@ def _genre(value: Any) -> str | None:
 
 
 def event_from_dict(values: Any) -> Event:
-    """Make an event from its JSON object: the reverse of its ``to_dict``.
+    """Return the event of a JSON object; the inverse of its ``to_dict``.
 
     Raises
     ------
     ValueError, TypeError, KeyError
-        When it is the object of no event.
+        When the object is not an event.
     """
     if not isinstance(values, dict):
         raise TypeError("not an object")
@@ -99,7 +99,7 @@ def event_from_dict(values: Any) -> Event:
                 labels=tuple(_text(label) for label in model["labels"]),
                 window_s=_number(values["window_s"], 0.0),
                 hop_s=_number(values["hop_s"], 0.0),
-                **_told(values),
+                **_stamp(values),
             )
         case "window":
             vote = values["vote"]
@@ -115,16 +115,16 @@ def event_from_dict(values: Any) -> Event:
                     distribution=_distribution(vote["distribution"]),
                 ),
                 partial=values.get("partial") is True,
-                **_told(values),
+                **_stamp(values),
             )
         case "gap":
             lost_s = _number(values["lost_s"], 0.0, LATEST_TIME_S)
-            return GapEvent(_time(values), lost_s, _one_of(values["reason"], GapReason), **_told(values))
+            return GapEvent(_time(values), lost_s, _one_of(values["reason"], GapReason), **_stamp(values))
         case "source":
-            return SourceEvent(_time(values), _one_of(values["status"], SourceStatus), **_told(values))
+            return SourceEvent(_time(values), _one_of(values["status"], SourceStatus), **_stamp(values))
         case "correction":
             heard, genre = _text(values["heard"]), _text(values["genre"])
-            return CorrectionEvent(_time(values), heard, genre, **_told(values))
+            return CorrectionEvent(_time(values), heard, genre, **_stamp(values))
         case "summary":
             return SummaryEvent(
                 duration_s=_number(values["duration_s"], 0.0, LATEST_TIME_S),
@@ -133,24 +133,25 @@ def event_from_dict(values: Any) -> Event:
                 lost_s=_number(values["lost_s"], 0.0),
                 genre=_genre(values["genre"]),
                 share={_text(genre): _number(share, 0.0, 1.0) for genre, share in values["share"].items()},
-                **_told(values),
+                **_stamp(values),
             )
     raise ValueError("no event")
 
 
 class LogReader:
-    """The events of a log, in order, in bounded memory.
+    """Iterates over the events of a log, in order and in bounded memory.
 
     Parameters
     ----------
     path : Path
+        Written by ``--log``, as JSON lines.
 
     Attributes
     ----------
     broken : list of int
-        Numbers of the first lines that hold no event, counted from 1.
+        Numbers of the first lines that are not events, counted from 1.
     broken_lines : int
-        How many such lines there are.
+        Number of all such lines.
     """
 
     MOST_NAMED = 10
@@ -161,12 +162,12 @@ class LogReader:
         self.broken_lines = 0
 
     def __iter__(self) -> Iterator[Event]:
-        """Read the file from its start to its end.
+        """Read the file from start to end.
 
         Raises
         ------
         InputError
-            When it cannot be read, or is no log.
+            When it cannot be read, or is not a log.
         """
         self.broken.clear()
         self.broken_lines = events = 0
@@ -207,7 +208,7 @@ class LogReader:
 
     @property
     def complaint(self) -> str | None:
-        """A sentence that names the broken lines, if there are any."""
+        """A sentence about the broken lines, if there are any."""
         if not self.broken_lines:
             return None
         numbers = ", ".join(str(number) for number in self.broken)

@@ -1,22 +1,23 @@
-"""``--mqtt``: the session on an MQTT broker, with an entry for Home Assistant to discover.
+"""``--mqtt``: publishes the session on an MQTT broker, with discovery for Home Assistant.
 
-Topics, all retained, below the prefix of the URL (``genre_live`` by default):
+All topics are retained and begin with the prefix of the URL (default ``genre_live``):
 
 ================  ======================================================================
-``status``        ``online``, or ``offline`` (the last will says so after a crash)
+``status``        ``online``, or ``offline`` (also the last will, for a crash)
 ``source``        ``listening``, ``lost`` or ``muted``
-``verdict``       the genre where one is named, else the state
+``verdict``       the genre if the verdict names one, else the state
 ``state``         ``genre``, ``unsure``, ``other``, ``silence``, ``no_music`` or ``waiting``
-``genre``         the genre, or nothing
+``genre``         the genre, or empty
 ``confidence``    per cent, 0 to 100
 ``level``         dBFS, −120 to 0
 ``distribution``  the vote's distribution, as a JSON object
-``title``         what a station says it plays
+``title``         the title that a station sends
 ================  ======================================================================
 
-Of several sources each has these topics below its own name (``genre_live/bar/verdict``), all but ``status``.
+With several sources, each has these topics below its own name (``genre_live/bar/verdict``), except
+``status``.
 
-A changed verdict is published at once, the numbers with it and every five seconds of sound besides.
+A changed verdict is published at once. The numbers are published with it, and every five seconds of sound.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ CONNECTED = "connected"
 
 
 def topic_part(source: str | None) -> str:
-    """Return what a source's topics begin with after the prefix; nothing where there is but one.
+    """Return the part of a source's topics after the prefix; empty where there is only one source.
 
-    What a level of a topic may not hold is written as in a URL, and so is ``%``.
+    Characters that a topic level may not hold, and ``%``, are percent-encoded.
     """
     if source is None:
         return ""
@@ -58,12 +59,13 @@ def topic_part(source: str | None) -> str:
 
 
 def why_not_connected(broker: Broker, error: BaseException | None) -> str:
-    """Say why there is no connection to a broker, and what to do about it.
+    """Return a sentence that says why there is no connection to a broker, and what to do about it.
 
     Parameters
     ----------
+    broker : Broker
     error : exception or None
-        What connecting ended with, where that is known.
+        The error of the connection attempt, where it is known.
     """
     import socket
     import ssl
@@ -84,21 +86,21 @@ def why_not_connected(broker: Broker, error: BaseException | None) -> str:
 
 
 def _unwelcome(broker: Broker) -> str:
-    """Say of a broker that closed an encrypted connection before a word what it may have missed."""
+    """Return why a broker may have closed an encrypted connection at once."""
     if broker.certificate is None:
         return "closed the connection: it may want ?certificate=FILE&key=FILE of yours."
     return "closed the connection: it does not accept this client certificate."
 
 
 class Publications:
-    """Turns events into what the topics should say, leaving out what they say already."""
+    """Converts events to topics and their values, without those that have not changed."""
 
     def __init__(self) -> None:
         self.said: dict[str, str] = {}
         self._numbers_s = float("-inf")
 
     def __call__(self, event: Event) -> dict[str, str]:
-        """Return the topics that an event changes, with what they now say."""
+        """Return the topics that an event changes, with their new values."""
         wanted: dict[str, str] = {}
         match event:
             case StartEvent():
@@ -127,22 +129,22 @@ class Publications:
 
 
 class Mqtt(BackgroundSink):
-    """Publishes the session on an MQTT broker; connects, and connects again, by itself.
+    """Publishes the session on an MQTT broker, and reconnects by itself.
 
-    While there is no connection nothing is kept but what the topics should say; that is published as
-    soon as there is one. What something newer took the place of, or the end, counts as dropped.
+    Without a connection only the newest value of each topic is kept, and published as soon as there is one.
+    A value that is replaced meanwhile, or not published before the end, counts as dropped.
 
     Parameters
     ----------
     url : str
         See ``parse_url``.
     report : callable
-        Takes the sentence that says what went wrong.
+        Called with the sentence that describes an error.
 
     Raises
     ------
     InputError
-        When the URL is none, a file that it names cannot be used, or the extra is missing.
+        When the URL is invalid, a file that it names cannot be used, or the extra is missing.
     """
 
     def __init__(self, url: str, report: Report) -> None:
@@ -151,8 +153,8 @@ class Mqtt(BackgroundSink):
         library = need("paho.mqtt.client", extra="mqtt", purpose="--mqtt")
         self._success = library.MQTT_ERR_SUCCESS
         self._publications: dict[str | None, Publications] = {}
-        self._unsaid: dict[str, str] = {}  # topics and what they should say, not published yet
-        self._is_answered = False  # whether the broker has said a word on this connection
+        self._unsaid: dict[str, str] = {}  # topics with values that are not published yet
+        self._is_answered = False  # whether the broker has answered on this connection
         client = self._client = library.Client(library.CallbackAPIVersion.VERSION2)
         client.on_connect = self._note_connection
         client.on_connect_fail = self._note_failure
@@ -166,7 +168,7 @@ class Mqtt(BackgroundSink):
             client.tls_set_context(tls_context(broker))
 
     def start(self) -> None:
-        """Begin to connect and to publish."""
+        """Start to connect and to publish."""
         self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEP_ALIVE_S)
         self._client.loop_start()
         super().start()
@@ -184,7 +186,7 @@ class Mqtt(BackgroundSink):
             self.put(CONNECTED)
 
     def _note_failure(self, _client: Any, _userdata: Any) -> None:
-        # The client calls this while it handles what connecting ended with, and does not hand it on.
+        # The client calls this inside its exception handler, and does not pass the exception.
         self.report_once(f"{self._name} {why_not_connected(self._broker, sys.exc_info()[1])}")
 
     def _note_end(self, _client: Any, _userdata: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
@@ -195,7 +197,7 @@ class Mqtt(BackgroundSink):
         self._is_answered = False
 
     def deliver(self, item: Event | str) -> None:
-        """Publish what an event changes, or after a new connection all that is to be said."""
+        """Publish the topics that an event changes, or, after a new connection, all of them."""
         if isinstance(item, str):
             self._unsaid = {"status": "online"}
             for source in self._publications:
@@ -214,21 +216,21 @@ class Mqtt(BackgroundSink):
                 del self._unsaid[topic]
 
     def _introduce(self, source: str | None) -> None:
-        """Announce a source to Home Assistant, and have all be said that its topics say."""
+        """Announce a source to Home Assistant, and publish all its topics again."""
         part, prefix = topic_part(source), self._broker.prefix
         for topic, message in discovery_messages(self._broker.discovery, prefix, source, part).items():
             self._publish(topic, json.dumps(message))
         self._unsaid |= {f"{part}{topic}": text for topic, text in self._publications[source].said.items()}
 
     def _publish(self, topic: str, text: str) -> Any:
-        """Hand a message to the client; None when there is no connection or no room."""
+        """Pass a message to the client; return None when there is no connection or its queue is full."""
         if not self._client.is_connected():
             return None
         message = self._client.publish(topic, text, qos=1, retain=True)
         return message if message.rc == self._success else None
 
     def finish(self) -> None:
-        """Say that nobody listens any more, and disconnect."""
+        """Publish the status ``offline``, and disconnect."""
         self.dropped += len(self._unsaid)
         last = self._publish(f"{self._broker.prefix}/status", "offline")
         if last is not None:

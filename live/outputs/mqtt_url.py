@@ -1,4 +1,4 @@
-"""The URL that ``--mqtt`` takes: a broker, how to be let in, and what the topics begin with."""
+"""The URL of ``--mqtt``: broker, credentials and topic prefix."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 DEFAULT_PREFIX = "genre_live"
 DEFAULT_DISCOVERY = "homeassistant"
 PASSWORD_VARIABLE = "GENRE_LIVE_MQTT_PASSWORD"  # noqa: S105 (its name, not the password)
-LONGEST_PASSWORD = 65_535  # bytes, by the protocol
+LONGEST_PASSWORD = 65_535  # bytes, the limit of the protocol
 FILES_OF_TLS = ("ca", "certificate", "key")
 
 
 @dataclass(frozen=True)
 class Broker:
-    """What an ``mqtt://`` URL names.
+    """The parts of an ``mqtt://`` URL.
 
     Attributes
     ----------
     prefix : str
-        What the topics begin with.
+        First part of all topics.
     discovery : str or None
-        Home Assistant's discovery prefix; None announces nothing.
+        Home Assistant's discovery prefix; None turns discovery off.
     ca : str or None
-        File of the certificates that the broker's is to be signed by; the system's without one.
+        File of CA certificates to check the broker's certificate with. Default: the system's.
     certificate, key : str or None
-        Files of the certificate to show to the broker, and of its key (in the same file without one).
+        Files of the client certificate and of its private key. Default for the key: in the same file.
     """
 
     host: str
@@ -50,19 +50,19 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """Host and port, as they are written."""
+        """The broker as ``host:port``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_url(url: str) -> Broker:
-    """Read ``mqtt[s]://[user[:password]@]host[:port][/prefix][?option=value&…]``.
+    """Parse ``mqtt[s]://[user[:password]@]host[:port][/prefix][?option=value&…]``.
 
     The options are ``discovery``, ``password_file`` and for ``mqtts`` ``ca``, ``certificate`` and ``key``.
 
     Raises
     ------
     InputError
-        When it is not that, or the file of the password cannot be read.
+        When the URL is invalid, or the password file cannot be read.
     """
     try:
         parts = urlsplit(url)
@@ -102,7 +102,7 @@ def parse_url(url: str) -> Broker:
 
 
 def _read_password(name: str) -> str:
-    """Return the first line of a file, which others need not be able to read."""
+    """Return the first line of a password file."""
     try:
         with Path(name).expanduser().open("rb") as file:
             return file.read(LONGEST_PASSWORD).partition(b"\n")[0].rstrip(b"\r").decode()
@@ -114,12 +114,12 @@ def _read_password(name: str) -> str:
 
 
 def tls_context(broker: Broker) -> ssl.SSLContext:
-    """Return how an encrypted broker is to be spoken with.
+    """Return the TLS settings of an encrypted connection.
 
     Raises
     ------
     InputError
-        When a file of certificates, or a key, cannot be used.
+        When a file of certificates or a key cannot be used.
     """
     import ssl
 
@@ -129,7 +129,7 @@ def tls_context(broker: Broker) -> ssl.SSLContext:
         raise InputError(_unusable("CA", broker.ca, error)) from None
     if broker.certificate is not None:
         try:
-            # An empty password: else OpenSSL would ask for that of a locked key, in the middle of everything.
+            # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
             context.load_cert_chain(broker.certificate, broker.key, password=lambda: "")
         except (OSError, ValueError) as error:
             name = broker.certificate if broker.key is None else f"{broker.certificate} or {broker.key}"
@@ -148,7 +148,7 @@ def _unusable(what: str, name: str | None, error: Exception) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return the URL with its password left out, to be shown."""
+    """Return the URL without its password, for display."""
     return re.sub(r"(?<=//)([^/@]*?):[^/]*@", r"\1:***@", url)
 
 

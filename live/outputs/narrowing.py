@@ -1,9 +1,9 @@
-"""``--only`` and ``--min-confidence``: what other programs are told of the verdict, and what not.
+"""``--only`` and ``--min-confidence``: the filter for verdicts that go to other programs.
 
-A genre that was not asked for is told as the state ``other``, music of none of the genres asked for; one
-that is not likely enough is told as ``unsure``. So nobody who keeps the last verdict keeps one that no
-longer holds. A genre once told goes on being told until it is less likely than the threshold by
-``SLACK``, so that a verdict at the edge does not flicker.
+A genre that is not in ``--only`` is sent as the state ``other``; one below the minimum confidence is sent
+as ``unsure``. So a program that remembers the last verdict never remembers an outdated one. A genre that
+was sent stays until its confidence is below the minimum by ``SLACK``, so that a verdict near the threshold
+does not flicker.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ STATES = tuple(state for state in get_args(VoteState) if state not in ("genre", 
 
 
 def read_names(text: str, labels: Sequence[str], model: str) -> tuple[str, ...]:
-    """Return the genres and states that ``--only`` names, as the model spells them.
+    """Return the genres and states that ``--only`` names, in the model's spelling.
 
     Parameters
     ----------
     text : str
-        Separated by commas; capitals do not matter.
+        Names separated by commas, in upper or lower case.
     labels : sequence of str
-        The model's.
+        The model's labels.
     model : str
-        Its name.
+        The model's name, for the error.
 
     Raises
     ------
@@ -48,35 +48,35 @@ def read_names(text: str, labels: Sequence[str], model: str) -> tuple[str, ...]:
 
 
 class Narrowing:
-    """Tells only some genres, and only when they are likely enough.
+    """Filters verdicts by genre and confidence.
 
     Parameters
     ----------
     only : sequence of str
-        Genres and states; every genre without any.
+        Genres and states to send; empty for all.
     min_confidence : float
-        0 to 1.
+        Lowest confidence of a genre, 0 to 1.
     """
 
     def __init__(self, only: Sequence[str] = (), min_confidence: float = 0.0) -> None:
         self._only = frozenset(only)
         self._genres = self._only.difference(STATES)
         self._min_confidence = min_confidence
-        self._told: dict[str | None, str | None] = {}  # the genre told last, by source
+        self._told: dict[str | None, str | None] = {}  # the genre sent last, by source
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether there is anything to filter."""
         return bool(self._only) or self._min_confidence > 0
 
     def runs_for(self, verdict: Verdict) -> bool:
-        """Whether ``--on-change`` runs for a verdict that was narrowed."""
+        """Return whether ``--on-change`` runs for a filtered verdict."""
         if not self.is_wanted:
             return True
         return verdict.state == "genre" or verdict.state in self._only
 
     def __call__(self, event: Event) -> Event:
-        """Return the event as it is told to other programs."""
+        """Return the event with its verdict filtered."""
         if not isinstance(event, WindowEvent) or not self.is_wanted:
             return event
         vote = self._narrow(event.vote, self._told.get(event.source))

@@ -1,23 +1,23 @@
-"""``--osc``: the session as Open Sound Control messages, which light desks and music programs understand.
+"""``--osc``: the session as Open Sound Control messages, for lighting desks and music programs.
 
-Address scheme, each message sent on its own in one UDP packet:
+Each message is sent in a UDP packet of its own. The addresses are:
 
 ==================================  ===========================================================
 ``/genre_live/start``               source name (string), model name (string)
 ``/genre_live/verdict``             state (string), genre or "" (string), confidence (float)
-``/genre_live/change``              state, genre, state before, genre before (strings)
+``/genre_live/change``              state, genre, previous state, previous genre (strings)
 ``/genre_live/confidence``          0 to 1 (float)
 ``/genre_live/level``               dBFS, −120 to 0 (float)
 ``/genre_live/time``                seconds of stream time (float)
-``/genre_live/title``               what a station says it plays (string)
-``/genre_live/probability/<label>`` the label's share of the vote's distribution, 0 to 1 (float)
-``/genre_live/gap``                 seconds lost (float), reason (string)
+``/genre_live/title``               the title that a station sends (string)
+``/genre_live/probability/<label>`` the label's smoothed probability, 0 to 1 (float)
+``/genre_live/gap``                 seconds of lost sound (float), reason (string)
 ``/genre_live/source``              lost, back or muted (string)
-``/genre_live/correction``          what was heard, what it is (strings)
+``/genre_live/correction``          the verdict, the user's correction (strings)
 ``/genre_live/end``                 seconds listened (float)
 ==================================  ===========================================================
 
-Of several sources each has its own addresses: ``/genre_live/<source>/verdict`` and so on.
+With several sources, each has its own addresses: ``/genre_live/<source>/verdict`` and so on.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ Message = tuple[str, tuple[str | float, ...]]
 
 
 def root_of(source: str | None) -> str:
-    """Return what the addresses of a source begin with: of one among several, its name stands in it.
+    """Return the first part of a source's addresses, with its name where there are several sources.
 
-    What an address may not hold is written as in a URL, and so is ``%``: no two names share an address.
+    Characters that an address may not hold, and ``%``, are percent-encoded, so that no two names share an
+    address.
     """
     if source is None:
         return ROOT
@@ -58,19 +59,19 @@ def root_of(source: str | None) -> str:
 
 
 def probability_address(label: str, root: str = ROOT) -> str:
-    """Return the address of a label's probability; what an address may not hold becomes ``_``."""
+    """Return the address of a label's probability; characters that are not allowed become ``_``."""
     return f"{root}/probability/{NOT_IN_ADDRESSES.sub('_', label)}"
 
 
 class MessageWriter:
-    """Turns events into messages; remembers each source's verdict, to say when it changes."""
+    """Converts events to messages; remembers each source's verdict to detect changes."""
 
     def __init__(self) -> None:
         self._said: dict[str | None, tuple[str, str]] = {}
         self._titles: dict[str | None, str | None] = {}
 
     def __call__(self, event: Event) -> list[Message]:
-        """Return the messages that tell of an event."""
+        """Return the messages for an event."""
         root = root_of(event.source)
         match event:
             case StartEvent():
@@ -109,12 +110,12 @@ class MessageWriter:
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Read ``HOST:PORT``; an IPv6 address stands in brackets.
+    """Parse ``HOST:PORT``, with an IPv6 address in brackets.
 
     Raises
     ------
     InputError
-        When it is not that.
+        When it has another form.
     """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
@@ -131,12 +132,12 @@ class OpenSoundControl(BackgroundSink):
     address : str
         ``HOST:PORT``.
     report : callable
-        Takes the sentence that says what went wrong.
+        Called with the sentence that describes an error.
 
     Raises
     ------
     InputError
-        When the address is no address, its host is not known, or the extra is missing.
+        When the address is invalid, its host is unknown, or the extra is missing.
     """
 
     def __init__(self, address: str, report: Report) -> None:
@@ -145,7 +146,7 @@ class OpenSoundControl(BackgroundSink):
         client = need("pythonosc.udp_client", extra="osc", purpose="--osc")
         builder = need("pythonosc.osc_message_builder", extra="osc", purpose="--osc")
         try:
-            # Looked up once: a name server that is slow today must not delay every message.
+            # The host is looked up once, so that a slow name server does not delay every message.
             family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
             self._client = client.UDPClient(str(where[0]), port, allow_broadcast=True, family=family)
         except (OSError, UnicodeError):
@@ -154,7 +155,7 @@ class OpenSoundControl(BackgroundSink):
         self._write = MessageWriter()
 
     def deliver(self, item: Event | str) -> None:
-        """Send what tells of an event."""
+        """Send the messages for an event."""
         if isinstance(item, str):
             return
         for address, values in self._write(item):

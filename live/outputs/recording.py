@@ -1,4 +1,4 @@
-"""A logged session, summed up in bounded memory, however long it was."""
+"""Summary of a logged session for the report, in bounded memory for a session of any length."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from live.tally import Tally, lengthen
 MOST_BINS = 1_200
 MOST_STRETCHES = 2_000
 MOST_NOTES = 200
-MOST_SECONDS = 1e9  # further from the start no time of day is told
+MOST_SECONDS = 1e9  # stream time beyond which no time of day is computed
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
@@ -32,27 +32,27 @@ State = tuple[Heard, str | None]
 
 @dataclass
 class Bin:
-    """A piece of the session: what was heard in it, on the mean and mostly."""
+    """One piece of the session, with its states and its mean distribution."""
 
     windows: int = 0
     shares: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     states: defaultdict[State, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, other: Bin) -> None:
-        """Take another piece into this one."""
+        """Merge another piece into this one."""
         self.hear(other.shares, other.windows)
         for state, seconds in other.states.items():
             self.states[state] += seconds
 
     def hear(self, distribution: Mapping[str, float], windows: int = 1) -> None:
-        """Take a window, or the sum of several."""
+        """Add a window, or the sum of several."""
         self.windows += windows
         for label, share in distribution.items():
             self.shares[label] += share
 
     @property
     def state(self) -> State:
-        """What took most of it, but lost sound wherever there is some."""
+        """The state for most of the piece; a gap, if it has one."""
         for state in self.states:
             if state[0] == "gap":
                 return state
@@ -60,20 +60,20 @@ class Bin:
 
     @property
     def main_state(self) -> State:
-        """What took most of it."""
+        """The state for most of the piece."""
         return max(self.states, key=self.states.__getitem__) if self.states else ("waiting", None)
 
     @property
     def distribution(self) -> dict[str, float]:
-        """The vote's distribution, on the mean."""
+        """The mean of the vote's distribution."""
         return {label: share / self.windows for label, share in self.shares.items()} if self.windows else {}
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that happened beside the verdicts: sound lost, a microphone gone or back, a correction.
+    """An event other than a verdict: a gap, a microphone lost or back, a correction.
 
-    ``words`` are the listener's, of a correction.
+    ``words`` is the user's label of a correction.
     """
 
     time_s: float
@@ -83,21 +83,21 @@ class Note:
 
 
 class Recording:
-    """Takes one session's events, in order, and keeps what a report tells of them.
+    """Collects one session's events, in order, for a report.
 
     Attributes
     ----------
     start : StartEvent or None
-        None where the log begins in the middle of a session.
+        None if the log begins in the middle of a session.
     summary : SummaryEvent or None
-        None where the session did not end in good order.
+        None if the session did not end normally.
     begin_s : float
-        The stream time at which what is covered begins.
+        Stream time at which the recording begins.
     bin_s : float
-        Length of one piece.
+        Length of one piece, in seconds.
     notes : list of Note
     source : str or None
-        The source's name, where the log tells of several.
+        The source's name, where there are several.
     """
 
     def __init__(self, start: StartEvent | None, first_time_s: float = 0.0) -> None:
@@ -112,7 +112,7 @@ class Recording:
         self._labels: dict[str, None] = dict.fromkeys(start.labels if start is not None else ())
         self.notes: list[Note] = []
         self.notes_left_out = 0
-        self._stretches: list[Stretch] | None = []  # none when there are too many to be told one by one
+        self._stretches: list[Stretch] | None = []  # None when there are too many to list
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -121,22 +121,22 @@ class Recording:
 
     @property
     def end_s(self) -> float:
-        """Stream time at which what is covered ends."""
+        """Stream time at which the recording ends."""
         return self._tally.end_s
 
     @property
     def windows(self) -> int:
-        """Windows heard."""
+        """Number of classified windows."""
         return self._tally.windows
 
     @property
     def share(self) -> Counter[str]:
-        """Windows that each genre was the verdict of."""
+        """Number of windows in which each genre was the verdict."""
         return self._tally.verdicts
 
     @property
     def losses(self) -> int:
-        """Times that sound was lost."""
+        """Number of gaps."""
         return self._tally.gaps
 
     @property
@@ -146,17 +146,17 @@ class Recording:
 
     @property
     def skipped_windows(self) -> int:
-        """Windows left out since the program was behind, as far as the log tells."""
+        """Windows skipped because the program was too slow; 0 if the log has no summary."""
         return self.summary.skipped_windows if self.summary is not None else 0
 
     def time_of_day(self, time_s: float) -> datetime | None:
-        """Return when a moment of stream time was, of a source that was heard as it sounded."""
+        """Return the time of day of a stream time; None for a file, or where it is unknown."""
         if self.start is None or self.start.at is None or self.start.source_kind == "file":
             return None
         return self.start.at + timedelta(seconds=min(time_s, MOST_SECONDS))
 
     def add(self, event: Event) -> None:
-        """Take the next event."""
+        """Add the next event."""
         self.source = self.source or event.source
         for stretch in self._tally.add(event):
             self._fill(stretch)
@@ -177,7 +177,7 @@ class Recording:
                     self._fill(stretch)
 
     def _bin(self, time_s: float) -> Bin:
-        """Return the piece that ends at or after a time; too many are joined by twos."""
+        """Return the piece of a time; if there would be too many pieces, merge them in pairs first."""
         while (number := self._number(time_s)) >= MOST_BINS:
             halved: dict[int, Bin] = {}
             for place, piece in self._bins.items():
@@ -190,7 +190,7 @@ class Recording:
         return max(0, math.ceil((time_s - self.begin_s) / self.bin_s - 1e-9) - 1)
 
     def _fill(self, stretch: Stretch) -> None:
-        """Let the pieces hold what a stretch says."""
+        """Add a stretch to the pieces that it covers."""
         self._bin(stretch.end_s)  # now all pieces have their final length
         state = (stretch.state, stretch.genre)
         first, last = self._number(stretch.start_s + 1e-9), self._number(stretch.end_s)
@@ -211,12 +211,12 @@ class Recording:
             self.notes_left_out += 1
 
     def pieces(self) -> Iterator[tuple[float, Bin]]:
-        """Yield each piece with the time at which it begins; those without anything too."""
+        """Yield each piece with its start time, including empty ones."""
         for number in range(self._number(self.end_s) + 1):
             yield self.begin_s + number * self.bin_s, self._bins.get(number, Bin())
 
     def strip(self) -> list[Stretch]:
-        """Return what was heard when, no finer than the pieces."""
+        """Return the timeline with the resolution of the pieces."""
         stretches: list[Stretch] = []
         for begin_s, piece in self.pieces():
             lengthen(stretches, Stretch(begin_s, min(self.end_s, begin_s + self.bin_s), *piece.state))
@@ -229,8 +229,7 @@ class Recording:
         -------
         stretches : list of Stretch
         step_s : float
-            0 where they are told exactly; else the length of the steps of which each tells what was
-            heard in most of it.
+            0 if the stretches are exact; else the length of the steps, each with the state for most of it.
         """
         stretches, step_s = self._stretches, 0.0
         steps = list(self.pieces()) if stretches is None or len(stretches) > most else []
@@ -254,30 +253,30 @@ def _join(pieces: Sequence[tuple[float, Bin]]) -> tuple[float, Bin]:
 def split_sessions(
     events: Iterable[Event], most: int, most_sources: int | None = None
 ) -> tuple[list[Recording], int]:
-    """Sum up the sessions that a log holds, one after another or, of several sources, side by side.
+    """Return recordings of the sessions in a log, which may overlap where there are several sources.
 
     Parameters
     ----------
     events : iterable of Event
     most, most_sources : int
-        How many of them to keep, and how many where there are several sources.
+        Largest number of recordings to keep, and the same for a log of several sources.
 
     Returns
     -------
     recordings : list of Recording
-        The latest of them to begin, oldest first.
+        Those that began last, oldest first.
     count : int
-        How many there were.
+        Number of sessions in the log.
     """
     recordings: list[Recording] = []
-    current: dict[str | None, Recording] = {}  # by the source's name, where events say one
+    current: dict[str | None, Recording] = {}  # by the source's name, where events have one
     count = 0
     for event in events:
         recording = current.get(event.source)
         if recording is None or isinstance(event, StartEvent) or _is_of_another(recording, event):
             recording = _begin(event)
             current[event.source] = recording
-            if isinstance(event, StartEvent):  # whose source is the name that the others may say
+            if isinstance(event, StartEvent):  # its source is the name that later events may carry
                 current[event.source_name] = recording
             recordings.append(recording)
             count += 1
@@ -289,13 +288,13 @@ def split_sessions(
 
 
 def _is_of_another(recording: Recording, event: Event) -> bool:
-    """Whether an event is what is left of a session that the log does not begin."""
+    """Return whether an event belongs to a session whose start is not in the log."""
     time_s = getattr(event, "time_s", None)
     return recording.summary is not None or (time_s is not None and time_s < recording.end_s - 1.0)
 
 
 def _begin(event: Event) -> Recording:
-    """Begin a recording with its first event, which need not be the session's."""
+    """Return a recording that begins with this event, which need not be a start event."""
     match event:
         case StartEvent():
             return Recording(event)

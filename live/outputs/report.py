@@ -1,8 +1,8 @@
-"""``--report``: a logged session as one page for the browser, which needs no network and no server.
+"""``--report``: a logged session as a single HTML page that needs no network and no server.
 
-The page holds all it needs: the charting library (Plotly), the data, and the colours for light and dark.
-Its content security policy forbids it to load anything else, and names by their hashes the only scripts
-that may run, so that nothing a log says can become one.
+The page holds the charting library (Plotly), the data, and the colours for light and dark mode. Its content
+security policy forbids it to load anything else, and allows only scripts with known hashes, so that text
+from a log can never run as a script.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from live.palette import THEMES
 
 MOST_SESSIONS = 20
 MOST_SOURCES = 100  # of one run
-MOST_CHARTS = 20  # each is drawn as soon as the page opens
+MOST_CHARTS = 20  # all are drawn when the page opens
 GENERATOR = '<meta name="generator" content="genre-live'
 
 
 @dataclass(frozen=True)
 class Report:
-    """A page that was written.
+    """A written page.
 
     Attributes
     ----------
     path : Path
-        Where it lies.
+        The file of the page.
     complaint : str or None
-        What could not be read of the log.
+        A sentence about the parts of the log that could not be read.
     """
 
     path: Path
@@ -49,19 +49,23 @@ class Report:
 
 
 def write_report(log: Path, output: Path | None = None) -> Report:
-    """Turn a log into a page.
+    """Write the page of a log.
 
     Parameters
     ----------
     log : Path
         Written by ``--log``, as JSON lines.
     output : Path, optional
-        Where the page goes; beside the log by default, unless something else is there by that name.
+        The file to write. Default: beside the log, where only an older report may be replaced.
+
+    Returns
+    -------
+    Report
 
     Raises
     ------
     InputError
-        When the log cannot be read or is none, the page cannot be written, or the extra is missing.
+        When the log cannot be read or is not a log, the page cannot be written, or the extra is missing.
     """
     if log.suffix.lower() == ".csv":
         raise InputError(
@@ -103,7 +107,7 @@ def make_page(
     count : int
         How many sessions the log holds.
     complaint : str or None
-        What could not be read of it.
+        A sentence about the parts of the log that could not be read.
     library : str
         Plotly's JavaScript.
     """
@@ -150,7 +154,7 @@ def _script_hash(source: str) -> str:
 
 
 def _runs(numbered: Sequence[tuple[int, Recording]]) -> list[list[tuple[int, Recording]]]:
-    """Put together the sessions of several sources that one run of the program listened to."""
+    """Return the sessions grouped by run of the program: several sources of one run belong together."""
     runs: list[list[tuple[int, Recording]]] = []
     for number, recording in numbered:
         names = [other.source for _, other in runs[-1]] if runs else []
@@ -161,11 +165,11 @@ def _runs(numbered: Sequence[tuple[int, Recording]]) -> list[list[tuple[int, Rec
 
 
 def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
-    """Return one strip for each source of a run, all over the same time."""
+    """Return one strip for each source of a run, all on the same time axis."""
     moments = [recording.time_of_day(0.0) for recording, _ in views]
     first = min((moment for moment in moments if moment is not None), default=None)
     rows = []
-    # A source that was heard later begins further right, where the log tells the time of day.
+    # A source that started later begins further right, if the log has times of day.
     shifts = [
         (moment - first).total_seconds() if moment is not None and first is not None else 0.0
         for moment in moments

@@ -1,4 +1,4 @@
-"""One session's part of a report: its chart, its shares, its changes and what was lost."""
+"""The section of one session in a report: chart, shares, changes and losses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from live.snapshot import Heard, Stretch
 from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock
 
 MOST_CHANGES = 300
-MOST_LABELS = 15  # each with a colour of its own; the rest is one more
+MOST_LABELS = 15  # each with its own colour; the others share one more
 REST = "others"
 MOST_IN_STRIP = 240
 
@@ -33,7 +33,7 @@ STATUS_NAMES = {
 
 
 def page_colors(theme: Theme) -> dict[str, str]:
-    """Return the colours that the style sheet and the chart share."""
+    """Return the colours of the style sheet and the chart, by name."""
     return {
         "background": theme.background,
         "text": theme.text,
@@ -50,13 +50,13 @@ def css_colors(theme: Theme) -> str:
 
 
 class SessionView:
-    """One session's part of the page.
+    """The section of one session.
 
     Parameters
     ----------
     recording : Recording
     identity : str
-        Of its chart in the page.
+        The HTML id of its chart.
     """
 
     def __init__(self, recording: Recording, identity: str) -> None:
@@ -69,7 +69,7 @@ class SessionView:
             for label, share in piece.distribution.items():
                 weight[label] = weight.get(label, 0.0) + share
         heaviest = set(sorted(weight, key=weight.__getitem__, reverse=True)[:MOST_LABELS])
-        # In the model's order, which is the same in every report; other music and no music lie on top.
+        # In the model's order, so that all reports look alike; other music and no music are on top.
         labels = [label for label in genres_of(tuple(weight)) if label in heaviest]
         self._shown = [*labels, *(label for label in (OTHER_MUSIC, NO_MUSIC) if label in heaviest)]
         self._has_rest = len(weight) > len(heaviest)
@@ -81,7 +81,7 @@ class SessionView:
     # --- the chart
 
     def chart(self) -> dict[str, Any]:
-        """Return what the page's script draws."""
+        """Return the data of the chart, for the page's script."""
         times, rows = self._area()
         names = [*self._shown, *([REST] if self._has_rest else [])]
         strip: dict[tuple[Heard, str | None], dict[str, Any]] = {}
@@ -128,7 +128,7 @@ class SessionView:
         }
 
     def _area(self) -> tuple[list[float], list[dict[str, float]]]:
-        """Return the times and the distribution at each, which is empty where nothing was heard."""
+        """Return the times and the distribution at each; it is empty where there was no verdict."""
         times: list[float] = []
         rows: list[dict[str, float]] = []
         empty: dict[str, float] = {}
@@ -136,7 +136,7 @@ class SessionView:
         half_s = self._recording.bin_s / 2
         for begin_s, piece in self._pieces:
             is_heard = bool(piece.windows) and piece.state[0] not in {"gap", "silence", "waiting"}
-            if is_heard != was_heard:  # an edge, not a slope
+            if is_heard != was_heard:  # draws a vertical edge
                 times += [round(begin_s, 3)] * 2
                 edge = self._row(piece) if is_heard else rows[-1]
                 rows += [empty, edge] if is_heard else [edge, empty]
@@ -208,7 +208,7 @@ class SessionView:
         return f'<span class="swatch" style="{self._color_style(genre)}"></span>'
 
     def _color_style(self, label: str) -> str:
-        """Return the label's two colours, of which the page shows the one that suits its background."""
+        """Return the label's colours for a light and a dark page, as CSS variables."""
         colors = {name: self._colors(theme).get(label, theme.faint) for name, theme in THEMES.items()}
         return f"--on-light:{colors['light']};--on-dark:{colors['dark']}"
 
@@ -245,12 +245,12 @@ class SessionView:
         )
 
     def _moment(self, time_s: float) -> str:
-        """Return stream time, and the time of day where the source was heard as it sounded."""
+        """Return stream time, and the time of day where it is known, as text."""
         at = self._recording.time_of_day(time_s)
         return clock(time_s) if at is None else f"{clock(time_s)} <small>{at:%H:%M:%S}</small>"
 
     def strip(self, begin_s: float, end_s: float) -> str:
-        """Return what was heard when as a strip that spans the given stream time."""
+        """Return the timeline as a strip from ``begin_s`` to ``end_s``."""
         whole_s = max(end_s - begin_s, 1e-9)
         spans = []
         for stretch in self._recording.changes(MOST_IN_STRIP)[0]:
@@ -268,7 +268,7 @@ class SessionView:
 
     @property
     def main_genre(self) -> str:
-        """What was heard most, in words."""
+        """The most frequent genre, in words."""
         recording = self._recording
         if not recording.share:
             return "no genre" if recording.windows else "nothing"

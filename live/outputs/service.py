@@ -1,7 +1,7 @@
-"""What a service manager is told: ready, alive, stopping, and what is being heard.
+"""Messages to a service manager such as systemd: ready, alive, stopping, and the verdict as status text.
 
-The protocol is that of sd_notify(3): datagrams to the socket that ``NOTIFY_SOCKET`` names. Without that
-variable nothing is sent.
+The protocol is sd_notify(3): datagrams to the socket in ``NOTIFY_SOCKET``. Without that variable nothing is
+sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from live.wording import SOURCE_STATUS, verdict_words
 
 
 class ServiceManager:
-    """An event sink that keeps the service manager informed."""
+    """A sink that informs the service manager."""
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
@@ -24,11 +24,11 @@ class ServiceManager:
 
     @property
     def is_there(self) -> bool:
-        """Whether the program was started by a service manager that wants to know."""
+        """Whether the program was started by a service manager that expects messages."""
         return bool(self._address)
 
     def __call__(self, event: Event) -> None:
-        """Pass on what an event means to a service manager."""
+        """Send the message for an event, if there is one."""
         match event:
             case StartEvent():
                 self.notify("READY=1")
@@ -40,17 +40,17 @@ class ServiceManager:
                 self.notify("STOPPING=1")
 
     def waiting(self, for_what: str) -> None:
-        """Tell that the program is well and waits for something, in the words ``for_what``.
+        """Report that the program is ready and waits for something, described by ``for_what``.
 
-        That is ready enough: a manager that waits for more would give up, or hold up the start of the
-        machine for a microphone.
+        Otherwise the manager would give up, or would delay the start of the computer until there is a
+        microphone.
         """
         self.notify("READY=1")
         self._say(for_what)
         self.alive()
 
     def alive(self) -> None:
-        """Tell the watchdog that the program is well."""
+        """Feed the watchdog."""
         self.notify("WATCHDOG=1")
 
     def _say(self, status: str) -> None:
@@ -59,10 +59,10 @@ class ServiceManager:
             self.notify(f"STATUS={status}")
 
     def notify(self, message: str) -> None:
-        """Send a message; a manager that cannot be reached is no reason to stop listening."""
+        """Send a message, and ignore errors."""
         if not self._address:
             return
-        import socket  # few programs are run by a service manager, and every one would pay for it
+        import socket  # rarely needed, so not imported at every start
 
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:

@@ -1,4 +1,4 @@
-"""``--log``: a session written to a file as it happens, as JSON lines or as a table."""
+"""``--log``: writes the session to a file while it runs, as JSON lines or as a CSV table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from live.events import Event, GapEvent, StartEvent, WindowEvent, to_json_line
 
 SYNC_EVERY_S = 0.4  # less than the usual hop: each line of live listening reaches the disk at once
 
-HEAD_BYTES = 65_536  # of a file, in which a log shows that it is one
+HEAD_BYTES = 65_536  # the part of a file by which a log is recognised
 EVENT_LINE = re.compile(rb'\{"event": "(?:start|window|gap|source|correction|summary)"')
 
 CSV_COLUMNS = (
@@ -38,17 +38,17 @@ CSV_COLUMNS = (
 
 
 class AppendedFile:
-    """A file that whole texts are appended to, each on its way to the disk when written.
+    """A file to which texts are appended, each completely or not at all, and flushed at once.
 
-    Before each text the path is looked at: when the file was moved away, deleted or replaced, as log
-    rotation does, the next text begins a new file there. A file whose last line is torn, as a power cut
-    leaves it, goes on with a line of its own.
+    Before each text the path is checked. When the file was moved, deleted or replaced, as by log rotation,
+    the next text begins a new file there. If the last line has no end, as after a power cut, a line end is
+    added first.
 
     Parameters
     ----------
     path : Path
     header : str
-        Written first whenever the file is empty.
+        Written first when the file is empty.
 
     Raises
     ------
@@ -75,32 +75,32 @@ class AppendedFile:
         return file
 
     def write(self, text: str) -> None:
-        """Append a text, whole or not at all.
+        """Append a text completely or not at all.
 
         Raises
         ------
         RunningError
-            When the disk is full or the file is gone bad.
+            When the disk is full or the file cannot be written any more.
         """
         try:
             self._follow_rotation()
             before = os.fstat(self._file).st_size
             content = (self._first + text).encode()
             if os.write(self._file, content) < len(content):
-                os.ftruncate(self._file, before)  # the log is whole lines
+                os.ftruncate(self._file, before)  # so that the log holds complete lines only
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._first = ""
-            self._bring_to_the_disk()
+            self._sync()
         except OSError as error:
             raise RunningError(
                 f"The log {self._path} cannot be written further ({error.strerror}): "
                 "make room or choose another --log."
             ) from error
 
-    def _bring_to_the_disk(self) -> None:
-        """Have the disk itself keep what was written, at the pace of live listening at most.
+    def _sync(self) -> None:
+        """Sync the file to the disk, at most once per hop of live listening.
 
-        A power cut then costs the last line alone; a file heard at full speed is not held up.
+        A power cut then costs only the last line, and a file at full speed is not slowed down.
         """
         now_s = time.monotonic()
         if now_s - self._synced_s < SYNC_EVERY_S:
@@ -113,7 +113,7 @@ class AppendedFile:
                 raise
 
     def _follow_rotation(self) -> None:
-        """Open the path anew when it no longer leads to the file that is open."""
+        """Open the path again if it now belongs to another file or to none."""
         try:
             is_same = os.path.samestat(self._path.stat(), os.fstat(self._file))
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class AppendedFile:
             self._file = replacement
 
     def close(self) -> None:
-        """Close the file, all of it on the disk."""
+        """Sync and close the file."""
         with contextlib.suppress(OSError):
             os.fsync(self._file)
         with contextlib.suppress(OSError):
@@ -132,14 +132,14 @@ class AppendedFile:
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether a file's last line has no end."""
+    """Return whether a file's last line has no line end."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe holds nothing to go on from
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe has no last line
             return False
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
-    except OSError:  # it may be written and not read
+    except OSError:  # the file may be writable but not readable
         return False
 
 
@@ -149,7 +149,7 @@ class JsonLog:
     Parameters
     ----------
     path : Path
-        An empty or missing file, or one that holds events; any other is refused.
+        A missing or empty file, or one that holds events; any other is an error.
     """
 
     def __init__(self, path: Path) -> None:
@@ -171,10 +171,10 @@ class CsvLog:
     Parameters
     ----------
     path : Path
-        An empty or missing file gets a header; one that holds other columns is refused.
+        A missing or empty file gets a header; one with other columns is an error.
     labels : sequence of str
-        The model's; each has a column with its share of the vote's distribution. A source that has another
-        model leaves those empty that this does not know.
+        The model's labels; each has a column with its smoothed probability. Where a source has another
+        model, columns of labels that it does not have stay empty.
     """
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
@@ -185,7 +185,7 @@ class CsvLog:
         self._lost_s: dict[str | None, float] = {}  # since the latest window, by source
 
     def __call__(self, event: Event) -> None:
-        """Write one event, if it is a window; what was lost is told with the next window."""
+        """Write one event, if it is a window; its row includes the loss since the previous window."""
         match event:
             case StartEvent():
                 self._lost_s.pop(event.source, None)
@@ -220,49 +220,49 @@ def _csv_row(cells: Sequence[object]) -> str:
 
 
 def _check_events(path: Path) -> None:
-    """Refuse a file that is no log: what would be appended to it is a song, or somebody's notes."""
+    """Raise InputError if a file is not a log, so that nothing is appended to other files by mistake."""
     try:
         if not path.is_file():  # missing, or a pipe
             return
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except (OSError, ValueError):
-        return  # opening it for writing says what is wrong
+        return  # opening it for writing reports the error
     if head.strip(b"\0 \t\r\n") and not any(map(EVENT_LINE.match, head.splitlines())):
         raise InputError(f"{path} is no session log, and is left as it is: choose another --log.")
 
 
 def _check_header(path: Path, header: str) -> None:
-    """Refuse a table with other columns: rows of two kinds in one file can be read by nothing."""
+    """Raise InputError for a table with other columns: no program could read the mixture."""
     try:
         if not path.is_file():
             return
         with path.open("rb") as file:
             first = file.read(len(header.encode()))
     except (OSError, ValueError):
-        return  # opening it for writing says what is wrong
+        return  # opening it for writing reports the error
     if first and first != header.encode():
         raise InputError(f"The log {path} has other columns than this session's: choose another --log.")
 
 
 def open_log(path: Path, labels: Sequence[str], inputs: Sequence[str] = ()) -> JsonLog | CsvLog:
-    """Open the file that ``--log`` names: a table where its name ends in ``.csv``, else JSON lines.
+    """Open the log: a table if the name ends in ``.csv``, else JSON lines.
 
     Parameters
     ----------
     path : Path
     labels : sequence of str
-        The model's.
+        The model's labels.
     inputs : sequence of str
-        Files that are listened to.
+        The files of the sources.
 
     Raises
     ------
     InputError
-        When it cannot be written, holds something else than a log, or is listened to.
+        When it cannot be written, is not a log, or is one of the sources.
     """
     for name in inputs:
-        with contextlib.suppress(OSError, ValueError):  # one of them is not there yet
+        with contextlib.suppress(OSError, ValueError):  # one of them does not exist yet
             if path.samefile(name):
                 raise InputError(f"{path} is listened to, and is left as it is: choose another --log.")
     return CsvLog(path, labels) if path.suffix.lower() == ".csv" else JsonLog(path)

@@ -1,4 +1,4 @@
-"""The screen: what is playing, how sure, and that it is alive, at a glance."""
+"""The screen: verdict, confidence and state of the program at a glance."""
 
 from live.screen.frame import Frame, render
 from live.screen.screen import KEYS, Screen

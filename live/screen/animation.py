@@ -1,4 +1,4 @@
-"""Where the moving parts of the screen stand: bars and meters follow the snapshot smoothly in wall time."""
+"""Animation of the screen: bars and meters follow the snapshots smoothly in wall time."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _PULSE_S = 1.0
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the moving parts stand in one frame.
+    """The positions of the moving parts in one frame.
 
     Attributes
     ----------
     bars : tuple of float
         The length of each genre's bar, 0 to 1, in the order of ``Snapshot.genres``.
     level_dbfs, hold_dbfs : float
-        The level meter and its held peak.
+        The level meter and its peak hold.
     clipped : bool
-        Whether the sound touched full scale a moment ago.
+        Whether the sound reached full scale a moment ago.
     pulse : bool
-        The two phases of the sign of life.
+        The two phases of the activity sign.
     """
 
     bars: tuple[float, ...]
@@ -40,12 +40,12 @@ class Pose:
 
 
 def at_rest(snapshot: Snapshot) -> Pose:
-    """Return the pose that the snapshot asks for, without any movement."""
+    """Return the pose for a snapshot, without animation."""
     verdict = snapshot.verdict
-    # What the vote remembers says nothing about now when nothing was heard yet, or nothing is to be heard.
+    # The vote is meaningless before the first verdict, and out of date while there is no sound.
     nothing = verdict.state in ("waiting", "silence") or snapshot.source_condition in ("lost", "muted")
     heard = {} if nothing else verdict.distribution
-    # No sound comes in: the level measured last says nothing about now.
+    # No sound arrives, so the latest level is out of date.
     deaf = snapshot.source_condition in ("opening", "lost", "ended")
     return Pose(
         bars=tuple(_part(heard.get(genre, 0.0)) for genre in snapshot.genres),
@@ -56,10 +56,10 @@ def at_rest(snapshot: Snapshot) -> Pose:
 
 
 class Animation:
-    """Moves from pose to pose.
+    """Computes the pose of each frame.
 
-    Bars ease towards their values; the level rises at once and falls slowly; the peak is held for a
-    moment before it falls. Time is given from outside, so that a test needs no clock.
+    Bars move smoothly towards their values; the level rises at once and falls slowly; the peak is held for
+    a moment before it falls. The caller passes the time, so that a test needs no clock.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""Block letters that can be read from the other side of a room.
+"""Block letters that can be read from across a room.
 
-Each font is drawn with full and half blocks, so that a letter's corners are round at half a row.
+Each font is drawn with full and half blocks, so that the corners of letters can be rounded by half a row.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Font:
     rows : int
         Height in terminal rows.
     scale : int
-        How often each half-block dot of the drawing is repeated in both directions.
+        Factor by which each half-block dot of the drawing is enlarged in both directions.
     """
 
     rows: int
@@ -132,7 +132,7 @@ class Font:
     drawing: str
 
     def draw(self, text: str) -> tuple[str, ...] | None:
-        """Return the rows of ``text``, all equally long; None if a character has no glyph."""
+        """Return the rows of ``text``, all of the same length; None if a character has no glyph."""
         return _draw(self, text)
 
     def width(self, text: str) -> int | None:
@@ -148,7 +148,7 @@ FONTS = (HUGE, TALL, SMALL)
 
 
 def plain(text: str) -> str:
-    """Return ``text`` as the fonts know it: small letters without accents."""
+    """Return ``text`` in the characters of the fonts: lower case without accents."""
     decomposed = unicodedata.normalize("NFKD", text.replace("…", "\0"))
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return bare.replace("\0", "…").replace("_", " ").lower()
@@ -176,7 +176,7 @@ def _draw(font: Font, text: str) -> tuple[str, ...] | None:
 
 
 def _scaled(rows: Iterable[str]) -> Iterable[str]:
-    """Draw each half-block dot as two columns of a whole row: twice as wide, twice as high."""
+    """Yield the rows at twice the width and height: each half-block dot becomes two full blocks."""
     for row in rows:
         for full in (_TOP, _BOTTOM):
             yield "".join("██" if character in full else "  " for character in row)

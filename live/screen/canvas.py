@@ -1,4 +1,4 @@
-"""What the parts of the screen draw on: rows of text, bars and block letters, as wide as the terminal."""
+"""The canvas that the parts of the screen draw on: rows of text, bars and block letters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from live.screen.headline import Tone
 
 Line = list[Segment]
 
-WIDE = 110  # columns from which on parts may spread out
+WIDE = 110  # columns from which parts use a wider layout
 _LONGEST_NAME = 14  # columns
 _LONGEST_LABEL = "last 20 min"
 _PIECES = re.compile(" +|█+|[^ █]+")
@@ -34,12 +34,12 @@ def margin(width: int) -> int:
 
 
 class Row:
-    """A line under construction that knows how wide it is.
+    """A row to which text is added, and its width so far.
 
     Parameters
     ----------
     canvas
-        What the row is a row of.
+        The canvas that the row belongs to.
     """
 
     __slots__ = ("_canvas", "line", "width")
@@ -50,7 +50,7 @@ class Row:
         self.width = 0
 
     def add(self, signs: str, style: Style | None = None) -> None:
-        """Add what is known to fit and to be shown by this terminal."""
+        """Add characters that are known to fit and to be supported by this terminal."""
         if signs:
             bare = signs.lstrip(" ")
             if bare and len(bare) < len(signs):
@@ -73,7 +73,7 @@ class Row:
 
 
 class Canvas:
-    """One frame's size, characters and colours, and how to draw with them.
+    """Size, characters and colours of one frame, and functions to draw with them.
 
     Parameters
     ----------
@@ -82,20 +82,20 @@ class Canvas:
     theme
         Colours for the terminal's background.
     genres
-        The model's genres, which get a colour and a name each.
+        The model's genres; each gets a colour and a name.
     characters
-        What the terminal can show.
+        The characters that the terminal supports.
     colored
-        Whether it shows colours.
+        Whether it supports colours.
 
     Attributes
     ----------
     margin : int
-        Columns left free on either side.
+        Empty columns on either side.
     left, right : int
-        First column of bars, strips and meter, which begin below each other, and the one after their last.
+        First column of bars, strips and meter, which are aligned, and the column after their last.
     label_columns, name_columns : int
-        Columns for the words before them: for any label, and for the longest name of a genre.
+        Columns for the text before them: for any label, and for the longest name of a genre.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Canvas:
         return self.characters.write(genre_name(genre))
 
     def color(self, tone: Tone, genre: str | None = None) -> str:
-        """Return the colour of ``genre``, or of ``tone`` where there is none."""
+        """Return the colour of ``genre``, or of ``tone`` if there is no genre."""
         fallback: str = getattr(self.theme, tone)
         return fallback if genre is None else self._colors.get(genre, fallback)
 
@@ -143,11 +143,11 @@ class Canvas:
         return _style(color, background, bold)
 
     def solid(self, color: str) -> Style:
-        """Return the style of a whole block, painted behind as well so that rows join without a seam."""
+        """Return the style of a full block, with the same background, so that rows join without a seam."""
         return _style(color, color if self.colored else None)
 
     def empty(self) -> Row:
-        """Return a row with nothing on it."""
+        """Return an empty row."""
         return Row(self)
 
     def row(self) -> Row:
@@ -157,13 +157,13 @@ class Canvas:
         return row
 
     def label(self, row: Row, words: str) -> None:
-        """Write what a strip or a meter shows before it, and go to where it begins."""
+        """Write the label of a strip or meter, and go to the column where the strip begins."""
         row.to(self.margin + 2)
         row.write(words, self.style(self.theme.faint), until=self.left - 1)
         row.to(self.left)
 
     def cut(self, text: str, room: int) -> str:
-        """Return ``text``, with an ellipsis for its end where it is wider than ``room`` cells."""
+        """Return ``text``, shortened with an ellipsis if it is wider than ``room`` cells."""
         if len(text) <= room and cell_len(text) <= room:
             return text
         if room <= 1:
@@ -171,7 +171,7 @@ class Canvas:
         return set_cell_size(text, room - 1) + self.characters.write("…")
 
     def bar(self, row: Row, value: float, cells: int, color: str) -> None:
-        """Draw a bar of ``value``, 0 to 1, to a part of a cell exactly."""
+        """Draw a bar of ``value``, 0 to 1, exact to a part of a cell."""
         parts = self.characters.parts
         steps = round(min(1.0, max(0.0, value)) * cells * len(parts))
         full, part = divmod(steps, len(parts))

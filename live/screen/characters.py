@@ -1,4 +1,4 @@
-"""The characters the screen is drawn with: for terminals that know Unicode, and for those that do not."""
+"""The characters of the screen, for terminals with and without Unicode."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Characters:
     Attributes
     ----------
     parts : str
-        A cell filled from the left by one part after another, full last.
+        Cells that are filled from the left by an increasing part; the last is full.
     track : str
         The empty part of a bar.
     words : mapping of int to str
-        Replacements for characters that occur in words; empty where all can be shown.
+        Replacements for characters in text that the terminal lacks.
     """
 
     parts: str
@@ -42,7 +42,7 @@ class Characters:
     words: dict[int, str]
 
     def pattern(self, state: str) -> str:
-        """Return the pattern of a state that is no genre."""
+        """Return the pattern of a state without a genre."""
         return {
             "silence": self.silence,
             "no_music": self.no_music,
@@ -51,7 +51,7 @@ class Characters:
         }[state]
 
     def write(self, text: str) -> str:
-        """Return ``text`` as this terminal can show it."""
+        """Return ``text`` in the characters of this terminal."""
         if not self.words:
             return text
         return text.translate(self.words).encode("ascii", "replace").decode("ascii")
@@ -114,5 +114,5 @@ def printable(text: str) -> str:
 
 
 def genre_name(genre: str) -> str:
-    """Return the name of a genre as people read it."""
+    """Return the name of a genre for display."""
     return printable(genre.replace("_", " "))

@@ -1,4 +1,4 @@
-"""The letters by which the listener says what is really heard."""
+"""The letters with which the user corrects the verdict."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SIGNS = string.ascii_lowercase + string.digits + string.ascii_uppercase
 
 
 def label_name(label: str) -> str:
-    """Return the name of a genre or another label as people read it."""
+    """Return the name of a genre or another label for display."""
     return LABEL_NAMES.get(label) or genre_name(label)
 
 
 def letters_for(labels: Sequence[str]) -> dict[str, str]:
-    """Return a key for each label, as many as there are keys: a letter of its name where one is free."""
+    """Return a key for each label while there are keys: a letter of its name if one is free."""
     letters: dict[str, str] = {}
     for label in labels:
         name = label_name(label).lower()
@@ -28,6 +28,6 @@ def letters_for(labels: Sequence[str]) -> dict[str, str]:
 
 
 def label_for(key: str, letters: Mapping[str, str]) -> str | None:
-    """Return the label that a key stands for, also where it is the capital of its letter."""
+    """Return the label of a key, in upper or lower case; None for other keys."""
     by_letter = {letter: label for label, letter in letters.items()}
     return by_letter.get(key) or by_letter.get(key.lower())

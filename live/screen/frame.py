@@ -1,4 +1,4 @@
-"""One picture of the screen: a pure function from a snapshot and a size to lines of text."""
+"""One frame of the screen: a pure function from a snapshot and a size to lines of text."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def render(
     extras: Extras = NO_EXTRAS,
     strips: StripCache | None = None,
 ) -> Frame:
-    """Return a renderable that shows ``snapshot`` and fills the console to its last cell.
+    """Return a rich renderable that shows ``snapshot`` and fills the console.
 
     Parameters
     ----------
     snapshot
         The session at one moment.
     pose
-        Where the moving parts stand; without one, they stand where the snapshot wants them.
+        Positions of the moving parts. Default: those of the snapshot, without animation.
     theme
         Colours for the terminal's background.
     extras
-        Hints, messages and the like.
+        Hints, messages and similar.
     strips
-        Strips worked out before. Changes nothing but the time that drawing takes.
+        Cache of strips; it only saves time.
     """
     return Frame(View(snapshot, pose or at_rest(snapshot), extras, strips or StripCache()), theme)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture of the screen that takes the size of the console it is printed on."""
+    """A frame that adapts to the size of the console on which it is printed."""
 
     view: View
     theme: Theme
@@ -59,7 +59,7 @@ class Frame:
         return [Segment.adjust_line_length(line, width) for line in lines]
 
     def without_hints(self) -> Frame:
-        """Return the same picture as it is to be kept: without keys and messages."""
+        """Return the same frame without keys and messages, for a saved picture."""
         return replace(self, view=replace(self.view, extras=self.view.extras.to_be_kept()))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -1,4 +1,4 @@
-"""The verdict in words, without any drawing: one word to be read from afar, and a line below it."""
+"""The verdict in words, independent of drawing: one large word, and a line of details."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Tone = Literal["text", "quiet", "faint", "accent", "warning", "alarm"]
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words of one colour.
+    """Words in one colour.
 
     Attributes
     ----------
     text : str
     tone : str
-        Which of the theme's colours they have, unless ``genre`` has one.
+        Name of a colour of the theme; used if there is no ``genre``.
     bold : bool
     genre : str or None
         The genre whose colour they have.
@@ -35,18 +35,18 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Headline:
-    """What the screen says largest.
+    """The main message of the screen.
 
     Attributes
     ----------
     word : Phrase
-        The one to be read from afar.
+        The large word.
     confidence : float or None
-        The number with it, 0 to 1.
+        The number beside it, 0 to 1.
     details : tuple of Phrase
-        The line below it, piece by piece.
+        The parts of the line below it.
     candidates : tuple of str
-        The genres that it might be.
+        The most likely genres, when the verdict is unsure.
     """
 
     word: Phrase
@@ -56,7 +56,7 @@ class Headline:
 
 
 def headline(snapshot: Snapshot, paused: bool) -> Headline:
-    """Put the verdict, or what keeps it from being given, into words."""
+    """Return the verdict, or the reason why there is none, in words."""
     if paused:
         word = _verdict(snapshot).word.text
         return Headline(Phrase(word, "quiet"), details=(Phrase("paused", "warning", bold=True),))
@@ -71,7 +71,7 @@ def headline(snapshot: Snapshot, paused: bool) -> Headline:
 
 
 def condition(snapshot: Snapshot, paused: bool) -> Phrase:
-    """Put into a word how the source is."""
+    """Return the condition of the source in a word."""
     if paused:
         return Phrase("paused", "warning", bold=True)
     word, tone = _CONDITIONS[snapshot.source_condition]
@@ -88,13 +88,13 @@ _CONDITIONS: dict[str, tuple[str, Tone]] = {
 
 
 def likeliest(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the two likeliest genres."""
+    """Return the two most likely genres."""
     distribution = snapshot.verdict.distribution
     return tuple(sorted(snapshot.genres, key=lambda genre: -distribution.get(genre, 0.0))[:2])
 
 
 def percent(value: float | None) -> str:
-    """Return a probability or share as people read it: ``71 %``."""
+    """Return a probability or share for display: ``71 %``."""
     return f"{round(100 * value) if value is not None and math.isfinite(value) else 0} %"
 
 
@@ -105,7 +105,7 @@ def _why_lost(snapshot: Snapshot) -> str:
 
 
 def _verdict(snapshot: Snapshot) -> Headline:
-    """Put the verdict into words."""
+    """Return the verdict in words."""
     verdict = snapshot.verdict
     match verdict.state:
         case "genre" if verdict.genre is not None:
@@ -128,7 +128,7 @@ def _verdict(snapshot: Snapshot) -> Headline:
 
 
 def _word(snapshot: Snapshot) -> Phrase:
-    """Return the name of a state in which there is no genre to tell."""
+    """Return the name of a state without a genre."""
     return Phrase(STATE_NAMES[snapshot.verdict.state], "quiet")
 
 
@@ -152,7 +152,7 @@ def _unsure(snapshot: Snapshot) -> Headline:
 
 
 def _since(snapshot: Snapshot) -> tuple[Phrase, ...]:
-    """Say since when the verdict has been the same, lost sound left aside."""
+    """Return since when the verdict has been the same, ignoring lost sound."""
     verdict = snapshot.verdict
     since_s: float | None = None
     for stretch in reversed(snapshot.timeline):

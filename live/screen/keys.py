@@ -1,4 +1,4 @@
-"""Single keys from the terminal, without waiting for the end of a line."""
+"""Reading of single keys from the terminal, without waiting for the end of a line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
-# A control sequence; a command to or answer from the terminal, which a new sequence breaks off; a function
-# key; or Alt with a key, which may be the sign that any of these begins with.
+# A control sequence; a command to or answer from the terminal, which a new sequence ends; a function key; or
+# Alt with a key, which may be the first character of any of these.
 _ESCAPE_SEQUENCE = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b[^\\]))"
     rb"|O.|[^\[\]P_^O]|[\[\]P_^O]?\Z)",
     re.DOTALL,
 )
-# One that goes on in the next piece, or a character whose last bytes are still to come.
+# An incomplete sequence, or a character whose last bytes are missing.
 _BEGUN = re.compile(rb"\x1b(?:\[[ -?]+|[\]P_^][^\x07\x1b]+\x1b?)\Z|[\xc2-\xf4][\x80-\xbf]{0,2}\Z", re.DOTALL)
-_LONGEST_BEGUN = 100  # bytes; terminals answer in fewer, and whoever types must not be swallowed for long
+_LONGEST_BEGUN = 100  # bytes; longer than any answer of a terminal, and short enough not to swallow much text
 _READ_SIZE = 1024
 _SEQUENCES = {
     b"\x1b": "escape",
@@ -46,20 +46,20 @@ _WINDOWS_KEYS = {
 
 
 class KeyReader:
-    """Passes each key pressed to a callback, from a thread of its own.
+    """Passes each key to a callback, on a separate thread.
 
-    Where there is no terminal to read from, or this process is not the one in front, nothing happens and
-    ``working`` is False. The terminal is as it was when the ``with`` block ends, whatever ended it.
+    Without a terminal, or if this process is in the background, nothing is read and ``working`` is False.
+    At the end of the ``with`` block the terminal's settings are restored.
 
     Parameters
     ----------
     on_key
-        Called with one character, for instance ``"q"`` or ``" "``. Arrow and function keys are left out.
+        Called with one character, for instance ``"q"`` or ``" "``.
     named_keys
-        Whether it is also called with the names of keys that are no character: ``escape``, ``enter``,
-        ``up``, ``down``, ``page up``, ``page down``, ``home`` and ``end``.
+        Whether to call it also with the names of other keys: ``escape``, ``enter``, ``up``, ``down``,
+        ``page up``, ``page down``, ``home`` and ``end``.
     stream
-        What the keys come from, standard input by default.
+        Where the keys are read. Default: standard input.
     """
 
     def __init__(
@@ -156,12 +156,12 @@ class KeyReader:
 
 
 class KeyDecoder:
-    """Finds the keys among the bytes that a terminal sends, which may come in any pieces.
+    """Decodes the bytes of a terminal, cut into pieces of any size, to keys.
 
     Parameters
     ----------
     named_keys
-        Whether to return the names of keys that are no character, too.
+        Whether to return also the names of keys that are not characters.
     """
 
     def __init__(self, *, named_keys: bool = False) -> None:
@@ -169,7 +169,7 @@ class KeyDecoder:
         self._rest = b""
 
     def feed(self, sent: bytes) -> list[str]:
-        """Return the printable characters; of escape sequences, the names of the keys that have one."""
+        """Return the keys: printable characters, and the names of keys sent as escape sequences."""
         text = self._rest + sent
         begun = _BEGUN.search(text)
         end = begun.start() if begun else len(text)
@@ -184,7 +184,7 @@ class KeyDecoder:
         return keys + self._characters(text[position:end])
 
     def _characters(self, text: bytes) -> list[str]:
-        """Return the keys in text that holds no escape sequence."""
+        """Return the keys in text without escape sequences."""
         names = {"\r": "enter", "\n": "enter"} if self._named_keys else {}
         decoded = text.decode("utf-8", "ignore")
         return [names.get(key, key) for key in decoded if key.isprintable() or key in names]
@@ -199,12 +199,12 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 @contextlib.contextmanager
 def single_keys(descriptor: int) -> Iterator[None]:
-    """Let the terminal deliver each key at once and unseen; Ctrl-C still interrupts.
+    """Make the terminal deliver each key at once, without echo; Ctrl-C still interrupts.
 
     Raises
     ------
     OSError
-        If there is no terminal, or this process is not the one in front.
+        If there is no terminal, or this process is in the background.
     """
     if sys.platform == "win32":  # for the type checker
         yield
@@ -228,7 +228,7 @@ def single_keys(descriptor: int) -> Iterator[None]:
 
 
 def _set(descriptor: int, attributes: list[int | list[bytes | int]]) -> None:
-    """Set the terminal's attributes, also when another process has moved to the front meanwhile."""
+    """Set the terminal's attributes, even if this process is now in the background."""
     if sys.platform == "win32":  # for the type checker
         return
     import signal

@@ -1,4 +1,4 @@
-"""Which parts the screen has, from top to bottom, and how its rows are shared out between them."""
+"""The parts of the screen from top to bottom, and the division of its rows between them."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ from live.screen.view import View
 
 @dataclass(frozen=True)
 class Slot:
-    """One part's place on the screen.
+    """The place of one part on the screen.
 
     Attributes
     ----------
     part : type of Part
     from_rows : int or None
-        Rows of the smallest screen that has the part; None where it comes only as a wish.
+        Rows of the smallest screen that has the part; None if it only gets rows that are left over.
     gap : int or None
-        The rank of the wish for a free row above it.
+        The rank of an empty row above it.
     stretches : bool
-        Whether that gap also takes its part of the rows that nobody wishes for.
-    wishes : tuple of int
-        The ranks of its wishes to be taller. Of all parts' wishes the lowest rank is heard first; those of
-        one rank are granted together.
+        Whether the gap also gets a part of the rows that remain in the end.
+    growth : tuple of int
+        The ranks at which the part becomes taller. Rows that are left over are given out by rank, the
+        lowest first; equal ranks of several parts are served together.
     """
 
     part: type[Part]
     from_rows: int | None = 1
     gap: int | None = None
     stretches: bool = False
-    wishes: tuple[int, ...] = ()
+    growth: tuple[int, ...] = ()
 
 
 SLOTS = (
     Slot(Header, from_rows=4),
     Slot(Verdict, gap=40, stretches=True),
     Slot(Title, from_rows=9, gap=55),
-    Slot(Details, from_rows=DETAILS_FROM_ROWS, gap=60, wishes=(70,)),
-    Slot(Bars, from_rows=8, gap=90, stretches=True, wishes=(20, 130)),
-    Slot(RecentStrip, from_rows=3, gap=30, stretches=True, wishes=(10, 100, 140)),
-    Slot(SessionStrip, from_rows=None, gap=80, wishes=(80, 110, 150)),
+    Slot(Details, from_rows=DETAILS_FROM_ROWS, gap=60, growth=(70,)),
+    Slot(Bars, from_rows=8, gap=90, stretches=True, growth=(20, 130)),
+    Slot(RecentStrip, from_rows=3, gap=30, stretches=True, growth=(10, 100, 140)),
+    Slot(SessionStrip, from_rows=None, gap=80, growth=(80, 110, 150)),
     Slot(Level, from_rows=2, gap=50, stretches=True),
     Slot(Footer, from_rows=6, gap=120, stretches=True),
 )
 
-_AIR = 3  # rows to spare, so that parts stand apart: they matter more than one long column of bars
+_AIR = 3  # spare rows for gaps between parts, which are better than one long column of bars
 _ALL_FROM_ROWS = 8
 _FEWEST_BARS = 2
 
@@ -65,7 +65,7 @@ Heights = dict[type[Part], int]
 
 
 def rows_of(view: View, canvas: Canvas, slots: tuple[Slot, ...] = SLOTS) -> list[Row]:
-    """Draw all parts, one below the other."""
+    """Return the rows of all parts, from top to bottom."""
     parts = {slot.part: slot.part(view) for slot in slots}
     rows: list[Row] = []
     for part, gap, height in share_out(parts, canvas, slots):
@@ -77,15 +77,15 @@ def rows_of(view: View, canvas: Canvas, slots: tuple[Slot, ...] = SLOTS) -> list
 def share_out(
     parts: Mapping[type[Part], Part], canvas: Canvas, slots: tuple[Slot, ...] = SLOTS
 ) -> list[tuple[type[Part], int, int]]:
-    """Share the rows out: return each part that is shown with the free rows above it and its own.
+    """Divide the rows: return each visible part with its empty rows above and its own rows.
 
-    Depends on nothing that changes from one verdict to the next, so that the screen never jumps.
+    The result does not depend on anything that changes with the verdict, so that the screen never jumps.
     """
     slots = tuple(slot for slot in slots if parts[slot.part].is_wanted(canvas))
     heights, has_all = _least(parts, canvas, slots)
     gaps: Heights = dict.fromkeys(heights, 0)
     if has_all:
-        _grant_wishes(parts, canvas, slots, heights, gaps)
+        _give_out_the_rest(parts, canvas, slots, heights, gaps)
     stretching = [slot.part for slot in slots if slot.stretches and heights[slot.part]]
     left = canvas.height - sum(heights.values()) - sum(gaps.values())
     for number in range(left if stretching else 0):
@@ -94,7 +94,7 @@ def share_out(
 
 
 def _least(parts: Mapping[type[Part], Part], canvas: Canvas, slots: tuple[Slot, ...]) -> tuple[Heights, bool]:
-    """Return the rows that each part gets before any wish is heard, and whether all have what they need."""
+    """Return the smallest number of rows of each part, and whether all have what they need."""
     height = canvas.height
     choices = {
         slot.part: parts[slot.part].heights(canvas)
@@ -119,7 +119,7 @@ def _look_well(heights: Heights, canvas: Canvas) -> bool:
 def _cramped(
     choices: Mapping[type[Part], tuple[int, ...]], heights: Heights, height: int
 ) -> tuple[Heights, bool]:
-    """Return the rows for a screen too small for all bars: letters first, then as many bars as fit."""
+    """Return the rows on a screen too small for all bars: block letters first, then as many bars as fit."""
     heights.update({part: min(options) for part, options in choices.items()})
     if Bars in heights:
         heights[Bars] = 0
@@ -134,18 +134,18 @@ def _cramped(
     return heights, True
 
 
-def _grant_wishes(
+def _give_out_the_rest(
     parts: Mapping[type[Part], Part],
     canvas: Canvas,
     slots: tuple[Slot, ...],
     heights: Heights,
     gaps: Heights,
 ) -> None:
-    """Spend the rows left over, the most useful first."""
-    for rank in sorted({rank for slot in slots for rank in (slot.gap, *slot.wishes) if rank is not None}):
+    """Give out the rows that are left over, by rank."""
+    for rank in sorted({rank for slot in slots for rank in (slot.gap, *slot.growth) if rank is not None}):
         taller, wider = dict(heights), dict(gaps)
         for slot in slots:
-            if rank in slot.wishes and (heights[slot.part] or slot.from_rows is None):
+            if rank in slot.growth and (heights[slot.part] or slot.from_rows is None):
                 taller[slot.part] = parts[slot.part].taller(canvas, heights)
             if rank == slot.gap and taller[slot.part]:
                 wider[slot.part] = 1

@@ -1,4 +1,4 @@
-"""Which of many sources is pointed at, which are in view, and which one is opened."""
+"""Navigation in a list of sources: selection, scrolling, and the source shown alone."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _FAR = 10**9
 
 @dataclass(frozen=True)
 class Navigation:
-    """A place in the list of sources.
+    """The position in the list of sources.
 
     Attributes
     ----------
     selected : int
-        Number of the source that is pointed at, from 0.
+        Number of the selected source, from 0.
     first : int
-        Number of the first one in view.
+        Number of the first visible source.
     opened : int or None
-        Number of the one that has the screen to itself.
+        Number of the source that is shown alone.
     """
 
     selected: int = 0
@@ -27,16 +27,16 @@ class Navigation:
     opened: int | None = None
 
     def press(self, key: str, *, sources: int, in_view: int) -> Navigation:
-        """Return the place after a key; the same where the key means nothing here.
+        """Return the position after a key; unchanged if the key has no function here.
 
         Parameters
         ----------
         key : str
             A character, or the name of a key.
         sources : int
-            How many there are.
+            Number of sources.
         in_view : int
-            How many of them the list shows at once.
+            Number of sources that the list shows at once.
         """
         if key.isdecimal() and key.isascii() and 1 <= int(key) <= sources:
             return replace(self, selected=int(key) - 1, opened=int(key) - 1).in_view(sources, in_view)
@@ -49,7 +49,7 @@ class Navigation:
         return replace(self, selected=self.selected + step).in_view(sources, in_view)
 
     def in_view(self, sources: int, in_view: int) -> Navigation:
-        """Return the place with what is pointed at in view, moved by as little as possible."""
+        """Return the position scrolled as little as possible to make the selected source visible."""
         selected = min(max(0, self.selected), max(0, sources - 1))
         first = min(max(self.first, selected - in_view + 1), selected, max(0, sources - in_view))
         return replace(self, selected=selected, first=max(0, first))

@@ -1,4 +1,4 @@
-"""Shows one source or many on the terminal, a few times a second, and heeds the keys."""
+"""Draws one source or many on the terminal, several times a second, and handles keys."""
 
 from __future__ import annotations
 
@@ -44,29 +44,29 @@ _MESSAGE_S = 4.0
 
 
 class Screen:
-    """The screen of a session, or of many, on the terminal's second page while the ``with`` block lasts.
+    """The screen of one or more sessions, on the terminal's alternate page during the ``with`` block.
 
     Parameters
     ----------
     console
-        Where to draw, standard output by default.
+        Where to draw. Default: standard output.
     theme
-        Colours for the terminal's background; by default found out from the terminal.
+        Colours for the terminal's background. Default: the terminal is asked for it.
     keys
-        The keys that ``on_key`` knows and what they do, for the line of hints.
+        The keys that ``on_key`` handles and their function, for the line of hints.
     keeping
-        Returns how the keeping of clips goes, where they are kept.
+        Returns the state of saving clips, where clips are saved.
     clock
-        A monotonic clock in seconds, for movement alone.
+        A monotonic clock in seconds, for animation.
 
     Attributes
     ----------
     paused : bool
         Set it to show that listening is paused.
     paused_sources : set of int
-        The same for some of many sources, by their numbers.
+        Of several sources, the numbers of those that are paused.
     opened : int or None
-        Of many sources, the number of the one that has the screen to itself.
+        Of several sources, the number of the one that is shown alone.
     """
 
     def __init__(
@@ -97,12 +97,12 @@ class Screen:
 
     @property
     def opened(self) -> int | None:
-        """Of many sources, the number of the one that has the screen to itself."""
+        """Of several sources, the number of the one that is shown alone."""
         return self._place.opened
 
     @staticmethod
     def usable(console: Console) -> bool:
-        """Return whether ``console`` is a terminal that a screen can be drawn on."""
+        """Return whether ``console`` is a terminal on which the screen can be drawn."""
         usable = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
         return usable and in_front(console)
 
@@ -121,7 +121,7 @@ class Screen:
         self._page.hand_back()
 
     def show_message(self, message: str) -> None:
-        """Show a few words for a few seconds in place of the line of health."""
+        """Show a message for a few seconds in the last row."""
         self._message = message
         self._message_until_s = self._clock() + _MESSAGE_S
 
@@ -141,10 +141,11 @@ class Screen:
         ended
             Set it to stop drawing.
         on_key
-            Called in this thread, between two frames, with each key pressed (space is ``" "``). What it
-            returns is shown as a message. Without it no key is read.
+            Called in this thread, between two frames, with each key (space is ``" "``). What it returns is
+            shown as a message. Without it no key is read.
         on_correct
-            Called in the same way with what the listener says is really heard: ``c`` and a letter.
+            Called in the same way with the label of a correction, for which the user types ``c`` and a
+            letter.
         """
 
         def press(key: str) -> str | None:
@@ -162,14 +163,14 @@ class Screen:
         on_key: OnKey | None = None,
         on_correct: OnKey | None = None,
     ) -> None:
-        """Draw many sources until ``ended`` is set: all of them in a list, or the one that is opened.
+        """Draw several sources until ``ended`` is set: all of them in a list, or the opened one alone.
 
         Parameters
         ----------
         get_snapshots
             Returns the newest snapshot of each source, always in the same order.
         ended, on_key, on_correct
-            As for one source; ``opened`` tells which one a key is for, or that it is for all.
+            As for ``run``; a key applies to the source ``opened``, or to all if that is None.
         """
 
         def press(key: str) -> str | None:
@@ -204,7 +205,7 @@ class Screen:
             if self._page.is_lent:
                 wait_s = _IDLE_FRAME_S
                 if self._page.take_again():
-                    return  # the keys are to be read anew, too
+                    return  # start to read the keys again
                 continue
             while press is not None and not pressed.empty():
                 message = press(pressed.get())
@@ -215,7 +216,7 @@ class Screen:
             draw(reader is not None and reader.working)
             # Nothing moves: look less often, which saves a battery and goes unnoticed.
             idle = self._clock() - self._last_change_s > _IDLE_AFTER_S
-            # Of a list nobody sees the level twitch, and many sources cost many times as much to draw.
+            # In a list small movements go unnoticed, and drawing many sources takes much longer.
             slow = idle or isinstance(self._shown, SourceList)
             wait_s = _IDLE_FRAME_S if slow else _FRAME_S
 
@@ -226,7 +227,7 @@ class Screen:
         on_key: OnKey | None,
         on_correct: OnKey | None,
     ) -> str | None:
-        """Heed a key: an answer to the question what is really heard, the question, or what it is for."""
+        """Handle a key: the letter of a correction, the start of a correction, or a key of ``on_key``."""
         if self._letters and on_correct is not None:
             label = label_for(key, self._letters)
             if label is not None or key == "escape":
@@ -240,7 +241,7 @@ class Screen:
     def _press_many(
         self, key: str, snapshots: Sequence[Snapshot], on_key: OnKey | None, on_correct: OnKey | None
     ) -> str | None:
-        """Heed a key that may move through the sources, or be for the one that is opened."""
+        """Handle a key that moves through the sources or applies to the opened one."""
         if not self._letters:
             in_view = self._list(snapshots, Extras(), 0.0).arrangement(*self._page.size()).in_view
             place = self._place.press(key, sources=len(snapshots), in_view=in_view)
@@ -253,12 +254,12 @@ class Screen:
         return self._press(key, lambda: snapshots[opened], on_key, on_correct)
 
     def draw(self, snapshot: Snapshot, *, keys: bool = False) -> int:
-        """Bring the terminal up to date; return the number of lines that had to be written."""
+        """Update the terminal, and return the number of lines that were written."""
         now_s = self._clock()
         return self._put(self._frame(0, snapshot, self._extras(self._known_keys if keys else ()), now_s))
 
     def draw_many(self, snapshots: Sequence[Snapshot], *, keys: bool = False) -> int:
-        """Bring the terminal up to date, with many sources; return the number of lines written."""
+        """Update the terminal with several sources, and return the number of lines that were written."""
         now_s, opened = self._clock(), self._place.opened
         if opened is not None and opened < len(snapshots):
             return self._put(
@@ -278,7 +279,7 @@ class Screen:
     def _view(self, number: int, snapshot: Snapshot, extras: Extras, now_s: float) -> View:
         animation, strips = self._moving.setdefault(number, (Animation(), StripCache()))
         paused = self.paused or number in self.paused_sources
-        # While paused nothing is measured.
+        # While paused, nothing is measured.
         shown = replace(snapshot, level_dbfs=FLOOR_DBFS, peak_dbfs=FLOOR_DBFS) if paused else snapshot
         return View(shown, animation.advance(shown, now_s), replace(extras, paused=paused), strips)
 
@@ -300,7 +301,7 @@ class Screen:
         return written
 
     def save_picture(self, path: str | Path) -> Path:
-        """Save what is on the screen as SVG, without hints and messages."""
+        """Save the screen as SVG, without hints and messages, and return the path."""
         if self._shown is None:
             raise ValueError("Nothing has been drawn yet.")
         width, height = self._page.size()

@@ -1,4 +1,4 @@
-"""The screen of many sources: a row for each, as high as there is room for."""
+"""The screen of several sources: a list with a row or more for each."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from live.screen.view import Extras, View
 
 _LONGEST_NAME = 28
 _LONGEST_TITLE = 44
-_BESIDE_LETTERS = 44  # columns: name and strip need at least these
-_STRIP_FROM = 8  # columns: a shorter strip shows nothing
+_BESIDE_LETTERS = 44  # columns that name and strip need at least
+_STRIP_FROM = 8  # columns of the shortest useful strip
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How the rows of the screen are shared out.
+    """The division of the screen's rows.
 
     Attributes
     ----------
     each : int
         Rows of one source.
     letters : int
-        Rows of its word's letters; 1 for plain text.
+        Rows of its word in block letters; 1 for plain text.
     beside : bool
-        Whether name and strip stand beside the letters, and not above and below them.
+        Whether name and strip are beside the letters, not above and below them.
     in_view : int
-        How many sources are shown at once.
+        Number of sources shown at once.
     header, heading, footer, air : int
         Rows of the summary, of the columns' names, of the keys, and between the first two and the list.
     """
@@ -58,9 +58,9 @@ class Arrangement:
 
 @lru_cache(maxsize=64)
 def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> Arrangement:
-    """Share the rows out: all sources in view first, then the largest letters that fit.
+    """Divide the rows so that as many sources as possible are visible, then with the largest letters.
 
-    Depends on nothing that changes from one verdict to the next, so that the screen never jumps.
+    The result does not depend on anything that changes with the verdict, so that the screen never jumps.
     """
     header, footer, air = int(height >= 4), int(height >= 6), int(height >= 12)
     room = height - header - footer - air
@@ -68,7 +68,7 @@ def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> A
     for font in FONTS:
         rows = font.rows
         fits = 2 * sum((font.width(genre) or inner + 1) <= inner for genre in genres) >= max(1, len(genres))
-        # Above the letters stands the name, below them the strip and a free row.
+        # The name is above the letters; the strip and an empty row are below them.
         if fits and each >= rows + 3 and rows > SMALL.rows:
             return Arrangement(min(each, rows + 8), rows, False, sources, header, 0, footer, air)
         if each > rows and letter_columns(genres, font, inner):
@@ -83,7 +83,7 @@ def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> A
 
 
 def letter_columns(genres: tuple[str, ...], font: Font, inner: int) -> int:
-    """Return the columns for words in letters beside name and strip; 0 where there are too few."""
+    """Return the columns for block letters beside name and strip; 0 if there are too few."""
     room = inner - _BESIDE_LETTERS - (font.width("100%") or 0)
     genres_alone = max((font.width(genre) or 0 for genre in genres), default=0)
     with_states = max(genres_alone, *(font.width(words) or 0 for words in ("no source", "other music")))
@@ -92,16 +92,16 @@ def letter_columns(genres: tuple[str, ...], font: Font, inner: int) -> int:
 
 @dataclass(frozen=True)
 class SourceList:
-    """A picture of all sources that takes the size of the console it is printed on.
+    """A frame with all sources that adapts to the size of the console on which it is printed.
 
     Attributes
     ----------
     views : sequence of View
-        The sources, in the order in which they were named.
+        The sources, in the order of the command line.
     navigation : Navigation
     theme : Theme
     extras : Extras
-        Hints, messages and the like.
+        Hints, messages and similar.
     """
 
     views: Sequence[View]
@@ -115,7 +115,7 @@ class SourceList:
         return tuple(dict.fromkeys(genre for view in self.views for genre in view.snapshot.genres))
 
     def arrangement(self, width: int, height: int) -> Arrangement:
-        """Return how the rows are shared out at this size."""
+        """Return the division of the rows at this size."""
         return arrange(len(self.views), width - 2 * margin(width), height, self.genres)
 
     def lines(self, width: int, height: int, *, colored: bool = True, ascii_only: bool = False) -> list[Line]:
@@ -145,7 +145,7 @@ class SourceList:
         return [Segment.adjust_line_length(line, width) for line in lines]
 
     def without_hints(self) -> SourceList:
-        """Return the same picture as it is to be kept: without keys and messages."""
+        """Return the same frame without keys and messages, for a saved picture."""
         return replace(self, extras=self.extras.to_be_kept())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -239,7 +239,7 @@ class SourceList:
 
 
 def _heading(canvas: Canvas, columns: Columns) -> Row:
-    """Name the columns."""
+    """Return the row with the names of the columns."""
     row = canvas.row()
     faint = canvas.style(canvas.theme.faint)
     row.to(canvas.margin + 2 + columns.number + 1 + 2)
@@ -261,7 +261,7 @@ def _heading(canvas: Canvas, columns: Columns) -> Row:
 
 
 def _scroll_bar(canvas: Canvas, rows: list[Row], place: Navigation, plan: Arrangement, sources: int) -> None:
-    """Show at the right edge which part of the list is in view."""
+    """Draw a scroll bar at the right edge."""
     top = plan.header + plan.air + plan.heading
     size = plan.in_view * plan.each
     first = round(size * place.first / sources)

@@ -1,4 +1,4 @@
-"""One of many sources, in the rows that there are for it: name, verdict, level and last minutes."""
+"""One source of a list: name, verdict, level and the last minutes."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from live.screen.parts.verdict import Verdict, number
 from live.screen.strip_cells import list_scale, without_gaps
 from live.screen.view import View
 
-WORD_COLUMNS = 13  # "other music" with a cell of its colour on either side
+WORD_COLUMNS = 13  # "other music" with a coloured cell on either side
 SURE_COLUMNS = 5  # "100 %"
 _LETTER_GAP = 3
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the pieces of every row stand, so that they stand below each other.
+    """The columns of the list, the same in all rows.
 
     Attributes
     ----------
     number : int
-        Columns of the number that opens a source.
+        Width of the number that opens a source.
     name, title, level, strip : int
-        Columns of these; 0 leaves them out.
+        Widths of these; 0 if they are left out.
     oldest_s : float
-        Stream time of the oldest source: it settles how much of the past all of them show.
+        Stream time of the oldest source, which determines the time span of all strips.
     title_below : bool
-        Whether titles stand in a row of their own, where there are two for each source.
+        Whether titles have a second row of each source.
     font : Font or None
-        The letters of words that stand beside name and strip.
+        The block letters of words beside name and strip.
     letters : int
-        Columns of such a word.
+        Width of such a word.
     """
 
     number: int
@@ -61,9 +61,9 @@ class SourceRows:
     ----------
     view : View
     number : int
-        From 1.
+        Its number, from 1.
     is_selected : bool
-        Whether it is pointed at.
+        Whether it is selected.
     columns : Columns
     """
 
@@ -80,7 +80,7 @@ class SourceRows:
         canvas
         height
         letters
-            Rows of the word's letters; 1 for plain text.
+            Rows of the word in block letters; 1 for plain text.
         """
         if letters == 1:
             rows = self._lines(canvas, height)
@@ -91,7 +91,7 @@ class SourceRows:
         return [*rows, *(canvas.empty() for _ in range(height - len(rows)))][:height]
 
     def _lines(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw it without letters: all in one row, and what else there is room for around that."""
+        """Draw it without block letters: one main row, and others if there is room."""
         if height == 1:
             return [self._line(canvas)]
         below = canvas.row()
@@ -123,14 +123,14 @@ class SourceRows:
         return row
 
     def _card(self, canvas: Canvas, height: int, letters: int) -> list[Row]:
-        """Draw the word as large as on a screen of its own, below it the strip and the level."""
+        """Draw the word in large letters, with strip and level below it."""
         head = self._beginning(canvas)
         snapshot = self.view.snapshot
         self._name(canvas, head, min(canvas.right, head.width + cell_len(printable(snapshot.source_name))))
         if snapshot.title:
             head.write(f"   {printable(snapshot.title)}", canvas.style(canvas.theme.quiet))
         rows = [head, *Verdict(self.view).rows(canvas, letters)]
-        left = height - len(rows) - 1  # a free row parts it from the next
+        left = height - len(rows) - 1  # an empty row before the next source
         if left >= 2:
             details = canvas.row()
             for phrase in self.view.headline.details:
@@ -148,7 +148,7 @@ class SourceRows:
         return [*rows, *strip]
 
     def _band(self, canvas: Canvas, font: Font) -> list[Row]:
-        """Draw side by side: name, title and level, the word in letters, how sure, the strip."""
+        """Draw name, title and level beside the word in block letters, the confidence and the strip."""
         columns = self.columns
         rows = [self._beginning(canvas), *(canvas.row() for _ in range(font.rows - 1))]
         left = rows[0].width
@@ -182,7 +182,7 @@ class SourceRows:
         return canvas.margin + 2 + self.columns.number + 1
 
     def _beginning(self, canvas: Canvas) -> Row:
-        """Begin a row with the pointer, the number and a sign for how the source is."""
+        """Return a row that starts with the pointer, the number and a sign for the source's condition."""
         theme, characters = canvas.theme, canvas.characters
         row = canvas.row()
         pointer = f"{characters.chosen} " if self.is_selected else "  "
@@ -210,7 +210,7 @@ class SourceRows:
         return "".join(phrase.text for phrase in details) if self.view.headline.confidence is None else ""
 
     def _word(self, canvas: Canvas, row: Row) -> None:
-        """Write the verdict's word: a genre on its own colour, what is no genre in the colour of its kind."""
+        """Write the verdict: a genre on its own colour, other states in the colour of their kind."""
         word = self.view.headline.word
         until = row.width + WORD_COLUMNS
         color = canvas.color(word.tone, word.genre)
@@ -232,7 +232,7 @@ class SourceRows:
         row.add(text, canvas.style(canvas.theme.text, bold=True))
 
     def _strip(self, canvas: Canvas, rows: list[Row], until: int, *, low: bool = False) -> None:
-        """Draw the last minutes in all of ``rows``, from where they stand."""
+        """Draw the last minutes in all ``rows``, starting at their current columns."""
         snapshot = self.view.snapshot
         scale = list_scale(snapshot.time_s, max(1, until - rows[0].width), self.columns.oldest_s)
         runs = self.view.strips.runs(snapshot.timeline, scale, snapshot.time_s)

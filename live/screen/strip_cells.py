@@ -1,4 +1,4 @@
-"""The session as a strip of cells: what was heard when."""
+"""The timeline as a strip of cells."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _TICK_GAP = 5
 
 @dataclass(frozen=True)
 class Scale:
-    """Which time a strip of cells shows.
+    """The time span of a strip.
 
     Attributes
     ----------
     start_s : float
         Stream time at the left edge.
     cell_s : float
-        Time that one cell stands for.
+        Time of one cell, in seconds.
     cells : int
         Number of cells.
     label : str
-        What the strip shows, in words.
+        The span in words.
     """
 
     start_s: float
@@ -47,14 +47,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring cells that show the same.
+    """Neighbouring cells with the same content.
 
     Attributes
     ----------
     state, genre
-        What took most of their time; ``state`` is None where nothing was heard yet.
+        The verdict for most of their time; ``state`` is None for time without a verdict.
     has_gap : bool
-        Whether sound was lost within, however little.
+        Whether any sound was lost there.
     """
 
     cells: int
@@ -68,17 +68,17 @@ _UNHEARD: _Cell = (None, None, False)
 
 
 def span_words(span_s: float) -> str:
-    """Return a span in the fewest words: ``90 s``, ``5 min``, ``2 h``."""
+    """Return a time span in short form: ``90 s``, ``5 min``, ``2 h``."""
     if span_s >= 3600 and span_s % 3600 == 0:
         return f"{span_s / 3600:.0f} h"
     return f"{span_s / 60:.0f} min" if span_s % 60 == 0 else f"{span_s:.0f} s"
 
 
 def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
-    """Show the last minutes, as many as keep a short song visible at this width.
+    """Return the scale of the last minutes, with a span for which a short song is still visible.
 
-    A file that fits is shown whole from the beginning, its unheard part empty; anything else fills a
-    growing span from the left and, when the longest span is full, moves on from cell to cell.
+    A file that fits is shown whole, with its future part empty. Anything else fills a growing span from the
+    left; when the longest span is full, the strip scrolls cell by cell.
     """
     longest_s = max((span for span in _SPANS_S if span <= _RECENT_CELL_S * cells), default=_SPANS_S[0])
     if length_s is not None and max(length_s, time_s) <= longest_s:
@@ -87,15 +87,15 @@ def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
         span_s = next(span for span in _SPANS_S if span >= time_s)
         return Scale(0.0, span_s / cells, cells, "session")
     cell_s = longest_s / cells
-    # Cells are fixed in stream time, so that what is drawn moves as a whole and never shimmers.
+    # Cells are fixed in stream time, so that the strip scrolls as a whole and does not flicker.
     first = math.ceil(time_s / cell_s) - cells
     return Scale(first * cell_s, cell_s, cells, f"last {span_words(longest_s)}")
 
 
 def list_scale(time_s: float, cells: int, oldest_s: float) -> Scale:
-    """Show one of many sources up to now, at the right edge, in the same span as all the others.
+    """Return the scale of one source in a list: the right edge is now, and the span is that of all others.
 
-    The span grows with the oldest of them, whose stream time is ``oldest_s``, to ten minutes or more.
+    The span grows with the oldest source, whose stream time is ``oldest_s``, to ten minutes or more.
     """
     longest_s = max(span for span in _SPANS_S if span <= max(_LIST_SPAN_S, _RECENT_CELL_S * cells))
     span_s = next((span for span in _SPANS_S if oldest_s <= span <= longest_s), longest_s)
@@ -105,11 +105,11 @@ def list_scale(time_s: float, cells: int, oldest_s: float) -> Scale:
 
 
 def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
-    """Show everything from the beginning: the file, or the session in a span that grows by steps."""
+    """Return the scale from the start: the whole file, or the session in a span that grows in steps."""
     if length_s is not None:
         return Scale(0.0, max(length_s, time_s, 1.0) / cells, cells, "file")
     if time_s > _STEPS_S[0]:
-        # Steps that are small beside the session: it fills most of the strip and is seldom redrawn.
+        # The steps are small compared with the session, so that it fills most of the strip and rarely moves.
         step_s = next((step for step in _STEPS_S if time_s <= 12 * step), _STEPS_S[-1])
         span_s = step_s * math.ceil(time_s / step_s)
     else:
@@ -118,9 +118,9 @@ def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
 
 
 def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
-    """Return what the cells of a strip show, neighbours that show the same together.
+    """Return the content of a strip's cells, with equal neighbours joined.
 
-    A cell shows what took most of its time; lost sound is marked however short it was.
+    A cell shows the verdict for most of its time; lost sound is always marked, however short.
     """
     result: list[Run] = []
     index = max(0, bisect_right(timeline, scale.start_s, key=lambda stretch: stretch.start_s) - 1)
@@ -145,17 +145,13 @@ def runs(timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
 
 
 class StripCache:
-    """Keeps the strips worked out last.
-
-    The past does not change, so a strip is worked out anew only when the present has moved on, and not
-    for every frame.
-    """
+    """Caches the latest strips, so that a strip is computed only when it changes, not for every frame."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, list[Run]]] = {}
 
     def runs(self, timeline: Sequence[Stretch], scale: Scale, time_s: float) -> list[Run]:
-        """Return the same as the function ``runs``."""
+        """Return the result of the function ``runs``."""
         ends = (timeline[0], timeline[-1]) if timeline else ()
         key = (scale, len(timeline), ends, math.ceil(time_s / scale.cell_s))
         last_key, last_runs = self._last.get(scale.label, (None, []))
@@ -167,7 +163,7 @@ class StripCache:
 
 
 def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float) -> _Cell:
-    """Return one cell."""
+    """Return the content of one cell."""
     if index < len(timeline):
         stretch = timeline[index]
         if stretch.start_s <= start_s and stretch.end_s >= end_s:  # most cells of most sessions
@@ -189,12 +185,12 @@ def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float
 
 
 def without_gaps(runs: Sequence[Run]) -> list[Run]:
-    """Return ``runs`` without the marks of lost sound, for the rows of a strip that carry no marks."""
+    """Return ``runs`` without the marks of lost sound, for the rows of a strip without marks."""
     return [replace(run, has_gap=run.state == "gap") for run in runs]
 
 
 def ticks(scale: Scale) -> list[tuple[int, str]]:
-    """Return the cells that get a time mark, with its words."""
+    """Return the cells that get a time mark, with its text."""
     widest = len(clock(scale.end_s)) + _TICK_GAP
     wanted_s = scale.cell_s * widest
     step_s = next((step for step in _TICKS_S if step >= wanted_s), _TICKS_S[-1])

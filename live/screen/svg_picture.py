@@ -1,4 +1,4 @@
-"""Pictures of the screen, for a web page or a report of what went wrong."""
+"""Saved pictures of the screen, for a web page or a fault report."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from live.screen.source_list import SourceList
 from live.screen.view import NO_EXTRAS, Extras
 from live.snapshot import Snapshot
 
-# Sizes that rich gives a character in a picture.
+# The size of a character in rich's pictures.
 _LINE_HEIGHT = 24.4
 _BASELINE = 18.5
 
-# Which part of its cell each block fills: left, top, width, height.
+# The part of its cell that each block fills: left, top, width, height.
 _BLOCKS = {
     "█": (0.0, 0.0, 1.0, 1.0),
     "▀": (0.0, 0.0, 1.0, 0.5),
@@ -42,26 +42,26 @@ def save_picture(
     theme: Theme = DARK,
     extras: Extras = NO_EXTRAS,
 ) -> Path:
-    """Save the screen that shows ``snapshot`` as an SVG file that needs no fonts and no network.
+    """Save the screen of ``snapshot`` as an SVG file that needs no fonts and no network, and return its path.
 
     Parameters
     ----------
     snapshot
         The session at one moment.
     path
-        Where to save; an existing file is replaced.
+        The file to write; an existing file is replaced.
     width, height
         Size of the screen in cells.
     theme
-        Colours, background included.
+        Colours, including the background.
     extras
-        Hints, messages and the like.
+        Hints, messages and similar.
     """
     return save_frame(render(snapshot, theme=theme, extras=extras), path, width=width, height=height)
 
 
 def save_frame(frame: Frame | SourceList, path: str | Path, *, width: int, height: int) -> Path:
-    """Save a picture of the screen, of one source or of many, as ``save_picture`` does."""
+    """Save a frame of one source or several as an SVG file, and return its path."""
     console = Console(
         record=True,
         file=io.StringIO(),
@@ -72,7 +72,7 @@ def save_frame(frame: Frame | SourceList, path: str | Path, *, width: int, heigh
         legacy_windows=False,
         _environ={},
     )
-    # A picture's last line is cut short at the bottom, so an empty one goes below.
+    # The last line of a picture is cut off at the bottom, so an empty one is added.
     console.print(frame, end="")
     console.line(2)
     picture = console.export_svg(title="genre-live", theme=_picture_theme(frame.theme))
@@ -83,7 +83,7 @@ def save_frame(frame: Frame | SourceList, path: str | Path, *, width: int, heigh
 
 
 def _rectangles(text: re.Match[str]) -> str:
-    """Draw blocks as rectangles: in most fonts they leave seams between lines."""
+    """Return blocks as rectangles, because in most fonts there are seams between their lines."""
     style, x, y, length, blocks = text.groups()
     left, top = float(x), float(y) - _BASELINE
     width = float(length) / len(blocks)
@@ -92,7 +92,7 @@ def _rectangles(text: re.Match[str]) -> str:
         block = run.group(1)
         start, above, part, tall = _BLOCKS[block]
         x_start = left + (run.start() + start) * width
-        # Blocks that fill their cell's width join into one rectangle.
+        # Neighbouring blocks of full width are joined to one rectangle.
         x_width = width * (len(run.group()) if part == 1.0 else part)
         rectangles.append(
             f'<rect class="{style}" x="{x_start:.2f}" y="{top + above * _LINE_HEIGHT:.2f}"'

@@ -1,4 +1,4 @@
-"""Whether the terminal is dark or light, asked of the terminal itself."""
+"""Detection of a dark or light terminal background, by a query to the terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from live.palette import DARK, LIGHT, Theme, luminance
 from live.screen.keys import single_keys
 
-# Every terminal answers the second question (what are you?), and answers in order. When that answer has come,
-# a terminal that left out the first one does not know its background, and there is nothing to wait for.
+# Every terminal answers the second query (device attributes), and answers come in order. So when that answer
+# arrives without the first one, the terminal does not support the first query, and waiting can stop.
 _ASK_BACKGROUND = b"\x1b]11;?\x1b\\"
 _ASK_WHO = b"\x1b[c"
 _WHO = re.compile(rb"\x1b\[\?[0-9;]*c")
@@ -25,7 +25,7 @@ _LIGHT_COLORS = ("7", "15")
 
 
 def theme_for(console: Console, environment: Mapping[str, str] | None = None) -> Theme:
-    """Return the theme for the background of ``console``; the dark one where that cannot be found out."""
+    """Return the theme for the background of ``console``; the dark one if it is unknown."""
     environment = os.environ if environment is None else environment
     told = environment.get("COLORFGBG", "").rpartition(";")[2]
     if told.isdigit():
@@ -36,17 +36,17 @@ def theme_for(console: Console, environment: Mapping[str, str] | None = None) ->
 
 
 def theme_from_answer(answer: bytes) -> Theme:
-    """Return the theme for the background that a terminal answered."""
+    """Return the theme for the background in a terminal's answer."""
     background = _BACKGROUND.search(answer)
     if background is None:
         return DARK
-    # Each channel comes with one to four digits; the first two say enough.
+    # Each channel has one to four digits; the first two are enough.
     channels = ((channel * 2)[:2].decode() for channel in background.groups())
     return LIGHT if luminance("#" + "".join(channels)) > _MIDDLE_LUMINANCE else DARK
 
 
 def _ask() -> bytes:
-    """Ask the terminal for its background; return what it answered, perhaps nothing."""
+    """Query the terminal for its background, and return its answer, which may be empty."""
     if sys.platform == "win32":
         return b""
     import select

@@ -1,4 +1,4 @@
-"""The terminal's second page: taken, drawn on line by line, and handed back as it was."""
+"""The terminal's alternate page: entering, drawing line by line, and leaving it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from live.screen.canvas import Line
 
 
 class TerminalPage:
-    """What is drawn on, and what is on it already.
+    """The page, and the lines that are on it.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class TerminalPage:
     Attributes
     ----------
     is_lent : bool
-        Whether the terminal was handed to the shell, and belongs to another program now.
+        Whether this process was moved to the background, so that another one has the terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -37,31 +37,31 @@ class TerminalPage:
 
     @property
     def colored(self) -> bool:
-        """Whether it shows colours."""
+        """Whether it supports colours."""
         return self.console.color_system is not None and not self.console.no_color
 
     @property
     def ascii_only(self) -> bool:
-        """Whether it knows no more than ASCII."""
+        """Whether it supports only ASCII."""
         return self.console.options.ascii_only
 
     def take(self) -> None:
-        """Turn to the second page; what was on it is gone."""
+        """Switch to the alternate page and clear it."""
         self._lines = []
         self.console.set_alt_screen(True)
         self.console.show_cursor(False)
 
     def hand_back(self) -> None:
-        """Turn back to the first page, if this program has the terminal."""
+        """Switch back to the normal page, if this process has the terminal."""
         if self.is_lent:
             return
-        # A terminal that is gone need not be restored.
+        # A closed terminal need not be restored.
         with contextlib.suppress(OSError):
             self.console.show_cursor(True)
             self.console.set_alt_screen(False)
 
     def size(self) -> tuple[int, int]:
-        """Return columns and rows as they are now, also where the environment says otherwise for good."""
+        """Return the current columns and rows, ignoring constant values in the environment."""
         try:
             width, height = os.get_terminal_size(self.console.file.fileno())
         except (OSError, ValueError, AttributeError):  # no terminal
@@ -69,14 +69,14 @@ class TerminalPage:
         return (width, height) if width > 0 and height > 0 else self.console.size
 
     def put(self, lines: Sequence[Line], width: int) -> int:
-        """Write the lines that are not there already; return how many."""
+        """Write the lines that have changed, and return their number."""
         before = self._lines
         if (width, len(lines)) != self._size or not before:
             before = []
             self._size = (width, len(lines))
         changed = [row for row, line in enumerate(lines) if not before or before[row] != line]
         if changed:
-            # Within this block all lines go to the terminal in one piece.
+            # Inside this block, all lines are sent to the terminal together.
             with self.console as console:
                 if not before:
                     console.control(Control.clear())
@@ -86,7 +86,7 @@ class TerminalPage:
         return len(changed)
 
     def stop(self) -> None:
-        """Hand the terminal back before Ctrl-Z takes effect, and take it again when going on in front."""
+        """Leave the page before Ctrl-Z stops the process, and enter it again after a return to the front."""
         self.hand_back()
         if sys.platform != "win32":
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -95,7 +95,7 @@ class TerminalPage:
             self.take()
 
     def take_again(self) -> bool:
-        """Take the terminal when it is this program's once more; tell whether it is."""
+        """Enter the page again if this process has the terminal, and return whether it has."""
         if not in_front(self.console):
             return False
         self.is_lent = False
@@ -104,18 +104,18 @@ class TerminalPage:
 
 
 def in_front(console: Console) -> bool:
-    """Whether this process is the one that its terminal listens to: not so after ``&`` and ``bg``."""
+    """Return whether this process is in the foreground of its terminal: not after ``&`` or ``bg``."""
     if sys.platform == "win32":
         return True
     try:
         return os.tcgetpgrp(console.file.fileno()) == os.getpgrp()
-    except (OSError, ValueError, AttributeError):  # no terminal, or one that controls no jobs
+    except (OSError, ValueError, AttributeError):  # no terminal, or one without job control
         return True
 
 
 @contextlib.contextmanager
 def stop_signal(ask: Callable[[], None]) -> Iterator[None]:
-    """Call ``ask`` when Ctrl-Z is pressed, where that is possible."""
+    """Call ``ask`` when Ctrl-Z is pressed, on systems that support it."""
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What there is to see in one frame, before anything is drawn."""
+"""The data of one frame, before drawing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from live.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Keeping:
-    """How the keeping of clips goes.
+    """The state of saving clips.
 
     Attributes
     ----------
     clips : int
-        Kept since the program began.
+        Number of clips saved since the program started.
     problem : str or None
-        What kept the newest one from being written.
+        Why the newest one could not be written.
     """
 
     clips: int
@@ -30,20 +30,20 @@ class Keeping:
 
 @dataclass(frozen=True)
 class Extras:
-    """What the screen shows beside the snapshot.
+    """What the screen shows besides the snapshot.
 
     Attributes
     ----------
     keys : tuple of (key, what it does)
-        The keys that work, for the line of hints.
+        The available keys, for the line of hints.
     paused : bool
         Whether listening is paused.
     message : str
-        Something to be read now, in place of the line of health.
+        A message for the last row, instead of the program's state.
     keeping : Keeping or None
-        Clips of the sound, where they are kept.
+        The state of saving clips, where clips are saved.
     letters : mapping of str to str
-        The key of each label while the listener is asked what is really heard; else empty.
+        The key of each label while the user is asked for a correction; else empty.
     """
 
     keys: tuple[tuple[str, str], ...] = ()
@@ -53,7 +53,7 @@ class Extras:
     letters: Mapping[str, str] = field(default_factory=dict)
 
     def to_be_kept(self) -> Extras:
-        """Return what belongs on a saved picture: all but what is for this moment alone."""
+        """Return the extras without those that do not belong on a saved picture."""
         return replace(self, keys=(), message="", letters={})
 
 
@@ -62,18 +62,18 @@ NO_EXTRAS = Extras()
 
 @dataclass(frozen=True)
 class View:
-    """All that the parts of the screen take what they show from.
+    """The data from which the parts of the screen are drawn.
 
     Attributes
     ----------
     snapshot : Snapshot
         The session at one moment.
     pose : Pose
-        Where the moving parts stand.
+        The positions of the moving parts.
     extras : Extras
-        Hints, messages and the like.
+        Hints, messages and similar.
     strips : StripCache
-        Strips worked out before.
+        Cache of strips.
     """
 
     snapshot: Snapshot
@@ -88,12 +88,12 @@ class View:
 
     @property
     def is_stale(self) -> bool:
-        """Whether what was heard last says nothing about now, since there is nothing to hear."""
+        """Whether the latest verdict is out of date because there is no sound."""
         return self.extras.paused or self.snapshot.source_condition in ("lost", "muted", "opening")
 
     @cached_property
     def chosen(self) -> frozenset[str]:
-        """The genres to point at: the one heard, or the two it might be."""
+        """The genres to highlight: that of the verdict, or the two most likely ones."""
         verdict = self.snapshot.verdict
         if self.is_stale:
             return frozenset()

@@ -1,1 +1,1 @@
-"""``--web``: the session as a page for every screen, as events, and as figures for Prometheus."""
+"""``--web``: the session as a web page, as an event stream, and as metrics for Prometheus."""

@@ -1,4 +1,4 @@
-"""Where the page is served, and whom that lets in."""
+"""The address of the page, and who can reach it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Address:
     Attributes
     ----------
     host : str
-        A name or an address; ``0.0.0.0`` and ``::`` are all of this machine's.
+        A name or an IP address; ``0.0.0.0`` and ``::`` mean all addresses of this computer.
     port : int
-        0 for any that is free.
+        0 for any free port.
     """
 
     host: str
@@ -30,26 +30,26 @@ class Address:
 
     @property
     def is_private(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this computer can reach it."""
         return self.host == "localhost" or (_is_ip(self.host) and ipaddress.ip_address(self.host).is_loopback)
 
     @property
     def url(self) -> str:
-        """What to open in a browser."""
+        """The URL for a browser."""
         host = self.host
         if _is_ip(host) and ipaddress.ip_address(host).is_unspecified:
             host = socket.gethostname()
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def answers_to(self, host: str) -> bool:
-        """Whether a request may have meant this server, by the host in its ``Host`` header.
+        """Return whether the host of a ``Host`` header is a name of this server.
 
-        A page of another site can have its own name lead here (DNS rebinding), but not a name of ours.
+        Another site can make its own name point here (DNS rebinding), but not a name of this server.
 
         Parameters
         ----------
         host : str
-            Without its port.
+            The host without its port.
         """
         name = host.lower().rstrip(".")
         if name in LOCAL_NAMES or name == self.host.lower():
@@ -74,31 +74,31 @@ def _is_ip(text: str) -> bool:
 
 
 def parse_address(text: str) -> Address:
-    """Read ``[HOST:]PORT``; an IPv6 address stands in brackets.
+    """Parse ``[HOST:]PORT``, with an IPv6 address in brackets.
 
     Raises
     ------
     InputError
-        When it is not that.
+        When it has another form.
     """
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        host, colon = "", ":"  # an address without its brackets
+        host, colon = "", ":"  # an IPv6 address without brackets
     if not (port.isascii() and port.isdecimal() and int(port) < 65_536) or (colon and not host):
         raise InputError(f"--web takes [HOST:]PORT, such as 8000 or 0.0.0.0:8000, and not {text!r}.")
     return Address(host or LOOPBACK, int(port))
 
 
 def check_trust(address: Address, token: str | None, *, is_open: bool) -> None:
-    """Refuse to show others what is heard without having been told whom.
+    """Check that the page is public only if the user asked for it.
 
     Raises
     ------
     InputError
-        When others can reach the address and neither a token nor openness is asked for, or the token is
-        one that can be guessed.
+        When others can reach the address and there is neither a token nor ``--web-open``, or when the token
+        is too easy to guess.
     """
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise InputError(f"--web-token takes at least {SHORTEST_TOKEN} characters: choose a longer one.")
@@ -110,12 +110,12 @@ def check_trust(address: Address, token: str | None, *, is_open: bool) -> None:
 
 
 def listen(address: Address) -> socket.socket:
-    """Take the port; it is served from later on.
+    """Return a socket that listens at the address; requests are answered later.
 
     Raises
     ------
     InputError
-        When another program has it, or the host is none of this machine's.
+        When the port is in use, or the host is not this computer.
     """
     try:
         found = socket.getaddrinfo(
@@ -126,9 +126,9 @@ def listen(address: Address) -> socket.socket:
     family, kind, protocol, _, where = found[0]
     taken = socket.socket(family, kind, protocol)
     try:
-        if hasattr(socket, "AF_UNIX"):  # on Windows it would share the port
+        if hasattr(socket, "AF_UNIX"):  # on Windows, the option would let two programs share the port
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131_072)  # what a slow reader may keep waiting
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131_072)  # limits what waits for a slow client
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         taken.bind(where)
         taken.listen(256)

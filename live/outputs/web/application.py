@@ -1,4 +1,4 @@
-"""What is served at which path."""
+"""The paths of the page, and the answers to requests."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ RETRY_AFTER_S = 5
 
 
 class EventsEndpoint:
-    """Answers with the events as they come, over plain ASGI, which costs less than a response of Starlette's.
+    """Streams events, in plain ASGI because that needs less time than a Starlette response.
 
     Parameters
     ----------
     stream : EventStream
     cut : callable
-        Takes the address of a client, and cuts its connection.
+        Called with the address of a client, to cut its connection.
     """
 
     def __init__(self, stream: EventStream, cut: Callable[[tuple[str, int]], None]) -> None:
         self._stream, self._cut = stream, cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the client has had enough or all is over."""
+        """Send events until the client disconnects or the stream ends."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if scope["method"] == "HEAD":
@@ -82,7 +82,7 @@ async def _until_gone(receive: Receive, listener: Listener) -> None:
 async def _send_events(send: Send, chunks: AsyncIterator[bytes] | Sequence[bytes]) -> None:
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"x-accel-buffering", b"no"),  # what nginx heeds
+        (b"x-accel-buffering", b"no"),  # tells nginx not to buffer
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     if not isinstance(chunks, Sequence):
@@ -92,16 +92,16 @@ async def _send_events(send: Send, chunks: AsyncIterator[bytes] | Sequence[bytes
 
 
 class Desk:
-    """Answers requests from the newest snapshots and the event stream.
+    """Answers requests for state, metrics and health.
 
     Parameters
     ----------
     stream : EventStream
     metrics : Metrics
     snapshots : callable
-        Returns one of each source.
+        Returns the newest snapshot of each source.
     is_well : callable
-        Returns whether the listening goes on.
+        Returns whether the sessions are still working.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Desk:
         self._state: tuple[tuple[int, ...], bytes] | None = None
 
     async def state(self, _request: Request) -> Response:
-        """Answer with the newest snapshots."""
+        """Return the newest snapshots as JSON."""
         snapshots = self._snapshots()
         which = (self._stream.newest, *map(id, snapshots))
         if self._state is None or self._state[0] != which:
@@ -125,11 +125,11 @@ class Desk:
         return self._response(self._state[1], media_type="application/json")
 
     async def metrics(self, _request: Request) -> Response:
-        """Answer with the figures for Prometheus."""
+        """Return the metrics for Prometheus."""
         return self._response(self._metrics.exposition(), media_type=CONTENT_TYPE)
 
     async def health(self, _request: Request) -> Response:
-        """Say whether the program is well."""
+        """Return status 200 while the sessions are working, else 503."""
         is_well = self._is_well()
         words = b'{"status": "ok"}\n' if is_well else b'{"status": "the listening has stopped"}\n'
         return self._response(words, status_code=200 if is_well else 503, media_type="application/json")
@@ -140,7 +140,7 @@ class Desk:
 
 
 def build_application(desk: Desk, events: EventsEndpoint) -> Starlette:
-    """Put everything at its path."""
+    """Return the application with all its paths."""
     applications = need("starlette.applications", extra="web", purpose="--web")
     routing = need("starlette.routing", extra="web", purpose="--web")
     responses = need("starlette.responses", extra="web", purpose="--web")
@@ -167,7 +167,7 @@ def build_application(desk: Desk, events: EventsEndpoint) -> Starlette:
 
 
 def _on_loop(answer: Callable[[Request], Response]) -> Callable[[Request], object]:
-    """Have a request answered at once, and not on a thread of its own."""
+    """Return an endpoint that runs on the event loop; Starlette would use another thread."""
 
     async def endpoint(request: Request) -> Response:
         return answer(request)

@@ -1,4 +1,4 @@
-"""One connection of the page's server: bounded in number, in time and in what it may keep waiting."""
+"""Connections of the page's server, limited in number, idle time and buffered data."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from live.extras import need
 
 MOST_CONNECTIONS = 400
 FIRST_REQUEST_WITHIN_S = 10.0
-WRITE_BUFFER = 65_536  # bytes that may wait for one who reads slowly
+WRITE_BUFFER = 65_536  # bytes that may wait for a slow client
 
 Client = tuple[str, int]
 
 
 def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
-    """Return the class of connections, and those that there are, by the client's address."""
+    """Return the class of connections, and the dict of open ones by the client's address."""
     protocol: Any = need("uvicorn.protocols.http.h11_impl", extra="web", purpose="--web").H11Protocol
     connections: dict[Client, asyncio.Transport] = {}
 
     class Connection(protocol):  # type: ignore[misc]
-        """A connection that cannot be kept open for nothing."""
+        """A connection that is closed if the client sends nothing."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            """Take it, unless there are too many."""
+            """Accept the connection, unless there are too many."""
             super().connection_made(transport)
             if len(connections) >= MOST_CONNECTIONS or self.client is None:
                 transport.abort()
@@ -37,7 +37,7 @@ def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
                 self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """Forget it."""
+            """Remove the connection from the open ones."""
             super().connection_lost(exc)
             if connections.get(self.client) is self.transport:
                 del connections[self.client]

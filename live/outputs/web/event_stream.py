@@ -1,7 +1,7 @@
-"""The events of the session as they are sent to those who listen over the network.
+"""The event stream of the page (server-sent events).
 
-All listeners read from one bounded ring of the newest messages, each at its own pace. One that is so slow
-that the ring has passed it by is dropped and counted; nobody waits for it, and it costs no memory.
+All clients read from one bounded ring of the newest messages, each at its own pace. A client that is so slow
+that its next message has left the ring is dropped and counted; it neither delays others nor uses memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from live.events import Event, StartEvent, to_json_line
 MOST_LISTENERS = 200
 MOST_MESSAGES = 2_048
 OLDEST_UNSENT_S = 30.0
-LARGEST_CHUNK = 32_768  # bytes that are handed to a connection at once
+LARGEST_CHUNK = 32_768  # bytes that are passed to a connection at once
 SIGN_OF_LIFE_S = 15.0
 RETRY_MS = 1_000
 
@@ -31,9 +31,9 @@ class Message:
     Attributes
     ----------
     number : int
-        Counted from 1.
+        Number of the message, from 1.
     source : str or None
-        The source that it is about, where there are several.
+        The event's source, where there are several.
     """
 
     number: int
@@ -44,22 +44,22 @@ class Message:
 
 @dataclass(eq=False)
 class Listener:
-    """One who follows the events.
+    """One client of the stream.
 
     Attributes
     ----------
     next : int
         Number of the next message to send.
     source : str or None
-        The only source whose events are wanted; all without one.
+        Send only events of this source; None for all.
     drop : callable
         Cuts the connection.
     first : list of Message
-        What it is told before all else.
+        Messages to send before all others.
     is_gone : bool
-        Whether nothing more is to be sent to it.
+        Whether nothing more will be sent.
     is_asked : bool
-        Whether a sign of life is to be sent to it.
+        Whether to send a keep-alive comment next.
     """
 
     next: int
@@ -71,20 +71,20 @@ class Listener:
     is_asked: bool = False
 
     def go(self) -> None:
-        """Come to the end at the next turn."""
+        """Mark the client as gone; its stream then ends."""
         self.is_gone = True
         self.news.set()
 
 
 class EventStream:
-    """The newest events, and those who follow them; used on the server's thread alone.
+    """The newest events and the clients that receive them; only the server's thread uses it.
 
     Attributes
     ----------
     run : str
-        Tells this run of the program from the ones before, in the messages' identifiers.
+        Identifier of this run of the program; part of the messages' identifiers.
     dropped, refused : int
-        Listeners that were too slow, and that found no room.
+        Numbers of clients that were too slow, and that came when there were too many.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class EventStream:
         self.refused = 0
 
     def __len__(self) -> int:
-        """How many listen."""
+        """Return the number of clients."""
         return len(self._listeners)
 
     @property
@@ -109,7 +109,7 @@ class EventStream:
         return f"{self.run}-{self.newest}"
 
     def publish(self, event: Event) -> None:
-        """Have an event sent to all who follow."""
+        """Send an event to all clients."""
         number = next(self._numbers)
         content = f"id: {self.run}-{number}\ndata: {to_json_line(event)}\n\n".encode("ascii")
         source = event.source_name if isinstance(event, StartEvent) else event.source
@@ -140,24 +140,24 @@ class EventStream:
     def join(
         self, last_id: str | None, source: str | None = None, drop: Callable[[], None] = lambda: None
     ) -> Listener | None:
-        """Begin to follow; None when there are too many who do.
+        """Add a client and return it; None when there are too many.
 
         Parameters
         ----------
         last_id : str or None
-            Identifier of the last message that was received. What came since is sent again, as far back as
-            the ring goes; of another run of the program all of this one is.
+            Identifier of the last message that the client received. Later messages are sent again, as far
+            as they are in the ring; if it is from another run of the program, all messages in the ring.
         source : str, optional
-            The only source whose events are wanted.
+            Send only events of this source.
         drop : callable
-            Cuts the connection of one who is too slow.
+            Cuts the connection, if the client is too slow.
         """
         if len(self._listeners) >= MOST_LISTENERS:
             self.refused += 1
             return None
         oldest = self._ring[0].number if self._ring else self.newest + 1
         listener = Listener(self.newest + 1, source, drop)
-        if last_id is None:  # only what is so from now on, after what tells of what
+        if last_id is None:  # only events from now on, after the start events that describe the sources
             listener.first = list(self._starts.values())
         else:
             run, _, number = last_id.rpartition("-")
@@ -168,13 +168,13 @@ class EventStream:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """End to follow."""
+        """Remove a client."""
         self._listeners.discard(listener)
         if self._is_over and not self._listeners:
             self._all_left.set()
 
     async def close(self) -> None:
-        """Let all who follow come to the end, once they have what there is, and wait until they left."""
+        """End the stream of each client after its remaining messages, and wait until all have left."""
         self._is_over = True
         for listener in self._listeners:
             listener.news.set()
@@ -182,7 +182,7 @@ class EventStream:
             await self._all_left.wait()
 
     async def follow(self, listener: Listener) -> AsyncIterator[bytes]:
-        """Yield what is to be sent to a listener, until it leaves or all is over."""
+        """Yield the data for a client, until it leaves or the stream ends."""
         try:
             yield b"retry: %d\n\n" % RETRY_MS + b"".join(
                 message.content for message in listener.first if listener.source in (None, message.source)
@@ -196,14 +196,14 @@ class EventStream:
                     return
                 elif listener.is_asked:
                     listener.is_asked = False
-                    yield b":\n\n"  # who is gone is found out by sending
+                    yield b":\n\n"  # sending shows whether the client is still connected
                 elif listener.next > self.newest:
                     await listener.news.wait()
         finally:
             self.leave(listener)
 
     def ask_for_life(self) -> None:
-        """Have a sign of life sent to all who follow."""
+        """Send a keep-alive comment to all clients."""
         for listener in self._listeners:
             listener.is_asked = True
             listener.news.set()

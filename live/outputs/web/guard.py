@@ -1,4 +1,4 @@
-"""Who may ask for what: nobody writes, no other site's page gets in, and nobody without the token."""
+"""Access control: requests are read-only, not from other sites' pages, and have the token if there is one."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ COOKIE_DAYS = 30
 
 
 class Guard:
-    """Lets only proper requests through to the application, and puts the headers on every answer.
+    """ASGI middleware that refuses other requests, and adds the security headers to every response.
 
     Parameters
     ----------
     application : ASGI application
     address : Address
-        Where it is served.
+        The address of the server.
     token : str or None
-        What those who ask must know.
+        The token that a client needs.
     """
 
     def __init__(self, application: Application, address: Address, token: str | None) -> None:
         self._application = application
         self._address = address
         self._token = token
-        self._cookie = f"genre_live_{address.port}"  # cookies know no ports
+        self._cookie = f"genre_live_{address.port}"  # cookies are not separated by port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Refuse a request, or pass it to the application."""
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -86,7 +86,7 @@ class Guard:
         await self._application(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
-        """Return the status and the words of a refusal, if there is a reason for one."""
+        """Return status and text of a refusal, or None if the request is allowed."""
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "Nothing can be written here."
         host = headers.get("host", "")
@@ -119,9 +119,9 @@ class Guard:
         return cookie is not None and self._is_right(_from_hex(cookie.value))
 
     async def _let_in(self, path: str, given: dict[str, str], send: Send) -> None:
-        """Keep the token in a cookie and out of the address, which is shown and remembered."""
+        """Store the token in a cookie and redirect to a URL without it, which browsers show and save."""
         rest = urlencode({name: value for name, value in given.items() if name != "token"})
-        value = str(self._token).encode().hex()  # a cookie may not hold every sign
+        value = str(self._token).encode().hex()  # a cookie may not hold every character
         cookie = f"{self._cookie}={value}; Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Strict"
         location = f"{path}?{rest}" if rest else path
         extra = [(b"location", location.encode("latin-1", "replace")), (b"set-cookie", cookie.encode())]
@@ -143,14 +143,14 @@ async def answer(
     *,
     policy: bool = True,
 ) -> None:
-    """Send an answer of a sentence.
+    """Send a plain-text response.
 
     Parameters
     ----------
     extra : sequence of pairs of bytes
-        More headers.
+        Additional headers.
     policy : bool
-        Whether the headers that every answer carries are still to be added.
+        Whether to add the security headers here.
     """
     content = f"{words}\n".encode()
     headers = [

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, of each source and of those who listen to the page."""
+"""Metrics for Prometheus, of each source and of the page's clients."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from live.outputs.web.event_stream import EventStream
 from live.snapshot import Snapshot
 
 HOP_BUCKETS_S = (0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512)
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # what generate_latest writes
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # the format of generate_latest
 STATES = tuple(state for state in get_args(VoteState) if state != "genre")
 
 
 class Metrics:
-    """Counts what events tell, and answers with that and the newest snapshots.
+    """Computes the metrics from events and the newest snapshots.
 
     Parameters
     ----------
     stream : EventStream
     snapshots : callable
-        Returns one of each source.
+        Returns the newest snapshot of each source.
     """
 
     def __init__(self, stream: EventStream, snapshots: Callable[[], Sequence[Snapshot]]) -> None:
@@ -51,12 +51,12 @@ class Metrics:
             self._hop.labels(source=source).observe(event.compute_ms / 1_000)
 
     def exposition(self) -> bytes:
-        """Return all figures as Prometheus reads them."""
+        """Return all metrics in the text format of Prometheus."""
         content: bytes = self._generate(self._registry)
         return content
 
     def collect(self) -> Iterable[Any]:
-        """Yield the figures that the newest snapshots tell; for the registry."""
+        """Yield the metrics of the newest snapshots; called by the registry."""
         gauge, counter = self._core.GaugeMetricFamily, self._core.CounterMetricFamily
         of = ["source"]
         snapshots, stream = self._snapshots(), self._stream

@@ -1,4 +1,4 @@
-"""The page as one more output: takes events and snapshots, and serves them from a thread of its own."""
+"""The page as an output: serves events and snapshots from a separate thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from live.outputs.web.address import check_trust, listen, parse_address
 from live.outputs.web.event_stream import SIGN_OF_LIFE_S, EventStream
 from live.snapshot import Snapshot
 
-LARGEST_REQUEST = 16_384  # bytes of its line and headers
+LARGEST_REQUEST = 16_384  # bytes of the request line and headers
 LAST_WORD_WITHIN_S = 1.0
 CLOSE_WITHIN_S = 3.0
 
@@ -29,22 +29,22 @@ class WebPage:
     address : str
         ``[HOST:]PORT``.
     report : callable
-        Takes the sentence that says what went wrong.
+        Called with the sentence that describes an error.
     token : str, optional
-        What those who ask must know.
+        The token that a client needs.
     is_open : bool
-        Whether everybody may ask who can reach the address.
+        Whether everybody who can reach the address may see the page.
 
     Attributes
     ----------
     notice : str
-        The sentence that says where it is, and for whom.
+        A sentence with the page's URL and who can see it.
 
     Raises
     ------
     InputError
-        When the address is none, cannot be served at, or lets others in whom nobody asked for; or the
-        extra is missing.
+        When the address is invalid or in use, when the page would be public without being asked for, or
+        when the extra is missing.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class WebPage:
 
     @property
     def notice(self) -> str:
-        """Where it is, and for whom."""
+        """A sentence with the page's URL and who can see it."""
         url = self.address.url
         if self.address.is_private and self._token is None:
             return f"The page is at {url} for this computer alone."
@@ -79,16 +79,16 @@ class WebPage:
         return f"The page is at {url} for everybody who knows its token: open {url}?token=TOKEN once."
 
     def watch(self, snapshots: Callable[[], Sequence[Snapshot]], is_well: Callable[[], bool]) -> None:
-        """Say where the newest snapshots come from, and how to find out whether the listening goes on."""
+        """Set the functions that return the newest snapshots, and whether the sessions are working."""
         self._snapshots, self._is_well = snapshots, is_well
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         self._thread.start()
         self._ready.wait(CLOSE_WITHIN_S)
 
     def __call__(self, event: Event) -> None:
-        """Have an event sent; never waits."""
+        """Queue an event to be sent, without waiting."""
         with self._lock:
             loop = self._loop
             if loop is None:
@@ -98,7 +98,7 @@ class WebPage:
             loop.call_soon_threadsafe(self._publish, event)
 
     def close(self) -> None:
-        """Send what is left and let go of all who follow; waits a bounded time."""
+        """Send the remaining events and disconnect all clients, within a limited time."""
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None:
             with contextlib.suppress(RuntimeError):
@@ -119,10 +119,10 @@ class WebPage:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except Exception as error:  # whatever a library raises must not end the listening
+        except Exception as error:  # an error of a library must not end the session
             self._report(f"The page is served no more ({error}): start genre-live again to have it back.")
         finally:
-            self._socket.close()  # else those who ask would wait for nobody
+            self._socket.close()  # otherwise clients would wait for an answer
             self._ready.set()
 
     async def _serve(self) -> None:

@@ -1,4 +1,4 @@
-"""The newest snapshots as JSON: all that a page needs to draw what is so now."""
+"""The newest snapshots as JSON, for the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from live.palette import THEMES
 from live.snapshot import Heard, Snapshot, Stretch
 from live.wording import GAP_REASONS, LABEL_NAMES, SOURCE_STATUS, STATE_NAMES
 
-MOST_STRETCHES = 600  # no screen shows more of them
+MOST_STRETCHES = 600  # no screen can show more
 LOST: tuple[Heard, str | None] = ("gap", None)
 
 
@@ -41,7 +41,7 @@ def state_json(snapshots: Sequence[Snapshot], newest_id: str) -> bytes:
 
 
 def source_state(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what is so of one source."""
+    """Return the state of one source as a JSON object."""
     timeline, step_s = coarsened(snapshot.timeline, MOST_STRETCHES)
     return {
         "name": snapshot.source_name,
@@ -77,15 +77,15 @@ def _colors(genres: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
 
 
 def coarsened(timeline: Sequence[Stretch], most: int) -> tuple[Sequence[Stretch], float]:
-    """Return a timeline of bounded length.
+    """Return a timeline of at most ``most`` stretches.
 
     Returns
     -------
     timeline : sequence of Stretch
-        As it is, or in steps of which each tells what was heard in most of it, and lost sound wherever
-        there was some.
+        The same timeline if it is short enough; else in steps, each with the state for most of it, or a gap
+        if it has one.
     step_s : float
-        The length of those steps; 0 where it is as it was.
+        Length of the steps, in seconds; 0 for an unchanged timeline.
     """
     if len(timeline) <= most:
         return timeline, 0.0

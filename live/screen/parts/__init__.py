@@ -1,1 +1,1 @@
-"""The parts of the screen, each of which draws the rows that the layout gives it."""
+"""The parts of the screen; each draws the rows that the layout gives it."""

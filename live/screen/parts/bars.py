@@ -1,4 +1,4 @@
-"""One bar for each genre: how likely it is now, and its share of the session."""
+"""One bar for each genre: its probability now, and its share of the session."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from live.screen.parts.part import Part
 
 _VALUE_COLUMNS = 6
 _SHARE_COLUMNS = 9
-_SHARE_GAP = 4  # columns between a bar and its share, where that is a bar too
-_TWO_COLUMNS_FROM = 52  # columns of text: two bars side by side
+_SHARE_GAP = 4  # columns between a bar and its share, if the share is a bar too
+_TWO_COLUMNS_FROM = 52  # columns of text from which two bars fit side by side
 _SHARE_FROM = 48
 
 
 @dataclass(frozen=True)
 class _Arrangement:
-    """How the bars stand in the rows that they were given."""
+    """The arrangement of the bars in their rows."""
 
     columns: int
     lines: int
@@ -32,7 +32,7 @@ class _Arrangement:
 
 
 class Bars(Part):
-    """The model's genres in its own order; on small screens the likeliest."""
+    """The model's genres in its own order; on small screens only the most likely."""
 
     def is_wanted(self, canvas: Canvas) -> bool:
         """Return whether there are genres."""
@@ -44,7 +44,7 @@ class Bars(Part):
         return (genres, math.ceil(genres / 2)) if _two_fit(canvas) else (genres,)
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
-        """Return room for a heading first, then for air between the bars."""
+        """Return a height with a heading first, then with empty rows between the bars."""
         height, genres = heights[Bars], len(canvas.genres)
         if height in self.heights(canvas):
             return height + 1
@@ -54,7 +54,7 @@ class Bars(Part):
         """Draw the heading and the bars."""
         plan = _arrange(canvas, height)
         values = dict(zip(canvas.genres, self.view.pose.bars, strict=True))
-        # A bar moves smoothly; its number says at once what it moves to.
+        # A bar moves smoothly; its number shows the final value at once.
         numbers = dict(zip(canvas.genres, at_rest(self.view.snapshot).bars, strict=True))
         genres: Sequence[str] = canvas.genres
         if plan.lines * plan.columns < len(genres):
@@ -80,7 +80,7 @@ class Bars(Part):
         return rows
 
     def _letters(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw all genres with their letters, where there are rows for the likeliest bars alone."""
+        """Draw all genres with their keys, if there are only rows for the most likely bars."""
         rows = [canvas.row()]
         for genre, letter in self.view.extras.letters.items():
             if genre not in canvas.genres:
@@ -157,7 +157,7 @@ def _two_fit(canvas: Canvas) -> bool:
 
 
 def _arrange(canvas: Canvas, height: int) -> _Arrangement:
-    """Return what ``height`` rows are for."""
+    """Return the arrangement for ``height`` rows."""
     genres = len(canvas.genres)
     if height >= genres:
         return _Arrangement(1, genres, heading=height > genres, spaced=height >= 2 * genres > 2)

@@ -1,4 +1,4 @@
-"""The line below the verdict's word: how sure, since when, what else it might be."""
+"""The line below the verdict: confidence, since when, and other candidates."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _LETTER_GAP = 4  # columns after words in block letters
 
 
 class Details(Part):
-    """One line; where there is room, what matters in it in block letters."""
+    """One line; if there is room, its main words are in block letters."""
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
-        """Return the height of the small letters where the word above has the largest."""
+        """Return the height of the small block letters if the word above has the largest."""
         return SMALL.rows if heights[Verdict] >= HUGE.rows else heights[Details]
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw the line, or the letters with what is left of it beside them."""
+        """Draw the line, or block letters with the rest of the line beside them."""
         rows = [canvas.row() for _ in range(height)]
         phrases = self.view.headline.details
         line = rows[0]
         if height >= SMALL.rows and self._letters(canvas, rows):
             phrases, line = (() if self.view.headline.candidates else phrases[1:]), rows[1]
         for position, phrase in enumerate(phrases):
-            # What separates it from the words before is left out where there are none.
+            # Without words before it, the separator is left out.
             text = phrase.text if position else phrase.text.removeprefix(" · ")
             line.write(text, canvas.style(canvas.color(phrase.tone, phrase.genre), bold=phrase.bold))
         return rows
 
     def _letters(self, canvas: Canvas, rows: list[Row]) -> bool:
-        """Draw in block letters what is worth it and fits; tell whether anything is."""
+        """Draw the main words in block letters, and return whether any fit."""
         for pieces in self._choices(canvas):
             widths = [(SMALL.width(words) or canvas.width) + _LETTER_GAP for words, _ in pieces]
             if sum(widths) > canvas.right:
@@ -48,7 +48,7 @@ class Details(Part):
         return False
 
     def _choices(self, canvas: Canvas) -> Iterator[list[tuple[str, str]]]:
-        """Yield what is worth block letters, each time shorter than before, with its colours."""
+        """Yield candidates for block letters with their colours, from the longest to the shortest."""
         words = self.view.headline
         distribution = self.view.snapshot.verdict.distribution
         if words.candidates:

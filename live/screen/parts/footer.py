@@ -1,4 +1,4 @@
-"""The last row: the machine's health and the keys that work, or a message."""
+"""The last row: the state of the program and the available keys, or a message."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from live.screen.parts.part import Part
 from live.wording import LABEL_NAMES
 
 _HEALTH_COLUMNS = 18
-_BARS_FROM_ROWS = 12  # of the screen: on a lower one there may be no bar to stand a letter before
+_BARS_FROM_ROWS = 12  # rows of the screen from which every genre has a bar, with its key before it
 
 
 class Footer(Part):
-    """What was lost and what a window costs on the left, the keys on the right."""
+    """Losses and computing time on the left, the keys on the right."""
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
         """Draw the row."""
@@ -31,7 +31,7 @@ class Footer(Part):
         return [row]
 
     def _question(self, canvas: Canvas) -> Row:
-        """Ask what is really heard; the genres have their letters before their bars."""
+        """Draw the question for a correction; the genres' keys are shown before their bars."""
         theme, letters = canvas.theme, self.view.extras.letters
         row = canvas.row()
         has_bars = canvas.height >= _BARS_FROM_ROWS
@@ -49,7 +49,7 @@ class Footer(Part):
         return row
 
     def _health(self) -> Iterator[Phrase]:
-        """Yield what there is to say about the machine itself, the most important first."""
+        """Yield phrases about the state of the program, the most important first."""
         snapshot = self.view.snapshot
         if snapshot.lost_s > 0:
             yield Phrase(f"{snapshot.lost_s:.1f} s lost", "warning")
@@ -63,7 +63,7 @@ class Footer(Part):
 
 
 def draw_keys(canvas: Canvas, row: Row, health: Iterable[Phrase], keys: Sequence[tuple[str, str]]) -> None:
-    """Write the health on the left and the keys on the right, each as far as there is room for it."""
+    """Write as many phrases on the left, and keys on the right, as fit."""
     space = 3 if canvas.width >= WIDE else 2
     hints = list(keys)
     while hints and _columns(hints, space) > canvas.inner_width - _HEALTH_COLUMNS:
@@ -84,5 +84,5 @@ def draw_keys(canvas: Canvas, row: Row, health: Iterable[Phrase], keys: Sequence
 
 
 def _columns(keys: Sequence[tuple[str, str]], space: int) -> int:
-    """Return the columns that the hints take."""
+    """Return the number of columns of the hints."""
     return sum(len(key) + 1 + len(action) + space for key, action in keys) - (space if keys else 0)

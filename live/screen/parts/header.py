@@ -1,4 +1,4 @@
-"""The first row: how the source is, what it is, and the time."""
+"""The first row: condition and name of the source, and the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from live.wording import clock
 
 
 class Header(Part):
-    """The source, with a sign of life, and the stream time."""
+    """The source with an activity sign, and the stream time."""
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
         """Draw the row."""
@@ -36,7 +36,7 @@ class Header(Part):
         return [row]
 
     def _keeping(self, canvas: Canvas, row: Row, until: int) -> None:
-        """Tell that clips of the sound are kept, and how many there are."""
+        """Show that clips are saved, and how many there are."""
         keeping, theme = self.view.extras.keeping, canvas.theme
         if keeping is None:
             return
@@ -49,7 +49,7 @@ class Header(Part):
             row.write(words, canvas.style(theme.warning, bold=True), until=until)
 
     def _sign(self, canvas: Canvas) -> str:
-        """Return the sign of life, which beats only while sound is heard."""
+        """Return the activity sign, which blinks only while sound arrives."""
         characters, condition = canvas.characters, self.view.snapshot.source_condition
         if self.view.extras.paused or condition not in ("opening", "listening"):
             return characters.halted

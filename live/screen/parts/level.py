@@ -1,4 +1,4 @@
-"""The level meter: how loud the sound is, and whether it is too loud."""
+"""The level meter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VALUE_COLUMNS = 10
 
 
 class Level(Part):
-    """The meter with its held peak, and the level as a number."""
+    """The meter with its peak hold, and the level as a number."""
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
         """Draw the row."""
@@ -31,7 +31,7 @@ class Level(Part):
 
 
 def draw_meter(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
-    """Draw the level in ``cells`` columns, with a mark for the peak held."""
+    """Draw the level in ``cells`` columns, with a mark for the peak hold."""
     theme, characters = canvas.theme, canvas.characters
     parts = characters.parts
     track = canvas.style(theme.track)
@@ -57,7 +57,7 @@ def draw_meter(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
 
 
 def draw_level_line(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
-    """Draw the level as a thin line, which does not run into the one below it."""
+    """Draw the level as a thin line, which does not touch the row below it."""
     theme, characters = canvas.theme, canvas.characters
     level = pose.level_dbfs
     color = theme.alarm if pose.clipped else theme.warning if level > _LOUD_DBFS else theme.accent
@@ -67,5 +67,5 @@ def draw_level_line(canvas: Canvas, row: Row, cells: int, pose: Pose) -> None:
 
 
 def _part(level_dbfs: float) -> float:
-    """Return how far along the meter a level stands, 0 to 1."""
+    """Return the position of a level on the meter, 0 to 1."""
     return min(1.0, max(0.0, 1.0 - level_dbfs / _FLOOR_DBFS))

@@ -1,4 +1,4 @@
-"""What every part of the screen has in common."""
+"""The base class of the parts of the screen."""
 
 from __future__ import annotations
 
@@ -9,44 +9,41 @@ from live.screen.view import View
 
 
 class Part:
-    """A part of the screen: some rows, one below the other.
+    """A part of the screen: a number of successive rows.
 
-    A new part is a class derived from this one and a line in ``live.screen.layout.SLOTS``.
+    To add a part, derive a class from this one and add a line to ``live.screen.layout.SLOTS``.
 
     Parameters
     ----------
     view
-        What there is to see.
+        The data to show.
     """
 
     def __init__(self, view: View) -> None:
         self.view = view
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Return whether there is anything to show; what is not wanted takes no rows.
+        """Return whether the part has anything to show; if not, it gets no rows.
 
-        May depend on nothing that changes from one verdict to the next: the screen must not jump.
+        The result must not depend on anything that changes with the verdict: the screen must not jump.
         """
         return True
 
     def heights(self, canvas: Canvas) -> tuple[int, ...]:
-        """Return the numbers of rows to choose from on a screen that is no larger than it must be.
-
-        The best comes first.
-        """
+        """Return the possible numbers of rows on a small screen, the best first."""
         return (1,)
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
-        """Return the next number of rows that is worth having where there is room, or the same.
+        """Return the next larger useful number of rows, or the current one.
 
         Parameters
         ----------
         canvas
         heights
-            What each part has so far.
+            The current number of rows of each part.
         """
         return heights[type(self)]
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw exactly ``height`` rows."""
+        """Return exactly ``height`` rows."""
         raise NotImplementedError

@@ -12,31 +12,31 @@ from live.screen.parts.part import Part
 from live.screen.strip_cells import Run, Scale, recent_scale, ticks, whole_scale, without_gaps
 from live.wording import STATE_NAMES
 
-_LOW_NAME_COLUMNS = 8  # beside a name in a low strip: fewer would leave little of the strip
-_TALLEST = 4  # rows of a strip, the times below it included
+_LOW_NAME_COLUMNS = 8  # columns that a name in a low strip must leave free, to leave enough of the strip
+_TALLEST = 4  # rows of a strip, including the times below it
 
 
 class RecentStrip(Part):
-    """What was heard in the last minutes, or in all of a short session, and below it the times."""
+    """The timeline of the last minutes, or of all of a short session, with times below it."""
 
     def scale(self, canvas: Canvas) -> Scale:
-        """Return the time that the strip shows."""
+        """Return the time span of the strip."""
         snapshot = self.view.snapshot
         return recent_scale(snapshot.time_s, snapshot.length_s, canvas.cells)
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
-        """Return room for the times first, then for a higher strip."""
+        """Return a height with the times first, then with a higher strip."""
         return min(_TALLEST, heights[type(self)] + 1)
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw the strip, and the times from two rows on."""
+        """Draw the strip and, with two rows or more, the times."""
         scale = self.scale(canvas)
         runs = self.view.strips.runs(self.view.snapshot.timeline, scale, self.view.snapshot.time_s)
         bands = max(1, height - 1)
         rows: list[Row] = []
         for number in range(bands):
             row = canvas.row()
-            # The words, and the marks of lost sound, stand in the middle of the strip's height.
+            # Words and marks of lost sound are drawn in the middle row of the strip.
             middle = number == (bands - 1) // 2
             if middle:
                 canvas.label(row, scale.label)
@@ -49,25 +49,25 @@ class RecentStrip(Part):
 
 
 class SessionStrip(RecentStrip):
-    """The whole session, where the last minutes are not all of it."""
+    """The timeline of the whole session, if it is longer than the recent strip."""
 
     def scale(self, canvas: Canvas) -> Scale:
-        """Return the time from the session's beginning on."""
+        """Return the time span from the start of the session."""
         return whole_scale(self.view.snapshot.time_s, self.view.snapshot.length_s, canvas.cells)
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Return whether the other strip does not show all."""
+        """Return whether the recent strip does not show the whole session."""
         return super().scale(canvas).label not in ("file", "session")
 
     def taller(self, canvas: Canvas, heights: Mapping[type[Part], int]) -> int:
-        """Return room for the strip and its times at once, then for a higher strip."""
+        """Return a height with the strip and its times first, then with a higher strip."""
         return max(2, super().taller(canvas, heights))
 
 
 def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool, low: bool = False) -> None:
-    """Draw a strip's cells: genres as colours, all else as patterns; names where they fit, if ``words``.
+    """Draw a strip's cells: genres as colours, others as patterns; with ``words``, names where they fit.
 
-    A ``low`` strip is half a row high, so that one does not run into the next where there is no row between.
+    A ``low`` strip is half a row high, so that it does not touch the strip in the next row.
     """
     for run in runs:
         if low and run.state == "genre" and canvas.colored and not run.has_gap:
@@ -84,7 +84,7 @@ def draw_runs(canvas: Canvas, row: Row, runs: list[Run], *, words: bool, low: bo
             text = pattern * run.cells
             if words and run.cells >= len(name) + 4:
                 text = (pattern + f" {name} ").ljust(run.cells, pattern)
-            # Music is more than silence or noise, though it is none of the genres that have a colour.
+            # Other music has no colour of its own, but should stand out from silence and noise.
             row.add(text, canvas.style(canvas.color("quiet" if run.state == "other" else "faint")))
 
 

@@ -1,4 +1,4 @@
-"""What a station says it is playing."""
+"""The title that a radio station sends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from live.screen.parts.part import Part
 
 
 class Title(Part):
-    """The station's title, where it tells one."""
+    """The station's title, if it sends one."""
 
     def is_wanted(self, canvas: Canvas) -> bool:
-        """Return whether the source is one that tells titles."""
+        """Return whether the source can send titles."""
         return self.view.snapshot.title is not None
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The verdict's word in the largest letters that fit, and how sure it is beside it."""
+"""The verdict in the largest letters that fit, with the confidence beside it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from live.screen.canvas import Canvas, Row
 from live.screen.headline import Headline, percent
 from live.screen.parts.part import Part
 
-DETAILS_FROM_ROWS = 5  # of the screen: where there are fewer, the word stands without the line below it
+DETAILS_FROM_ROWS = 5  # rows of the screen from which there is a line of details below the word
 
 
 class Verdict(Part):
-    """The word to be read from afar."""
+    """The large word."""
 
     def heights(self, canvas: Canvas) -> tuple[int, ...]:
         """Return the heights of the fonts in which most genres fit, and 1 for plain text."""
         return (*_fitting(canvas.inner_width, canvas.genres), 1)
 
     def rows(self, canvas: Canvas, height: int) -> list[Row]:
-        """Draw the word, and its number beside it."""
+        """Draw the word with its number beside it."""
         words = self.view.headline
         color = canvas.color(words.word.tone, words.word.genre)
         rows = [canvas.row() for _ in range(height)]
@@ -60,26 +60,26 @@ def number_font(words: Headline, canvas: Canvas, height: int) -> Font | None:
         return None
     room = canvas.inner_width - (beside.width(words.word.text) or 0) - 4
     for font in FONTS:
-        # A number in letters less than half as high would look lost beside its word.
+        # A number less than half as high as its word would look lost.
         if beside.rows >= font.rows >= beside.rows / 2 and (font.width(number(words)) or 0) <= room:
             return font
     return None
 
 
 def number(words: Headline) -> str:
-    """Return the number in as few letters as it can be read in."""
+    """Return the number in as few characters as possible."""
     return percent(words.confidence).replace(" ", "")
 
 
 def _inline_number(words: Headline, canvas: Canvas) -> str:
-    """Return the number for the word's own line, where there is no line below."""
+    """Return the number for the word's own line, if there is no line below."""
     has_details = canvas.height >= DETAILS_FROM_ROWS
     return "" if words.confidence is None or has_details else f"  {percent(words.confidence)}"
 
 
 @lru_cache(maxsize=64)
 def _fitting(width: int, genres: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the heights of the fonts that fit; one long name shall not take them from all the others."""
+    """Return the heights of the fonts in which most genres fit; a single long name does not count."""
     return tuple(
         font.rows
         for font in FONTS
