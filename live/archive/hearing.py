@@ -31,6 +31,8 @@ MOST_BLOCK_SAMPLES = 2**20  # of all channels
 KEPT_BYTES = 4_000_000
 FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # a file may take a minute, and more where it is large
 MEMORY_BYTES = 3_000_000_000
+UNKNOWN_BYTES = 10_000_000
+EACH_FILE_BYTES = 20_000  # as much work as opening a file and summing it up
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class HearFiles(Work[Found, FileResult]):
         if self.hearing.patience_s is not None:
             return self.hearing.patience_s
         return FEWEST_S + item.size / FEWEST_BYTES_PER_S
+
+    def weight(self, item: Found) -> float:
+        """Return a file's bytes; one whose size is not known counts as a long one."""
+        return (item.size or UNKNOWN_BYTES) + EACH_FILE_BYTES
 
     def open(self) -> Callable[[Found], FileResult]:
         """Load the model, and see that it is the one that is meant."""

@@ -1,9 +1,10 @@
 """The engine for many machines: the workers of a Dask cluster.
 
-Dask hands tasks to its workers and tells when one comes, goes or is lost; each task is one item. On the
-worker the item is done in a process beside it, as on one machine, so that what brings that process down
-costs no worker, and Dask blames no other item. Workers that cannot do this work, having another version or
-another model, say so with the first item that comes to them, and get no more.
+Dask hands tasks to its workers and tells when one comes, goes or is lost. A task is one item, or several if
+they are so short that Dask would otherwise be as busy as the workers. On the worker the items are done in a
+process beside it, as on one machine, so that what brings that process down costs neither the worker nor
+another item. Workers that cannot do this work, having another version or another model, say so with the first
+item that comes to them, and get no more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ LOUD = ("distributed", "tornado", "asyncio")  # loggers, and those below them th
 CONNECT_WITHIN_S = 10.0
 NO_WORKER_AFTER_S = 60.0
 LOOK_EVERY_S = 5.0  # at whether the scheduler is still there, when nothing else tells
-GIVEN_AHEAD = 2  # items to each thread of a worker: one to do, one to come
+GIVEN_AHEAD = 2  # tasks for each thread of a worker: one to do, one to come
+TASK_S = (
+    1.0  # of work for a worker: a task costs the scheduler, the client and the worker several milliseconds
+)
+MOST_ITEMS = 100  # of a task
 TASKS_BEFORE_WORKERS = 4  # that wait where no worker is yet: some clusters start workers only for those
 
 Say = Callable[[str], None]
@@ -85,11 +90,27 @@ class DaskCluster(Engine):
 
 @dataclass
 class _Flying:
-    """An item that Dask has."""
+    """A task that Dask has."""
 
-    handed: Handed[Any]
+    handed: tuple[Handed[Any], ...]
     future: Any
-    allowed: tuple[str, ...] = ()
+
+
+@dataclass
+class _Pace:
+    """How long work takes, by its weight, as far as it was measured."""
+
+    _took_s: float = 0.0
+    _weight: float = 0.0
+
+    def measure(self, weight: float, took_s: float) -> None:
+        """Take what a task took."""
+        self._weight += weight
+        self._took_s += took_s
+
+    def seconds(self, weight: float) -> float:
+        """Return how long something of a weight will take; without end while nothing was measured."""
+        return weight * self._took_s / self._weight if self._weight > 0 else float("inf")
 
 
 @dataclass
@@ -105,6 +126,8 @@ class _Run:
     _threads: dict[str, int] = field(default_factory=dict)  # of each worker that is there
     _refused: set[str] = field(default_factory=set)
     _why: str = ""
+    _pace: _Pace = field(default_factory=_Pace)
+    _alone: set[int] = field(default_factory=set)  # numbers of items, one of which may bring workers down
 
     def __post_init__(self) -> None:
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -136,22 +159,36 @@ class _Run:
         """Keep the workers busy; False when all is done."""
         fit = self._fit
         room = GIVEN_AHEAD * sum(fit.values()) or TASKS_BEFORE_WORKERS
-        while len(self._flying) < room and (handed := self.hand.take()) is not None:
-            self._submit(handed, fit)
+        while len(self._flying) < room and (task := self._next_task()):
+            self._submit(task, fit)
         return bool(self._flying)
 
-    def _submit(self, handed: Handed[Any], fit: dict[str, int]) -> None:
-        elsewhere = tuple(worker for worker in fit if worker not in handed.tried)
+    def _next_task(self) -> tuple[Handed[Any], ...]:
+        """Take as many items as are worth a task; an item that failed before is alone."""
+        task: list[Handed[Any]] = []
+        seconds = 0.0
+        while len(task) < MOST_ITEMS and (handed := self.hand.take()) is not None:
+            is_alone = bool(handed.tried) or handed.number in self._alone
+            seconds += self._pace.seconds(self.work.weight(handed.item))
+            if task and (is_alone or seconds > TASK_S):
+                self.hand.give_back([handed])
+                break
+            task.append(handed)
+            if is_alone:
+                break
+        return tuple(task)
+
+    def _submit(self, task: tuple[Handed[Any], ...], fit: dict[str, int]) -> None:
+        tried = {worker for handed in task for worker in handed.tried}
         allowed: tuple[str, ...] = ()
-        if self._refused or handed.tried:
-            allowed = elsewhere or tuple(fit)
-        key = f"{self._name}-{handed.number}-{uuid.uuid4().hex[:8]}"
+        if self._refused or tried:
+            allowed = tuple(worker for worker in fit if worker not in tried) or tuple(fit)
+        key = f"{self._name}-{task[0].number}-{uuid.uuid4().hex[:8]}"
         try:
             future = self.client.submit(
                 visit,
                 self.work,
-                handed.item,
-                self.work.patience_s(handed.item),
+                [handed.item for handed in task],
                 key=key,
                 pure=False,
                 workers=allowed or None,
@@ -159,7 +196,7 @@ class _Run:
             )
         except Exception as error:
             raise self._gone() from error
-        self._flying[key] = _Flying(handed, future, allowed)
+        self._flying[key] = _Flying(task, future)
         future.add_done_callback(lambda done: self._told.put(("done", done.key)))
 
     def take(self) -> Iterator[Done[Any, Any]]:
@@ -193,12 +230,12 @@ class _Run:
             )
 
     def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
-        """Take what came of an item."""
+        """Take what came of a task."""
         status = flown.future.status
         if status == "cancelled" or self.client.status != "running":
             raise self._gone()
         if status == "lost":  # it was done, and the worker that held the result is gone
-            self.hand.give_back([flown.handed])
+            self.hand.give_back(flown.handed)
             return
         if status == "error":
             yield from self._explain(flown)
@@ -208,21 +245,30 @@ class _Run:
         except Exception as error:  # the worker that held it has gone meanwhile
             if self.client.status != "running" or flown.future.status == "cancelled":
                 raise self._gone() from error
-            self.hand.give_back([flown.handed])
+            self.hand.give_back(flown.handed)
             return
+        done, rest = flown.handed[: len(answer.outcomes)], flown.handed[len(answer.outcomes) :]
+        self.hand.give_back(rest)
+        weight = 0.0
+        for handed, outcome in zip(done, answer.outcomes, strict=True):
+            if outcome.lost is None:
+                weight += self.work.weight(handed.item)
+                yield self.hand.finish(handed, outcome.result)
+            else:
+                yield from self.hand.fail(handed, answer.worker, outcome.lost)
+        self._pace.measure(weight, answer.took_s)
         if answer.refusal is not None:
             self._refuse(answer.worker, answer.refusal)
-            self.hand.give_back([flown.handed])
-        elif answer.lost is not None:
-            yield from self.hand.fail(flown.handed, answer.worker, answer.lost)
-        else:
-            yield self.hand.finish(flown.handed, answer.result)
 
     def _explain(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
-        """Find out why Dask could not have an item done."""
+        """Find out why Dask could not have a task done."""
         error = flown.future.exception()
         if type(error).__name__ == "KilledWorker":
-            yield from self.hand.fail(flown.handed, "", "the workers that had it were lost one by one")
+            if len(flown.handed) > 1:  # one of its items may be to blame: which, shows when they are alone
+                self._alone.update(handed.number for handed in flown.handed)
+                self.hand.give_back(flown.handed)
+                return
+            yield from self.hand.fail(flown.handed[0], "", "the workers that had it were lost one by one")
             return
         said = self.client.run(examine, on_error="return")
         unfit = {worker: answer for worker, answer in said.items() if isinstance(answer, BaseException)}
@@ -230,7 +276,7 @@ class _Run:
             raise RunningError(f"The cluster at {self.address} cannot do this work ({error}).") from error
         for worker in unfit:
             self._refuse(worker, "It has no genre-live, or one of another version.")
-        self.hand.give_back([flown.handed])
+        self.hand.give_back(flown.handed)
 
     def _refuse(self, worker: str, reason: str) -> None:
         """Give a worker no more, and say so once."""

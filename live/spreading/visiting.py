@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,23 +21,39 @@ ATTRIBUTE = "genre_live_children"
 
 
 @dataclass(frozen=True)
-class Visit:
+class Outcome:
     """What came of an item at a worker.
+
+    Attributes
+    ----------
+    result : object
+    lost : str or None
+        Why there is no result.
+    """
+
+    result: Any = None
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What came of a task at a worker.
 
     Attributes
     ----------
     worker : str
         Its address.
-    result : object
-    lost : str or None
-        Why there is no result.
+    outcomes : tuple of Outcome
+        Of the task's items, in their order; of all of them unless the worker is unfit.
+    took_s : float
+        Seconds that they took, without the start of a process.
     refusal : str or None
         Why the worker can do this work on no item at all.
     """
 
     worker: str
-    result: Any = None
-    lost: str | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    took_s: float = 0.0
     refusal: str | None = None
 
 
@@ -82,28 +100,37 @@ def _children_of(worker: Any) -> Children:
     return children
 
 
-def visit(work: Work[Any, Any], item: Any, patience_s: float | None) -> Visit:
-    """Have an item done on this worker."""
+def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
+    """Do the items of a task on this worker, one after the other.
+
+    An item that brings its process down costs no other: the next ones are done in a new process.
+    """
     worker = need("distributed", extra="cluster", purpose="A worker").get_worker()
     children = _children_of(worker)
-    try:
-        child, answers = children.take(work)
-    except GenreLiveError as error:
-        return Visit(worker.address, refusal=str(error))
-    child.give(Handed(0, item))
-    kind, content = _hear(child, answers, patience_s)
-    if kind == DONE:
-        child.given.clear()
-        children.put_back(work, child, answers)
-        return Visit(worker.address, result=content)
-    child.stop()
-    if kind == REFUSED:
-        return Visit(worker.address, refusal=str(content))
-    return Visit(worker.address, lost=str(content))
+    outcomes: list[Outcome] = []
+    took_s = 0.0
+    for item in items:
+        try:
+            child, answers = children.take(work)
+        except GenreLiveError as error:
+            return Visit(worker.address, tuple(outcomes), took_s, refusal=str(error))
+        child.give(Handed(0, item))
+        kind, content = _hear(child, answers, work.patience_s(item))
+        if kind == DONE:
+            took_s += time.monotonic() - child.begun_s
+            child.given.clear()
+            children.put_back(work, child, answers)
+            outcomes.append(Outcome(result=content))
+            continue
+        child.stop()
+        if kind == REFUSED:
+            return Visit(worker.address, tuple(outcomes), took_s, refusal=str(content))
+        outcomes.append(Outcome(lost=str(content)))
+    return Visit(worker.address, tuple(outcomes), took_s)
 
 
 def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str, Any]:
-    """Wait for what a process says of its item."""
+    """Wait for what a process says about its item."""
     while True:
         try:
             _, message = answers.get(timeout=patience_s if child.is_ready else OPENS_WITHIN_S)
@@ -116,6 +143,7 @@ def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str
         if message[0] != READY:
             return message
         child.is_ready = True
+        child.begun_s = time.monotonic()
 
 
 def examine() -> str:

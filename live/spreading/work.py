@@ -43,6 +43,10 @@ class Work(ABC, Generic[Item, Result]):
         """Seconds after which the item is given up; None waits for ever."""
         return None
 
+    def weight(self, item: Item) -> float:  # noqa: ARG002
+        """Return how much work an item is compared with others; an engine measures how long that takes."""
+        return 1.0
+
     @property
     def memory_bytes(self) -> int | None:
         """How much memory a process may take for its data, where the system can hold it to that."""

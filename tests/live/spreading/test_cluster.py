@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live.errors import InputError, RunningError
-from live.spreading.cluster import DaskCluster
-from live.spreading.work import Lost
+from live.spreading.cluster import DaskCluster, _Run
+from live.spreading.visiting import Outcome, Visit
+from live.spreading.work import Done, Hand, Lost
 from tests.live.spreading.dask_cluster import DaskProcesses
 from tests.live.spreading.works import Double
 
@@ -59,7 +61,89 @@ def test_what_fails_is_tried_at_another_worker(engine: DaskCluster, tmp_path: Pa
     assert doubled(engine, Double(crash=frozenset({0, 1}), once=str(tmp_path)), 3) == {0: 0, 1: 2, 2: 4}
 
 
-def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(tmp_path: Path) -> None:
+def test_short_items_share_a_task_and_what_goes_wrong_with_one_costs_no_other(engine: DaskCluster) -> None:
+    submit = engine._client.submit
+    tasks = []
+
+    def counted(function: Any, work: Any, items: list[int], **how: Any) -> Any:
+        tasks.append(items)
+        return submit(function, work, items, **how)
+
+    engine._client.submit = counted
+    work = Double(crash=frozenset({150}), hang=frozenset({160}), fail=frozenset({170}), limit_s=2.0)
+    expected: dict[int, object] = {number: 2 * number for number in range(200)}
+    expected |= {150: Lost("its decoder crashed"), 160: Lost("it takes longer than 2 s")}
+    expected |= {170: Lost("RuntimeError: no such luck")}
+    assert doubled(engine, work, 200) == expected
+    assert len(tasks) < 60
+    again = [items for items in tasks if {150, 160, 170} & set(items)][-3:]
+    assert sorted(again) == [[150], [160], [170]]
+
+
+class KilledWorker(Exception):  # noqa: N818
+    """What Dask says when a task's workers were lost again and again: known by its name."""
+
+
+class Future:
+    """A task that is over."""
+
+    def __init__(self, key: str, result: Visit | None) -> None:
+        self.key, self._result = key, result
+        self.status = "error" if result is None else "finished"
+
+    def result(self, timeout: float) -> Visit:  # noqa: ARG002
+        assert self._result is not None
+        return self._result
+
+    def exception(self) -> BaseException:
+        return KilledWorker()
+
+    def add_done_callback(self, call: Callable[[Future], None]) -> None:
+        call(self)
+
+
+class DeadlyClient:
+    """A cluster whose workers are lost one by one with each task that holds a certain item."""
+
+    status = "running"
+
+    def __init__(self, deadly: int) -> None:
+        self._deadly = deadly
+        self.tasks: list[list[int]] = []
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:  # noqa: ARG002
+        return {"workers": {"tcp://here:1": {"nthreads": 1}}}
+
+    def subscribe_topic(self, topic: str, call: object) -> None:
+        pass
+
+    def unsubscribe_topic(self, topic: str) -> None:
+        pass
+
+    def submit(self, _visit: object, _work: object, items: list[int], *, key: str, **_how: object) -> Future:
+        self.tasks.append(items)
+        if self._deadly in items:
+            return Future(key, None)
+        return Future(key, Visit("tcp://here:1", tuple(Outcome((2 * item, 0)) for item in items), 0.01))
+
+
+def test_an_item_that_brings_workers_down_is_lost_alone() -> None:
+    client = DeadlyClient(deadly=20)
+    run = _Run(client, "tcp://here:1", print, Double(), Hand(iter(range(40))))
+    done: list[Done[int, object]] = []
+    while run.hand_out():
+        done += run.take()
+    assert sorted(one.number for one in done) == list(range(40))
+    lost = {one.number: one.result for one in done if isinstance(one.result, Lost)}
+    assert lost == {20: Lost("the workers that had it were lost one by one")}
+    assert client.tasks.count([20]) == 2
+    assert any(len(items) > 10 and 20 in items for items in client.tasks)
+
+
+def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.spreading.cluster.TASK_S", 0.0)  # else one task would hold all of them
     with DaskProcesses(tmp_path) as cluster:
         first = cluster.start_worker()
         engine = DaskCluster(cluster.address, print)
