@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,38 @@ def test_a_network_of_several_that_is_none_is_refused_when_it_is_wanted(folder: 
         assert str(raised.value).endswith(".")
     state_hash(folder, SEVERAL_FILE, "0" * 64)
     assert "sha256" in refused(folder)
+
+
+MEMORY_OF_A_BUNDLE = """
+import re, sys
+from pathlib import Path
+import numpy as np
+import ai_edge_litert.interpreter
+from live.classifier import Classifier
+
+def own_bytes():
+    with open("/proc/self/smaps_rollup") as rollup:
+        return 1024 * int(re.search(r"Anonymous: +([0-9]+) kB", rollup.read())[1])
+
+before = own_bytes()
+classifier = Classifier(Path(sys.argv[1]))
+description = classifier.description
+shape = (5, description.window_frames, description.front_end.n_mels)
+classifier.classify(np.zeros(shape, dtype=np.float32))
+print(own_bytes() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system does not tell")
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_model_that_ships_takes_little_more_memory_than_its_files(name: str) -> None:
+    """Its weights in the files, packed by LiteRT once for each network, and what flows between."""
+    folder = find_bundle(name)
+    files = sum((folder / file).stat().st_size for file in (NETWORK_FILE, SEVERAL_FILE))
+    taken = subprocess.run(
+        [sys.executable, "-c", MEMORY_OF_A_BUNDLE, str(folder)], capture_output=True, check=True, text=True
+    )
+    assert files < int(taken.stdout) < 3 * files
 
 
 def test_a_window_ends_where_its_samples_do(folder: Path) -> None:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from live.library_messages import quiet_libraries
 
-LONGEST_WRITTEN_OUT = 64  # steps of an LSTM that are written out one by one
 SAID_OF_STEPS = ("activation", "recurrent_activation", "use_bias", "go_backwards", "return_state", "stateful")
 
 
@@ -25,13 +24,15 @@ def _is_plain(layer: Any) -> bool:
     return all(config[name] == plain[name] for name in SAID_OF_STEPS)
 
 
-def _written_out(lstm: Any) -> Any:
-    """Return a layer that does what a plain LSTM does, step after step, without a loop.
+def _as_one_loop(lstm: Any) -> Any:
+    """Return a layer that does what a plain LSTM does, in a loop that LiteRT runs without waste.
 
-    What comes from the input is one matrix product for all steps, so that its weights are fetched from
-    memory once and not for each step; the first step has no state to multiply.
+    LiteRT packs the weights of each operator that stands in the graph into memory of its own: steps written
+    out one by one would hold the state's weights as many times, more than a processor's cache does. In a loop
+    they stand there once. What comes from the input needs no loop: it is one matrix product for all steps.
     """
     import keras
+    import tensorflow
     from keras import ops
 
     class Steps(keras.layers.Layer):  # type: ignore[misc]
@@ -44,16 +45,24 @@ def _written_out(lstm: Any) -> Any:
             self.bias = self.add_weight(shape=(gates,), name="bias")
 
         def call(self, inputs: Any, **_: Any) -> Any:
-            outputs: list[Any] = []
-            cell = None
-            for gates in ops.unstack(ops.matmul(inputs, self.kernel) + self.bias, axis=1):
-                if outputs:
-                    gates = gates + ops.matmul(outputs[-1], self.recurrent_kernel)
+            windows, steps, _features = inputs.shape
+            # [shape=(steps, windows, gates)]
+            from_input = ops.transpose(ops.matmul(inputs, self.kernel) + self.bias, (1, 0, 2))
+            recurrent_kernel = ops.convert_to_tensor(self.recurrent_kernel)
+
+            def step(k: Any, state: Any, cell: Any, states: Any) -> Any:
+                gates = tensorflow.gather(from_input, k) + ops.matmul(state, recurrent_kernel)
                 enter, keep, candidate, leave = ops.split(gates, 4, axis=-1)
-                entering = ops.sigmoid(enter) * ops.tanh(candidate)
-                cell = entering if cell is None else entering + ops.sigmoid(keep) * cell
-                outputs.append(ops.sigmoid(leave) * ops.tanh(cell))
-            return ops.stack(outputs, axis=1) if lstm.return_sequences else outputs[-1]
+                cell = ops.sigmoid(enter) * ops.tanh(candidate) + ops.sigmoid(keep) * cell
+                state = ops.sigmoid(leave) * ops.tanh(cell)
+                return k + 1, state, cell, states.write(k, state)
+
+            zeros = ops.zeros((windows, lstm.units))
+            states = tensorflow.TensorArray("float32", size=steps, element_shape=zeros.shape)
+            _, state, _, states = tensorflow.while_loop(
+                lambda k, *_: k < steps, step, (tensorflow.constant(0), zeros, zeros, states)
+            )
+            return ops.transpose(states.stack(), (1, 0, 2)) if lstm.return_sequences else state
 
     return Steps(name=lstm.name)
 
@@ -61,13 +70,13 @@ def _written_out(lstm: Any) -> Any:
 def for_windows(network: Any, windows: int) -> Any:
     """Return the same network for exactly so many windows at a time, without which an LSTM does not convert.
 
-    The steps of a short LSTM are written out one by one: the same numbers, without the cost of a loop.
+    A plain LSTM becomes a loop that is smaller and faster than the one which Keras makes: the same numbers.
     """
     import keras
 
     def rebuilt(layer: Any) -> Any:
-        if _is_plain(layer) and layer.input.shape[1] <= LONGEST_WRITTEN_OUT:
-            return _written_out(layer)
+        if _is_plain(layer):
+            return _as_one_loop(layer)
         return layer.__class__.from_config(layer.get_config())
 
     inputs = keras.Input(network.input_shape[1:], batch_size=windows, name="mfcc")
