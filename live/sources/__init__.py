@@ -1,1 +1,1 @@
-"""Where sound comes from: microphones, files and streams, and what it takes to read them."""
+"""The sources of sound: microphones, files and streams, and their decoders."""

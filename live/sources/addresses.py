@@ -1,8 +1,8 @@
-"""Addresses of stations, opened so that what answers cannot lead anywhere else than to another station.
+"""Opening of stations' addresses, with protection against malicious servers.
 
-Only http and https are spoken, also through redirects and playlists; neither leads from the internet to an
-address of this computer or its network. A name and a password go to the host they were given for alone,
-and are part of no text that leaves this module.
+Only http and https are allowed, also in redirects and playlists, and none of these may lead from the
+internet to an address of this computer or its network. A user name and password are sent only to the host
+for which they were given, and never appear in a text outside this module.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class StationError(Exception):
-    """What is wrong with a station now: one sentence, without its end, that names no password.
+    """The reason why a station cannot be heard now: a sentence without its full stop and without passwords.
 
     Attributes
     ----------
     is_final : bool
-        Whether trying again would change nothing.
+        Whether another attempt would be useless.
     """
 
     def __init__(self, reason: str, *, is_final: bool = False) -> None:
@@ -43,7 +43,7 @@ class StationError(Exception):
 
 
 def shown_address(url: str) -> str:
-    """Return an address without user, password and query, any of which may be secret."""
+    """Return an address without user, password and query, which may be secret."""
     parts = _split(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
@@ -61,7 +61,7 @@ def _split(url: str) -> SplitResult:
 
 
 class _Response(http.client.HTTPResponse):
-    """Also takes the answer of the oldest stations, which begins with ICY."""
+    """Accepts also the answers of old stations, which begin with ICY."""
 
     def _read_status(self) -> tuple[str, int, str]:
         line = self.fp.readline(READ_AT_ONCE + 1)
@@ -85,28 +85,28 @@ class _SecureConnection(http.client.HTTPSConnection):
 
 @dataclass(frozen=True)
 class Answer:
-    """A server's answer, of which the body is still to be read."""
+    """A server's answer, whose body has not been read."""
 
     url: str
     response: http.client.HTTPResponse
     connection: http.client.HTTPConnection
 
     def header(self, name: str) -> str:
-        """Return a header's value; empty where there is none."""
+        """Return the value of a header; empty if there is none."""
         return self.response.headers.get(name, "")
 
     @property
     def content_type(self) -> str:
-        """The kind of content, in small letters and without parameters."""
+        """The content type in lower case, without parameters."""
         return self.header("Content-Type").partition(";")[0].strip().lower()
 
     def read_some(self, timeout_s: float) -> bytes:
-        """Wait for bytes and return them; none at the end.
+        """Wait for bytes and return them; empty at the end.
 
         Raises
         ------
         StationError
-            When none come in time, or the connection breaks.
+            When none arrive in time, or the connection breaks.
         """
         try:
             if self.connection.sock is not None:
@@ -118,7 +118,7 @@ class Answer:
             raise StationError(reason_of(error)) from None
 
     def read_all(self, timeout_s: float, most: int) -> bytes:
-        """Read the whole body, within bounds."""
+        """Read the whole body, of at most ``most`` bytes."""
         parts = bytearray()
         deadline_s = time.monotonic() + timeout_s
         while (left_s := deadline_s - time.monotonic()) > 0:
@@ -131,7 +131,7 @@ class Answer:
         raise StationError("it answers too slowly")
 
     def close(self) -> None:
-        """Close the connection, also under the feet of who reads it."""
+        """Close the connection, even while another thread reads from it."""
         sock = self.connection.sock
         with contextlib.suppress(OSError, AttributeError):
             if sock is not None:
@@ -143,7 +143,7 @@ class Answer:
 
 
 def reason_of(error: Exception) -> str:
-    """Return in plain words why a connection could not be made, or broke."""
+    """Return in words why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate cannot be trusted ({error.verify_message})"
     if isinstance(error, socket.gaierror):
@@ -154,12 +154,12 @@ def reason_of(error: Exception) -> str:
 
 
 class Opener:
-    """Opens a station's address and those that it leads to.
+    """Opens a station's address and the addresses to which it leads.
 
     Parameters
     ----------
     url : str
-        As the user gave it; may hold a name and a password.
+        As the user gave it; may hold a user name and a password.
     """
 
     def __init__(self, url: str) -> None:
@@ -175,7 +175,7 @@ class Opener:
         self.url = url
 
     def open(self, url: str | None = None, *, timeout_s: float = 5.0, first_byte: int = 0) -> Answer:
-        """Open an address, the user's own by default, and follow redirects.
+        """Open an address (default: the user's) and follow redirects.
 
         Raises
         ------
@@ -227,7 +227,7 @@ class Opener:
             raise StationError(reason) from None
 
     def _check_peer(self, sock: socket.socket, *, is_given: bool) -> None:
-        """Refuse to be led from the internet to this computer or its network."""
+        """Raise StationError if an address on the internet leads to this computer or its network."""
         address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped

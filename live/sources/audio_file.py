@@ -1,4 +1,4 @@
-"""A file, or a stream, heard as if it came through the air."""
+"""A file or WAV stream as a source, in real time by default."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short
 
-if TYPE_CHECKING:  # PortAudio is imported only when something is to be played
+if TYPE_CHECKING:  # PortAudio is imported only for --play
     from live.sources.speakers import Speakers
 
 PACED_BLOCK_S = 0.1  # as often as the screen is drawn
 UNPACED_BLOCK_S = 0.5
-MOST_BLOCK_SAMPLES = 2**20  # of all channels: a file of 64 channels at 768 kHz must not fill the memory
-BUFFERED_BLOCKS = 16  # so many windows at a time are cheaper than one by one
+MOST_BLOCK_SAMPLES = 2**20  # of all channels; limits the memory for a file of 64 channels at 768 kHz
+BUFFERED_BLOCKS = 16  # classifying the windows of several blocks together is faster
 CLOSE_WITHIN_S = 0.5
 
 
 class AudioFile:
-    """A file, or a WAV stream on standard input, streamed as if it came through the air.
+    """A file, or a WAV stream on standard input, streamed in real time or faster.
 
     Parameters
     ----------
     path : str
         ``-`` for standard input.
     speed : float or None
-        Pace, as a multiple of real time; None is as fast as it is heard.
+        As a multiple of real time; None for as fast as possible.
     play : bool
-        Also play it through the speakers, which then set the pace.
+        Whether to play it through the speakers as well, which then determine the speed.
     track : int, optional
-        Which of a file's sound tracks to hear, counted from 1.
+        Number of the audio track, from 1. Default: the first.
     raw : str, optional
-        What samples come without a header, as ``s16le:44100:2``.
+        Format of samples without a header, such as ``s16le:44100:2``.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for.
+        Called with a sentence that says what the program is waiting for.
 
     Raises
     ------
     InputError
-        When it cannot be read as audio or is shorter than half a second, or there is nothing to play
-        it through.
+        When it cannot be read as audio, is shorter than half a second, or should be played and there is no
+        output device.
     """
 
     kind: SourceKind = "file"
@@ -89,7 +89,7 @@ class AudioFile:
             self._speakers = Speakers(self.sample_rate, self.channels)
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to push sound into ``ring``.
+        """Start to push sound into ``ring``.
 
         Raises
         ------
@@ -107,19 +107,19 @@ class AudioFile:
             self._thread = thread
 
     def stop(self) -> None:
-        """Push no more and close the file."""
+        """Stop to push sound, and close the file."""
         was_stopped = self._stopped.is_set()
         self._stopped.set()
-        if not self._starting.acquire(timeout=CLOSE_WITHIN_S):  # what is being started must not be closed
+        if not self._starting.acquire(timeout=CLOSE_WITHIN_S):  # closing while starting is not safe
             return
         self._starting.release()
-        speakers = self._speakers  # the other thread may give them up meanwhile
+        speakers = self._speakers  # the other thread may set it to None
         if speakers is not None:
             speakers.abort()
         if self._thread is None:
-            self._let_go()
+            self._close()
         elif self._thread is not threading.current_thread() and not was_stopped:
-            # Whoever reads a pipe or a dead network drive may wait for ever; it ends with the process.
+            # A thread that reads a pipe or a dead network drive may wait for ever; it ends with the process.
             self._thread.join(CLOSE_WITHIN_S)
 
     def _push(self, ring: RingBuffer) -> None:
@@ -130,7 +130,7 @@ class AudioFile:
             while not self._stopped.is_set():
                 block = self._decoder.read(block_frames)
                 if self._decoder.undecodable > 0:
-                    self._tell_undecodable(ring, pushed, self._decoder.undecodable)
+                    self._report_undecodable(ring, pushed, self._decoder.undecodable)
                 if len(block) == 0:
                     if self._speakers is not None:
                         self._speakers.finish()
@@ -142,21 +142,21 @@ class AudioFile:
                     began = time.monotonic() - pushed / self.sample_rate
                 elif self.speed is not None:
                     ahead_s = began + pushed / (self.sample_rate * self.speed) - time.monotonic()
-                    if ahead_s < -1.0:  # the process was stopped, or a pipe paused: the pace begins anew
+                    if ahead_s < -1.0:  # the process or the pipe was paused, so start the timing again
                         began -= ahead_s
                     elif ahead_s > 0:
                         self._stopped.wait(ahead_s)
         except GenreLiveError as error:
             self.failure = error
-        except Exception as error:  # a thread's error must reach the session
+        except Exception as error:  # pass the thread's error to the session
             self.failure = RunningError(f"{self.name} cannot be read further: {error}.")
             self.failure.__cause__ = error
         finally:
             ring.close()
-            self._let_go()
+            self._close()
 
     def _is_played(self, block: Samples) -> bool:
-        """Play a block, which waits for the block before; False where there is nobody to play it."""
+        """Play a block after the previous one, and return False if there are no speakers."""
         if self._speakers is None:
             return False
         if not self._speakers.play(block):
@@ -166,14 +166,14 @@ class AudioFile:
                 self._warn(f"The speakers took no more of {self.name}: the rest was heard without them.")
         return True
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         """Close the file and the speakers."""
         self._decoder.close()
         if self._speakers is not None:
             self._speakers.close()
 
-    def _tell_undecodable(self, ring: RingBuffer, pushed: int, lost: int) -> None:
-        """Report what no decoder could read, where it stands in the stream."""
+    def _report_undecodable(self, ring: RingBuffer, pushed: int, lost: int) -> None:
+        """Report samples that no decoder could read, at their place in the stream."""
         heard_s, lost_s = pushed / self.sample_rate, lost / self.sample_rate
         if heard_s < SHORTEST_FILE_S:
             raise damaged(self.name, heard_s)

@@ -1,4 +1,4 @@
-"""One opening of a microphone: its driver, and what it has delivered."""
+"""One opening of a microphone: its driver, and the samples that it has delivered."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ open_driver = CaptureProcess
 
 
 class Capture:
-    """One opening of a microphone: its driver, and what it has delivered.
+    """One opening of a microphone: its driver, and the samples that it has delivered.
 
-    ``Microphone`` guards it by its own lock.
+    ``Microphone`` protects it with its own lock.
 
     Attributes
     ----------
     opened : Opened or None
-        The device as it was opened, once it is.
+        Rate and channels of the device, once it is open.
     clock : CaptureClock or None
-        What it delivered, held against the clock; once it is opened.
+        Detects losses, once the device is open.
     started_s : float
-        When it was asked to begin.
+        When it was started (``time.monotonic``).
     delivered_s : float or None
-        When its latest block came.
+        When its latest block arrived.
     samples : int
-        That it has delivered.
+        Number of samples that it has delivered.
     has_ended : bool
-        Whether the driver said that there will be no more.
+        Whether the driver reported the end of the stream.
     is_left : bool
-        Whether it was left behind: what it may still deliver was counted as lost.
+        Whether it was abandoned: blocks that still arrive have been counted as lost.
     """
 
     def __init__(self, take: Callable[[Capture, bytes, int, float, bool], None],

@@ -1,30 +1,31 @@
-"""What a device delivered, held against the clock: how much sound went missing, and when.
+"""Detection of lost samples by comparing what a device delivered with the clock.
 
-A driver's overflow flag does not say how much was lost, and some losses raise no flag at all. But
-sound comes at a known rate: *lag*, the clock's time less the time that the delivered samples make up,
-stays level while all is well. A late block that is caught up with raises it for a moment; a loss
-raises it for good. So a loss is the rise of the lowest lag of a stretch of time over the lag of before.
+A driver's overflow flag does not say how much was lost, and some losses set no flag at all. But samples
+arrive at a known rate: the *lag*, clock time minus the duration of the delivered samples, is constant while
+nothing is lost. A late block raises it only until the device has caught up; a loss raises it permanently.
+So a loss is the increase of the lowest lag in an interval over the lag before it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST_DRIFT = 500e-6  # a sound card's clock may run this much apart from the computer's
-LONGEST_SUSPICION_S = 2.0  # patience with blocks that are late again and again ends here
+LARGEST_DRIFT = 500e-6  # relative difference between the clocks of the sound card and the computer
+LONGEST_SUSPICION_S = 2.0  # longest interval with late blocks before a decision
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the clock makes of one block.
+    """The result for one block.
 
     Attributes
     ----------
     suspect : bool
-        A loss may lie just before this block; the coming findings will tell.
+        Whether there may be a loss just before this block; later findings will decide.
     settled : bool
-        The present stretch of time is judged: ``lost_samples`` is its loss, 0 if there was none.
+        Whether the current interval is decided; ``lost_samples`` is then its loss.
     lost_samples : int
+        Number of lost samples, 0 if there was no loss.
     """
 
     suspect: bool
@@ -33,22 +34,22 @@ class Finding:
 
 
 class CaptureClock:
-    """Tells the losses of one device's stream.
+    """Detects the losses of one device's stream.
 
     Parameters
     ----------
     sample_rate : int
         In Hz.
     late_s : float
-        A block that comes this much later than the one before it, its own length apart, is suspect.
+        Delay of a block, beyond its own length, from which it is suspect.
     patience_s : float
-        How long a device may take to catch up after a suspect block.
+        Time that a device has to catch up after a suspect block.
     stretch_s : float
-        How often the lag is judged when nothing is suspect.
+        Length of the intervals while nothing is suspect.
     tolerance_s : float
-        Rise of the lag that is called a loss. Smaller ones add up until they reach it.
+        Increase of the lag that counts as a loss. Smaller increases accumulate until they reach it.
     flagged_tolerance_s : float
-        The same after the driver flagged an overflow.
+        The same after an overflow flag of the driver.
     """
 
     def __init__(
@@ -67,12 +68,12 @@ class CaptureClock:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as with a newly opened device."""
+        """Start again, for a newly opened device."""
         self._first_s: float | None = None
         self._latest_s = 0.0
-        self._samples = 0  # delivered, and lost ones already told
-        self._level: float | None = None  # the lag while all is well
-        self._suspected_s = 0.0  # when the present suspicion began
+        self._samples = 0  # delivered samples, and lost ones already reported
+        self._level: float | None = None  # the lag without a loss
+        self._suspected_s = 0.0  # when the current suspicion began
         self._begin_stretch(0.0, suspect=False)
 
     def _begin_stretch(self, now_s: float, *, suspect: bool) -> None:
@@ -82,16 +83,16 @@ class CaptureClock:
         self._flagged = False
 
     def block(self, now_s: float, samples: int, *, overflowed: bool = False) -> Finding:
-        """Note a block.
+        """Record a block, and return the finding for it.
 
         Parameters
         ----------
         now_s : float
-            The clock's time (monotonic) at which it was delivered.
+            Time of its delivery (``time.monotonic``), in seconds.
         samples : int
             Its length.
         overflowed : bool
-            Whether the driver says that sound was lost before it.
+            Whether the driver reported a loss before it.
         """
         if self._first_s is None:
             self._first_s = self._latest_s = now_s
@@ -102,7 +103,7 @@ class CaptureClock:
             self._suspected_s = now_s
             self._begin_stretch(now_s, suspect=True)
         elif late and self._suspect and now_s - self._suspected_s < LONGEST_SUSPICION_S:
-            # A busy computer may catch up haltingly: late once more, it gets the whole patience once more.
+            # A busy computer may catch up in steps: each late block restarts the time to catch up.
             self._stretch_began_s, self._lowest = now_s, float("inf")
         self._flagged = self._flagged or overflowed
         self._latest_s = now_s
@@ -116,7 +117,7 @@ class CaptureClock:
         return Finding(begins_suspect, settled=True, lost_samples=lost_samples)
 
     def _judge(self, elapsed_s: float) -> int:
-        """Compare the stretch's lowest lag with the level."""
+        """Compare the interval's lowest lag with the level, and return the number of lost samples."""
         if self._level is None:
             self._level = self._lowest
             return 0

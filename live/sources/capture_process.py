@@ -1,9 +1,10 @@
-"""The process that captures one microphone, and that can be ended whatever its driver does.
+"""The process that captures one microphone; it can be killed when its driver hangs.
 
-Drivers and sound servers hang, abort and crash: a server that is stopped holds up whoever opens or closes
-a stream of it, and a JACK server that dies takes its clients along. So whoever listens never calls a driver.
-It starts this process, asks it in lines of JSON on its standard input, and gets answers and blocks of sound
-on its standard output, each after a ``HEADER``. It ends when its standard input does.
+Drivers and sound servers hang, abort and crash: a stopped server blocks the process that opens or closes a
+stream of it, and a JACK server that dies takes its clients along. So the main process never calls a driver.
+It starts this process, sends it requests as lines of JSON on its standard input, and receives answers and
+blocks of sound from its standard output, each after a ``HEADER``. This process ends when its standard input
+is closed.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ HEADER = struct.Struct("<cBdII")
 """Kind of message, whether sound was lost before it, when it came, its samples, its length in bytes."""
 
 ANSWER, BLOCK, END = b"A", b"B", b"E"
-WAITING_BYTES = 8_000_000  # of sound that nobody takes: more than ten seconds of stereo
+WAITING_BYTES = 8_000_000  # of sound that has not been read: more than ten seconds of stereo
 
 
 def device_from(values: dict[str, Any]) -> InputDevice:
-    """Return the device that ``asdict`` has taken apart."""
+    """Return the device of a dict made by ``asdict``."""
     source = values["source"]
     if source is not None:
         source = SoundServerSource(**{**source, "positions": tuple(source["positions"])})
@@ -40,13 +41,13 @@ def device_from(values: dict[str, Any]) -> InputDevice:
 
 
 def input_request_from(values: dict[str, Any]) -> InputRequest:
-    """Return the wanted that ``asdict`` has taken apart."""
+    """Return the request of a dict made by ``asdict``."""
     again = values["again"]
     return InputRequest(**{**values, "again": None if again is None else device_from(again)})
 
 
 class _Outbox:
-    """Messages on their way out; whoever puts one in never waits."""
+    """Queue of outgoing messages; adding one never waits."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -55,7 +56,7 @@ class _Outbox:
         threading.Thread(target=self._send, name="capture outbox", daemon=True).start()
 
     def block(self, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
-        """Send sound. What finds no room is left out, which its receiver's clock tells."""
+        """Send sound. If the queue is full it is dropped, which the receiver's ``CaptureClock`` detects."""
         if self._waiting_bytes < WAITING_BYTES:
             self._waiting_bytes += len(data)
             self._messages.put((HEADER.pack(BLOCK, overflowed, at_s, samples, len(data)), data))
@@ -66,11 +67,11 @@ class _Outbox:
         self._messages.put((HEADER.pack(ANSWER, False, 0.0, 0, len(data)), data))
 
     def end(self) -> None:
-        """Say that there will be no more sound."""
+        """Send that there will be no more sound."""
         self._messages.put((HEADER.pack(END, False, 0.0, 0, 0), b""))
 
     def _send(self) -> None:
-        with contextlib.suppress(OSError):  # whoever listened is gone
+        with contextlib.suppress(OSError):  # the main process has ended
             while True:
                 header, data = self._messages.get()
                 self._stream.write(header + data)
@@ -81,15 +82,15 @@ class _Outbox:
 
 
 def _read_requests(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
-    """Pass on what is asked, and end the process when nothing can be asked any more."""
+    """Queue the requests, and end the process when standard input is closed."""
     with contextlib.suppress(OSError, ValueError):
         for line in sys.stdin:
             requests.put(json.loads(line))
-    os._exit(0)  # the driver's own way to end may hang
+    os._exit(0)  # a normal exit may hang in the driver
 
 
 class _Service:
-    """Does what is asked, one thing after the other."""
+    """Carries out the requests, one after another."""
 
     def __init__(self, outbox: _Outbox) -> None:
         self._outbox = outbox
@@ -97,7 +98,7 @@ class _Service:
         self._has_looked = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Do one thing and return what came of it."""
+        """Carry out a request and return its answer."""
         try:
             match request["do"]:
                 case "list":
@@ -127,12 +128,12 @@ class _Service:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    # The terminal sends Ctrl-C to every process; this one ends when the one that listens has ended.
+    # The terminal sends Ctrl-C to every process; this one ends after the main process.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     outbox = _Outbox(os.fdopen(os.dup(1), "wb", buffering=0))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a driver may print there
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a driver may print to it
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read_requests, args=(requests,), name="capture requests", daemon=True).start()
     service = _Service(outbox)

@@ -1,4 +1,4 @@
-"""One source's channels, each as a source of its own: rooms on one sound card, inputs of one mixing desk."""
+"""Each channel of a source as a separate source: rooms on one sound card, inputs of one mixing desk."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from live.sources.source import AudioSource
 
 
 def channels_apart(source: AudioSource) -> Sequence[AudioSource]:
-    """Return one source for each channel of another, which is started by the last of them."""
+    """Return one source for each channel of another, which starts when all of them have been started."""
     shared = _Shared(source)
     return [_Channel(shared, number) for number in range(source.channels)]
 
 
 class _FannedOut(RingBuffer):
-    """A ring buffer that holds nothing and hands each channel on to another's."""
+    """A ring buffer that stores nothing, and passes each channel to the ring buffer of its source."""
 
     def __init__(self, rings: Sequence[RingBuffer]) -> None:
         super().__init__(1, len(rings))
@@ -31,7 +31,7 @@ class _FannedOut(RingBuffer):
 
     def write_all(self, block: Samples) -> bool:
         taken = [ring.write_all(block[:, k : k + 1]) for k, ring in enumerate(self._rings)]
-        return any(taken)  # a channel that has ended takes nothing, and ends no other
+        return any(taken)  # a channel that has ended must not end the others
 
     def lose(self, samples: int, reason: GapReason) -> None:
         for ring in self._rings:
@@ -55,7 +55,7 @@ class _FannedOut(RingBuffer):
 
 
 class _Shared:
-    """The source behind the channels: started when all of them are, stopped when none is left."""
+    """The source of the channels: starts when all of them have started, stops when all have stopped."""
 
     def __init__(self, source: AudioSource) -> None:
         self.source = source
@@ -64,7 +64,7 @@ class _Shared:
         self._left = set(range(source.channels))
 
     def start(self, number: int, ring: RingBuffer) -> None:
-        """Let a channel begin."""
+        """Start a channel."""
         with self._changed:
             self._rings[number] = ring
             if len(self._rings) < self.source.channels:
@@ -72,7 +72,7 @@ class _Shared:
         self.source.start(_FannedOut([self._rings[k] for k in sorted(self._rings)]))
 
     def stop(self, number: int) -> None:
-        """Let a channel end."""
+        """Stop a channel."""
         with self._changed:
             self._left.discard(number)
             is_last = not self._left

@@ -1,7 +1,7 @@
-"""Where a container ends by its own account, and where the next begins in files that were joined end to end.
+"""The end of a container according to its own lengths, and the start of the next in concatenated files.
 
-Only lengths are read here, never sound: the boxes of MP4, the chunks of RIFF, AIFF, CAF and Wave64, the
-elements of Matroska, the objects of ASF.
+Only structure is read, not sound: the boxes of MP4, the chunks of RIFF, AIFF, CAF and Wave64, the elements
+of Matroska, the objects of ASF.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
 @dataclass(frozen=True)
 class Extent:
-    """What a container says of its own length.
+    """The extent of a container.
 
     Attributes
     ----------
     end : int or None
-        Byte at which it ends; beyond the file's end where that is cut short; None where it does not say.
+        Byte at which it ends; beyond the end of a truncated file; None if it does not say.
     next_start : int or None
-        Byte at which another container begins, where several were joined.
+        Byte at which another container begins, if several were concatenated.
     """
 
     end: int | None
@@ -91,7 +91,7 @@ def _asf(data: mmap.mmap, start: int) -> Extent:
 
 
 def _variable_size(data: mmap.mmap, at: int) -> tuple[int | None, int]:
-    """Return an EBML size and the byte after it; None for one that is unknown."""
+    """Return an EBML size (None for an unknown size) and the byte after it."""
     first = data[at]
     width = 9 - first.bit_length()
     if width > 8 or at + width > len(data):
@@ -167,7 +167,7 @@ def _extent(data: mmap.mmap, start: int) -> Extent:
 
 
 def extent(path: Path, start: int = 0) -> Extent:
-    """Return how far the container that begins at byte ``start`` goes, and where another follows it."""
+    """Return the extent of the container that begins at byte ``start``."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         found = _extent(data, start)
         if found.next_start is None and found.end is not None:
@@ -178,9 +178,9 @@ def extent(path: Path, start: int = 0) -> Extent:
 
 
 def next_of_its_kind(path: Path, start: int) -> int | None:
-    """Return where the first 8 bytes of the container at ``start`` stand once more in the file.
+    """Return where the first 8 bytes of the container at ``start`` occur again in the file.
 
-    Only for kinds whose first bytes stand nowhere else: frames and pages begin alike all through a file.
+    This is done only for kinds whose first bytes occur nowhere else, unlike those of frames and pages.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         magic = data[start : start + 8]

@@ -1,4 +1,4 @@
-"""What a decoder is, and the errors of what cannot be decoded."""
+"""The interface of decoders, and their errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_MISSING_S = 0.1
 
 
 class Decoder(Protocol):
-    """Sound in some encoding, read forwards as float32 samples.
+    """Decodes sound from start to end to float32 samples.
 
     Attributes
     ----------
@@ -24,12 +24,12 @@ class Decoder(Protocol):
         In Hz.
     channels : int
     length_s : float or None
-        Length in seconds, where the container says it.
+        Length in seconds, if the container says it.
     undecodable : int
-        Samples that could not be decoded, just before the block that ``read`` gave last, or before the
-        end where that was empty.
+        Number of samples that could not be decoded just before the block that ``read`` returned last; after
+        an empty block, before the end.
     note : str or None
-        What the user should know of sound that is read all the same: a sentence.
+        A sentence about a problem that did not prevent reading.
     """
 
     sample_rate: int
@@ -39,7 +39,7 @@ class Decoder(Protocol):
     note: str | None
 
     def read(self, samples: int) -> Samples:
-        """Read up to ``samples`` samples [shape=(n, channels)]; none are left when n is 0.
+        """Read up to ``samples`` samples [shape=(n, channels)]; n is 0 at the end.
 
         Raises
         ------
@@ -48,23 +48,23 @@ class Decoder(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a decoder ended.
+    """The end of a decoder.
 
     Attributes
     ----------
     is_proven : bool
-        Whether the file is known to be used up: by its bytes, its packets or the length that its
-        container gives. Where it is not, another decoder may find more.
+        Whether the file was read completely according to its bytes, its packets or the length in its
+        container. If not, another decoder may find more.
     missing_s : float
-        Seconds of sound that the file holds or promises and the decoder did not give: what is lost where
-        no other decoder finds it.
+        Seconds of sound that the file contains or promises, but the decoder did not return. They are lost
+        if no other decoder finds them.
     is_promised : bool
-        Whether the container itself says that there is so much, whatever other decoders find.
+        Whether the container itself promises them, whatever other decoders find.
     """
 
     is_proven: bool
@@ -73,30 +73,30 @@ class Ending:
 
 
 class PartDecoder(Protocol):
-    """A decoder that may end before its file does, and knows how it ended."""
+    """A decoder that may end before its file, and reports how it ended."""
 
     sample_rate: int
     channels: int
     length_s: float | None
 
     def read(self, samples: int) -> Samples:
-        """Read up to ``samples`` samples; none are left for this decoder when there are none.
+        """Read up to ``samples`` samples [shape=(n, channels)]; n is 0 at this decoder's end.
 
         Raises
         ------
         GenreLiveError
-            When it cannot decode further.
+            When it cannot decode any further.
         """
 
     def ending(self, heard_s: float) -> Ending:
-        """Tell, after the end, whether the file is used up; ``heard_s`` is what this decoder gave."""
+        """Return, after the end, whether the file is complete; ``heard_s`` seconds were decoded."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def damaged(name: str, decoded_s: float) -> GenreLiveError:
-    """Return the error of a sound that cannot be decoded further; one with hardly any sound is no input."""
+    """Return the error of sound that cannot be decoded any further: InputError if there is hardly any."""
     if decoded_s < SHORTEST_HEARD_S:
         return InputError(f"{name} cannot be read as audio: it is damaged or empty from the start.")
     return RunningError(f"{name} is damaged: it cannot be decoded past {decoded_s:.1f} s.")

@@ -1,7 +1,7 @@
-"""Audio files, WAV streams and raw samples, opened to be read block by block in bounded memory.
+"""Opening of audio files, WAV streams and raw samples, to be read block by block in bounded memory.
 
-WAV is read here; libsndfile (through soundfile) reads FLAC, OGG, Opus, MP3 and their kin; ffmpeg, where it
-is installed, every other format, and what libsndfile leaves.
+WAV is decoded by this package, and FLAC, OGG, Opus, MP3 and similar by libsndfile (through soundfile). If
+ffmpeg is installed, it decodes all other formats, and what libsndfile cannot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAID_AFTER_S = 1.0
 
 
 def _is_pipe(path: Path) -> bool:
-    """Whether ``path`` is a named pipe, or a shell's ``<(command)``."""
+    """Return whether ``path`` is a named pipe, or a shell's ``<(command)``."""
     try:
         return path.is_fifo()
     except (OSError, ValueError):
@@ -54,16 +54,16 @@ def _check_path(path: Path) -> None:
 
 
 def _open_file(path: Path, track: int | None) -> Decoder:
-    """Open as WAV, with libsndfile, or else with ffmpeg."""
+    """Open a file as WAV, with libsndfile, or with ffmpeg."""
     with path.open("rb") as file:
         start = file.read(12)
     if start[:4] in (b"RIFF", b"RF64") and start[8:] == b"WAVE" and track in (None, 1):
         stream = path.open("rb")
         try:
             return WavStream(stream, path.name)
-        except InputError:  # an encoding that others know, or a header that others see through
+        except InputError:  # other decoders may know the encoding or cope with the header
             stream.close()
-    from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg  # which no WAV needs
+    from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg  # not needed for WAV
     from live.sources.whole_file import WholeFile
 
     if track in (None, 1) and (first := _open_sound_file(path)) is not None:
@@ -85,7 +85,7 @@ def _open_sound_file(path: Path) -> PartDecoder | None:
     try:
         return SoundFileDecoder(path)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, OSError):
-        return None  # TypeError: a name ending in .raw
+        return None  # TypeError: soundfile treats names ending in .raw differently
 
 
 def _open_standard_input() -> BinaryIO:
@@ -100,8 +100,8 @@ def _open_standard_input() -> BinaryIO:
 
 
 @contextlib.contextmanager
-def _saying_what_is_waited_for(name: str, on_wait: Callable[[str], None] | None) -> Iterator[None]:
-    """Say it where a stream does not begin soon: its writer may not be there yet."""
+def _reporting_a_wait(name: str, on_wait: Callable[[str], None] | None) -> Iterator[None]:
+    """Report it if a stream does not begin soon, because its writer may not have started."""
     if on_wait is None:
         yield
         return
@@ -136,29 +136,29 @@ def open_decoder(
     ----------
     path : str
     track : int, optional
-        Which of a file's sound tracks to hear, counted from 1; the first by default.
+        Number of the audio track, from 1. Default: the first.
     raw : str, optional
-        What the samples are that come without a header, as ``s16le:44100:2``.
+        Format of samples without a header, such as ``s16le:44100:2``.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for, from another thread.
+        Called from another thread with a sentence that says what the program is waiting for.
 
     Raises
     ------
     InputError
-        When it is missing, empty, no audio, or of a rate or channel count that cannot be.
+        When it is missing, empty, not audio, or has an unsupported sample rate or number of channels.
     """
     decoder: Decoder
     if re.match("[A-Za-z][A-Za-z0-9+.-]*:/", path) and not os.path.exists(path):  # noqa: PTH110 (not a path)
-        from live.sources.addresses import shown_address  # with all of the network, which no file needs
+        from live.sources.addresses import shown_address  # imports the network code, which files do not need
 
         raise InputError(f"{shown_address(path)} is an address and no file: give it with --url.")
     if raw is not None:
-        parse_raw(raw)  # before anything is opened
+        parse_raw(raw)  # check it before anything is opened
     if path == "-":
-        with _saying_what_is_waited_for("standard input", on_wait):
+        with _reporting_a_wait("standard input", on_wait):
             decoder = _open_stream(_open_standard_input(), "standard input", raw)
     elif _is_pipe(Path(path)):
-        with _saying_what_is_waited_for(path, on_wait):
+        with _reporting_a_wait(path, on_wait):
             decoder = _open_stream(Path(path).open("rb", buffering=0), path, raw)  # noqa: SIM115
     else:
         _check_path(Path(path))

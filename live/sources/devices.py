@@ -1,8 +1,8 @@
-"""The microphones of this machine, and which of them a name means.
+"""The microphones of this computer, and the selection of one by name.
 
-What stands here talks to the drivers, which may hang or die: it runs in a capture process
-(``capture_process``), never in the process that listens. PortAudio is imported only when it is needed: on
-Linux its library is the system's, and a machine without it can still listen to files.
+These functions call drivers, which may hang or crash. So they run in a capture process
+(``capture_process``), never in the main process. PortAudio is imported only when it is needed, because on
+Linux it is a library of the system, and a computer without it can still listen to files.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ PREFERRED_APIS = ("Windows WASAPI", "Windows DirectSound", "MME", "Windows WDM-K
 SHORTEST_CUT_NAME = 31
 """MME tells no more than so many characters of a name."""
 
-PORT_AUDIO_HAS_SOUND_SERVER = "PulseAudio"  # a host API of newer builds, which then lists the same sources
+PORT_AUDIO_HAS_SOUND_SERVER = "PulseAudio"  # a host API of newer builds, which lists the same sources
 
 
 class MissingDeviceError(InputError):
-    """A device that is not there now; it may come, as no other fault mends itself."""
+    """A device is not connected; unlike other errors, this may change without the user's help."""
 
 
 @dataclass(frozen=True)
 class InputDevice:
-    """A device that sound can be captured from.
+    """A device from which sound can be captured.
 
     Attributes
     ----------
     index : int
-        PortAudio's number of it, and for the sound server's sources one above all of those; numbers move
-        when devices come and go.
+        PortAudio's number of it; sources of the sound server have numbers above those. Numbers change when
+        devices are connected or removed.
     name, host_api : str
     channels : int
-        The most it captures.
+        Its largest number of channels.
     sample_rate : int
-        Its own, in Hz.
+        Its native rate, in Hz.
     is_default : bool
         Whether it is the system's default input.
     source : SoundServerSource or None
-        For a source of the sound server that is captured without PortAudio.
+        The source of the sound server, if it is captured without PortAudio.
     """
 
     index: int
@@ -60,11 +60,11 @@ class InputDevice:
     source: SoundServerSource | None = None
 
     def matches(self, wanted: str) -> bool:
-        """Whether its name, or its name and host API, are exactly this, in whatever case."""
+        """Return whether its name, or its name and host API, equal this, ignoring case."""
         return wanted in {name.casefold() for name in self._names()}
 
     def contains(self, wanted: str) -> bool:
-        """Whether this is a part of its name, perhaps with a comma and a part of its host API."""
+        """Return whether this is a part of its name, or of its name, a comma and its host API."""
         if any(wanted in name.casefold() for name in self._names()):
             return True
         name, comma, api = wanted.rpartition(",")
@@ -78,12 +78,12 @@ class InputDevice:
 
 
 def port_audio(who: str = "Microphones need") -> Any:
-    """Import sounddevice.
+    """Import sounddevice and return it.
 
     Parameters
     ----------
     who : str
-        What cannot do without it, to begin a sentence with.
+        What needs it; the error sentence begins with this.
 
     Raises
     ------
@@ -96,18 +96,18 @@ def port_audio(who: str = "Microphones need") -> Any:
         ways = {"linux": "sudo apt-get install libportaudio2", "darwin": "brew install portaudio"}
         way = ways.get(sys.platform, "pip install --force-reinstall sounddevice")
         raise InputError(f"{who} the PortAudio library, which is not installed: try `{way}`.") from None
-    except Exception as error:  # PortAudio's own errors at start-up are of a class inside the module
+    except Exception as error:  # the class of PortAudio's error is in the module that failed to load
         raise InputError(f"PortAudio does not start ({error}): check the system's sound set-up.") from None
     return sounddevice
 
 
 def input_devices(*, refresh: bool = False) -> list[InputDevice]:
-    """List the devices that PortAudio can capture from.
+    """Return the input devices of PortAudio.
 
     Parameters
     ----------
     refresh : bool
-        Whether to look for devices anew; no stream may be open then.
+        Whether to search for devices again; no stream may be open then.
 
     Raises
     ------
@@ -144,9 +144,9 @@ def input_devices(*, refresh: bool = False) -> list[InputDevice]:
 
 
 def sources_after(devices: Sequence[InputDevice]) -> list[InputDevice]:
-    """List the sources of PulseAudio or PipeWire by their own names, numbered after PortAudio's devices.
+    """Return the sources of PulseAudio or PipeWire by their own names, numbered after PortAudio's devices.
 
-    Nothing comes where there is no such server, or where PortAudio itself lists them.
+    The list is empty if there is no such server, or if PortAudio itself lists its sources.
     """
     if any(device.host_api == PORT_AUDIO_HAS_SOUND_SERVER for device in devices):
         return []
@@ -166,7 +166,7 @@ def sources_after(devices: Sequence[InputDevice]) -> list[InputDevice]:
 
 
 def all_devices() -> list[InputDevice]:
-    """List PortAudio's devices, and after them the sources of the sound server.
+    """Return PortAudio's input devices, followed by the sources of the sound server.
 
     Raises
     ------
@@ -178,23 +178,23 @@ def all_devices() -> list[InputDevice]:
 
 
 def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
-    """Find the device that ``--device`` names.
+    """Return the device that ``--device`` names.
 
     Parameters
     ----------
     selector : str or None
-        A number, any part of the name that fits one device alone (a name that fits exactly wins, and
-        the host API may stand after a comma), or ``monitor`` for what this computer plays; None is
+        A number; any part of a name that matches only one device (an exact match has precedence, and the
+        host API may follow after a comma); or ``monitor`` for the sound that this computer plays. None is
         the system's default input.
     refresh : bool
-        Whether to look for devices anew.
+        Whether to search for devices again.
 
     Raises
     ------
     MissingDeviceError
-        When no device fits.
+        When no device matches.
     InputError
-        When more than one fits, or nothing can.
+        When several devices match, or the selector is invalid.
     """
     devices = input_devices(refresh=refresh)
     if selector is None:
@@ -212,7 +212,7 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
         (_played(sources) if wanted == WHAT_IS_PLAYED else None)
         or _chosen(selector, wanted, sources, only_exact=True)
         or _chosen(selector, wanted, devices)
-        # What is played from a microphone's device has its name too, and is seldom what is meant.
+        # The monitor of an output of the same device contains its name as well, but is rarely meant.
         or _chosen(selector, wanted, [device for device in sources if not _is_monitor(device)])
         or _chosen(selector, wanted, sources)
     )
@@ -224,7 +224,7 @@ def find_device(selector: str | None, *, refresh: bool = False) -> InputDevice:
 
 
 def find_again(device: InputDevice, *, refresh: bool = True) -> InputDevice | None:
-    """Find a device that was open before, by its name; None when it is not there now.
+    """Return a device that was open before, found by its name; None if it is not connected now.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def _is_monitor(device: InputDevice) -> bool:
 
 
 def _played(sources: Sequence[InputDevice]) -> InputDevice | None:
-    """Find the monitor of the default output, else the only monitor there is."""
+    """Return the monitor of the default output, or else the only monitor."""
     monitors = [device for device in sources if _is_monitor(device)]
     for device in monitors:
         if device.source is not None and device.source.is_of_default_output:
@@ -262,12 +262,12 @@ def _played(sources: Sequence[InputDevice]) -> InputDevice | None:
 def _chosen(
     selector: str, wanted: str, devices: Sequence[InputDevice], *, only_exact: bool = False
 ) -> InputDevice | None:
-    """Choose by number or name; None when none fits.
+    """Return the device of a number or name; None if none matches.
 
     Raises
     ------
     InputError
-        When several fit that are not the same microphone.
+        When several match that are not the same microphone.
     """
     if selector.isdecimal():
         return next((device for device in devices if device.index == int(selector)), None)
@@ -286,7 +286,7 @@ def _chosen(
 
 
 def _is_one_microphone(devices: Sequence[InputDevice]) -> bool:
-    """Whether these are one microphone under several host APIs, some of which may cut its name short."""
+    """Return whether these are one microphone under several host APIs, some of which truncate its name."""
     if len({device.host_api for device in devices}) < len(devices):
         return False
     longest = max((device.name for device in devices), key=len)

@@ -1,4 +1,4 @@
-"""The near end of a capture process: asks it, takes its sound, and leaves it behind when it hangs."""
+"""The main process's side of a capture process: sends requests, receives sound, and kills it if it hangs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.inputs import CaptureError, InputRequest, OnBlock
 
 LIST_WITHIN_S = 10.0
-DRAINED_WITHIN_S = 0.5  # what a process that was ended still had in its pipe
+DRAINED_WITHIN_S = 0.5  # to read what an ended process left in its pipe
 
 NO_ANSWER = (
     "The sound system does not answer: restart the sound server (with systemd: "
@@ -27,12 +27,12 @@ ENDED = "The sound system ended the program that asked it: see genre-live --list
 
 
 class HangingDriverError(InputError):
-    """A driver that does not answer, or died of the question."""
+    """A driver does not answer, or crashed on the request."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A device as it was opened: with what rate in Hz, and how many channels are captured."""
+    """An open device: the device, its sample rate in Hz, and number of captured channels."""
 
     device: InputDevice
     sample_rate: int
@@ -40,23 +40,29 @@ class Opened:
 
 
 class Driver(Protocol):
-    """What opens a microphone and captures it; ``CaptureProcess`` is the one in use."""
+    """Opens and captures a microphone; the implementation is ``CaptureProcess``."""
 
     def open(self, wanted: InputRequest, within_s: float) -> Opened:
-        """Find a device and open it; may be asked again when that failed.
+        """Find a device and open it; may be called again after a failure.
+
+        Parameters
+        ----------
+        wanted : InputRequest
+        within_s : float
+            Time limit, in seconds.
 
         Raises
         ------
         MissingDeviceError
-            When it is not there.
+            When the device is not connected.
         InputError
             When it cannot be opened.
         HangingDriverError
-            When there is no answer in time.
+            When the driver does not answer in time.
         """
 
     def start(self, within_s: float) -> None:
-        """Begin to capture what is open.
+        """Start to capture the open device.
 
         Raises
         ------
@@ -65,7 +71,7 @@ class Driver(Protocol):
         """
 
     def close(self) -> None:
-        """End it, whatever it does; blocks that had come by then are handed on before this returns."""
+        """Kill the driver's process; blocks that it has already sent are delivered before this returns."""
 
 
 class CaptureProcess:
@@ -74,9 +80,9 @@ class CaptureProcess:
     Parameters
     ----------
     on_block, on_end : callable
-        Take the sound, and learn that there will be no more; called on a thread of its own.
+        Called, on a separate thread, with each block, and at the end of the stream.
     loud : bool
-        Whether what its libraries say goes to standard error.
+        Whether the messages of its libraries go to standard error.
     """
 
     def __init__(self, on_block: OnBlock, on_end: Callable[[], None], *, loud: bool = False) -> None:
@@ -84,7 +90,7 @@ class CaptureProcess:
         self._changed = threading.Condition()
         self._answers: list[dict[str, Any]] = []
         self._is_over = self._is_left = False
-        # -P: a folder that the program is started from must not lend it modules.
+        # -P: do not import modules from the current folder.
         program = (
             f"import sys; sys.path[:] = {sys.path!r}; from live.sources.capture_process import main; main()"
         )
@@ -104,16 +110,16 @@ class CaptureProcess:
         return Opened(device_from(answer["device"]), answer["sample_rate"], answer["channels"])
 
     def start(self, within_s: float) -> None:
-        """Begin to capture; one that does not say that it has will be known by its silence."""
+        """Start to capture; if there is no answer, the missing sound will show that it failed."""
         with contextlib.suppress(HangingDriverError):
             self._ask({"do": "start"}, within_s)
 
     def devices(self) -> list[InputDevice]:
-        """List the devices that there are."""
+        """Return the input devices."""
         return [device_from(device) for device in self._ask({"do": "list"}, LIST_WITHIN_S)["devices"]]
 
     def close(self) -> None:
-        """End the process, whatever it does; see ``Driver``."""
+        """Kill the process; see ``Driver``."""
         self._process.kill()
         with contextlib.suppress(OSError):
             self._requests.close()
@@ -128,7 +134,7 @@ class CaptureProcess:
     def _ask(self, request: dict[str, Any], within_s: float) -> dict[str, Any]:
         with self._changed:
             self._answers.clear()
-        with contextlib.suppress(OSError, ValueError):  # it has ended: so says the reader
+        with contextlib.suppress(OSError, ValueError):  # it has ended, as the reading thread reports
             self._requests.write(json.dumps(request).encode() + b"\n")
             self._requests.flush()
         with self._changed:
@@ -149,7 +155,7 @@ class CaptureProcess:
                 raise RuntimeError(answer["sentence"])
 
     def _read(self) -> None:
-        """Take what the process sends, until it ends."""
+        """Read the process's output until it ends."""
         with self._sent as stream:
             while header := _exactly(stream, HEADER.size):
                 kind, overflowed, at_s, samples, length = HEADER.unpack(header)
@@ -173,7 +179,7 @@ class CaptureProcess:
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, or none at the end of the stream."""
+    """Read exactly ``size`` bytes, or none at the end of the stream."""
     data = b""
     with contextlib.suppress(OSError, ValueError):
         data = stream.read(size)
@@ -181,7 +187,7 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def list_devices(*, loud: bool = False) -> list[InputDevice]:
-    """List the microphones of this machine, and the sources of its sound server.
+    """Return the microphones of this computer, and the sources of its sound server.
 
     Raises
     ------
@@ -196,4 +202,4 @@ def list_devices(*, loud: bool = False) -> list[InputDevice]:
 
 
 def _ignore_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
-    """Leave sound aside that nobody asked for."""
+    """Do nothing: a process that only lists devices captures no sound."""

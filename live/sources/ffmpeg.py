@@ -1,8 +1,8 @@
-"""What ffmpeg can read: a child process, which no stranger's file can bring down this one with.
+"""Decoding with ffmpeg, in a child process.
 
-It is the program and not a library because a decoder that crashes, hangs or eats memory is then another
-process, and because it is what live streams need too. What it says is heeded: at the end, how many bytes
-and packets it used and which it could not decode.
+The program is used instead of its libraries, so that a damaged file that makes the decoder crash, hang or
+use too much memory harms only the child process, and because streams need it as well. Its messages are
+read: they say how many bytes and packets it used, and which it could not decode.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from live.sources.mp3_frames import harmed_mp3_bytes, tag_bytes
 from live.sources.ogg_pages import harmed_ogg_bytes
 from live.sources.wav_stream import WavStream
 
-# What holds sound or pictures itself. Playlists and scripts (hls, dash, concat, imf, sdp, avisynth ...) and
-# devices stay out: a stranger's file must not make ffmpeg open others.
+# Formats that contain sound or pictures themselves. Playlists and scripts (hls, dash, concat, imf, sdp,
+# avisynth ...) and devices are excluded: an untrusted file must not make ffmpeg open others.
 FILE_FORMATS = (
     "3dostr,4xm,aa,aac,aax,ac3,ace,acm,act,adf,adp,ads,adx,aea,afc,aiff,aix,alp,amr,amrnb,amrwb,anm,apac,"
     "apc,ape,apm,aptx,aptx_hd,argo_asf,argo_brp,asf,asf_o,ast,au,av1,avi,avr,avs,bethsoftvid,bfi,bfstm,bink,"
@@ -49,36 +49,36 @@ _CONSTANT_FORMATS = frozenset({"ac3", "dts"})
 """Formats of one bit rate, so that a length estimated from that and the bytes holds."""
 
 _PROBED_WITHIN_S = 20.0
-_OVERHEAD = 0.1  # of a container, at most, for each byte of sound
+_OVERHEAD = 0.1  # largest overhead of a container per byte of sound
 _HEADER_BYTES = 16_384
-_ROUNDING_S = 0.2  # of the durations that containers give
+_ROUNDING_S = 0.2  # rounding of durations in containers
 
 
 def find_ffmpeg() -> str | None:
-    """Return the path of the program, where it is installed."""
+    """Return the path of the program; None if it is not installed."""
     return shutil.which("ffmpeg")
 
 
 class FfmpegDecoder:
-    """One sound track of a file, or of the part of it from a byte on, as ffmpeg decodes it.
+    """Decodes one audio track of a file, or of the part of a file from a given byte on.
 
     Parameters
     ----------
     path : Path
-        Absolute.
+        An absolute path.
     program : str
-        ffmpeg.
+        Path of ffmpeg.
     track : int
-        Counted from 1.
+        Number of the track, from 1.
     start : int
         Byte at which the part begins.
     shape : tuple of int, optional
-        Sample rate and channels to convert to; the track's own otherwise.
+        Sample rate and number of channels to convert to. Default: those of the track.
 
     Raises
     ------
     InputError
-        When ffmpeg makes nothing of it.
+        When ffmpeg cannot decode it.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class FfmpegDecoder:
         return ["-protocol_whitelist", "file,pipe,subfile", "-format_whitelist", FILE_FORMATS]
 
     def _refusal(self, report: Report) -> GenreLiveError:
-        """Return the error of a file of which ffmpeg makes nothing, with what it said for --debug."""
+        """Return the error of a file that ffmpeg cannot decode, with ffmpeg's message for --debug."""
         count = len(report.tracks)
         if 0 < count < self._track:
             has = "1 audio track" if count == 1 else f"{count} audio tracks"
@@ -161,7 +161,7 @@ class FfmpegDecoder:
         return block
 
     def _promised_s(self, report: Report) -> float | None:
-        """Return the length that the container gives the track; None where it gives none."""
+        """Return the length of the track according to the container; None if it does not say."""
         if self._track <= len(report.tracks) and report.tracks[self._track - 1].duration_s is not None:
             return report.tracks[self._track - 1].duration_s
         if report.is_estimated and report.form not in _CONSTANT_FORMATS:
@@ -169,12 +169,12 @@ class FfmpegDecoder:
         return report.duration_s
 
     def ending(self, heard_s: float) -> Ending:
-        """Tell what the file holds or promises beyond what was decoded; ffmpeg's is the last word."""
+        """Return what the file contains or promises beyond what was decoded; no decoder follows ffmpeg."""
         report = self._listener.finish()
         missing_s = max(0.0, self._missing_s(report, heard_s))
         if missing_s > 0 and self.next_start is None and self._is_alone(report):
             self.next_start = next_of_its_kind(self._path, self.start)
-            if self.next_start is not None:  # one of several that were joined: what was left is the others
+            if self.next_start is not None:  # the unused bytes are other containers, concatenated to this one
                 missing_s = 0.0
         return Ending(True, missing_s)
 
@@ -186,7 +186,7 @@ class FfmpegDecoder:
         if heard_s <= 0:
             return missing_s
         if report.decoded:
-            failed = max(0, report.failed_packets - 1)  # a healthy file's last may be a part of one
+            failed = max(0, report.failed_packets - 1)  # the last packet of a healthy file may be incomplete
             missing_s = max(missing_s, failed * heard_s / report.decoded)
         if report.packet_bytes:
             unused = self._unused_bytes(report)
@@ -198,7 +198,7 @@ class FfmpegDecoder:
         return missing_s
 
     def _checked_promise_s(self, report: Report, promised_s: float) -> float:
-        """Ask for the track's own length: the container's may be that of its pictures or of another track."""
+        """Return the track's own length: the container's may be that of the video or of another track."""
         if report.tracks[self._track - 1].duration_s is not None:
             return promised_s
         if self._is_alone(report):
@@ -214,7 +214,7 @@ class FfmpegDecoder:
         return len(report.tracks) == 1 and not report.has_pictures
 
     def _probed_s(self) -> float | None:
-        """Return the track's own length as ffprobe tells it."""
+        """Return the track's own length according to ffprobe."""
         program = shutil.which("ffprobe", path=str(Path(self._program).parent)) or shutil.which("ffprobe")
         if program is None:
             return None
@@ -229,7 +229,7 @@ class FfmpegDecoder:
             return None
 
     def _unused_bytes(self, report: Report) -> int:
-        """Return how many bytes ffmpeg took for no sound, or did not come to, though they seem to be some."""
+        """Return the number of bytes that seem to be sound, but that ffmpeg skipped or did not reach."""
         size = self._end - self.start
         if report.form == "mp3":
             return harmed_mp3_bytes(self._path, self.start, self._end)
@@ -241,7 +241,7 @@ class FfmpegDecoder:
         if not self._is_alone(report) or report.has_cover:
             return 0
         unread = size - report.taken_bytes if report.taken_bytes else 0
-        if report.complaint:  # else what is no sound is a container's own business
+        if report.complaint:  # without an error, the other bytes are not sound
             return max(unread, size - round(report.packet_bytes * (1 + _OVERHEAD)) - _HEADER_BYTES, 0)
         return unread if unread > max(_HEADER_BYTES, size // 20) else 0
 

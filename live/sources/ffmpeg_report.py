@@ -1,7 +1,7 @@
-"""What ffmpeg says of a file: its tracks and length, and at the end what it used and could not decode.
+"""Parsing of ffmpeg's messages: tracks and length of a file, what it used, and what it could not decode.
 
-The words are those of ``-loglevel level+verbose``, which have been the same for many versions; a line that
-is not understood is one that says nothing.
+The messages are those of ``-loglevel level+verbose``, which have been stable for many versions. Unknown
+lines are ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _seconds(match: re.Match[str]) -> float:
 
 @dataclass
 class Track:
-    """One sound track of a file: ``language`` and ``what`` it is in ffmpeg's words."""
+    """One audio track of a file: its ``language``, and its description by ffmpeg in ``what``."""
 
     number: int
     language: str | None
@@ -50,26 +50,26 @@ class Track:
 
 @dataclass
 class Report:
-    """What ffmpeg said of a file."""
+    """ffmpeg's messages about a file."""
 
     form: str = ""
     duration_s: float | None = None
     is_estimated: bool = False
     tracks: list[Track] = field(default_factory=list)
-    has_pictures: bool = False  # moving ones, whose length is the container's too
+    has_pictures: bool = False  # video, whose length counts for the container too
     has_cover: bool = False
     packets: int = 0
     packet_bytes: int = 0
     decoded: int = 0
     failed_packets: int = 0
     taken_bytes: int = 0
-    complaint: str = ""  # the last line that told of an error
+    complaint: str = ""  # the last error message
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_LINES))
     _current: Track | None = None
 
     def heed(self, line: str) -> bool:
-        """Take in one line; True when the description of the input is over."""
-        level, text = "error", line.strip()  # what has no level is a wrapper's or the system's own word
+        """Add a line, and return True at the end of the description of the input."""
+        level, text = "error", line.strip()  # lines without a level come from a wrapper or the system
         for match in _PREFIX.finditer(line):
             if match.group(1) in _LEVELS:
                 level, text = match.group(1), line[match.end() :].strip()
@@ -110,7 +110,7 @@ class Report:
 
 
 class Listener:
-    """Reads what a process says on its standard error, to the end."""
+    """Reads a process's standard error to the end, on a separate thread."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.report = Report()
@@ -125,13 +125,13 @@ class Listener:
             while line := self._stream.readline(_LONGEST_LINE):
                 text = one_line(line.decode(errors="replace").rstrip("\r\n"))
                 if is_described and " bytes" not in text and "rror" not in text and "orrupt" not in text:
-                    continue  # what it says of its output
+                    continue  # a message about the output
                 if self.report.heed(text):
                     is_described = True
                     self.described.set()
         self.described.set()
 
     def finish(self) -> Report:
-        """Wait for the end of what it says."""
+        """Wait for the end of the messages, and return the report."""
         self._thread.join(DESCRIBED_WITHIN_S)
         return self.report

@@ -1,4 +1,4 @@
-"""What a FLAC file says of its length: in its header, and in its last frame (RFC 9639)."""
+"""The length of a FLAC file according to its header and to its last frame (RFC 9639)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def _make_table() -> tuple[int, ...]:
     return tuple(table)
 
 
-_CHECKSUMS = _make_table()  # of headers: the polynomial x⁸ + x² + x + 1
+_CHECKSUMS = _make_table()  # CRC-8 of frame headers: the polynomial x⁸ + x² + x + 1
 
 
 def _frame_end(header: bytes, block_samples: int) -> int | None:
-    """Return the sample at which the frame with this header ends; None where it is no header."""
+    """Return the sample at which the frame with this header ends; None if it is not a header."""
     if len(header) < 16 or header[2] >> 4 == 0 or header[2] & 15 == 15 or header[3] & 1:
         return None
     is_variable = header[1] & 1
@@ -56,7 +56,7 @@ def _frame_end(header: bytes, block_samples: int) -> int | None:
 
 
 def promised_samples(path: Path) -> int | None:
-    """Return the length in samples that the header gives; None where it gives none."""
+    """Return the length in samples according to the header; None if it does not say."""
     with path.open("rb") as file:
         start = file.read(26)
     if start[:4] != b"fLaC" or len(start) < 26:
@@ -65,7 +65,7 @@ def promised_samples(path: Path) -> int | None:
 
 
 def samples_by_last_frame(path: Path) -> int | None:
-    """Return the sample at which the file's last frame ends; None where none is found near its end."""
+    """Return the sample at which the file's last frame ends; None if none is found near the end."""
     with path.open("rb") as file:
         start = file.read(12)
         size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""Sound that a caller from Python has in hand: samples, the bytes of a file, or a file that is open."""
+"""Sound from a Python caller: samples, the bytes of a file, or an open file object."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ def as_samples(block: npt.ArrayLike, *, channels_first: bool = False) -> Samples
     Parameters
     ----------
     block : array_like [shape=(n,), (n, channels), or (channels, n) with ``channels_first``]
-        Floating point with full scale at 1, or integers with full scale at the limits of their type.
+        Floating point with full scale at ±1, or integers with full scale at the limits of their type.
     channels_first : bool
+        Whether the first axis is the channels.
 
     Raises
     ------
     ValueError
-        When it has another shape, as one of more than 64 channels, which is one whose channels stand first.
+        When it has another shape, or more than 64 channels (probably because the channels are the first
+        axis).
     TypeError
-        When it holds no numbers.
+        When it does not hold numbers.
     """
     samples = np.asarray(block)
     if samples.ndim == 1:
@@ -65,7 +67,7 @@ def as_samples(block: npt.ArrayLike, *, channels_first: bool = False) -> Samples
         return samples.astype(np.float32, copy=False)
     if np.issubdtype(samples.dtype, np.integer):
         limits = np.iinfo(samples.dtype)
-        middle = (limits.max + 1 + limits.min) / 2  # unsigned samples swing around the middle
+        middle = (limits.max + 1 + limits.min) / 2  # the zero level of unsigned samples
         return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
     raise TypeError(f"a block holds numbers, not {samples.dtype}")
 
@@ -82,7 +84,7 @@ class ArraySource:
     Raises
     ------
     InputError
-        When they are shorter than half a second.
+        When the sound is shorter than half a second.
     """
 
     kind: SourceKind = "file"
@@ -104,22 +106,22 @@ class ArraySource:
         self._ring: RingBuffer | None = None
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to push the samples into ``ring``."""
+        """Start to push the samples into ``ring``."""
         self._ring = ring
         threading.Thread(target=self._push, args=(ring,), name="samples", daemon=True).start()
 
     def _push(self, ring: RingBuffer) -> None:
-        ring.write_all(self._samples)  # False where nobody wants them any more
+        ring.write_all(self._samples)  # returns False after the session has ended
         ring.close()
 
     def stop(self) -> None:
-        """Push no more."""
+        """Stop to push samples."""
         if self._ring is not None:
             self._ring.close()
 
 
 class CopiedFile(AudioFile):
-    """What a file object or bytes hold, copied to a file of its own, for decoders read files."""
+    """The contents of a file object or bytes, copied to a temporary file, because decoders read files."""
 
     def __init__(self, content: BinaryIO, name: str) -> None:
         descriptor, path = tempfile.mkstemp(prefix="genre-live-", suffix=Path(name).suffix[:16])
@@ -137,7 +139,7 @@ class CopiedFile(AudioFile):
         self.name = name
 
     def stop(self) -> None:
-        """Push no more, close the copy and remove it."""
+        """Stop to push samples, and close and remove the copy."""
         super().stop()
         self._remove()
 
@@ -147,14 +149,22 @@ class CopiedFile(AudioFile):
 
 
 def open_given(sound: Any, *, sample_rate: int | None = None, channels_first: bool = False) -> AudioSource:
-    """Open a path, bytes, a file object, or an array with its rate.
+    """Open a path, bytes, a file object, or an array, and return the source.
+
+    Parameters
+    ----------
+    sound : str, path, bytes, file object or array
+    sample_rate : int, optional
+        Sample rate of an array, in Hz.
+    channels_first : bool
+        Whether the first axis of an array is the channels.
 
     Raises
     ------
     InputError
         When it cannot be read as audio.
     ValueError
-        When an array comes without a rate, or anything else with one.
+        When an array is given without a rate, or anything else with one.
     """
     is_file_like = hasattr(sound, "read")
     is_path = isinstance(sound, str | PathLike)

@@ -1,6 +1,6 @@
-"""HTTP Live Streaming (RFC 8216): playlists and the pieces of sound that they name, fetched in order.
+"""HTTP Live Streaming (RFC 8216): fetches playlists and their segments in order.
 
-They are fetched here and not by ffmpeg, which then needs no network and can be led nowhere.
+This module fetches them instead of ffmpeg, which then needs no network access and cannot be misdirected.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from urllib.parse import urljoin
 
 from live.sources.addresses import LONGEST_PLAYLIST, Opener, StationError
 
-SILENT_AFTER_S = 3.5  # beyond the moment at which the next piece was due
+SILENT_AFTER_S = 3.5  # after the time at which the next segment was due
 FETCHED_WITHIN_S = 3.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
-LONGEST_PIECE = 64_000_000  # bytes
-STARTS_BEFORE_END = 3  # pieces
+LONGEST_SEGMENT = 64_000_000  # bytes
+STARTS_BEFORE_END = 3  # segments
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A piece of sound: its number in the stream, address and length in seconds."""
+class Segment:
+    """A media segment: its number in the stream, address and length in seconds."""
 
     number: int
     url: str
@@ -34,9 +34,9 @@ class Piece:
 
 @dataclass
 class Playlist:
-    """What a playlist says."""
+    """The contents of a playlist."""
 
-    pieces: list[Piece] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     variants: list[tuple[int, str]] = field(default_factory=list)
     sound_url: str | None = None
     target_s: float = 6.0
@@ -48,12 +48,19 @@ def _attributes(text: str) -> dict[str, str]:
 
 
 def parse_playlist(text: str, url: str) -> Playlist:
-    """Read a playlist.
+    """Parse a playlist.
+
+    Parameters
+    ----------
+    text : str
+        The playlist.
+    url : str
+        Its address, to resolve relative addresses.
 
     Raises
     ------
     StationError
-        When it holds what cannot be heard.
+        When it is not supported.
     """
     playlist = Playlist()
     number, duration_s, header_url, bandwidth = 0, 0.0, None, None
@@ -66,7 +73,7 @@ def parse_playlist(text: str, url: str) -> Playlist:
                 playlist.variants.append((bandwidth, urljoin(url, line)))
                 bandwidth = None
             else:
-                playlist.pieces.append(Piece(number, urljoin(url, line), duration_s, header_url))
+                playlist.segments.append(Segment(number, urljoin(url, line), duration_s, header_url))
                 number += 1
         elif name == "#EXTINF":
             duration_s = _number(value.partition(",")[0])
@@ -83,7 +90,7 @@ def parse_playlist(text: str, url: str) -> Playlist:
         elif name == "#EXT-X-KEY" and _attributes(value).get("METHOD", "NONE") != "NONE":
             raise StationError("its sound is encrypted, which cannot be heard", is_final=True)
         elif name == "#EXT-X-BYTERANGE":
-            raise StationError("it cuts its pieces out of one file, which cannot be heard", is_final=True)
+            raise StationError("it cuts its segments out of one file, which cannot be heard", is_final=True)
         elif name == "#EXT-X-ENDLIST":
             playlist.is_over = True
     return playlist
@@ -97,22 +104,22 @@ def _number(text: str) -> float:
 
 
 class HlsFeed:
-    """The pieces of a stream as one stream of bytes.
+    """The segments of a stream as one stream of bytes.
 
     Parameters
     ----------
     opener : Opener
     url : str
-        Of the playlist.
+        Address of the playlist.
     stopping : threading.Event
         Ends all waiting.
 
     Attributes
     ----------
     lost_s : float
-        Seconds of sound that the playlist no longer named when their turn came, until taken.
+        Seconds of sound whose segments had left the playlist; the reader resets it.
     keeps_place : bool
-        Whether it goes on after a loss where it was, and so knows itself what was lost.
+        Whether it continues at the same place after a loss, and so knows itself what was lost.
     """
 
     def __init__(self, opener: Opener, url: str, stopping: threading.Event) -> None:
@@ -130,7 +137,7 @@ class HlsFeed:
             playlist = parse_playlist(text, answer.url)
         finally:
             answer.close()
-        if playlist.variants or (playlist.sound_url and not playlist.pieces):
+        if playlist.variants or (playlist.sound_url and not playlist.segments):
             self._url = playlist.sound_url or min(playlist.variants)[1]
             return self._load_variant()
         return playlist
@@ -146,28 +153,28 @@ class HlsFeed:
     def _fetch(self, url: str) -> bytes:
         answer = self._opener.open(url, timeout_s=FETCHED_WITHIN_S)
         try:
-            return answer.read_all(max(FETCHED_WITHIN_S, 5.0), LONGEST_PIECE)
+            return answer.read_all(max(FETCHED_WITHIN_S, 5.0), LONGEST_SEGMENT)
         finally:
             answer.close()
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the stream's bytes, until it is over.
+        """Yield the bytes of the stream until it ends.
 
         Raises
         ------
         StationError
-            When nothing new comes for too long.
+            When there is no new segment for too long.
         """
-        self._due_s, self._header = time.monotonic(), None  # a new decoder has seen no header
+        self._due_s, self._header = time.monotonic(), None  # a new decoder needs the header again
         while not self._stopping.is_set():
             failure: StationError | None = None
             wait_s = SHORTEST_WAIT_S
             try:
                 playlist = self._load()
                 wait_s = min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, playlist.target_s / 2))
-                for piece in self._new(playlist):
-                    yield from self._piece(piece)
-                    self._due_s = time.monotonic() + piece.duration_s
+                for segment in self._new(playlist):
+                    yield from self._segment(segment)
+                    self._due_s = time.monotonic() + segment.duration_s
                 if playlist.is_over:
                     return
             except StationError as error:
@@ -179,28 +186,28 @@ class HlsFeed:
                 raise failure or StationError("it sends nothing new")
             self._stopping.wait(min(wait_s, max(0.1, SILENT_AFTER_S - late_s)))
 
-    def _new(self, playlist: Playlist) -> list[Piece]:
-        """Return the pieces that have not been heard, and note which were missed."""
-        pieces = playlist.pieces
-        if not pieces:
+    def _new(self, playlist: Playlist) -> list[Segment]:
+        """Return the new segments, and count those that were missed."""
+        segments = playlist.segments
+        if not segments:
             return []
-        if self._next is None or pieces[-1].number < self._next - 1:  # the first time, or it began anew
+        if self._next is None or segments[-1].number < self._next - 1:  # the first time, or it restarted
             self.keeps_place = False
-            chosen = pieces if playlist.is_over else pieces[-STARTS_BEFORE_END:]
+            chosen = segments if playlist.is_over else segments[-STARTS_BEFORE_END:]
             self._next = chosen[0].number
             return chosen
         self.keeps_place = True
-        missed = max(0, pieces[0].number - self._next)
+        missed = max(0, segments[0].number - self._next)
         self.lost_s += missed * playlist.target_s
-        return [piece for piece in pieces if piece.number >= self._next]
+        return [segment for segment in segments if segment.number >= self._next]
 
-    def _piece(self, piece: Piece) -> Iterator[bytes]:
-        if piece.header_url is not None and piece.header_url != self._header:
-            yield self._fetch(piece.header_url)
-            self._header = piece.header_url
-        content = self._fetch(piece.url)
-        self._next = piece.number + 1
+    def _segment(self, segment: Segment) -> Iterator[bytes]:
+        if segment.header_url is not None and segment.header_url != self._header:
+            yield self._fetch(segment.header_url)
+            self._header = segment.header_url
+        content = self._fetch(segment.url)
+        self._next = segment.number + 1
         yield content
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection stays open."""

@@ -1,6 +1,6 @@
-"""An input device, opened and started: through PortAudio, or at the sound server itself.
+"""Opening of an input device, through PortAudio or directly at the sound server.
 
-Like ``devices`` this talks to drivers, and runs in a capture process.
+Like ``devices`` this calls drivers, and runs in a capture process.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from live.sources.devices import (
 )
 from live.sources.sound_server import SoundServerError, SoundServerStream
 
-CAPTURE_LATENCY_S = 0.2  # asked of the driver; its own default may wake this process 150 times a second
+CAPTURE_LATENCY_S = 0.2  # the driver's default may wake this process 150 times a second
 SERVER_BLOCK_S = 0.1
 USUAL_CHANNELS = 2
 OTHER_RATES = (48_000, 44_100)
 
 
 class CaptureError(Exception):
-    """What a driver says when it does not do what is asked of it."""
+    """A driver refused a request; the text is its message."""
 
 
 class OnBlock(Protocol):
-    """Takes a block: float32 samples, channel by channel, and when (``time.monotonic``) they came."""
+    """A callback for blocks: interleaved float32 samples, and their time of arrival (``time.monotonic``)."""
 
     def __call__(self, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
-        """Take the block; called on a thread of the driver's."""
+        """Receive the block, on a thread of the driver."""
 
 
 @dataclass(frozen=True)
 class InputRequest:
-    """What to open.
+    """The device to open, and how.
 
     Attributes
     ----------
     selector : str or None
         As for ``find_device``.
     channel : int or None
-        The channel that will be heard, counted from 1: so many channels are needed at least.
+        The channel that will be used, from 1; at least as many channels must be captured.
     every_channel : bool
-        Whether all of its channels will be heard.
+        Whether all of its channels will be used.
     again : InputDevice or None
-        One that was open before, to be found by its name alone.
+        A device that was open before and is found by its name.
     sample_rate, channels : int or None
-        How it was open then, as it must be again.
+        Its rate and channels then, which it must have again.
     """
 
     selector: str | None = None
@@ -66,15 +66,15 @@ class InputRequest:
 
 
 class Input(Protocol):
-    """A device that is open.
+    """An open device.
 
     Attributes
     ----------
     device : InputDevice
     sample_rate : int
-        That it is captured at, in Hz.
+        Sample rate of the capture, in Hz.
     channels : int
-        That are captured.
+        Number of captured channels.
     """
 
     device: InputDevice
@@ -90,28 +90,28 @@ class Input(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
 
 
 def open_input(
     wanted: InputRequest, on_block: OnBlock, on_end: Callable[[], None], *, refresh: bool = False
 ) -> Input:
-    """Find a device and open it at its own rate, or with whatever else it takes.
+    """Find a device and open it at its own rate, or else at another rate that it supports.
 
     Parameters
     ----------
     wanted : InputRequest
     on_block, on_end : callable
-        Take the sound once it has been started, and learn that it is over.
+        Called, after the start, with each block, and at the end of the stream.
     refresh : bool
-        Whether to look for devices anew.
+        Whether to search for devices again.
 
     Raises
     ------
     MissingDeviceError
-        When it is not there.
+        When the device is not connected.
     InputError
-        When there is no PortAudio, or the device refuses to open.
+        When there is no PortAudio, or the device cannot be opened.
     """
     if wanted.again is not None:
         found = find_again(wanted.again, refresh=refresh)
@@ -138,12 +138,12 @@ def open_input(
 
 
 def _ways(device: InputDevice, wanted: InputRequest) -> list[tuple[int, int]]:
-    """List the rates and numbers of channels to try, without repeats."""
+    """Return the pairs of sample rate and number of channels to try, without duplicates."""
     if wanted.sample_rate is not None and wanted.channels is not None:
         return [(wanted.sample_rate, wanted.channels)]
     if wanted.every_channel:
         return [(rate, device.channels) for rate in dict.fromkeys((device.sample_rate, *OTHER_RATES))]
-    if device.source is not None:  # it converts by itself, and to one channel alone from all there are
+    if device.source is not None:  # the server converts the rate, and would mix all channels to one
         usual = min(USUAL_CHANNELS, device.channels)
         return [(device.sample_rate, usual if wanted.channel is None else device.channels)]
     usual = wanted.channel or min(USUAL_CHANNELS, device.channels)
@@ -167,7 +167,7 @@ class PortAudioInput:
     ) -> None:
         self.device, self.sample_rate, self.channels = device, sample_rate, channels
         self._on_block = on_block
-        self._busy = threading.Lock()  # PortAudio crashes on a stream that is closed while it starts
+        self._busy = threading.Lock()  # PortAudio crashes if a stream is closed while it starts
         sounddevice = port_audio()
         self._error = sounddevice.PortAudioError
         try:
@@ -198,17 +198,17 @@ class PortAudioInput:
                 raise CaptureError(str(error)) from None
 
     def _take_block(self, data: Any, samples: int, _time: Any, status: Any) -> None:
-        """Hand a block on; PortAudio's own thread calls this."""
+        """Pass a block on; called on PortAudio's thread."""
         self._on_block(bytes(data), samples, time.monotonic(), bool(status.input_overflow))
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
         with self._busy, contextlib.suppress(self._error):
             self._stream.close()
 
 
 class SoundServerInput:
-    """A source of PulseAudio's or PipeWire's."""
+    """A source of PulseAudio or PipeWire."""
 
     def __init__(
         self,
@@ -224,18 +224,18 @@ class SoundServerInput:
         self._source, self._on_block, self._on_end = device.source, on_block, on_end
         self._opened, self._started, self._closed = threading.Event(), threading.Event(), threading.Event()
         self._refusal: str | None = None
-        # All of the connection stays on one thread, as libpulse wants it.
+        # libpulse requires that one thread uses the connection.
         threading.Thread(target=self._record, name="sound server", daemon=True).start()
         self._opened.wait()
         if self._refusal is not None:
             raise CaptureError(self._refusal)
 
     def start(self) -> None:
-        """Begin to hand on what is recorded."""
+        """Start to pass on recorded blocks."""
         self._started.set()
 
     def close(self) -> None:
-        """Hand on no more; the connection ends with the capture process."""
+        """Stop to pass on blocks; the connection ends with the capture process."""
         self._closed.set()
 
     def _record(self) -> None:
@@ -250,7 +250,7 @@ class SoundServerInput:
             for block in stream.blocks():
                 if self._closed.is_set():
                     return
-                if self._started.is_set():  # what came while the model was still being loaded is of before
+                if self._started.is_set():  # sound from before the start is dropped
                     samples = len(block) // (4 * self.channels)
                     self._on_block(block, samples, time.monotonic(), overflowed=False)
         self._on_end()

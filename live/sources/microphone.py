@@ -1,4 +1,4 @@
-"""A microphone that is opened, watched, and opened again when it is lost."""
+"""A microphone as a source: it is opened, watched, and opened again when it is lost."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.driver import HangingDriverError, Opened
 from live.sources.inputs import CaptureError, InputRequest
 
-ANSWER_WITHIN_S = 10.0  # a driver that opens a device for the first time
+ANSWER_WITHIN_S = 10.0  # for a driver that opens a device for the first time
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
-BLOCK_WITHIN_S = 1.5  # a stream that is silent for longer is lost
-OVERSLEPT_S = 0.3  # a wait that lasts this much too long was no wait: the process was stopped
-OPENED_WITHIN_S = 3.0  # the same, for one that is opened again: then another try is made
+BLOCK_WITHIN_S = 1.5  # a stream without a block for longer is lost
+OVERSLEPT_S = 0.3  # a wait that lasts this much too long means that the process was stopped
+OPENED_WITHIN_S = 3.0  # for each attempt to open a device again
 CLOSE_WITHIN_S = 2.0
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 RETRY_GROWTH = 1.5
@@ -29,35 +29,35 @@ RETRY_GROWTH = 1.5
 class Microphone:
     """An input device, captured at its own rate.
 
-    Captured by a process of its own (``CaptureProcess``), which a thread here watches: one that ends or
-    sends nothing more is lost, which is marked in the ring buffer, is left behind, and another opens the
-    device by name until it is back. Sound that went by in the meantime is counted as lost. Nothing here
-    waits for a driver, which may hang, for longer than a bound.
+    A separate process (``CaptureProcess``) captures it, and a thread of this class watches that process.
+    When the process ends or sends no more blocks, the device is lost: this is marked in the ring buffer, the
+    process is abandoned, and new ones try to open the device by name until it is back. The sound of the
+    time between is counted as lost. No call waits longer than a fixed time for a driver, which may hang.
 
     Parameters
     ----------
     device : str or None
         As for ``find_device``.
     channel : int, optional
-        Hear this channel alone, counted from 1; else the mean of the first two.
+        Listen to this channel only, counted from 1. Default: the mean of the first two.
     every_channel : bool
-        Capture all of its channels.
+        Whether to capture all of its channels.
     gain_db : float
-        Applied to what is captured.
+        Amplification, in dB.
     give_up_s : float, optional
-        Fail after the device was lost for this long; without, wait for ever.
+        Fail if the device is lost for so many seconds. Default: wait for ever.
     wait : bool
-        Wait for a device that is missing at the start; what else is wrong with it fails at once.
+        Whether to wait for a device that is not connected at the start; other errors are raised at once.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for; called each time that it is not there, at least
-        every ten seconds.
+        Called with a sentence that says what the program is waiting for, after each attempt, at least every
+        ten seconds.
     loud : bool
-        Whether what the drivers' libraries say goes to standard error.
+        Whether the messages of the drivers' libraries go to standard error.
 
     Raises
     ------
     InputError
-        When there is no PortAudio, no such device, or it refuses to open.
+        When there is no PortAudio, no such device, or it cannot be opened.
     """
 
     kind: SourceKind = "microphone"
@@ -86,7 +86,7 @@ class Microphone:
         self._give_up_s = give_up_s
         self._loud = loud
         self.failure: GenreLiveError | None = None
-        self._changed = threading.Condition()  # guards all below, and what is written to the ring buffer
+        self._changed = threading.Condition()  # protects everything below, and writing to the ring buffer
         self._stopping = False
         self._lost_since_s: float | None = None
         self._capture: Capture | None = None
@@ -94,7 +94,7 @@ class Microphone:
         try:
             opened = self._open_first(on_wait, wait=wait)
         except BaseException:
-            self._let_go()
+            self._close()
             raise
         self._device: InputDevice = opened.device
         self.name = opened.device.name
@@ -102,7 +102,7 @@ class Microphone:
         self.channels = opened.channels if channel is None else 1
 
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> Opened:
-        """Open the device, waiting for it where that is wanted."""
+        """Open the device, and wait for it if asked to."""
         which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
         wanted = InputRequest(self._selector, self._channel, every_channel=self._every_channel)
         began_s = time.monotonic()
@@ -112,7 +112,7 @@ class Microphone:
             try:
                 return capture.open(wanted, ANSWER_WITHIN_S)
             except HangingDriverError as error:
-                self._let_go()
+                self._close()
                 reason: InputError = error
             except MissingDeviceError as error:
                 reason = error
@@ -127,7 +127,7 @@ class Microphone:
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
     def _ready_capture(self) -> Capture:
-        """Return the capture that has not opened anything yet, a new one where the last was left behind."""
+        """Return a capture that has nothing open yet; a new one if the last was abandoned."""
         if self._capture is not None and not self._capture.is_left:
             return self._capture
         capture = Capture(self._take_block, self._note_end, loud=self._loud)
@@ -135,11 +135,11 @@ class Microphone:
             self._capture = capture
             is_late = self._stopping
         if is_late:
-            self._let_go()  # who stopped it has not seen this one
+            self._close()  # ``stop`` was called before this capture existed
         return capture
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to capture into ``ring``.
+        """Start to capture into ``ring``.
 
         Raises
         ------
@@ -162,17 +162,17 @@ class Microphone:
         thread.start()
 
     def stop(self) -> None:
-        """Capture no more and let go of the device."""
+        """Stop to capture, and close the device."""
         with self._changed:
             self._stopping = True
             thread = self._thread
             self._changed.notify_all()
-        self._let_go()  # which also ends whatever waits for an answer of the driver
+        self._close()  # also ends a wait for an answer of the driver
         if thread is not None and thread is not threading.current_thread():
             thread.join(CLOSE_WITHIN_S)
 
     def _take_block(self, capture: Capture, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
-        """Copy a block into the ring buffer; the driver's own thread calls this."""
+        """Copy a block into the ring buffer; called on the driver's thread."""
         block = np.frombuffer(data, dtype=np.float32).reshape(samples, -1)
         if self._channel is not None:
             block = block[:, self._channel - 1 : self._channel]
@@ -196,20 +196,20 @@ class Microphone:
             self._ring.write(block)
             if finding.settled:
                 if finding.lost_samples:
-                    self._ring.hold()  # a loss that nothing announced is placed here
+                    self._ring.hold()  # the place of a loss that the driver did not report
                 self._ring.release(finding.lost_samples, capture.suspicion)
                 capture.suspicion = "stall"
             if is_first_again:
                 self._changed.notify_all()
 
     def _note_end(self, capture: Capture) -> None:
-        """Wake the watch; the driver calls this when the stream is over for whatever reason."""
+        """Wake the watching thread; called by the driver at the end of the stream, whatever the reason."""
         with self._changed:
             capture.has_ended = True
             self._changed.notify_all()
 
     def _watch(self) -> None:
-        """Wait for the stream's loss, and mend it, until told to stop."""
+        """Wait for a loss of the stream and reopen the device, until the source is stopped."""
         try:
             while (capture := self._capture) is not None and not self._wait_for_loss(capture):
                 if not self._recover(capture):
@@ -219,10 +219,10 @@ class Microphone:
             self.failure.__cause__ = error
         finally:
             self._ring.close()
-            self._let_go()
+            self._close()
 
     def _wait_for_loss(self, capture: Capture) -> bool:
-        """Wait until the stream is lost or no longer wanted; True when no longer wanted."""
+        """Wait until the stream is lost or the source is stopped, and return whether it is stopped."""
         with self._changed:
             awake_until_s = time.monotonic()
             while not self._stopping:
@@ -231,17 +231,17 @@ class Microphone:
                     deadline_s = capture.started_s + FIRST_BLOCK_WITHIN_S
                 else:
                     deadline_s = delivered_s + BLOCK_WITHIN_S
-                if now_s > awake_until_s + OVERSLEPT_S:  # the whole process stood still, not the device
+                if now_s > awake_until_s + OVERSLEPT_S:  # the whole process was stopped, not the device
                     deadline_s = now_s + BLOCK_WITHIN_S
                 if capture.has_ended or deadline_s <= now_s:
                     return False
-                # The first block wakes nobody; the promise holds from it on all the same.
+                # The first block does not wake this thread; its time limit counts from there.
                 awake_until_s = min(deadline_s, now_s + BLOCK_WITHIN_S)
                 self._changed.wait(awake_until_s - now_s)
             return True
 
     def _recover(self, capture: Capture) -> bool:
-        """Open the device again, however long it takes; False when told to stop or to give up."""
+        """Reopen the device, however long it takes; return False if stopped or given up."""
         since_s = self._lose(capture)
         retry_s = SHORTEST_RETRY_S
         while True:
@@ -266,19 +266,19 @@ class Microphone:
                 return True
 
     def _lose(self, capture: Capture) -> float:
-        """Tell that the stream is lost, and leave it behind; returns since when there is no sound."""
+        """Mark the stream as lost and abandon it; return the time since which there is no sound."""
         with self._changed:
             since_s, samples = capture.delivered_s or capture.started_s, capture.samples
             self._ring.release(0, "stall")
             self._ring.change_status("lost")
-        self._let_go()
+        self._close()
         with self._changed:
-            # Until it was closed a last block may have come: it is not lost, and held back if it was late.
+            # A last block may have arrived before the close; it counts, and is withheld if it was late.
             self._ring.release(0, "stall")
             return since_s + (capture.samples - samples) / self.sample_rate
 
     def _reopen(self, since_s: float) -> bool:
-        """Try once to open the device by its name; True when sound flows or still may."""
+        """Try once to open the device by its name; return True if there is sound or may still be."""
         within_s = OPENED_WITHIN_S
         if self._give_up_s is not None:
             within_s = max(0.0, min(within_s, since_s + self._give_up_s - time.monotonic()))
@@ -290,14 +290,14 @@ class Microphone:
         try:
             capture.open(wanted, within_s)
         except MissingDeviceError:
-            return False  # the same process may look again
+            return False  # the same process can try again
         except InputError:
-            self._let_go()
+            self._close()
             return False
         try:
             capture.start(within_s)
         except CaptureError:
-            self._let_go()
+            self._close()
             return False
         with self._changed:
             self._changed.wait_for(
@@ -305,12 +305,12 @@ class Microphone:
             )
             has_delivered = capture.delivered_s is not None
         if not has_delivered:
-            self._let_go()
-        # Sound may have come after all while it was closed; if it has ended again by now, that is a new loss.
+            self._close()
+        # Sound may have arrived during the close; if it has ended again since, that is a new loss.
         return capture.delivered_s is not None
 
-    def _let_go(self) -> None:
-        """Leave the capture behind, whatever its driver does."""
+    def _close(self) -> None:
+        """Abandon the capture, whatever its driver does."""
         with self._changed:
             capture = self._capture
         if capture is None or capture.is_left:

@@ -1,9 +1,9 @@
-"""The frames of an MP3 file, counted without decoding them.
+"""Counting of the frames of an MP3 file, without decoding.
 
-An MP3 need not say how long it is, and what it says may be wrong. But each of its frames tells its own
-length, so that the next begins where it ends: a file that is frames from first to last, tags at its ends
-apart, holds as much sound as it has frames. The layout of headers is that of ISO/IEC 11172-3 and 13818-3,
-the tag with the encoder's delay that of LAME.
+An MP3 file need not state its length, and what it states may be wrong. But the header of each frame gives
+its length, so that one can walk from frame to frame. If the file consists of frames only, apart from tags at
+its ends, their number gives the length of the sound. The layout of headers is that of ISO/IEC 11172-3 and
+13818-3, and the tag with the encoder's delay that of LAME.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import mmap
 import struct
 from pathlib import Path
 
-_BIT_RATES = {  # kbit/s, by (is MPEG 1, layer)
+_BIT_RATES = {  # kbit/s, by (whether it is MPEG 1, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -21,14 +21,14 @@ _BIT_RATES = {  # kbit/s, by (is MPEG 1, layer)
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-_DECODER_DELAY = 529  # samples that every decoder adds, and that those who heed the encoder's delay take off
-_SAME_STREAM = 0xFFFE_0C00  # the bits of a header that do not change within a stream
+_DECODER_DELAY = 529  # samples that every decoder adds, and removes together with the encoder's delay
+_SAME_STREAM = 0xFFFE_0C00  # bits of a header that are the same in the whole stream
 _WALKED_AT_ONCE = 4_096  # frames
-_MOST_PADDING = 16_384  # zeros after the last frame that are no damage
+_MOST_PADDING = 16_384  # zeros after the last frame that do not count as damage
 
 
 def _frame(header: int) -> tuple[int, int, int] | None:
-    """Return a frame's length in bytes, its samples and its sample rate; None where it is no header."""
+    """Return a frame's length in bytes, samples and sample rate; None if it is not a header."""
     version, layer = header >> 19 & 3, 4 - (header >> 17 & 3)
     bit_rate, rate = header >> 12 & 15, header >> 10 & 3
     if header >> 21 != 0x7FF or version == 1 or layer == 4 or bit_rate in (0, 15) or rate == 3:
@@ -44,7 +44,7 @@ def _frame(header: int) -> tuple[int, int, int] | None:
 
 
 def _tag_size(data: mmap.mmap | bytes, at: int) -> int:
-    """Return the length of the ID3v2 tag that begins at a byte; 0 where none does."""
+    """Return the length of the ID3v2 tag at a byte; 0 if there is none."""
     header = data[at : at + 10]
     if header[:3] != b"ID3" or len(header) < 10:
         return 0
@@ -63,7 +63,7 @@ def tag_bytes_at_start(data: mmap.mmap | bytes) -> int:
 
 
 def tag_bytes_at_end(data: mmap.mmap | bytes) -> int:
-    """Return the length of the ID3v1, APE and Lyrics3 tags, and of zeros, at the end of a file, in bytes."""
+    """Return the length of ID3v1, APE and Lyrics3 tags and zeros at the end of a file, in bytes."""
     end = len(data)
     while True:
         before = end
@@ -87,7 +87,7 @@ def tag_bytes_at_end(data: mmap.mmap | bytes) -> int:
 
 
 class Mp3Frames:
-    """Walks over the frames of an MP3 file as far as it is asked to.
+    """Walks over the frames of an MP3 file, step by step.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ class Mp3Frames:
     Attributes
     ----------
     samples : int
-        Samples of the frames walked over, what an encoder added at the start taken off.
+        Samples of the frames so far, without those that the encoder added at the start.
     promised : int
-        Samples that the first frame says there are; 0 where it does not say.
+        Number of samples according to the first frame; 0 if it does not say.
     is_whole : bool
-        Whether the file is frames of one stream from first to last.
+        Whether the file consists of frames of one stream only.
     is_broken : bool
-        Whether something else was met: a hole, another stream, strange bytes.
+        Whether there was something else: a hole, another stream, unknown bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,14 +115,14 @@ class Mp3Frames:
         self.is_whole = self.is_broken = False
         self._sizes: dict[int, int] = {}
         self.promised = 0
-        self._at_end = 0  # samples that the encoder added there
+        self._at_end = 0  # samples that the encoder added at the end
         self._begin()
 
     def _header(self, position: int) -> int:
         return int.from_bytes(self._data[position : position + 4], "big")
 
     def _begin(self) -> None:
-        """Look at the first frame, which may hold no sound but a description of the rest."""
+        """Read the first frame, which may be a description of the stream instead of sound."""
         header = self._header(self._position)
         frame = _frame(header)
         if frame is None:
@@ -148,11 +148,11 @@ class Mp3Frames:
 
     @property
     def unwalked(self) -> float:
-        """Bytes not walked over, as a multiple of those that were."""
+        """Ratio of the remaining bytes to those walked over."""
         return 0.0 if self.is_whole else (self._end - self._position) / max(1, self._position)
 
     def walk(self, samples: int) -> None:
-        """Walk on until ``samples`` samples are passed, or no frame follows."""
+        """Continue until ``samples`` samples are passed or no frame follows."""
         data, sizes, end = self._data, self._sizes, self._end
         position, each = self._position, self._samples_each if not self.is_broken else 0
         while not (self.is_broken or self.is_whole) and self.samples < samples:
@@ -167,7 +167,7 @@ class Mp3Frames:
             self._position = position
 
     def _size(self, header: int) -> int:
-        """Return the length of a frame of this stream in bytes; 0 for whatever else."""
+        """Return the length in bytes of a frame of this stream; 0 for any other header."""
         frame = _frame(header)
         if frame is None or header & _SAME_STREAM != self._stream or len(self._sizes) > 4_096:
             return 0
@@ -175,8 +175,8 @@ class Mp3Frames:
         return frame[0]
 
     def _note_end(self, position: int, size: int) -> None:
-        """Tell the end of the file from whatever else may follow a frame."""
-        is_cut_frame = size > 0  # the last one, of which a part is there
+        """Set ``is_whole`` or ``is_broken`` from what follows the last frame."""
+        is_cut_frame = size > 0  # the last frame is incomplete
         if position >= self._end or is_cut_frame:
             self.is_whole = True
             self.samples -= self._at_end
@@ -184,7 +184,7 @@ class Mp3Frames:
             self.is_broken = True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._data.close()
 
 
@@ -195,7 +195,7 @@ def tag_bytes(path: Path) -> tuple[int, int]:
 
 
 def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
-    """Return how many bytes from ``start`` to ``end`` belong neither to a frame nor to the file's tags."""
+    """Return the number of bytes from ``start`` to ``end`` outside of frames and the file's tags."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at = max(start, tag_bytes_at_start(data) if start == 0 else start)
         end = min(end, len(data) - tag_bytes_at_end(data))
@@ -205,7 +205,7 @@ def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
             if frame is not None and frame[0] > 0 and _is_frame_or_end(data, at + frame[0], end):
                 at += frame[0]
                 continue
-            if tag := _tag_size(data, at):  # of the next of several that were joined
+            if tag := _tag_size(data, at):  # tag of the next of several concatenated files
                 at += tag
                 continue
             following = data.find(b"\xff", at + 1, end)

@@ -1,7 +1,8 @@
-"""A station on the network, heard like a microphone: its losses are seen, told and mended.
+"""A network station as a source, like a microphone: losses are detected and reported, and it reconnects.
 
-The bytes are fetched here and decoded by an ffmpeg that may read nothing but what it is given. It gives
-mono at one rate, whatever the station changes to, so that a station costs this process next to nothing.
+This process fetches the bytes, and an ffmpeg without access to files and network decodes them. It always
+returns mono at the same rate, even if the station changes its format, so that this process needs very little
+time for a station.
 """
 
 from __future__ import annotations
@@ -22,34 +23,35 @@ from live.sources.rtsp import RtspStation, is_rtsp
 from live.sources.station_link import BLOCK_S, SAMPLE_RATE, StationLink
 from live.sources.stations import Feed, connect
 
-OPENED_WITHIN_S = 30.0  # from its first answer to its first sound
+OPENED_WITHIN_S = 30.0  # from the first answer to the first sound
 SHORTEST_RETRY_S, LONGEST_RETRY_S, RETRY_GROWTH = 0.5, 30.0, 1.6
 DRAINED_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
 
 
 class NetworkStream:
-    """A station, by its address.
+    """A network station.
 
     Parameters
     ----------
     url : str
-        http or https: a stream, a playlist that names one, or HLS; or rtsp or rtsps.
+        An http or https address of a stream, of a playlist that names one, or of an HLS playlist; or an
+        rtsp or rtsps address.
     gain_db : float
-        Applied to what is heard.
+        Amplification, in dB.
     give_up_s : float, optional
-        Fail after the station was lost for this long; without, try for ever.
+        Fail if the station is lost for so many seconds. Default: try for ever.
     wait : bool
-        Wait for a station that is not there at the start.
+        Whether to wait for a station that does not answer at the start.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for.
+        Called with a sentence that says what the program is waiting for.
     loud : bool
-        Whether what ffmpeg says goes to standard error.
+        Whether ffmpeg's messages go to standard error.
 
     Raises
     ------
     InputError
-        When there is no ffmpeg, or nothing can be heard at the address.
+        When there is no ffmpeg, or no sound at the address.
     """
 
     kind: SourceKind = "stream"
@@ -92,7 +94,7 @@ class NetworkStream:
         try:
             self._link = self._open_first(on_wait, wait=wait)
         except BaseException:
-            self._let_go()
+            self._close()
             raise
 
     def _way_to(self, url: str) -> Callable[[], Feed]:
@@ -118,12 +120,12 @@ class NetworkStream:
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
     def _open(self) -> StationLink:
-        """Connect, and wait until sound comes.
+        """Connect, and wait for the first sound.
 
         Raises
         ------
         StationError
-            When none comes in time.
+            When there is none in time.
         """
         if self._feed is None or not self._feed.keeps_place:
             self._feed = self._connect()
@@ -148,7 +150,7 @@ class NetworkStream:
             self._changed.notify_all()
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to push sound into ``ring``."""
+        """Start to push sound into ``ring``."""
         self._ring = ring
         link = self._link
         if link is None or self._stopping.is_set():
@@ -159,27 +161,27 @@ class NetworkStream:
         self._thread.start()
 
     def stop(self) -> None:
-        """Push no more and close the connection."""
+        """Stop to push sound, and close the connection."""
         self._stopping.set()
         self._notify()
         thread = self._thread
         if thread is None:
-            self._let_go()
+            self._close()
         elif thread is not threading.current_thread():
             thread.join(CLOSE_WITHIN_S)
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         if self._link is not None:
             self._link.close()
 
     def _watch(self, link: StationLink) -> None:
-        """Wait for the loss of each connection, and mend it, until told to stop."""
+        """Wait for the loss of a connection and reconnect, until the source is stopped."""
         present: StationLink | None = link
         try:
             while present is not None:
                 if self._wait_for_end(present):
                     break
-                if present.failure is None:  # it is over, and said so
+                if present.failure is None:  # the station ended the stream
                     self._drain(present)
                     break
                 present = self._recover(present)
@@ -187,23 +189,23 @@ class NetworkStream:
             self.failure = RunningError(f"{self.name} failed ({error}): run it again with --debug.")
             self.failure.__cause__ = error
         finally:
-            self._let_go()
+            self._close()
             self._ring.close()
 
     def _wait_for_end(self, link: StationLink) -> bool:
-        """Wait until a connection has ended; True when it is no longer wanted."""
+        """Wait until a connection has ended, and return whether the source is stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping.is_set() or link.has_ended)
         return self._stopping.is_set()
 
     def _drain(self, link: StationLink) -> None:
-        """Wait until what has come is delivered."""
+        """Wait until all received sound is delivered."""
         with self._changed:
             self._changed.wait_for(lambda: link.is_drained or self._stopping.is_set(), DRAINED_WITHIN_S)
         link.close()
 
     def _recover(self, lost: StationLink) -> StationLink | None:
-        """Connect again, however long it takes; None when told to stop or to give up."""
+        """Reconnect, however long it takes; return None if stopped or given up."""
         since_s = lost.last_byte_s
         self._ring.change_status("lost")
         self._drain(lost)
@@ -228,9 +230,9 @@ class NetworkStream:
                 return link
 
     def _come_back(self, link: StationLink, since_s: float) -> None:
-        """Tell what was lost, and let the sound pass again."""
+        """Report the loss, and let the sound pass again."""
         missed_s = (link.first_byte_s or time.monotonic()) - since_s
-        if link.feed.keeps_place:  # it goes on where it was, and knows what it missed
+        if link.feed.keeps_place:  # it continues at the same place, and reports itself what it missed
             missed_s, link.feed.lost_s = link.feed.lost_s, 0.0
         self._ring.lose(round(max(0.0, missed_s) * SAMPLE_RATE), "stall")
         self._ring.change_status("back")

@@ -1,9 +1,9 @@
-"""The pages of an Ogg file, counted and checked without decoding them.
+"""Counting and checking of the pages of an Ogg file, without decoding.
 
-Each page of an Ogg stream (RFC 3533) tells its own length, its number, its checksum, and at which sample
-it ends. A file that is unharmed pages of one stream from first to last holds as much sound as its last
-page says; one that is a chain of several, as recordings of radio stations are, or has a hole is found out
-before a decoder comes to it.
+Each page of an Ogg stream (RFC 3533) states its length, number and checksum, and the sample at which it
+ends. If the file consists of intact pages of one stream only, the last page gives the length of the sound.
+A chain of several streams, as in recordings of radio stations, or a hole is detected before a decoder
+reaches it.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ import zlib
 from pathlib import Path
 
 _HEADER = struct.Struct("<4sBBqIIIB")
-_BEGINS, _ENDS = 2, 4  # flags of a page
+_BEGINS, _ENDS = 2, 4  # flags of the first and last page
 _NO_POSITION = -1
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _WALKED_AT_ONCE = 64  # pages
 _LATEST_START_S = 5.0
-OPUS_RATE = 48_000  # Hz, of all positions in an Opus stream
+OPUS_RATE = 48_000  # Hz, the unit of positions in an Opus stream
 
 
 def _checksum(page: bytes) -> int:
-    """Return the page's checksum: the polynomial of zlib's, its bits in the other order."""
+    """Return the page's CRC-32; its polynomial is that of zlib with reversed bit order."""
     reflected = ~zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) & 0xFFFF_FFFF
     return int.from_bytes(reflected.to_bytes(4, "little").translate(_REVERSED), "big")
 
 
 class OggPages:
-    """Walks over the pages of an Ogg file as far as it is asked to.
+    """Walks over the pages of an Ogg file, step by step.
 
     Parameters
     ----------
     path : Path
     rate : int
-        In Hz, of the positions: the stream's sample rate, 48 000 for Opus.
+        Unit of the positions, in Hz: the stream's sample rate; 48 000 for Opus.
     skipped : int
-        Samples at the start that are no sound.
+        Samples at the start that the decoder drops.
 
     Attributes
     ----------
     position_s : float
-        Stream time at which the last page walked over ends, in seconds.
+        Stream time at which the latest page ends, in seconds.
     is_whole : bool
-        Whether the file is unharmed pages of one stream from first to last.
+        Whether the file consists of intact pages of one stream only.
     is_broken : bool
-        Whether something else was met: a hole, another stream, a page that is damaged.
+        Whether there was something else: a hole, another stream, a damaged page.
     """
 
     def __init__(self, path: Path, rate: int, skipped: int = 0) -> None:
@@ -64,16 +64,16 @@ class OggPages:
 
     @property
     def position_s(self) -> float:
-        """Stream time at which the last page walked over ends, in seconds."""
+        """Stream time at which the latest page ends, in seconds."""
         return max(0, self._last_granule - self._skipped) / self._rate
 
     @property
     def unwalked(self) -> float:
-        """Bytes not walked over, as a multiple of those that were."""
+        """Ratio of the remaining bytes to those walked over."""
         return (len(self._data) - self._at) / max(1, self._at)
 
     def walk(self, seconds: float) -> None:
-        """Walk on until ``seconds`` of sound are passed, or no page of the stream follows."""
+        """Continue until ``seconds`` of sound are passed or no page of the stream follows."""
         while not (self.is_broken or self.is_whole) and self.position_s < seconds:
             for _ in range(_WALKED_AT_ONCE):
                 if self._at >= len(self._data):
@@ -84,7 +84,7 @@ class OggPages:
                     break
 
     def _pass_page(self) -> bool:
-        """Pass one page; False where it is none, another stream's or damaged."""
+        """Pass one page; return False if it is damaged, of another stream, or not a page."""
         data, at = self._data, self._at
         if at + 27 > len(data):
             return False
@@ -109,19 +109,19 @@ class OggPages:
             if granule < self._last_granule:
                 return False
             if self._last_granule == 0 and granule > _LATEST_START_S * self._rate:
-                return False  # a piece of a longer stream, whose positions do not begin at 0
+                return False  # part of a longer stream, whose positions do not begin at 0
             self._last_granule = granule
         self._at, self._number = end, number
         self._has_ended = bool(flags & _ENDS)
         return True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._data.close()
 
 
 def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
-    """Return how many bytes from ``start`` to ``end`` belong to no unharmed page."""
+    """Return the number of bytes from ``start`` to ``end`` outside of intact pages."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         harmed, at = 0, start
         while at < end:
@@ -135,7 +135,7 @@ def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
 
 
 def _page_bytes(data: mmap.mmap, at: int) -> int:
-    """Return the length of the unharmed page that begins at a byte; 0 where none does."""
+    """Return the length of the intact page at a byte; 0 if there is none."""
     if at + 27 > len(data):
         return 0
     body = at + 27 + data[at + 26]

@@ -1,4 +1,4 @@
-"""Plain samples, as bytes, turned into float32."""
+"""Conversion of PCM samples to float32."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _RAW = re.compile(r"(?:(u8|s8)|([sf])(16|24|32|64)(le|be)?):(\d{1,7}):(\d{1,3})"
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """How samples stand in bytes.
+    """The layout of samples in bytes.
 
     Attributes
     ----------
     kind : str
         ``s`` signed, ``u`` unsigned integers, ``f`` floating point.
     bits : int
-        Of a sample.
+        Bits of a sample.
     width : int
-        Bytes that a sample takes; more than its bits where it is padded.
+        Bytes of a sample, including padding.
     is_big_endian : bool
     is_right_aligned : bool
-        Whether padding stands above the sample's bits, and not below them.
+        Whether the padding is above the sample's bits, not below.
     """
 
     kind: Literal["s", "u", "f"]
@@ -39,7 +39,7 @@ class PcmFormat:
     is_right_aligned: bool = False
 
     def to_float(self, content: bytes) -> Samples:
-        """Return whole samples of one channel [shape=(n,)], full scale = 1."""
+        """Return the samples [shape=(n,)], full scale = 1."""
         order = ">" if self.is_big_endian else "<"
         if self.kind == "f":
             with np.errstate(over="ignore", invalid="ignore"):
@@ -61,12 +61,12 @@ class PcmFormat:
 
 
 def parse_raw(text: str) -> tuple[PcmFormat, int, int]:
-    """Return format, sample rate and channels of what ``--raw`` says, as ``s16le:44100:2``.
+    """Parse the value of ``--raw``, such as ``s16le:44100:2``: format, sample rate in Hz, and channels.
 
     Raises
     ------
     InputError
-        When it says no such thing.
+        When it is invalid.
     """
     match = _RAW.fullmatch(text.strip().lower())
     if match is None:

@@ -1,7 +1,8 @@
-"""Stations that speak RTSP (RFC 2326): an ffmpeg fetches their sound, and decodes none of it.
+"""RTSP stations (RFC 2326): an ffmpeg process fetches their sound without decoding it.
 
-It alone may reach the network, and nothing else; what it passes on goes, like the bytes of any station, to
-another that may open nothing. The address reaches it through a pipe: its command line is everybody's to read.
+This process may use the network, but nothing else. Its output is decoded, like that of any station, by
+another ffmpeg that may open nothing. The address is passed through a pipe, because every user of the
+computer can read a command line.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SCHEMES = ("rtsp", "rtsps")
 ANSWERS_WITHIN_S = 5.0
 STARTS_WITHIN_S = 10.0
 SILENT_AFTER_S = 1.5
-COLLECTED_S = 0.2  # between two reads, so that a packet does not wake a processor
+COLLECTED_S = 0.2  # between two reads, so that not every packet wakes the process
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _STATUS = re.compile(r"RTSP/\d\.\d (\d{3}) ?(.*)")
 _REFUSED = re.compile(r"Server returned (40[13].*?)(?: \(|$)")
@@ -37,35 +38,35 @@ _FETCH = (
 
 
 def is_rtsp(url: str) -> bool:
-    """Tell whether an address is one of RTSP."""
+    """Return whether an address is an RTSP address."""
     return url.partition("://")[0].lower() in SCHEMES
 
 
 class RtspStation:
-    """A station's address.
+    """An RTSP station.
 
     Parameters
     ----------
     url : str
-        As the user gave it; may hold a name and a password.
+        As the user gave it; may hold a user name and a password.
     program : str
-        ffmpeg.
+        Path of ffmpeg.
 
     Raises
     ------
     StationError
-        When it is no address.
+        When the address is invalid.
     """
 
     def __init__(self, url: str, program: str) -> None:
-        shown_address(url)  # or it is malformed
+        shown_address(url)  # raises if it is malformed
         self._url, self._program = url, program
         self._parts = urlsplit(url)
         if not self._parts.hostname or not url.isprintable() or " " in url:
             raise StationError("the address is malformed", is_final=True)
 
     def connect(self, stopping: threading.Event) -> RtspFeed:
-        """Begin to fetch what the station sends.
+        """Start to fetch the station's sound.
 
         Raises
         ------
@@ -76,7 +77,7 @@ class RtspStation:
         return RtspFeed(self._url, self._program, stopping)
 
     def _ask(self) -> None:
-        """Ask what it sends, without a password: ffmpeg would take that along wherever it is led."""
+        """Request the description without the password, which ffmpeg would send on after a redirect."""
         host = self._parts.hostname or ""
         port = self._parts.port or _PORTS[self._parts.scheme]
         place = self._parts._replace(netloc=self._parts.netloc.rpartition("@")[2]).geturl()
@@ -106,7 +107,7 @@ class RtspStation:
 
 
 class RtspFeed:
-    """What an ffmpeg fetches from a station; see ``Feed``."""
+    """The bytes that ffmpeg fetches from a station; see ``Feed``."""
 
     keeps_place = False
 
@@ -131,7 +132,7 @@ class RtspFeed:
             stdin.close()
 
     def _listen(self) -> None:
-        """Note why it ends, and end it before it hears what another address says than the user's."""
+        """Record why ffmpeg ends, and kill it if it is redirected to another address."""
         with contextlib.suppress(OSError, ValueError):
             for content in cast(BinaryIO, self._process.stderr):
                 line = content.decode(errors="replace").strip()
@@ -142,7 +143,7 @@ class RtspFeed:
                     self._complaint = line
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield bytes as they come; see ``Feed``. A station that ends is taken for one that is lost."""
+        """Yield bytes as they arrive; see ``Feed``. The end of a stream counts as a loss."""
         output = cast(BufferedReader, self._process.stdout)
         patience_s = STARTS_WITHIN_S
         while not self._stopping.is_set():
@@ -166,7 +167,7 @@ class RtspFeed:
         self._process.kill()
 
     def _failure(self, *, has_begun: bool) -> StationError:
-        """Return why nothing more comes."""
+        """Return the reason for the end."""
         self._process.kill()
         self._listener.join(ANSWERS_WITHIN_S)
         if self._is_led_away:
@@ -182,7 +183,7 @@ class RtspFeed:
         return StationError(f"ffmpeg says: {self._complaint.rpartition('pipe:0: ')[2].rstrip('.')}")
 
     def close(self) -> None:
-        """End it, also under the feet of who waits for it."""
+        """Kill ffmpeg, even while another thread waits for its output."""
         with contextlib.suppress(OSError):
             self._process.kill()
         self._process.wait()

@@ -1,8 +1,8 @@
-"""What libsndfile can read: WAV, FLAC, OGG, Opus, MP3 and their kin, with a proof that it read all of it.
+"""Decoding with libsndfile (WAV, FLAC, OGG, Opus, MP3 and similar), with a check that nothing is missing.
 
-libsndfile stops without a word at its own guess of an MP3's length, at the end of the first of several
-streams, and after damage that others decode past. So each file is surveyed apart from it: what is not
-whole is left to another decoder, before libsndfile comes to it.
+libsndfile stops without an error at its own estimate of an MP3's length, at the end of the first of several
+streams, and after damage that other decoders can skip. So each file is also surveyed independently, and
+what follows damage is left to another decoder, before libsndfile reaches it.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from live.sources.flac_frames import promised_samples, samples_by_last_frame
 from live.sources.mp3_frames import Mp3Frames
 from live.sources.ogg_pages import OPUS_RATE, OggPages
 
-KEPT_APART_S = 0.2  # from what is broken: a decoder looks ahead, and codecs overlap
-PROMISE_ROUNDED_S = 0.25  # an MP3's: encoders count their own delays and frames in different ways
-LEAST_REST_BYTES = 4_096  # after a container's end
+KEPT_APART_S = 0.2  # distance from damage: decoders look ahead, and blocks of codecs overlap
+PROMISE_ROUNDED_S = 0.25  # tolerance for an MP3, because encoders count delays and frames differently
+LEAST_REST_BYTES = 4_096  # after a container's end, to count as more content
 
 
 class _Survey(Protocol):
-    """What is known of a file without decoding it."""
+    """Facts about a file that are known without decoding it."""
 
     def trusted(self, samples: int) -> int:
-        """Return how many of the first ``samples`` samples stand before anything that is broken."""
+        """Return how many of the first ``samples`` samples are before any damage."""
 
     def ending(self, heard_s: float) -> Ending:
-        """Return whether a decoder that gave ``heard_s`` seconds used the file up."""
+        """Return whether the file is complete after ``heard_s`` decoded seconds."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 class _Mp3Survey:
@@ -105,7 +105,7 @@ class _FlacSurvey:
 
 
 class _ChunkSurvey:
-    """A container that tells where it ends, with sound whose length in bytes is all there is to it."""
+    """A container that states its end, with sound whose length follows from its bytes."""
 
     def __init__(self, path: Path, promised_s: float | None) -> None:
         self._path, self._promised_s = path, promised_s
@@ -119,7 +119,7 @@ class _ChunkSurvey:
         if end is None:
             is_proven = missing_s < LEAST_MISSING_S and self._promised_s is not None
             return Ending(is_proven, missing_s, is_promised=True)
-        if end > size and heard_s > 0:  # bytes are missing, of which libsndfile says nothing
+        if end > size and heard_s > 0:  # bytes are missing, which libsndfile does not report
             missing_s += (end - size) / (size / heard_s)
         is_used_up = abs(size - end) <= LEAST_REST_BYTES
         return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, is_promised=True)
@@ -129,7 +129,7 @@ class _ChunkSurvey:
 
 
 class SoundFileDecoder:
-    """What libsndfile can read, up to where something is broken.
+    """Decodes a file with libsndfile, up to the first damage.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class SoundFileDecoder:
     Raises
     ------
     soundfile.LibsndfileError
-        When libsndfile makes nothing of it.
+        When libsndfile cannot read it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -146,11 +146,11 @@ class SoundFileDecoder:
 
         self._error = soundfile.LibsndfileError
         self._name = path.name
-        # As bytes where names are bytes: not every name is text.
+        # As bytes where names are bytes: not every name is valid text.
         with without_notes(MPG123_NOTE):
             self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
-        # Else soundfile seeks after each read to where it is already, and an MP3 decoder that is told to
-        # seek starts afresh: every block would begin with a few garbled hundredths of a second.
+        # Otherwise soundfile seeks to the current position after each read, and an MP3 decoder restarts on a
+        # seek, so that every block would begin with a few garbled hundredths of a second.
         self._file.seekable = lambda: False
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
@@ -180,7 +180,7 @@ class SoundFileDecoder:
             if self._is_mp3:
                 with without_notes(MPG123_NOTE):
                     block = self._file.read(samples, dtype="float32", always_2d=True)
-            elif self._is_16_bit:  # the same numbers as libsndfile makes of them, in a third of the time
+            elif self._is_16_bit:  # the same numbers as libsndfile's, in a third of the time
                 block = self._file.read(samples, dtype="int16", always_2d=True) * np.float32(2**-15)
             else:
                 block = self._file.read(samples, dtype="float32", always_2d=True)
@@ -190,10 +190,10 @@ class SoundFileDecoder:
         return block
 
     def ending(self, heard_s: float) -> Ending:
-        """Return whether the file is used up."""
+        """Return whether the file is complete."""
         return self._survey.ending(heard_s)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
         self._survey.close()

@@ -1,9 +1,9 @@
-"""The sources of PulseAudio, or of PipeWire in its place, by their own names: libpulse through ctypes.
+"""The sources of PulseAudio or PipeWire by their own names, with libpulse through ctypes.
 
-PortAudio on Linux sees such a server as one device, ``pulse`` or ``pipewire``, and none of its sources. Its
-library, libpulse, is there wherever such a server is, and what is declared here of it is part of its stable
-interface (pulse/introspect.h, pulse/stream.h). All of it may wait for ever when the server hangs: it runs in
-a capture process, which can be ended.
+On Linux, PortAudio shows such a server as one device, ``pulse`` or ``pipewire``, without its sources. Its
+library, libpulse, is installed wherever there is such a server, and the declarations here are part of its
+stable interface (pulse/introspect.h, pulse/stream.h). Any call may block for ever when the server hangs, so
+this runs in a capture process, which can be killed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPERATION_RUNNING = 0
 STREAM_READY, STREAM_FAILED, STREAM_TERMINATED = 2, 3, 4
 STREAM_DONT_MOVE, STREAM_ADJUST_LATENCY = 0x0200, 0x2000
 FLOAT32 = 5 if sys.byteorder == "little" else 6
-ANYTHING = 0xFFFFFFFF  # for a length that the server may choose
+ANYTHING = 0xFFFFFFFF  # a length that the server chooses
 
 
 class _SampleSpec(Structure):
@@ -83,7 +83,7 @@ _ServerCallback = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_ServerInfo), c_void_
 
 
 class SoundServerError(Exception):
-    """The server, or a stream of it, is not there or not any more."""
+    """The server or a stream of it does not exist, or has ended."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,16 @@ class SoundServerSource:
     Attributes
     ----------
     name, description : str
-        What programs and what people call it.
+        Its identifier, and its name for people.
     channels : int
     sample_rate : int
         In Hz.
     is_monitor : bool
-        Whether it is what an output plays.
+        Whether it records the sound of an output.
     is_of_default_output : bool
-        Whether it is what the default output plays.
+        Whether it records the sound of the default output.
     positions : tuple of int
-        What each channel is, in the server's numbers.
+        Position of each channel, in the server's numbers.
     """
 
     name: str
@@ -116,7 +116,7 @@ class SoundServerSource:
 
 @functools.cache
 def _library() -> Any:
-    """Load libpulse and declare what is used of it; None where it is not installed."""
+    """Load libpulse, declare the functions used here, and return it; None if it is not installed."""
     try:
         library = ctypes.CDLL("libpulse.so.0")
     except OSError:
@@ -150,7 +150,7 @@ def _library() -> Any:
 
 
 class _Connection:
-    """A connection to the server, and the loop that it lives in."""
+    """A connection to the server, and its main loop."""
 
     def __init__(self) -> None:
         self.library = _library()
@@ -164,7 +164,7 @@ class _Connection:
         self.turn_until(lambda: self.library.pa_context_get_state(self.context) == CONTEXT_READY)
 
     def turn(self) -> None:
-        """Wait for what comes next from the server, and let it be dealt with."""
+        """Wait for the next event of the server, and process it."""
         self._check()
         if self.library.pa_mainloop_iterate(self._loop, 1, None) < 0:
             raise SoundServerError("the connection broke")
@@ -175,19 +175,19 @@ class _Connection:
             raise SoundServerError("the sound server is not there")
 
     def turn_until(self, is_done: Callable[[], bool]) -> None:
-        """Let come what comes until this is so."""
+        """Process events until ``is_done`` returns True."""
         while not is_done():
             self.turn()
 
     def finish(self, operation: int | None) -> None:
-        """Wait for an operation's end."""
+        """Wait for the end of an operation."""
         if operation is None:
             raise SoundServerError("the server takes no questions")
         self.turn_until(lambda: self.library.pa_operation_get_state(operation) != OPERATION_RUNNING)
         self.library.pa_operation_unref(operation)
 
     def close(self) -> None:
-        """Let go of all."""
+        """Close the connection and the loop."""
         self.library.pa_context_disconnect(self.context)
         self.library.pa_context_unref(self.context)
         self.library.pa_mainloop_free(self._loop)
@@ -207,7 +207,7 @@ def _text(value: bytes | None) -> str:
 
 
 def sound_server_sources() -> list[SoundServerSource]:
-    """List the server's sources, monitors last; none where there is no server."""
+    """Return the server's sources, monitors last; none if there is no server."""
     if not sys.platform.startswith("linux"):
         return []
     sources: list[SoundServerSource] = []
@@ -247,17 +247,17 @@ def sound_server_sources() -> list[SoundServerSource]:
 
 
 class SoundServerStream:
-    """A recording of one source, as float samples.
+    """A recording stream of one source, as float samples.
 
     Parameters
     ----------
     source : SoundServerSource
     channels : int
-        How many to record: all of the source's, or as many as the server shall make of them.
+        Number of channels: all of the source's, or fewer if the server is to mix them.
     sample_rate : int
         In Hz.
     block_s : float
-        Length of the blocks to ask for.
+        Requested length of the blocks, in seconds.
 
     Raises
     ------
@@ -280,7 +280,7 @@ class SoundServerStream:
             raise SoundServerError(f"it does not give {channels} channels at {sample_rate} Hz")
         block_bytes = max(1, round(block_s * sample_rate)) * channels * 4
         sizes = _BufferSizes(ANYTHING, ANYTHING, ANYTHING, ANYTHING, block_bytes)
-        # Without the first flag a server moves the stream to another source when this one goes, unsaid.
+        # Without the first flag, the server silently moves the stream to another source if this one goes.
         flags = STREAM_DONT_MOVE | STREAM_ADJUST_LATENCY
         self._library.pa_stream_connect_record(self._stream, source.name.encode(), ctypes.byref(sizes), flags)
         self._connection.turn_until(lambda: self._state() == STREAM_READY)
@@ -292,7 +292,7 @@ class SoundServerStream:
         return state
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the sound as it comes, until the source or the server goes.
+        """Yield blocks as they arrive, until the source or the server is gone.
 
         Raises
         ------
@@ -307,7 +307,7 @@ class SoundServerStream:
                 self._library.pa_stream_peek(self._stream, ctypes.byref(data), ctypes.byref(size))
                 if not size.value:
                     break
-                # No data of some length is a hole; the clock tells what went missing there.
+                # A length without data is a hole; ``CaptureClock`` detects how much is missing there.
                 block = ctypes.string_at(data.value, size.value) if data.value else b""
                 self._library.pa_stream_drop(self._stream)
                 if block:

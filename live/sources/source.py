@@ -1,4 +1,4 @@
-"""What a source is: it opens, then pushes blocks into a ring buffer until it ends."""
+"""The interface of sources: a source opens, and then pushes blocks into a ring buffer until it ends."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ SHORTEST_FILE_S = 0.5
 
 
 class AudioSource(Protocol):
-    """What a session can listen to.
+    """A source of sound for a session.
 
     Attributes
     ----------
     kind : str
-        ``file`` or ``microphone``.
+        ``file``, ``microphone`` or ``stream``.
     name : str
     sample_rate : int
         In Hz.
     channels : int
     length_s : float or None
-        Seconds of sound to come, where known.
+        Length of the sound in seconds, where known.
     is_live : bool
-        Whether the sound passes by and does not wait for who hears it.
+        Whether the sound comes in real time and cannot be paused.
     buffer_s : float
         Seconds of sound that the ring buffer should hold.
     block_s : float
-        Seconds of sound worth waking up for.
+        Shortest sound, in seconds, for which the reader should wake up.
     failure : GenreLiveError or None
-        Why the source ended before its time.
+        The error that ended the source.
     warning : str or None
-        What the user should know of a source that ended well all the same.
+        A sentence about a problem that did not end the source.
     title : str or None
-        What a station says it is playing now.
+        The current title of a radio station.
     """
 
     kind: SourceKind
@@ -51,12 +51,12 @@ class AudioSource(Protocol):
     title: str | None
 
     def start(self, ring: RingBuffer) -> None:
-        """Begin to push sound into ``ring``; close it at the end."""
+        """Start to push sound into ``ring``; close it at the end."""
 
     def stop(self) -> None:
-        """Push no more and let go of the device or file; may be called twice."""
+        """Stop to push sound, and close the device or file; may be called twice."""
 
 
 def too_short(name: str, length_s: float) -> str:
-    """Say that a sound is too short to be heard."""
+    """Return the error sentence for a sound that is too short."""
     return f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_FILE_S} s are needed."

@@ -1,4 +1,4 @@
-"""Which sources are to be heard, under which names and how: from the options, or from a file of them."""
+"""The requested sources, with names and settings, from the options or from a file of sources."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from live.option_table import bounds_of
 from live.options import Options
 from live.sources.source import AudioSource
 
-LARGEST_FILE = 1_000_000  # bytes: thousands of sources
+LARGEST_FILE = 1_000_000  # bytes, enough for thousands of sources
 KEYS = ("name", "device", "file", "url", "channel", "gain", "model")
 PLACES: dict[str, SourceKind] = {"device": "microphone", "file": "file", "url": "stream"}
 
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """One source to be heard, as it was asked for.
+    """One requested source.
 
     Attributes
     ----------
     kind : str
+        ``file``, ``microphone`` or ``stream``.
     place : str or None
-        What device, file or address; None is the system's own microphone.
+        The device, file or address; None for the system's default microphone.
     name : str or None
-        What to call it; its own name without.
+        The name that the user gave it; None for its own.
     channel : int or None
-        The channel of a microphone to hear alone, counted from 1.
+        Of a microphone, the only channel to use, from 1.
     gain_db : float
-        To amplify a microphone or a station by.
+        Amplification of a microphone or station, in dB.
     model : str or None
-        What to hear it with; the same as the others without.
+        Its own model; None for that of ``--model``.
     """
 
     kind: SourceKind
@@ -46,7 +47,7 @@ class SourceRequest:
 
     @property
     def words(self) -> str:
-        """What to call it before it is opened."""
+        """Its name before it is open."""
         if self.kind == "stream":  # an address may hold a password
             from live.sources.addresses import shown_address
 
@@ -55,12 +56,12 @@ class SourceRequest:
 
 
 def requests_of(options: Options) -> list[SourceRequest]:
-    """Return the sources that the options ask for, the file of sources first.
+    """Return the requested sources, those of the file of sources first.
 
     Raises
     ------
     InputError
-        When that file cannot be used.
+        When the file of sources cannot be used.
     """
     requests = [] if options.sources is None else read_sources(options.sources)
     requests += [SourceRequest("microphone", device) for device in options.device]
@@ -70,7 +71,7 @@ def requests_of(options: Options) -> list[SourceRequest]:
 
 
 def with_defaults(requests: Sequence[SourceRequest], options: Options) -> list[SourceRequest]:
-    """Return the requests with the options that are for all sources, where they have none of their own."""
+    """Return the requests with the general options filled in where they have no own values."""
     return [_with_general(request, options) for request in requests]
 
 
@@ -88,7 +89,7 @@ def read_sources(path: Path) -> list[SourceRequest]:
     Raises
     ------
     InputError
-        When it cannot be read, or one of them says what nobody understands.
+        When it cannot be read, or holds unknown keys or invalid values.
     """
     import tomllib
 
@@ -109,25 +110,25 @@ def read_sources(path: Path) -> list[SourceRequest]:
 
 
 def _beside(path: Path, request: SourceRequest) -> SourceRequest:
-    """Take the path of a file from where the list lies: it moves with its files."""
+    """Return the request with the path of a file relative to the file of sources."""
     if request.kind != "file" or request.place in (None, "-"):
         return request
     return replace(request, place=str(path.parent / str(request.place)))
 
 
 def requests_from(tables: Sequence[Any], where: str) -> list[SourceRequest]:
-    """Return the sources that tables describe.
+    """Return the requests of a sequence of tables.
 
     Parameters
     ----------
     tables : sequence of dict
     where : str
-        What holds them, for sentences.
+        The file or argument that holds them, for error sentences.
 
     Raises
     ------
     InputError
-        When one of them says what nobody understands, or there is none.
+        When there is none, or one holds unknown keys or invalid values.
     """
     if not tables:
         raise _broken(where, "there is none")
@@ -146,7 +147,7 @@ def _broken(where: str, reason: str) -> InputError:
 
 
 def _request_from(where: str, number: int, table: Any) -> SourceRequest:
-    """Read one table."""
+    """Return the request of one table."""
     if not isinstance(table, dict):
         raise _broken(where, f"source {number} is no table")
     strange = [key for key in table if key not in KEYS]
@@ -171,7 +172,7 @@ def _request_from(where: str, number: int, table: Any) -> SourceRequest:
 
 
 def _text(where: str, number: int, key: str, value: Any) -> str:
-    """Read a text, for which a device may be a number, and a file a path."""
+    """Return a value as text; a device may be a number, and a file a path."""
     if key == "device" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = str(value) if isinstance(value, str | Path) else ""
@@ -183,20 +184,20 @@ def _text(where: str, number: int, key: str, value: Any) -> str:
 def open_sources(
     request: SourceRequest, options: Options, on_wait: Callable[[str], None] | None = None
 ) -> Sequence[AudioSource]:
-    """Open what is wished for: one source, or one for each channel of a microphone heard apart.
+    """Open a requested source; with ``--channels-apart``, one for each channel of a microphone.
 
     Parameters
     ----------
     request : SourceRequest
     options : Options
-        How files are paced and microphones are waited for.
+        The general options, such as ``--speed`` and ``--wait``.
     on_wait : callable, optional
-        Takes a sentence that says what is waited for.
+        Called with a sentence that says what the program is waiting for.
 
     Raises
     ------
     InputError
-        When it cannot be opened.
+        When the source cannot be opened.
     """
     if request.kind == "file":
         from live.sources.audio_file import AudioFile
@@ -224,6 +225,12 @@ def open_sources(
                 loud=options.debug,
             )
         ]
+    return _open_microphone(request, options, on_wait)
+
+
+def _open_microphone(
+    request: SourceRequest, options: Options, on_wait: Callable[[str], None] | None
+) -> Sequence[AudioSource]:
     from live.sources.microphone import Microphone
 
     apart = options.channels_apart and request.channel is None

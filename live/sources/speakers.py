@@ -1,4 +1,4 @@
-"""``--play``: what is analysed is also played, through the default output, which then sets the pace."""
+"""``--play``: playback of the sound through the default output device, which then determines the speed."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from live.errors import InputError, RunningError
 from live.samples import Samples
 from live.sources.devices import port_audio
 
-QUEUE_S = 0.25  # of sound between who decodes and who plays
+QUEUE_S = 0.25  # of sound between the decoder and the device
 FIRST_TAKEN_WITHIN_S = 8.0  # some servers take seconds before the first callback
-TAKEN_WITHIN_S = 3.0  # a device that takes nothing for longer is given up
-SILENCE_S = 0.15  # before and after: some servers swallow the first and the last of what they are given
+TAKEN_WITHIN_S = 3.0  # a device that takes no sound for longer is abandoned
+SILENCE_S = 0.15  # before and after the sound, because some servers drop its first and last samples
 USUAL_CHANNELS = 2
-ANSWERED_WITHIN_S = 8.0  # by a driver that opens or starts
+ANSWERED_WITHIN_S = 8.0  # for a driver that opens or starts
 CLOSED_WITHIN_S = 1.0
 
 Answer = TypeVar("Answer")
 
 
 class _HangingError(Exception):
-    """A driver that did not answer in time."""
+    """A driver did not answer in time."""
 
     def __init__(self) -> None:
         super().__init__("the sound server does not answer")
 
 
 def _in_time(ask: Callable[[], Answer], within_s: float) -> Answer:
-    """Ask a driver, which may hang, on a thread that is left behind when it does.
+    """Call a driver on another thread, which is abandoned if the driver hangs, and return the result.
 
     Raises
     ------
     _HangingError
-        When there is no answer in time; the driver is then not asked again, not even at the program's end.
+        When the call does not return in time; the driver is then not called again, even at exit.
     """
     answers: queue.SimpleQueue[tuple[Answer | None, Exception | None]] = queue.SimpleQueue()
 
@@ -70,14 +70,14 @@ class Speakers:
     Parameters
     ----------
     sample_rate : int
-        Of the blocks, in Hz; converted where the device takes another rate alone.
+        Sample rate of the blocks, in Hz; converted if the device does not support it.
     channels : int
-        Of the blocks; more than two are mixed down to one.
+        Channels of the blocks; more than two are mixed down to one.
 
     Raises
     ------
     InputError
-        When there is no PortAudio, no output, or it refuses to open.
+        When there is no PortAudio or no output device, or it cannot be opened.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
@@ -96,7 +96,7 @@ class Speakers:
             ) from None
 
     def _open_either_way(self, sample_rate: int) -> None:
-        """Open the output at the rate of the sound, else at its own."""
+        """Open the output at the rate of the sound, or else at its own."""
         sounddevice = port_audio("--play needs")
         self._error: Any = sounddevice.PortAudioError
         try:
@@ -128,7 +128,7 @@ class Speakers:
         self._resampler = soxr.ResampleStream(from_rate, to_rate, self._channels, dtype="float32")
 
     def start(self) -> None:
-        """Begin to play.
+        """Start to play.
 
         Raises
         ------
@@ -142,12 +142,12 @@ class Speakers:
             raise RunningError(f"The speakers do not start ({error}): leave out --play.") from None
 
     def play(self, block: Samples) -> bool:
-        """Play the next samples [shape=(n, channels)]; waits until there is room for them.
+        """Queue the next samples [shape=(n, channels)], and wait until there is room for them.
 
         Returns
         -------
         bool
-            False when the device takes no more sound, or the speakers were closed.
+            False if the device takes no more sound, or the speakers were closed.
         """
         sound = block.mean(axis=1, keepdims=True, dtype=np.float32) if self._is_mixed else block
         sound = np.clip(np.nan_to_num(sound, nan=0.0), -1.0, 1.0)
@@ -167,7 +167,7 @@ class Speakers:
         self._queued += len(sound)
 
     def finish(self) -> None:
-        """Wait until all that was given has been played, within bounds."""
+        """Wait until all sound has been played, for a limited time."""
         with self._changed:
             self._append(self._silence)
             patience_s = TAKEN_WITHIN_S if self._has_played else FIRST_TAKEN_WITHIN_S
@@ -175,24 +175,24 @@ class Speakers:
             if self._is_over:
                 return
         try:
-            _in_time(self._stream.stop, TAKEN_WITHIN_S)  # waits for what the device itself has in store
+            _in_time(self._stream.stop, TAKEN_WITHIN_S)  # waits for the device's own buffer
         except (_HangingError, self._error):
             return
 
     def abort(self) -> None:
-        """Let whoever waits go on; what is queued stays unplayed."""
+        """Stop at once: queued sound is not played, and waiting threads continue."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
         self.abort()
         with contextlib.suppress(_HangingError, self._error):
             _in_time(self._stream.close, CLOSED_WITHIN_S)
 
     def _give_block(self, out: Any, samples: int, _time: Any, _status: Any) -> None:
-        """Fill PortAudio's block with what is queued, and with silence where that is too little."""
+        """Fill PortAudio's block with queued sound, and the rest with silence."""
         filled = 0
         with self._changed:
             self._has_played = True
@@ -210,5 +210,5 @@ class Speakers:
         out[filled:] = 0
 
     def _note_end(self) -> None:
-        """Wake whoever waits; PortAudio calls this when the stream is over for whatever reason."""
+        """Wake waiting threads; called by PortAudio at the end of the stream, whatever the reason."""
         self.abort()

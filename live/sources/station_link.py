@@ -1,4 +1,4 @@
-"""One connection to a station: bytes in, samples out at the pace of time, until it is lost."""
+"""One connection to a station: bytes in, samples out in real time, until it is lost."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from live.sources.addresses import StationError
 from live.sources.ffmpeg import FILE_FORMATS
 from live.sources.stations import Feed
 
-SAMPLE_RATE = 22_050  # Hz: that of the model, so that nothing is to be resampled here
+SAMPLE_RATE = 22_050  # Hz: that of the model, so that no resampling is needed
 BLOCK_S = 0.25
-FASTEST = 1.05  # than real time: what a station gives ahead is used up slowly, its clock may run fast
+FASTEST = 1.05  # times real time: uses up slowly what a station sent in advance, and follows a fast clock
 
 
 class _StreamDecoder:
-    """An ffmpeg that turns what it is given into mono samples."""
+    """An ffmpeg process that decodes bytes to mono samples."""
 
     def __init__(self, program: str, *, loud: bool) -> None:
         command = [program, "-hide_banner", "-nostats", "-loglevel", "warning" if loud else "quiet"]
@@ -43,18 +43,18 @@ class _StreamDecoder:
         self._rest = b""
 
     def write(self, content: bytes) -> None:
-        """Give it bytes, waiting until it takes them."""
+        """Send bytes, and wait until it takes them."""
         view = memoryview(content)
         while view:
             view = view[self._input.write(view) or 0 :]
 
     def end_input(self) -> None:
-        """Say that no more bytes come."""
+        """Signal the end of the bytes."""
         with contextlib.suppress(OSError, ValueError):
             self._input.close()
 
     def read(self) -> Samples:
-        """Wait for samples [shape=(n, 1)]; none are left when there are none."""
+        """Wait for samples [shape=(n, 1)] and return them; n is 0 at the end."""
         try:
             content = self._rest + self._output.read(2 * round(BLOCK_S * SAMPLE_RATE))
         except (OSError, ValueError):
@@ -64,7 +64,7 @@ class _StreamDecoder:
         return samples.reshape(-1, 1)
 
     def close(self) -> None:
-        """End it."""
+        """Kill the process."""
         with contextlib.suppress(OSError):
             self._process.kill()
         self.end_input()
@@ -77,9 +77,9 @@ class StationLink:
     Attributes
     ----------
     first_byte_s, last_byte_s : float
-        When bytes came, by ``time.monotonic``.
+        When the first and latest bytes arrived (``time.monotonic``).
     failure : StationError or None
-        Why it ended; None where the station said that it is over.
+        Why it ended; None if the station ended the stream.
     """
 
     def __init__(self, feed: Feed, program: str, on_change: Callable[[], None], *, loud: bool) -> None:
@@ -97,13 +97,13 @@ class StationLink:
             threading.Thread(target=target, name=name, daemon=True).start()
 
     def _fetch(self) -> None:
-        """Pass what comes from the network on to the decoder."""
+        """Pass bytes from the network to the decoder."""
         try:
             for content in self.feed.chunks():
                 self.last_byte_s = time.monotonic()
                 if self.first_byte_s is None:
                     self.first_byte_s = self.last_byte_s
-                self._tell_missed()
+                self._report_missed()
                 self._decoder.write(content)
                 if self._is_closed:
                     break
@@ -111,7 +111,7 @@ class StationLink:
             self.failure = error
         except (OSError, ValueError):
             self.failure = StationError("ffmpeg makes nothing of what it sends")
-        except Exception as error:  # a thread's error must reach the session
+        except Exception as error:  # pass the thread's error to the session
             self.failure = StationError(f"it failed ({type(error).__name__}: {error})")
         finally:
             self.has_ended = True
@@ -119,18 +119,18 @@ class StationLink:
             self.feed.close()
             self._on_change()
 
-    def _tell_missed(self) -> None:
+    def _report_missed(self) -> None:
         if self.feed.lost_s > 0 and self._ring is not None and self.has_sound:
             self._ring.lose(round(self.feed.lost_s * SAMPLE_RATE), "stall")
             self.feed.lost_s = 0.0
 
     def allow(self, ring: RingBuffer, gain: np.float32) -> None:
-        """Let the sound pass into the ring buffer."""
+        """Start to deliver sound to the ring buffer."""
         self._ring, self._gain = ring, gain
         self._may_deliver.set()
 
     def _deliver(self) -> None:
-        """Pass sound on at the pace of time, and what is left after a loss at once."""
+        """Deliver sound in real time, and the rest after a loss at once."""
         began_s, passed = 0.0, 0
         pause = threading.Event()
         try:
@@ -144,10 +144,10 @@ class StationLink:
                 self._ring.write(block if self._gain == 1 else block * self._gain)
                 now_s = time.monotonic()
                 if passed == 0 or now_s > began_s + passed / (FASTEST * SAMPLE_RATE) + BLOCK_S:
-                    began_s, passed = now_s, 0  # the first, or it was waited for
+                    began_s, passed = now_s, 0  # at the start, or after a wait for sound
                 passed += len(block)
                 ahead_s = began_s + passed / (FASTEST * SAMPLE_RATE) - now_s
-                if self.has_ended:  # what is left is heard quickly, and no window of it is skipped
+                if self.has_ended:  # the rest is delivered in a way that skips no window
                     pause.wait(BLOCK_S / 10)
                 else:
                     pause.wait(max(ahead_s, BLOCK_S / 2))
@@ -156,7 +156,7 @@ class StationLink:
             self._on_change()
 
     def close(self) -> None:
-        """End it, wherever it is."""
+        """Close the connection at any time."""
         self._is_closed = True
         self.feed.close()
         self._may_deliver.set()

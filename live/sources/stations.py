@@ -1,4 +1,4 @@
-"""What comes from a station's address: one endless stream of bytes, or the pieces of a playlist."""
+"""Stations by address: one endless stream of bytes, or the segments of a playlist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from live.sources.hls import HlsFeed
 from live.sources.titles import IcyMetadata, OggTitles
 
 SILENT_AFTER_S = 1.5
-COLLECTED_S = 0.2  # between two reads, so that fifty stations do not wake a processor for every packet
+COLLECTED_S = 0.2  # between two reads, so that not every packet wakes the process
 PLAYLIST_WITHIN_S = 5.0
 MOST_PLAYLISTS = 5
 _HLS_TYPES = frozenset(
@@ -26,30 +26,30 @@ OnTitle = Callable[[str | None], None]
 
 
 class Feed(Protocol):
-    """Where a station's bytes come from.
+    """The bytes of a station.
 
     Attributes
     ----------
     lost_s : float
-        Seconds of sound that it knows to have missed, until taken.
+        Seconds of sound that are known to be missing; the reader resets it.
     keeps_place : bool
-        Whether after a loss it goes on where it was, and so knows itself what was missed.
+        Whether it continues at the same place after a loss, and so knows itself what was lost.
     """
 
     lost_s: float
     keeps_place: bool
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield bytes as they come, until the station says that it is over.
+        """Yield bytes as they arrive, until the station ends the stream.
 
         Raises
         ------
         StationError
-            When the connection breaks, or nothing comes for too long.
+            When the connection breaks, or no bytes arrive for too long.
         """
 
     def close(self) -> None:
-        """Let go of the connection, also under the feet of who waits for it."""
+        """Close the connection, even while another thread waits for bytes."""
 
 
 class HttpFeed:
@@ -67,7 +67,7 @@ class HttpFeed:
         self._titles = OggTitles(on_title) if "ogg" in answer.content_type else None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield bytes as they come; see ``Feed``."""
+        """Yield bytes as they arrive; see ``Feed``."""
         received = 0
         while not self._stopping.is_set():
             content = self._answer.read_some(SILENT_AFTER_S)
@@ -84,17 +84,17 @@ class HttpFeed:
                 self._stopping.wait(COLLECTED_S)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._answer.close()
 
 
 def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Feed:
-    """Open a station, through the playlists that lead to it.
+    """Open a station, following playlists, and return its bytes.
 
     Raises
     ------
     StationError
-        When it cannot be opened, or is none.
+        When it cannot be opened, or is not a station.
     """
     url: str | None = None
     for _ in range(MOST_PLAYLISTS):

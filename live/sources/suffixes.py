@@ -1,4 +1,4 @@
-"""Names that audio files end in."""
+"""The suffixes of audio files."""
 
 from __future__ import annotations
 

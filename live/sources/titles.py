@@ -1,4 +1,4 @@
-"""What a station says it is playing: in ICY metadata between the sound, or in the comments of Ogg."""
+"""The titles that a station sends, in ICY metadata or in Ogg comments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_COMMENTS = 65_536
 
 
 def clean_title(text: bytes) -> str | None:
-    """Return a title fit to be shown; None for an empty one."""
+    """Return a title for display; None for an empty one."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
@@ -24,24 +24,24 @@ def clean_title(text: bytes) -> str | None:
 
 
 class IcyMetadata:
-    """Takes the metadata out of a stream of the kind that SHOUTcast began.
+    """Separates sound and ICY (SHOUTcast) metadata.
 
     Parameters
     ----------
     interval : int
-        Bytes of sound between two blocks of metadata; 0 where there are none.
+        Bytes of sound between two blocks of metadata; 0 if there are none.
     on_title : callable
-        Takes each title that is told.
+        Called with each title.
     """
 
     def __init__(self, interval: int, on_title: Callable[[str | None], None]) -> None:
         self._interval, self._on_title = interval, on_title
         self._left = interval
-        self._block = bytearray()  # of metadata, not yet whole
+        self._block = bytearray()  # of metadata, not yet complete
         self._is_in_block = False
 
     def feed(self, content: bytes) -> bytes:
-        """Return the sound in the next bytes."""
+        """Return the bytes of sound in the next bytes."""
         if self._interval <= 0:
             return content
         sound = bytearray()
@@ -65,12 +65,12 @@ class IcyMetadata:
 
 
 class OggTitles:
-    """Finds the title that each link of a chained Ogg stream tells in its comments.
+    """Finds the titles in the comments of a chained Ogg stream.
 
     Parameters
     ----------
     on_title : callable
-        Takes each title that is told.
+        Called with each title.
     """
 
     def __init__(self, on_title: Callable[[str | None], None]) -> None:
@@ -78,7 +78,7 @@ class OggTitles:
         self._tail = b""
 
     def feed(self, content: bytes) -> None:
-        """Look through the next bytes."""
+        """Search the next bytes."""
         data = self._tail + content
         found = None
         for match in _COMMENTS.finditer(data):
@@ -94,7 +94,7 @@ class OggTitles:
 
 
 def _title_of(comments: bytes) -> str | None:
-    """Return artist and title of Vorbis comments; None where they are not whole or tell none."""
+    """Return artist and title from Vorbis comments; None if they are incomplete or have none."""
     told: dict[str, bytes] = {}
     try:
         at = 4 + struct.unpack_from("<I", comments)[0]

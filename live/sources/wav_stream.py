@@ -1,8 +1,8 @@
-"""WAV and raw samples read forwards only, from a file or from a pipe that may never end.
+"""Decoding of WAV and raw samples without seeking, from a file or from a pipe that may never end.
 
-What the header says of the length is a claim: a pipe's writer cannot know it, a recorder that crashed
-left 0 or −1 behind, one that still writes has not said the last word. So a stream is read on where what
-follows its sound is neither a chunk nor its end, and what a header promises and the stream lacks is told.
+The length in the header may be wrong: the writer of a pipe cannot know it, a recorder that crashed left 0
+or −1, and one that is still writing will change it. So reading continues if the data chunk is followed by
+neither a chunk nor the end, and it is reported if the stream is shorter than its header says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from live.samples import Samples
 from live.sources.decoder import LEAST_MISSING_S
 from live.sources.pcm import PcmFormat
 
-UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; from here on sizes are claims of writers who cannot seek back
+UNKNOWN_SIZE_FROM = 0x7FFF_F000  # bytes; larger sizes come from writers that could not seek back
 LONGEST_KNOWN = 1 << 60  # bytes
-LARGEST_CHUNK = 16_000_000  # bytes; pictures and the like stand in chunks before the sound
+LARGEST_CHUNK = 16_000_000  # bytes of a chunk before the sound, such as a picture
 MOST_CHUNKS = 100
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 CHUNKS_AFTER_SOUND = frozenset(
@@ -33,13 +33,13 @@ CHUNKS_AFTER_SOUND = frozenset(
 
 
 class _Bytes:
-    """Reads a stream in whole pieces, and takes back what was read too far."""
+    """Reads exact numbers of bytes from a stream, and can unread bytes."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._returned = stream, b""
 
     def read(self, count: int) -> bytes:
-        """Read ``count`` bytes, or what there is before the stream's end."""
+        """Read ``count`` bytes, or fewer at the end of the stream."""
         parts = bytearray(self._returned[:count])
         self._returned = self._returned[count:]
         while len(parts) < count:
@@ -53,18 +53,18 @@ class _Bytes:
         self._returned = content + self._returned
 
     def pass_over(self, count: int) -> None:
-        """Read ``count`` bytes and forget them."""
+        """Skip ``count`` bytes."""
         while count > 0 and (passed := len(self.read(min(count, 1 << 20)))):
             count -= passed
 
 
 class RawStream:
-    """Decodes samples without a header block by block.
+    """Decodes samples without a header, block by block.
 
     Parameters
     ----------
     stream : binary file
-        Read forwards; closed by ``close``.
+        Read without seeking; closed by ``close``.
     form : PcmFormat
     sample_rate : int
         In Hz.
@@ -92,14 +92,14 @@ class RawStream:
 
 
 class WavStream:
-    """Decodes a WAV stream (PCM of 8 to 32 bits, float of 32 or 64) block by block.
+    """Decodes a WAV stream (PCM of 8 to 32 bits, float of 32 or 64 bits), block by block.
 
     Parameters
     ----------
     stream : binary file
-        Read forwards; closed by ``close``.
+        Read without seeking; closed by ``close``.
     name : str
-        What errors call it.
+        Its name in errors.
 
     Attributes
     ----------
@@ -107,14 +107,14 @@ class WavStream:
         In Hz.
     channels : int
     length_s : float or None
-        Length in seconds that the header promises; None where it makes no claim that could be true.
+        Length in seconds according to the header; None if that cannot be true.
     undecodable : int
-        Samples promised and not there, once the end is reached.
+        At the end, the number of samples that the header promised and that are missing.
 
     Raises
     ------
     InputError
-        When the stream does not begin with a WAV header that can be used.
+        When the stream does not begin with a usable WAV header.
     """
 
     note: str | None = None
@@ -132,16 +132,16 @@ class WavStream:
         self._missing = 0  # samples
         bytes_per_s = self._form.width * self.channels * self.sample_rate
         self.length_s = self._left / bytes_per_s if self._left and bytes_per_s > 0 else None
-        if self._left == 0:  # what a recorder leaves behind that crashed, or a file without sound
+        if self._left == 0:  # left by a recorder that crashed, or a file without sound
             self._pass_chunks()
 
     def _begin(self, size: int | None) -> None:
-        """Note how many bytes of sound come; None where they go on until the stream ends."""
+        """Set the number of bytes of sound; None for all bytes until the end of the stream."""
         self._is_odd = size is not None and size % 2 == 1
         self._left = size
 
     def _read_header(self) -> tuple[PcmFormat, int, int, int | None]:
-        """Read chunks up to the sound; returns format, rate, channels and, where known, length in bytes."""
+        """Read the chunks before the sound; return format, rate, channels and, if known, length in bytes."""
         chunk = b""
         long_size: int | None = None
         for _ in range(MOST_CHUNKS):
@@ -169,7 +169,7 @@ class WavStream:
         if code == EXTENSIBLE and len(chunk) >= 26:
             code = struct.unpack("<H", chunk[24:26])[0]
         width = block_bytes // channels if channels and block_bytes % channels == 0 else 0
-        if not (bits + 7) // 8 <= width <= 4:  # a block alignment that cannot be
+        if not (bits + 7) // 8 <= width <= 4:  # an impossible block alignment
             width = (bits + 7) // 8
         if (code, bits) in {(IEEE_FLOAT, 32), (IEEE_FLOAT, 64)}:
             return PcmFormat("f", bits, bits // 8), int(sample_rate), int(channels)
@@ -185,7 +185,7 @@ class WavStream:
     _has_alignment_to_find = False
 
     def read(self, samples: int) -> Samples:
-        """Read up to ``samples`` samples; none are left when the result is empty.
+        """Read up to ``samples`` samples; the result is empty at the end.
 
         Returns
         -------
@@ -211,14 +211,14 @@ class WavStream:
         return self._form.to_float(content).reshape(-1, self.channels)
 
     def _note_end(self, block_bytes: int) -> None:
-        """Tell what the header promised and the stream lacks."""
+        """Set ``undecodable`` if the stream is shorter than its header says."""
         missing = (self._left or 0) // block_bytes + self._missing
         self._left = self._missing = 0
         if missing > LEAST_MISSING_S * self.sample_rate:
             self.undecodable = missing
 
     def _pass_chunks(self) -> bool:
-        """Pass what follows the sound; True where more sound follows, though the header told of less."""
+        """Skip the chunks after the sound, and return whether there is more sound than the header says."""
         for _ in range(MOST_CHUNKS):
             padding = self._bytes.read(1) if self._is_odd else b""
             header = self._bytes.read(8)
@@ -239,12 +239,12 @@ class WavStream:
                 self._bytes.take_back(header)
             if not self._pass_chunk(kind, size):
                 self._bytes.take_back(padding)
-                self._left = None  # no chunk, so it is sound, to the end
+                self._left = None  # not a chunk, so the rest of the stream is sound
                 return True
         return False
 
     def _pass_chunk(self, kind: bytes, size: int) -> bool:
-        """Pass one chunk that holds no sound; False, with nothing passed, where it can be none."""
+        """Skip one chunk without sound; return False, skipping nothing, if it cannot be a chunk."""
         if size > LARGEST_CHUNK or not all(32 <= byte < 127 for byte in kind):
             return False
         content = self._bytes.read(8 + size + size % 2)
@@ -258,7 +258,7 @@ class WavStream:
         return False
 
     def _begin_next(self) -> bool:
-        """Go on with another WAV that was joined to this one; False where it is of another kind."""
+        """Continue with another WAV file, concatenated to this one; return False if its format differs."""
         try:
             form, sample_rate, channels, size = self._read_header()
         except InputError:
@@ -274,7 +274,7 @@ class WavStream:
         return False
 
     def _find_alignment(self, content: bytes) -> None:
-        """See in the first sound at which end of their bytes padded samples stand."""
+        """Find out from the first samples on which side padded samples are aligned."""
         quads = np.frombuffer(content, dtype=np.uint8).reshape(-1, 4)
         if not quads.any():
             return

@@ -1,4 +1,4 @@
-"""A file from first to last: each decoder goes on where the one before it ended, until it is used up."""
+"""Decoding of a whole file: if a decoder ends early, another continues at the same place."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MOST_PARTS = 10_000
 class WholeFile:
     """Decodes a file with one decoder after another.
 
-    A decoder that ends must have used the file up by a measure of its own: bytes, frames, pages, or the
-    length that the container gives. Where it has not, ffmpeg goes on from the same sample, through each of
-    the parts that were joined, and what it cannot decode either is told in ``undecodable``.
+    When a decoder ends, the file must be complete by an independent measure: bytes, frames, pages, or the
+    length in the container. If it is not, ffmpeg continues from the same sample, through all concatenated
+    parts; ``undecodable`` counts what it cannot decode either.
 
     Parameters
     ----------
     path : Path
     first : PartDecoder
-        Just opened.
+        The first decoder, at the start of the file.
     track : int
-        Counted from 1.
+        Number of the track, from 1.
     """
 
     def __init__(self, path: Path, first: PartDecoder, *, track: int = 1) -> None:
@@ -37,9 +37,9 @@ class WholeFile:
         self.sample_rate, self.channels, self.length_s = first.sample_rate, first.channels, first.length_s
         self.undecodable = 0
         self.note: str | None = None
-        self._size = path.stat().st_size  # when the present decoder was opened
-        self._heard = 0  # samples, of the whole
-        self._part_began = 0  # samples heard when the part of the file began that is decoded now
+        self._size = path.stat().st_size  # when the current decoder was opened
+        self._heard = 0  # samples decoded so far
+        self._part_began = 0  # samples decoded before the current part of the file
         self._missing_s = self._promised_s = 0.0
         self._parts = 1
         self._is_over = False
@@ -47,7 +47,7 @@ class WholeFile:
             self.note = _tracks_words(path.name, first, track)
 
     def read(self, samples: int) -> Samples:
-        """Read up to ``samples`` samples; none are left when the result is empty.
+        """Read up to ``samples`` samples [shape=(n, channels)]; n is 0 at the end.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class WholeFile:
         return np.empty((0, self.channels), dtype=np.float32)
 
     def _go_on(self, failure: GenreLiveError | None) -> None:
-        """Put another decoder in the place of one that ended, or find that all is heard."""
+        """Replace a decoder that ended by another, or end."""
         heard_s = (self._heard - self._part_began) / self.sample_rate
         ending = self._decoder.ending(heard_s)
         has_grown = self._path.exists() and self._path.stat().st_size > self._size
@@ -96,7 +96,7 @@ class WholeFile:
             self._end(ending.missing_s if start == 0 else 0.0, failure)
 
     def _turn_to_ffmpeg(self, start: int) -> bool:
-        """Have ffmpeg go on from the same sample, or with the part from byte ``start`` on."""
+        """Continue with ffmpeg from the same sample, or from the part at byte ``start``."""
         program = find_ffmpeg()
         if program is None:
             return False
@@ -120,12 +120,12 @@ class WholeFile:
         return True
 
     def _end(self, missing_s: float, failure: GenreLiveError | None) -> None:
-        """Note that all is heard that can be decoded, and what is not."""
+        """Record the end, and how much could not be decoded."""
         self._is_over = True
         self._missing_s += missing_s
         self._missing_s = max(self._missing_s, self._promised_s - self._heard / self.sample_rate)
         if failure is not None and self._missing_s < LEAST_MISSING_S:
-            self._missing_s = LEAST_MISSING_S  # something is, though no measure tells how much
+            self._missing_s = LEAST_MISSING_S  # something is missing, but it is unknown how much
         heard_s = self._heard / self.sample_rate
         if heard_s < SHORTEST_HEARD_S and self._missing_s >= LEAST_MISSING_S:
             raise failure or damaged(self._path.name, heard_s)
@@ -133,7 +133,7 @@ class WholeFile:
             self.undecodable = round(self._missing_s * self.sample_rate)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._decoder.close()
 
 

@@ -204,17 +204,17 @@ def test_titles_in_ogg_comments_are_told() -> None:
     assert told == ["Björk – Jóga", "So What"]
 
 
-def test_a_playlist_of_pieces_is_read() -> None:
+def test_a_playlist_of_segments_is_read() -> None:
     text = (
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:17\n"
         '#EXT-X-MAP:URI="init.mp4"\n#EXTINF:4.0,\na.ts\n#EXTINF:3.5,title\nhttp://other/b.ts\n'
     )
     playlist = parse_playlist(text, "http://host/live/list.m3u8")
-    assert [(piece.number, piece.url) for piece in playlist.pieces] == [
+    assert [(segment.number, segment.url) for segment in playlist.segments] == [
         (17, "http://host/live/a.ts"), (18, "http://other/b.ts"),
     ]  # fmt: skip
-    assert playlist.pieces[1].duration_s == 3.5
-    assert playlist.pieces[0].header_url == "http://host/live/init.mp4"
+    assert playlist.segments[1].duration_s == 3.5
+    assert playlist.segments[0].header_url == "http://host/live/init.mp4"
     assert not playlist.is_over
 
 
