@@ -130,6 +130,8 @@ def main() -> int:
     output.add_argument("--json", action="store_true", help="print one JSON object a row")
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     arguments = parser.parse_args()
+    # Without bytecode every command that is measured would compile all it imports; users' machines keep it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
     from rich.console import Console
 

@@ -4,6 +4,7 @@
 # Types are checked by ./check alone: old stubs say less.
 set -eu
 
+unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME # as in ./check
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$root"
 environment=$root/.venv-lowest
@@ -22,5 +23,4 @@ fi
 uv pip install --quiet --python "$environment/bin/python" --resolution lowest-direct \
     -e ".[${EXTRAS:-all},test]"
 PATH=$environment/bin:$PATH
-unset PYTHONUNBUFFERED PYTHONPATH PYTHONHOME
 exec pytest "$@"

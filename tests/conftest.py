@@ -11,17 +11,12 @@ from tests.bundles import a_bundle
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests need the machine to themselves, and which share what is costly to make.
-
-    ``./check`` runs the first alone, and the rest side by side: there the tests of a file stay together,
-    for its fixtures' sake, and so do all that use the one bundle that is trained for them.
-    """
+    """Mark the tests that need the machine to themselves; ``./check`` runs them apart from the rest."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         file = item.nodeid.partition("::")[0]
         if "virtual_microphone" in names or file.endswith("test_benchmarks.py"):
             item.add_marker(pytest.mark.alone)
-        item.add_marker(pytest.mark.xdist_group("trained" if "trained" in names else file))
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,7 @@ class Screen:
         self._message_until_s = 0.0
         self._last_change_s = 0.0
         self._stop_asked = False
+        self._stop_signal = contextlib.ExitStack()
 
     @property
     def opened(self) -> int | None:
@@ -109,6 +110,8 @@ class Screen:
     def __enter__(self) -> Self:
         if self.theme is None:
             self.theme = theme_for(self.console)
+        # From before the page is taken: Ctrl-Z pressed in between would leave the shell on it.
+        self._stop_signal.enter_context(stop_signal(self._ask_for_stop))
         self._page.take()
         return self
 
@@ -119,6 +122,7 @@ class Screen:
         traceback: TracebackType | None,
     ) -> None:
         self._page.hand_back()
+        self._stop_signal.close()
 
     def show_message(self, message: str) -> None:
         """Show a message for a few seconds in the last row."""
@@ -183,14 +187,13 @@ class Screen:
 
     def _run(self, draw: Callable[[bool], None], press: OnKey | None, ended: threading.Event) -> None:
         pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
-        with stop_signal(self._ask_for_stop):
-            while not ended.is_set():
-                reader = None if press is None else KeyReader(pressed.put, named_keys=True)
-                with reader or contextlib.nullcontext():
-                    self._show(draw, press, pressed, reader, ended)
-                if self._stop_asked:
-                    self._stop_asked = False
-                    self._page.stop()
+        while not ended.is_set():
+            reader = None if press is None else KeyReader(pressed.put, named_keys=True)
+            with reader or contextlib.nullcontext():
+                self._show(draw, press, pressed, reader, ended)
+            if self._stop_asked:
+                self._stop_asked = False
+                self._page.stop()
 
     def _show(
         self,

@@ -26,7 +26,9 @@ class JackServer:
     def __init__(self) -> None:
         self.environment = {
             **os.environ,
-            "JACK_DEFAULT_SERVER": f"genre-live-{os.getpid()}",
+            # JACK counts at most eight servers of a computer, killed ones among them, and frees the place of
+            # a dead one only for another of its name: so the name is always the same.
+            "JACK_DEFAULT_SERVER": "genre-live-tests",
             "JACK_NO_START_SERVER": "1",
             "JACK_NO_AUDIO_RESERVATION": "1",
         }
@@ -42,10 +44,12 @@ class JackServer:
             text=True,
         )
         assert self.process.stdout is not None
+        said = ""
         for line in self.process.stdout:
+            said += line
             if "self-connect-mode" in line:  # the last that it says
                 return
-        pytest.fail("jackd did not start")
+        pytest.fail(f"jackd did not start: {said}")
 
     def end(self) -> None:
         """Kill it."""
