@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from live import __version__
 from live.api import FileResult
 from live.archive.finding import Found, is_address
+from live.archive.middle import Part, decode_to_middle, open_at_middle, sound_of
 from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
-from live.samples import Samples
 from live.sources.decoder import damaged
+from live.sources.decoding import open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short
 from live.spreading.work import Work
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from live.classifier import Classifier
     from live.sources.decoder import Decoder
 
-BLOCK_S = 4.0  # of sound, decoded and resampled while it is still in the processor's cache
 TOGETHER = 32  # windows for which the network is called, so that it finds its weights in the cache too
-MOST_BLOCK_SAMPLES = 2**20  # of all channels
 KEPT_BYTES = 4_000_000
 FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # a file may take a minute, and more where it is large
 MEMORY_BYTES = 3_000_000_000
@@ -147,84 +146,52 @@ def _local(path: str) -> Iterator[str]:
 
 def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -> None:
     """Hear a file, or the middle of it, to its end."""
-    from live.analyser import Analyser
-    from live.sources.decoding import open_decoder
+    if hearing.sample_s is None:
+        with contextlib.closing(open_decoder(path)) as decoder:
+            _hear_part(path, heard, classifier, hearing, decoder, None)
+        return
+    opened = open_at_middle(path, hearing.sample_s)
+    if opened is not None:
+        with contextlib.closing(opened[0]) as decoder:
+            _hear_part(path, heard, classifier, hearing, *opened)
+    if opened is None or heard.duration_s < SHORTEST_FILE_S:  # damaged where it was to be heard, perhaps
+        decoder, part = decode_to_middle(path, hearing.sample_s)
+        with contextlib.closing(decoder):
+            _hear_part(path, heard, classifier, hearing, decoder, part)
+    _check_length(one_line(Path(path).name), heard.duration_s)
 
-    part = None if hearing.sample_s is None else _middle(path, hearing.sample_s)
-    with contextlib.closing(open_decoder(path)) as decoder:
-        rate, name = decoder.sample_rate, one_line(Path(path).name)
-        _check_length(name, decoder.length_s)
-        analyser = Analyser(
-            classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s, together=TOGETHER
-        )
-        if part is not None and part.start > 0:
-            analyser.skip(sum(map(_length, _sound(decoder, part.start))))
-        heard.begin(name, rate, hearing.hop_s, analyser.time_s)
-        for piece in _sound(decoder, sys.maxsize if part is None else len(part)):
-            if isinstance(piece, int):
-                if analyser.time_s < SHORTEST_FILE_S:
-                    raise damaged(name, analyser.time_s)
-                for window in analyser.rest():
-                    heard.add(window)
-                heard.add(analyser.gap(piece, "undecodable"))
-            else:
-                for window in analyser.feed(piece):
-                    heard.add(window)
-            heard.reach(analyser.time_s)
-        for window in analyser.finish():
-            heard.add(window)
-        heard.length_s = analyser.time_s if part is None else part.of_all / rate
-    _check_length(name, heard.duration_s)
+
+def _hear_part(
+    path: str, heard: FileSum, classifier: Classifier, hearing: Hearing, decoder: Decoder, part: Part | None
+) -> None:
+    """Hear what a decoder gives, all of it or one part."""
+    from live.analyser import Analyser
+
+    rate, name = decoder.sample_rate, one_line(Path(path).name)
+    _check_length(name, decoder.length_s)
+    analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s, together=TOGETHER)
+    if part is not None and part.start > 0:
+        analyser.skip(part.start)
+    heard.begin(name, rate, hearing.hop_s, analyser.time_s)
+    for piece in sound_of(decoder, sys.maxsize if part is None else len(part)):
+        if isinstance(piece, int):
+            if analyser.time_s < SHORTEST_FILE_S:
+                raise damaged(name, analyser.time_s)
+            for window in analyser.rest():
+                heard.add(window)
+            heard.add(analyser.gap(piece, "undecodable"))
+        else:
+            for window in analyser.feed(piece):
+                heard.add(window)
+        heard.reach(analyser.time_s)
+    for window in analyser.finish():
+        heard.add(window)
+    heard.length_s = analyser.time_s if part is None else part.of_all / rate
+    if part is None:
+        _check_length(name, heard.duration_s)
 
 
 def _check_length(name: str, length_s: float | None) -> None:
     """Refuse what is too short for a verdict, as genre-live does."""
     if length_s is not None and length_s < SHORTEST_FILE_S:
         raise InputError(too_short(name, length_s))
-
-
-def _sound(decoder: Decoder, samples: int) -> Iterator[Samples | int]:
-    """Decode so many samples, or as many as there are; gives blocks, and how many samples could not be."""
-    block = max(1, min(round(BLOCK_S * decoder.sample_rate), MOST_BLOCK_SAMPLES // decoder.channels))
-    while samples > 0:
-        sound = decoder.read(min(block, samples))
-        if decoder.undecodable > 0:
-            lost = min(decoder.undecodable, samples)
-            samples -= lost
-            yield lost
-        if len(sound) == 0:
-            return
-        if samples > 0:
-            yield sound[:samples]
-            samples -= len(sound)
-
-
-def _length(piece: Samples | int) -> int:
-    return piece if isinstance(piece, int) else len(piece)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Samples of a file to hear, of so many in all."""
-
-    start: int
-    stop: int
-    of_all: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-
-def _middle(path: str, sample_s: float) -> _Part:
-    """Find the middle of a file; one that does not tell its length is decoded for that."""
-    from live.sources.decoding import open_decoder
-
-    with contextlib.closing(open_decoder(path)) as decoder:
-        rate = decoder.sample_rate
-        if decoder.length_s is not None:
-            length = round(decoder.length_s * rate)
-        else:
-            length = sum(map(_length, _sound(decoder, sys.maxsize)))
-    wanted = min(length, max(1, round(sample_s * rate)))
-    start = (length - wanted) // 2
-    return _Part(start, start + wanted, length)

@@ -47,6 +47,18 @@ class Decoder(Protocol):
             When nothing of the sound can be decoded.
         """
 
+    def measured_s(self) -> float | None:
+        """Return the length in seconds, counted if the container only suggests one; None if not known."""
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample without decoding those before it, when nothing has been read yet.
+
+        Returns
+        -------
+        bool
+            False if that is not possible, after which nothing more can be read.
+        """
+
     def close(self) -> None:
         """Close the file."""
 
@@ -90,6 +102,18 @@ class PartDecoder(Protocol):
 
     def ending(self, heard_s: float) -> Ending:
         """Return, after the end, whether the file is complete; ``heard_s`` seconds were decoded."""
+
+    def measured_s(self) -> float | None:
+        """Return the length in seconds, counted if the container only suggests one; None if not known."""
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample without decoding those before it, when nothing has been read yet.
+
+        Returns
+        -------
+        bool
+            False if that is not possible, after which nothing more can be read.
+        """
 
     def close(self) -> None:
         """Close the file."""

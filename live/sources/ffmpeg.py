@@ -97,25 +97,28 @@ class FfmpegDecoder:
         self._input = f"file:{path}"
         if start > 0 or self.next_start is not None:
             self._input = f"subfile,,start,{start},end,{self.next_start or 0},,:{self._input}"
-        command = [
-            program,
-            "-nostdin",
-            "-hide_banner",
-            "-nostats",
-            "-loglevel",
-            "level+verbose",
-            *self._guards(),
-        ]
-        command += ["-i", self._input, "-map", f"0:a:{track - 1}", "-vn", "-sn", "-dn"]
-        if shape is not None:
-            command += ["-ar", str(shape[0]), "-ac", str(shape[1])]
+        self._shape = shape
+        self._begins_at_s = 0.0
+        self._start()
+        self.tracks = tuple(self._listener.report.tracks)
+        self.length_s = self._promised_s(self._listener.report)
+
+    def _start(self) -> None:
+        """Start ffmpeg at the time at which it is to begin."""
+        command = [self._program, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+verbose"]
+        command += self._guards()
+        if self._begins_at_s > 0:
+            command += ["-ss", f"{self._begins_at_s:.6f}"]
+        command += ["-i", self._input, "-map", f"0:a:{self._track - 1}", "-vn", "-sn", "-dn"]
+        if self._shape is not None:
+            command += ["-ar", str(self._shape[0]), "-ac", str(self._shape[1])]
         command += ["-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the path is one argument)
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._listener = Listener(cast(BinaryIO, self._process.stderr))
         try:
-            self._stream = WavStream(cast(BinaryIO, self._process.stdout), path.name)
+            self._stream = WavStream(cast(BinaryIO, self._process.stdout), self._path.name)
         except InputError as error:
             report = self._listener.finish()
             self.close()
@@ -125,8 +128,6 @@ class FfmpegDecoder:
             raise
         self._listener.described.wait(DESCRIBED_WITHIN_S)
         self.sample_rate, self.channels = self._stream.sample_rate, self._stream.channels
-        self.tracks = tuple(self._listener.report.tracks)
-        self.length_s = self._promised_s(self._listener.report)
         self._heard = 0
 
     @staticmethod
@@ -160,6 +161,20 @@ class FfmpegDecoder:
             raise error
         return block
 
+    def measured_s(self) -> float | None:
+        """Return the length in seconds that the container gives the track; None if others follow it."""
+        return self.length_s if self.next_start is None else None
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample by starting ffmpeg there; False if it finds nothing."""
+        self._begins_at_s = sample / self.sample_rate
+        self.close()
+        try:
+            self._start()
+        except (GenreLiveError, OSError):
+            return False
+        return True
+
     def _promised_s(self, report: Report) -> float | None:
         """Return the length of the track according to the container; None if it does not say."""
         if self._track <= len(report.tracks) and report.tracks[self._track - 1].duration_s is not None:
@@ -171,6 +186,8 @@ class FfmpegDecoder:
     def ending(self, heard_s: float) -> Ending:
         """Return what the file contains or promises beyond what was decoded; no decoder follows ffmpeg."""
         report = self._listener.finish()
+        if self._begins_at_s > 0:  # bytes, packets and lengths count from the start of the file
+            return Ending(True)
         missing_s = max(0.0, self._missing_s(report, heard_s))
         if missing_s > 0 and self.next_start is None and self._is_alone(report):
             self.next_start = next_of_its_kind(self._path, self.start)

@@ -36,6 +36,9 @@ class _Survey(Protocol):
     def ending(self, heard_s: float) -> Ending:
         """Return whether the file is complete after ``heard_s`` decoded seconds."""
 
+    def counted_s(self) -> float | None:
+        """Return the file's length in seconds if it can be counted; None otherwise."""
+
     def close(self) -> None:
         """Close the file."""
 
@@ -61,6 +64,10 @@ class _Mp3Survey:
             return Ending(False, max(missing_s, promised_s - heard_s), is_promised=True)
         return Ending(self._frames.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
 
+    def counted_s(self) -> float | None:
+        self._frames.walk(sys.maxsize)
+        return self._frames.samples / self._rate if self._frames.is_whole else None
+
     def close(self) -> None:
         self._frames.close()
 
@@ -82,6 +89,9 @@ class _OggSurvey:
         missing_s = there_s - heard_s + there_s * self._pages.unwalked
         return Ending(self._pages.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
 
+    def counted_s(self) -> float | None:
+        return None
+
     def close(self) -> None:
         self._pages.close()
 
@@ -99,6 +109,9 @@ class _FlacSurvey:
         is_one = extent(self._path).next_start is None
         is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
         return Ending(is_proven and missing_s < LEAST_MISSING_S, max(0.0, missing_s), is_promised=True)
+
+    def counted_s(self) -> float | None:
+        return None
 
     def close(self) -> None:
         pass
@@ -123,6 +136,9 @@ class _ChunkSurvey:
             missing_s += (end - size) / (size / heard_s)
         is_used_up = abs(size - end) <= LEAST_REST_BYTES
         return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, is_promised=True)
+
+    def counted_s(self) -> float | None:
+        return None
 
     def close(self) -> None:
         pass
@@ -188,6 +204,21 @@ class SoundFileDecoder:
             raise damaged(self._name, self._heard / self.sample_rate) from error
         self._heard += len(block)
         return block
+
+    def measured_s(self) -> float | None:
+        """Return the length in seconds; an MP3's frames are counted, for libsndfile may guess."""
+        return self._survey.counted_s() or self.length_s
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample; False if something is broken before it or libsndfile cannot find it."""
+        if self._survey.trusted(sample) < sample:
+            return False
+        try:
+            with without_notes(MPG123_NOTE):
+                self._heard = self._file.seek(sample)
+        except (self._error, RuntimeError):
+            return False
+        return self._heard == sample
 
     def ending(self, heard_s: float) -> Ending:
         """Return whether the file is complete."""

@@ -7,6 +7,7 @@ neither a chunk nor the end, and it is reported if the stream is shorter than it
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import BinaryIO
 
@@ -85,6 +86,14 @@ class RawStream:
         content = self._bytes.read(samples * block_bytes)
         content = content[: len(content) // block_bytes * block_bytes]
         return self._form.to_float(content).reshape(-1, self.channels)
+
+    def measured_s(self) -> float | None:
+        """Return None: nothing tells how long the stream is."""
+        return None
+
+    def seek(self, sample: int) -> bool:  # noqa: ARG002
+        """Return False: the stream may be a pipe."""
+        return False
 
     def close(self) -> None:
         """Close the stream."""
@@ -183,6 +192,19 @@ class WavStream:
         return PcmFormat("u" if width == 1 else "s", bits, width), int(sample_rate), int(channels)
 
     _has_alignment_to_find = False
+
+    def measured_s(self) -> float | None:
+        """Return the length in seconds that the header promises."""
+        return self.length_s
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample of a file; False for a pipe, or if the header does not promise so many."""
+        count = sample * self._form.width * self.channels
+        if self._left is None or count > self._left or not self._stream.seekable():
+            return False
+        self._stream.seek(count, os.SEEK_CUR)
+        self._left -= count
+        return True
 
     def read(self, samples: int) -> Samples:
         """Read up to ``samples`` samples; the result is empty at the end.

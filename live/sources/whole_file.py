@@ -67,6 +67,17 @@ class WholeFile:
             self._go_on(failure)
         return self._nothing()
 
+    def measured_s(self) -> float | None:
+        """Return the length in seconds as the first decoder knows it."""
+        return self._decoder.measured_s()
+
+    def seek(self, sample: int) -> bool:
+        """Go to a sample, from which whatever follows is read as if all before it had been heard."""
+        if not self._decoder.seek(sample):
+            return False
+        self._heard = sample
+        return True
+
     def _nothing(self) -> Samples:
         return np.empty((0, self.channels), dtype=np.float32)
 
