@@ -1,1 +1,1 @@
-"""Many files: found, heard side by side, written as rows, tagged. The command is genre-scan."""
+"""Classification of many files in parallel, with results as rows and tags: the command genre-scan."""

@@ -18,7 +18,7 @@ from live.argument_parser import given_options, make_parser
 from live.errors import RunningError, explain, print_message
 from live.library_messages import quiet_libraries
 
-if TYPE_CHECKING:  # imported where they are needed: --help must not wait for NumPy
+if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load NumPy
     from rich.console import Console
 
     from live.api import FileResult
@@ -43,13 +43,13 @@ unreadable input.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of genre-scan's arguments."""
+    """Return the parser of genre-scan's arguments."""
     return make_parser(ScanOptions, "genre-scan", description=DESCRIPTION, epilog=EXAMPLES)
 
 
 @contextlib.contextmanager
 def _interrupted_by_any_signal() -> Iterator[None]:
-    """Have every signal that asks for an end do what Ctrl-C does."""
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP as on SIGINT."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -64,7 +64,7 @@ def _interrupted_by_any_signal() -> Iterator[None]:
 
 
 def _run(options: ScanOptions) -> None:
-    """Do what the options ask for."""
+    """Run the scan that the options ask for."""
     from rich.console import Console
 
     from live.archive.hearing import HearFiles, Hearing
@@ -97,7 +97,7 @@ def _run(options: ScanOptions) -> None:
 
 
 def _absolute_if_folder(model: str) -> str:
-    """A bundle's folder as other processes find it; the name of a shipped one stays."""
+    """Return the absolute path of a bundle's folder; the name of a shipped bundle is unchanged."""
     from live.bundle import shipped_models
 
     return model if model in shipped_models() else str(Path(model).absolute())
@@ -115,7 +115,7 @@ def _hear(scan: Scan, spool: Spool, options: ScanOptions, console: Console) -> N
 
 
 class _Teller:
-    """Is told of each file that is heard; shows it, and writes its row where rows go to standard output."""
+    """Callback for each result: updates the progress, and writes rows that go to standard output."""
 
     def __init__(self, progress: ScanProgress, options: ScanOptions, scan: Scan) -> None:
         self._progress, self._to_stdout, self._model = progress, options.to_stdout, scan.model
@@ -131,7 +131,7 @@ class _Teller:
 
 
 def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:
-    """Say at the end what was heard, and what became of tags."""
+    """Print a summary of the results and of the tags."""
     from rich.console import Console as StandardOutput
 
     from live.archive.telling import summary_lines
@@ -161,14 +161,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; those of the process by default.
+        The arguments. Default: those of the process.
 
     Returns
     -------
     int
         The exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or unreadable input.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core a process: others have files of their own
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread for each process
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "genre-scan", f"Interrupted{': the same command goes on where this one stood' * resumes}."
         )
         return 1
-    except BrokenPipeError:  # whoever read the rows has had enough
+    except BrokenPipeError:  # the reader of the rows has ended
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,4 +1,4 @@
-"""Which files to hear: folders, globs, lists and addresses, turned into one file after another."""
+"""The files of a scan, from folders, patterns, lists and addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from live.sources.suffixes import AUDIO_SUFFIXES
 
 SNIFFED_BYTES = 4_096
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.IGNORECASE)
-# How files begin that hold sound, whatever their names end in.
+# First bytes of audio files, to recognise them without a suffix.
 _BEGINNINGS = re.compile(
     rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|\xff[\xe2-\xff]|FORM....AIF|\.snd|caff|....ftyp|\x1aE\xdf\xa3"
     rb"|MAC |wvpk|TTA1|MPCK|MP\+|#!AMR|\x0bw|0&\xb2u|\x7f\xfe\x80\x01",
@@ -29,16 +29,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to hear.
+    """A file of the scan.
 
     Attributes
     ----------
     path : str
-        As the user will know it again; or an address.
+        Its path, relative or absolute like the user's argument, or an address.
     size : int
-        In bytes; 0 where not known.
+        In bytes; 0 if unknown.
     changed : str
-        When it was changed last, in whatever words its place has for that.
+        When it was last changed, in the format of its file system.
     """
 
     path: str
@@ -48,29 +48,29 @@ class Found:
 
 @dataclass
 class Finder:
-    """Turns what the command line names into files.
+    """Finds the files of the command line's arguments.
 
     Parameters
     ----------
     say : callable
-        Told of folders that cannot be read.
+        Called with a sentence for each folder that cannot be read.
 
     Attributes
     ----------
     passed_over : int
-        Files that are no audio.
+        Number of files that are not audio.
     """
 
     say: Say
     passed_over: int = field(default=0, init=False)
 
     def find(self, inputs: Iterable[str]) -> Iterator[Found]:
-        """Find the files, each once for each time it is named.
+        """Yield the files; a file that is named twice is yielded twice.
 
         Raises
         ------
         InputError
-            When something that is named is not there.
+            When an argument does not exist.
         """
         for text in inputs:
             if text.startswith("@") and not Path(text).exists():
@@ -98,14 +98,14 @@ class Finder:
             raise InputError(f"{text} cannot be opened: {error}.") from None
 
     def _one(self, path: str) -> Iterator[Found]:
-        """Yield a file that was named itself: by its suffix, or by how it begins."""
+        """Yield a file that was named itself, if its suffix or its first bytes are those of audio."""
         if Path(path).suffix.lower() in AUDIO_SUFFIXES or _begins_as_audio(path):
             yield _stat(path)
         else:
             self.passed_over += 1
 
     def _below(self, folder: str) -> Iterator[Found]:
-        """Find the files of a folder, in the order of their names, and then those of its folders."""
+        """Yield the files of a folder in the order of their names, and then those of its subfolders."""
         folders = [folder]
         while folders:
             parent = folders.pop()
@@ -133,7 +133,7 @@ class Finder:
         self.say(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
 
     def _listed(self, path: Path) -> Iterator[Found]:
-        """Yield what a list names, one a line: what is missing there is told of in its row."""
+        """Yield the files of a list, one per line; the row of a missing one holds the error."""
         try:
             with path.open("rb") as file:
                 for line in file:
@@ -163,7 +163,7 @@ class Finder:
                 entries = {root: system.info(root)}
         except FileNotFoundError:
             raise InputError(f"There is nothing at {address}: check the address.") from None
-        except Exception as error:  # each file system has errors of its own
+        except Exception as error:  # each file system has its own exceptions
             raise InputError(f"{address} cannot be opened: {error or type(error).__name__}.") from None
         rest = address.partition("::")[2]
         for name, facts in sorted(entries.items()):
@@ -177,7 +177,7 @@ class Finder:
 
 
 def is_address(path: str) -> bool:
-    """Whether a path is an address that fsspec opens, as in ``s3://bucket/song.mp3``."""
+    """Return whether a path is an address for fsspec, such as ``s3://bucket/song.mp3``."""
     return _ADDRESS.match(path) is not None
 
 
@@ -190,13 +190,13 @@ def _stat(path: str) -> Found:
 
 
 def _suffix(name: str) -> str:
-    """Return the ending of a name that begins with no dot, in small letters."""
+    """Return the suffix of a name in lower case; empty for a name that begins with a dot."""
     dot = name.rfind(".")
     return name[dot:].lower() if dot > 0 else ""
 
 
 def _looked_up(entry: os.DirEntry[str]) -> Found | None:
-    """Return the file of a folder's entry; None if it is a link to a folder."""
+    """Return the file of a folder's entry; None for a link to a folder."""
     try:
         status = entry.stat()
     except (OSError, ValueError):  # a link that leads nowhere: its row says so
@@ -224,5 +224,5 @@ def _begins_as_audio(path: str) -> bool:
 
 
 def seen_again(path: str) -> Found:
-    """Look at a file anew, as after it was tagged."""
+    """Return a file with its current size and date, for example after it was tagged."""
     return _stat(path)

@@ -1,4 +1,4 @@
-"""The rows of a scan, its stretches and its notes, kept in step."""
+"""The rows of a scan, the rows of its stretches and its notes, kept consistent."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from live.errors import InputError
 
 
 def heard_of(result: FileResult) -> str:
-    """What is noted of a file: its genre, or that it is broken, or else the state."""
+    """Return the genre of a file, ``BROKEN``, or else its state, for its note."""
     return result.genre or (result.state if result.error is None else BROKEN)
 
 
 class Ledger:
-    """Rows that are written as files are finished, and gone on with by the next run.
+    """Rows that are written while files are finished, and that the next run continues.
 
     Parameters
     ----------
     out : Path
-        Where the rows go.
+        The file of the rows.
     stretches : Path or None
-        Where the rows of stretches go.
+        The file of the stretches' rows.
     model : ModelName
     hearing : Hearing
     """
@@ -56,16 +56,16 @@ class Ledger:
 
     @property
     def totals(self) -> Totals:
-        """The sum of all finished files, those of earlier runs included."""
+        """The totals of all finished files, including those of earlier runs."""
         return self._notes.totals
 
     def __enter__(self) -> Self:
-        """Take hold of the files; nobody else may write them meanwhile.
+        """Lock the files, so that no other scan writes them.
 
         Raises
         ------
         InputError
-            When somebody else does, or their folder is not there.
+            When another scan has locked them, or their folder does not exist.
         """
         self._notes.lock()
         return self
@@ -73,7 +73,7 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave whole rows, and rows that are waiting put into their file, however the scan ended."""
+        """Finish the files, so that they hold complete rows however the scan ended."""
         try:
             if self._is_open:
                 self._put_in()
@@ -83,12 +83,18 @@ class Ledger:
             self._notes.close()
 
     def resume(self, say: Callable[[str], None], *, again: bool) -> None:
-        """Read what was finished before; ``again`` forgets it.
+        """Read what earlier runs finished; with ``again``, discard it.
+
+        Parameters
+        ----------
+        say : callable
+            Called with a sentence about earlier rows that cannot be continued.
+        again : bool
 
         Raises
         ------
         InputError
-            When the rows are there and no notes about them, so that they are somebody else's.
+            When there are rows without notes, because another program may have written them.
         """
         if again:
             self._forget()
@@ -120,21 +126,21 @@ class Ledger:
         self._notes.remove()
 
     def is_finished(self, key: int, found: Found, *, retry: bool) -> bool:
-        """Whether a file has its row, and is still the same."""
+        """Return whether a file has a row and has not changed since."""
         if retry and key in self._notes.broken:
             return False
         return self._notes.finished.get(key) == state_of(found)
 
     def is_known(self, key: int) -> bool:
-        """Whether there is a row of a path, be it of an earlier state of the file."""
+        """Return whether there is a row of a path, even of an earlier version of the file."""
         return key in self._notes.finished
 
     def begin(self, stale: set[int]) -> None:
-        """Open the files to write, without the rows of files that are to be heard again."""
+        """Open the files for writing, without the rows of files that will be classified again."""
         lengths = [self._notes.rows, self._notes.stretches]
         if stale:
             for file, length in zip(self._files, lengths, strict=False):
-                file.open(length)  # cut off what was not finished
+                file.open(length)  # cut off incomplete rows
                 file.close()
                 file.drop(lambda path: key_of(path) in stale)
             lengths = [self._at_hand(file) for file in self._files]
@@ -145,7 +151,7 @@ class Ledger:
         self._is_open = True
 
     def add(self, found: Found, result: FileResult) -> dict[str, Any]:
-        """Write a file's rows and note that it is finished; gives its row.
+        """Write a file's rows and its note, and return its row.
 
         Raises
         ------
@@ -169,15 +175,15 @@ class Ledger:
         return row
 
     def renew(self, found: Found) -> None:
-        """Note that a finished file was tagged, and is the same all the same."""
+        """Record the new size and date of a finished file that was tagged."""
         self._notes.renewed[key_of(as_text(found.path))] = state_of(found)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Read the rows that were finished before this run."""
+        """Yield the rows of earlier runs."""
         return self._rows.rows()
 
     def _put_in(self) -> None:
-        """Put rows that wait into their files, and then forget where they stood."""
+        """Move waiting rows to their Parquet files, and update the notes."""
         waiting = [file for file in self._files if file.waits]
         if not waiting and not self._notes.renewed:
             return

@@ -1,8 +1,8 @@
-"""What a scan has finished: notes beside its rows, so that the same command goes on where it stood.
+"""Notes beside the rows of a scan about finished files, with which the same command continues.
 
-The first line says how the files were heard; each further one belongs to a file, and is written after its
-rows: digests of its path and of its size and date, how long the files of rows were then, its length, and
-what was heard. What lies behind the last note in a file of rows was never finished, and is cut off.
+The first line describes how the files were classified. Each further line is about one file and is written
+after its rows: digests of its path and of its size and date, the lengths of the files of rows then, its
+duration, and the result. Rows behind the last note are incomplete, and are cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from live.archive.finding import Found
 from live.archive.row_files import Replacing, cannot_write
 from live.errors import InputError
 
-BROKEN = "!"  # what stands for the genre or state of a file that could not be heard
+BROKEN = "!"  # instead of the genre or state of a file that could not be read
 
 
 def _digest(text: str) -> int:
@@ -32,34 +32,34 @@ def _digest(text: str) -> int:
 
 
 def key_of(path: str) -> int:
-    """Digest of a path; that of an address is of its text."""
+    """Return the digest of an absolute path or of an address."""
     return _digest(path)
 
 
 def state_of(found: Found) -> int:
-    """Digest of what changes with a file's content: its size and date."""
+    """Return the digest of a file's size and date, which change with its contents."""
     return _digest(f"{found.size} {found.changed}")
 
 
 @lru_cache(maxsize=256)
 def _text_of(encoded: bytes) -> str:
-    """Read a text that is written as JSON; there are few different ones."""
+    """Return a text from its JSON; cached, because there are few different ones."""
     return str(json.loads(encoded))
 
 
 class Note(NamedTuple):
-    """What is noted of a file that is finished.
+    """The note of a finished file.
 
     Attributes
     ----------
     key, state : int
-        Of its path, and of its size and date.
+        Digests of its path, and of its size and date.
     rows, stretches : int
-        Bytes of the files of rows with it.
+        Lengths of the files of rows after it, in bytes.
     seconds : float
-        Of it that were heard.
+        Duration of the classified sound.
     heard : str
-        The genre, or else the state, or BROKEN.
+        The genre, or else the state, or ``BROKEN``.
     """
 
     key: int
@@ -70,13 +70,13 @@ class Note(NamedTuple):
     heard: str
 
     def encode(self) -> bytes:
-        """Write it as a line."""
+        """Return the note as a line."""
         numbers = f"{self.key:016x} {self.state:016x} {self.rows} {self.stretches} {self.seconds:.3f}"
         return f"{numbers} {json.dumps(self.heard)}\n".encode()
 
     @classmethod
     def decode(cls, line: bytes) -> Note:
-        """Read a line; raises ValueError when it is none."""
+        """Return the note of a line; raise ValueError if it is not a note."""
         if not line.endswith(b"\n"):
             raise ValueError("a line that was not finished")
         key, state, rows, stretches, seconds, heard = line.split(b" ", 5)
@@ -85,14 +85,14 @@ class Note(NamedTuple):
 
 @dataclass
 class Totals:
-    """The sum of many files."""
+    """The totals of many files."""
 
     files: int = 0
     seconds: float = 0.0
     heard: Counter[str] | None = None
 
     def add(self, heard: str, seconds: float) -> None:
-        """Count a file."""
+        """Add a file."""
         self.files += 1
         self.seconds += seconds
         if self.heard is None:
@@ -101,7 +101,7 @@ class Totals:
 
     @property
     def broken(self) -> int:
-        """Files that could not be heard, or not to their end."""
+        """Number of files that could not be read, or not to their end."""
         return self.heard[BROKEN] if self.heard else 0
 
 
@@ -112,20 +112,20 @@ class Notes:
     ----------
     path : Path
     about : mapping
-        How the files are heard: notes about another way count for nothing.
+        How the files are classified; notes with other values are ignored.
 
     Attributes
     ----------
     finished : dict of int to int
-        By the digest of its path, that of each finished file's size and date.
+        For each finished file, the digest of its size and date by the digest of its path.
     renewed : dict of int to int
-        The same of finished files that were tagged since, to be noted when the notes are rewritten.
+        The same for finished files that were tagged since, for the next rewrite.
     totals : Totals
-        Of all finished files.
+        The totals of all finished files.
     was_otherwise : bool
-        Whether there were notes, and about another way of hearing.
+        Whether there were notes of another model or other options.
     is_without_rows : bool
-        Whether there were notes, and their rows were taken away.
+        Whether there were notes whose rows are missing.
     """
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class Notes:
         self.is_without_rows = False
 
     def lock(self) -> None:
-        """See that no other scan writes the same rows meanwhile."""
+        """Lock the notes, so that no other scan writes the same rows."""
         if sys.platform == "win32":
             return
         import fcntl
@@ -163,13 +163,13 @@ class Notes:
         return json.dumps({"genre_scan": 1, **self._about}, sort_keys=True).encode() + b"\n"
 
     def _notes(self, length: int | None = None) -> Generator[tuple[Note, int], None, None]:
-        """Read the notes of the file's first bytes, or up to one that was not finished.
+        """Yield the notes of the first ``length`` bytes, or of all, up to the first incomplete one.
 
         Yields
         ------
         note : Note
         position : int
-            Where its line ends, in bytes.
+            Byte at which its line ends.
         """
         with self.path.open("rb") as file:
             position = len(file.readline())
@@ -184,14 +184,14 @@ class Notes:
                 yield note, position
 
     def read(self, rows_at_hand: int, stretches_at_hand: int, *, has_put_in: bool) -> None:
-        """Read what was finished before.
+        """Read the notes of earlier runs.
 
         Parameters
         ----------
         rows_at_hand, stretches_at_hand : int
-            Bytes that the files of rows hold: notes of rows that never reached the disk count for nothing.
+            Lengths of the files of rows, in bytes; notes of rows that never reached the disk are ignored.
         has_put_in : bool
-            Whether the rows are there that were put into a file of their own since.
+            Whether the Parquet file, to which rows were moved, exists.
         """
         if not self.path.exists():
             return
@@ -218,7 +218,7 @@ class Notes:
             self.broken.add(note.key)
 
     def rewrite(self, drop: Container[int], rows: int, stretches: int) -> None:
-        """Write them anew, where files of rows were: without some files, and with the new lengths."""
+        """Write the notes again, without those in ``drop`` and with the new lengths of the files of rows."""
         before = self._notes(self._length)
         self.finished, self.broken, self.totals = {}, set(), Totals()
         with Replacing(self.path) as (partial, commit), contextlib.closing(before):
@@ -237,7 +237,7 @@ class Notes:
         self.rows, self.stretches = rows, stretches
 
     def open(self) -> None:
-        """Open them to note more."""
+        """Open the notes to append more."""
         try:
             self._file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
             self._file.truncate(self._length)
@@ -260,7 +260,7 @@ class Notes:
         self._length += len(content)
 
     def add(self, note: Note) -> None:
-        """Note that a file is finished; its rows are written already."""
+        """Append the note of a finished file, whose rows have been written."""
         try:
             self._append(note.encode())
         except OSError as error:
@@ -268,12 +268,12 @@ class Notes:
         self.totals.add(note.heard, note.seconds)
 
     def remove(self) -> None:
-        """Forget all, to begin anew."""
+        """Delete all notes, to begin again."""
         self.path.unlink(missing_ok=True)
         self._length = 0
 
     def close(self) -> None:
-        """Close them, and let others write."""
+        """Close and unlock the notes."""
         for file in (self._file, self._lock):
             if file is not None:
                 file.close()

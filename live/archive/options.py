@@ -16,13 +16,13 @@ TAGS, SAYING = "tags", "what to say"
 
 
 def default_workers() -> int:
-    """Return how many cores this process may use: a container, say, may leave it few of the machine's."""
+    """Return the number of cores that this process may use; a container may limit it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What genre-scan is asked for: each field is an option, and its value."""
+    """The options of one run; each field is an option."""
 
     inputs: tuple[str, ...] = option(
         (), "files, folders, patterns, @LIST (a file that names one a line), or addresses such as "
@@ -92,17 +92,17 @@ class ScanOptions:
 
     @property
     def processes(self) -> int:
-        """How many processes hear on this machine."""
+        """Number of processes on this computer."""
         return self.workers or default_workers()
 
 
 def check_together(options: ScanOptions) -> None:
-    """See that the options fit together.
+    """Check that the options can be used together.
 
     Raises
     ------
     InputError
-        When they do not.
+        When they cannot.
     """
     check_needs(options)
     if options.out is None and not options.tag:

@@ -1,8 +1,8 @@
-"""Files of rows, by the ending of their names: lines of JSON, CSV, and Parquet.
+"""Files of rows, in a format that depends on the suffix: JSON lines, CSV, or Parquet.
 
-While a scan runs, rows are only ever appended, each with one write, and what was written can be cut off
-again at a known length: so a file of rows holds whole rows whatever happens. A Parquet file cannot be
-appended to; its rows wait as lines of JSON beside it and are put in at the end.
+While a scan runs, rows are only appended, each with one write, and the file can be truncated to a known
+length, so that it always holds complete rows. Rows cannot be appended to a Parquet file; they wait as JSON
+lines in a file beside it, and are moved at the end.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from live.errors import InputError, RunningError
 from live.extras import need
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
-ROWS_AT_ONCE = 10_000  # of a Parquet file: a row group
+ROWS_AT_ONCE = 10_000  # rows of a row group in a Parquet file
 
 
 class Format(Protocol):
-    """How rows are written as bytes that can be appended."""
+    """A format whose rows can be appended."""
 
     def head(self) -> bytes:
         """Return what the file begins with."""
@@ -39,13 +39,13 @@ class Format(Protocol):
 
 
 class JsonLines:
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
 
     def head(self) -> bytes:
-        """Return what the file begins with: nothing."""
+        """Return the start of the file, which is empty."""
         return b""
 
     def encode(self, row: Row) -> bytes:
@@ -60,13 +60,13 @@ class JsonLines:
 
 
 class CsvLines:
-    """One line of comma-separated values a row, below their names; nothing stands for null."""
+    """CSV with a header; null is an empty value."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
 
     def head(self) -> bytes:
-        """Return what the file begins with: the names of the columns."""
+        """Return the start of the file: the names of the columns."""
         return self._line(self._columns)
 
     def encode(self, row: Row) -> bytes:
@@ -77,7 +77,7 @@ class CsvLines:
     def _line(values: Iterable[object]) -> bytes:
         text = io.StringIO()
         shown = ["" if value is None else str(value) for value in values]
-        is_plain = not any("\r" in value for value in shown)  # which is not quoted as a line's end would be
+        is_plain = not any("\r" in value for value in shown)  # the csv module does not quote it
         csv.writer(
             text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if is_plain else csv.QUOTE_ALL
         ).writerow(shown)
@@ -93,7 +93,7 @@ class CsvLines:
 
 
 def cannot_write(path: Path, error: OSError) -> RunningError:
-    """Make the error of rows that cannot be written."""
+    """Return the error of rows that cannot be written."""
     return RunningError(
         f"{path} cannot be written ({error.strerror or error}): make room or choose another place; "
         "the same command goes on where this one stood."
@@ -101,7 +101,7 @@ def cannot_write(path: Path, error: OSError) -> RunningError:
 
 
 class AppendedRows:
-    """A file of rows that grows at its end, and always holds whole rows.
+    """A file to which rows are appended, and which always holds complete rows.
 
     Parameters
     ----------
@@ -112,10 +112,10 @@ class AppendedRows:
     def __init__(self, path: Path, format: Format) -> None:  # noqa: A002
         self.path, self._format = path, format
         self._file: IO[bytes] | None = None
-        self.length = 0  # bytes of whole rows, and of the head
+        self.length = 0  # bytes of the header and of complete rows
 
     def open(self, length: int) -> None:
-        """Open it, and cut it to a length; begin it where that is 0."""
+        """Open the file and truncate it to a length; with 0, begin it."""
         try:
             self._file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
             self._file.truncate(length)
@@ -158,7 +158,7 @@ class AppendedRows:
             yield from self._format.decode(file)
 
     def drop(self, is_stale: Callable[[str], bool]) -> None:
-        """Rewrite the file, before it is opened, without the rows of some paths."""
+        """Rewrite the file, which must not be open, without the rows of some paths."""
         with Replacing(self.path) as (partial, commit):
             with partial.open("wb") as file:
                 file.write(self._format.head())
@@ -168,14 +168,14 @@ class AppendedRows:
             commit()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 class Replacing:
-    """Writes a file beside another, and then puts it in its place, whole or not at all."""
+    """Replaces a file completely or not at all, through a new file beside it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -196,7 +196,7 @@ class Replacing:
 
 
 class ParquetFile:
-    """A Parquet file, and the rows that wait to be put into it.
+    """A Parquet file, and the rows that wait beside it.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ class ParquetFile:
         self.waiting = AppendedRows(path.with_name(f".{path.name}.rows"), JsonLines(columns))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Read the rows that are in the file."""
+        """Yield the rows of the file."""
         if not self.path.exists():
             return
         from pyarrow import ArrowInvalid, parquet
@@ -223,7 +223,7 @@ class ParquetFile:
             raise InputError(f"{self.path} is no Parquet file that can be read: {error}.") from None
 
     def put_in(self) -> None:
-        """Put the waiting rows into the file, in place of those of the same paths."""
+        """Move the waiting rows to the file, where they replace rows of the same paths."""
         from pyarrow import Table, float64, parquet, schema, string
 
         fields = schema([(name, float64() if is_number(name) else string()) for name in self._columns])
@@ -248,7 +248,7 @@ class RowFile:
     Raises
     ------
     InputError
-        When its name ends in none of them, or what writes it is not installed.
+        When its suffix is unknown, or the library for it is not installed.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -270,21 +270,21 @@ class RowFile:
 
     @property
     def appended_path(self) -> Path:
-        """The file that rows are appended to: itself, or the one beside it where they wait."""
+        """The file to which rows are appended: the file itself, or the one with waiting rows."""
         return self._appended.path
 
     @property
     def length(self) -> int:
-        """Bytes of whole rows in that."""
+        """Bytes of complete rows in it."""
         return self._appended.length
 
     @property
     def waits(self) -> bool:
-        """Whether rows are put in only at the end."""
+        """Whether rows are moved to the file only at the end."""
         return self._parquet is not None
 
     def open(self, length: int) -> None:
-        """Open it to append rows after ``length`` bytes."""
+        """Open the file to append rows after ``length`` bytes."""
         self._appended.open(length)
 
     def write(self, *rows: Row) -> None:
@@ -292,24 +292,24 @@ class RowFile:
         self._appended.write(*rows)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Read all rows back, in the order of their writing."""
+        """Yield all rows in the order in which they were written."""
         if self._parquet is not None:
             yield from self._parquet.rows()
         if self._appended.path.exists():
             yield from self._appended.rows()
 
     def drop(self, is_stale: Callable[[str], bool]) -> None:
-        """Take the rows of some paths out, before it is opened; those in Parquet new ones will replace."""
+        """Remove the rows of some paths before the file is opened; in Parquet, new rows will replace them."""
         if self._appended.path.exists():
             self._appended.drop(is_stale)
 
     def put_in(self) -> None:
-        """Put rows that wait into the file."""
+        """Move waiting rows to the file."""
         if self._parquet is not None:
             self._parquet.put_in()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._appended.close()
 
     def __enter__(self) -> Self:
@@ -321,6 +321,6 @@ class RowFile:
         self.close()
 
     def remove(self) -> None:
-        """Remove it, and what waits beside it, to begin anew."""
+        """Delete the file and its waiting rows, to begin again."""
         self.path.unlink(missing_ok=True)
         self._appended.path.unlink(missing_ok=True)

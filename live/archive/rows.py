@@ -1,4 +1,4 @@
-"""The rows of a scan: one a file, and one a stretch of a file."""
+"""The rows of a scan: one for each file, and one for each stretch of a file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STATE_OF_LABEL = {NO_MUSIC: "no_music", OTHER_MUSIC: "other"}
 
 @dataclass(frozen=True)
 class ModelName:
-    """Which model heard.
+    """The model of a scan.
 
     Attributes
     ----------
     name : str
     sha256 : str
-        Of its network.
+        Hash of its network.
     labels : tuple of str
     """
 
@@ -44,17 +44,17 @@ class ModelName:
 
 
 def is_number(column: str) -> bool:
-    """Whether a column holds numbers, where others hold texts."""
+    """Return whether a column holds numbers; the others hold texts."""
     return column in NUMBERS or column.startswith("share_")
 
 
 def as_text(path: str) -> str:
-    """A path as text that can be written, whatever bytes it is made of."""
+    """Return a path as valid text, whatever bytes it consists of."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def file_row(result: FileResult, model: ModelName) -> dict[str, Any]:
-    """Make the row of a file."""
+    """Return the row of a file."""
     was_heard = result.windows > 0
     row: dict[str, Any] = {
         "path": as_text(result.path),
@@ -75,7 +75,7 @@ def file_row(result: FileResult, model: ModelName) -> dict[str, Any]:
 
 
 def stretch_rows(result: FileResult) -> Iterator[dict[str, Any]]:
-    """Make the rows of a file's stretches."""
+    """Yield the rows of a file's stretches."""
     path = as_text(result.path)
     for stretch, confidence in zip(result.timeline, result.confidences, strict=True):
         yield {

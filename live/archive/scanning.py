@@ -1,4 +1,4 @@
-"""A scan: what is found is spread over processes, and what comes back is written down."""
+"""A scan: distributes the files over processes, and writes the results."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Heard = Callable[[Found, FileResult], None]
 
 
 def model_named(model: str) -> ModelName:
-    """Find out which model is meant.
+    """Return name, hash and labels of a model.
 
     Raises
     ------
     BundleError
-        When there is none of that name, or its description is broken.
+        When there is no such model, or its description is broken.
     """
     description = read_description(find_bundle(model))
     return ModelName(description.name, description.sha256[NETWORK_FILE], description.labels)
@@ -53,7 +53,7 @@ def hear_each(
 
 
 def broken(path: str, reason: str) -> FileResult:
-    """Make the result of a file that nobody could hear."""
+    """Return the result of a file that could not be read."""
     return FileResult(
         genre=None,
         share={},
@@ -68,26 +68,26 @@ def broken(path: str, reason: str) -> FileResult:
 
 
 class Spool:
-    """Files that wait to be heard, on disk: there may be millions of them."""
+    """A queue of files on disk, because there may be millions of them."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.files = self.size = 0
 
     def add(self, found: Found) -> None:
-        """Add one at the end."""
+        """Append a file."""
         pickle.dump((found.path, found.size, found.changed), self._file)
         self.files += 1
         self.size += found.size
 
     def __iter__(self) -> Iterator[Found]:
-        """Read them from the first on."""
+        """Yield the files from the first on."""
         self._file.seek(0)
         for _ in range(self.files):
             yield Found(*pickle.load(self._file))  # noqa: S301 (our own)
 
     def close(self) -> None:
-        """Forget them."""
+        """Delete the queue."""
         self._file.close()
 
 
@@ -102,10 +102,10 @@ class Scan:
     work : HearFiles
     say : callable
     ledger : Ledger or None
-        Where the rows go, if not to ``on_heard`` alone.
+        The files of rows; None if the results only go to ``on_heard``.
     tagger : Tagger or None
     tagged : Counter
-        What became of tags.
+        Numbers of files by the outcome of tagging.
     """
 
     inputs: tuple[str, ...]
@@ -120,12 +120,12 @@ class Scan:
     passed_over: int = 0
 
     def find(self, spool: Spool, *, again: bool = False, retry: bool = False) -> None:
-        """Find the files that are to be heard, and get ready to write.
+        """Find the files to classify, and prepare the files of rows.
 
         Raises
         ------
         InputError
-            When something that is named is not there, or nothing is to be heard at all.
+            When an argument does not exist, or there are no files.
         """
         finder = Finder(self.say)
         ledger = self.ledger
@@ -156,7 +156,7 @@ class Scan:
             self.totals = ledger.totals
 
     def tag_finished(self) -> None:
-        """Write tags of files that were heard by an earlier run."""
+        """Write the tags of files that an earlier run classified."""
         if self.tagger is None or self.ledger is None or not self.finished_before:
             return
         for row in self.ledger.rows():
@@ -178,14 +178,14 @@ class Scan:
         return tagged
 
     def hear(self, engine: Engine, spool: Iterable[Found], on_heard: Heard) -> None:
-        """Hear the files and write down what is heard; ``on_heard`` is told of each then."""
+        """Classify the files and write the results; ``on_heard`` is called with each."""
         heard = hear_each(engine, self.work, spool)
         with contextlib.closing(heard):
             for found, result in heard:
                 now = found
                 tagged = self._tag(found.path, result.genre, result.confidence, result.error)
                 if tagged is not None and tagged.outcome == "written":
-                    now = seen_again(found.path)  # it is another file now, and needs no hearing for that
+                    now = seen_again(found.path)  # tagging changed the file, but not its sound
                 if self.ledger is not None:
                     self.ledger.add(now, result)
                 else:
@@ -196,7 +196,7 @@ class Scan:
 def scan_paths(
     paths: Iterable[str], hearing: Hearing, open_engine: Callable[[], Engine]
 ) -> Iterator[FileResult]:
-    """Hear many files; see ``live.scan``."""
+    """Classify many files and yield the results; see ``live.scan``."""
     model = model_named(hearing.model)
     finder = Finder(lambda sentence: warnings.warn(sentence, stacklevel=2))
     with contextlib.closing(open_engine()) as engine:

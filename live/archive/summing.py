@@ -1,4 +1,4 @@
-"""What was heard in one file, summed up."""
+"""The result of one file, computed from its events."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from live.history import History
 from live.meter import FLOOR_DBFS
 from live.snapshot import Heard, Stretch
 
-TINY_S = 1e-6  # times are sums of floats
+TINY_S = 1e-6  # tolerance for sums of floats
 
 
 class FileSum:
-    """Takes a file's windows one by one and keeps their sum.
+    """Collects the windows and gaps of a file.
 
     Parameters
     ----------
     description : BundleDescription
-        Of the model that hears.
+        Description of the model.
 
     Attributes
     ----------
     length_s : float or None
-        Of the file, once known.
+        Length of the file in seconds, once it is known.
     duration_s : float
-        Of the part of it that passed, lost sound counted.
+        Seconds of sound so far, including lost sound.
     error : str or None
-        What is wrong with it.
+        Why the file could not be read, or not to its end.
     """
 
     def __init__(self, description: BundleDescription) -> None:
@@ -49,7 +49,7 @@ class FileSum:
         self.error: str | None = None
 
     def begin(self, name: str, sample_rate: int, hop_s: float, start_s: float) -> None:
-        """Begin the file, or the part of it that is heard."""
+        """Begin the file, or the part of it that is classified."""
         self._start_s = self._reached_s = start_s
         description = self._description
         self._history.add(
@@ -59,11 +59,11 @@ class FileSum:
         )
 
     def reach(self, time_s: float) -> None:
-        """Note that the stream has come to a time, lost sound counted."""
+        """Set the current stream time, including lost sound."""
         self.duration_s = time_s - self._start_s
 
     def add(self, event: WindowEvent | GapEvent) -> None:
-        """Take the next event."""
+        """Add the next event."""
         self._history.add(event)
         if isinstance(event, GapEvent):
             self.error = (
@@ -85,7 +85,7 @@ class FileSum:
         self._last = event
 
     def result(self) -> FileResult:
-        """Sum it up."""
+        """Return the result of the file."""
         share, windows = self._history.share, self._history.windows
         genre = next(iter(share), None)
         timeline = self._history.timeline
@@ -122,7 +122,7 @@ class FileSum:
         )
 
     def _confidence(self, stretch: Stretch) -> float:
-        """Mean confidence of the windows that end in a stretch."""
+        """Return the mean confidence of the windows that end in a stretch."""
         first = bisect_right(self._ends_s, stretch.start_s + TINY_S)
         last = bisect_right(self._ends_s, stretch.end_s + TINY_S)
         return sum(self._confidences[first:last]) / (last - first) if last > first else 0.0

@@ -1,4 +1,4 @@
-"""The genre written into a file's own tags; its sound stays as it is, byte for byte."""
+"""Writing of the genre to a file's tags; the bytes of the sound do not change."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SPELLINGS = {"hiphop": "Hip-Hop", "rnb": "R&B"}
 
 @dataclass(frozen=True)
 class Tagged:
-    """What became of a file's tag.
+    """The outcome of tagging a file.
 
     Attributes
     ----------
     outcome : str
-        ``written``; ``shown`` where it would have been; ``kept`` where there was a genre; ``unsure`` where
-        nothing was heard with enough confidence; ``refused`` where it cannot be written.
+        ``written``; ``shown`` for a dry run; ``kept`` if there was a genre; ``unsure`` if there is no genre
+        or too little confidence; ``refused`` if it cannot be written.
     genre : str or None
-        The genre that stands there now, or would.
+        The genre in the tag, or of a dry run, the genre that would be written.
     reason : str
-        Why it cannot be written: a sentence.
+        A sentence that says why it cannot be written.
     """
 
     outcome: Outcome
@@ -37,22 +37,22 @@ class Tagged:
 
 
 def spelled(label: str) -> str:
-    """A label as players show genres: ``hiphop`` as Hip-Hop."""
+    """Return a label in the spelling of music players: ``hiphop`` as Hip-Hop."""
     return SPELLINGS.get(label, label[:1].upper() + label[1:].replace("_", " "))
 
 
 @dataclass(frozen=True)
 class Tagger:
-    """Writes genres into tags.
+    """Writes genres to tags.
 
     Attributes
     ----------
     at_least : float
-        Confidence below which nothing is written.
+        Lowest confidence for which a tag is written.
     overwrite : bool
-        Whether a genre that is there already gives way.
+        Whether to replace an existing genre.
     dry_run : bool
-        Whether to say only what would be done.
+        Whether to report only what would be written.
     """
 
     at_least: float = 0.5
@@ -63,24 +63,24 @@ class Tagger:
         need("mutagen", extra="scan", purpose="--tag")
 
     def has_genre(self, path: str) -> bool:
-        """Whether a file has a genre that is to stay, so that it need not even be heard."""
+        """Return whether a file has a genre that must be kept, so that it need not be classified."""
         if self.overwrite or is_address(path):
             return False
         try:
             file = _open(path)
-        except Exception:  # what is wrong is told when it is to be written
+        except Exception:  # the error is reported when the tag is written
             return False
         return file is not None and bool(_genres(file))
 
     def tag(self, path: str, genre: str | None, confidence: float | None) -> Tagged:
-        """Write a genre into a file's tags, if it should be and can be."""
+        """Write a genre to a file's tags, if that is wanted and possible, and return the outcome."""
         if genre is None or confidence is None or confidence < self.at_least:
             return Tagged("unsure")
         if is_address(path):
             return Tagged("refused", reason=f"{path} is an address: tags are written into files alone.")
         try:
             return self._tag(path, spelled(genre))
-        except Exception as error:  # each format has errors of its own
+        except Exception as error:  # each format has its own exceptions
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return Tagged("refused", reason=f"{path} cannot be tagged: {reason or type(error).__name__}.")
 
@@ -101,14 +101,14 @@ class Tagger:
 
 
 def _open(path: str) -> Any:
-    """Open a file's tags; None where its format has none that are known."""
+    """Open a file's tags; return None if they are not supported."""
     import mutagen
 
     return mutagen.File(path)
 
 
 def _key(file: Any) -> str:
-    """What the genre is called among a file's tags."""
+    """Return the name of the genre's tag in this format."""
     from mutagen.asf import ASF
     from mutagen.id3 import ID3
     from mutagen.mp4 import MP4
@@ -123,7 +123,7 @@ def _key(file: Any) -> str:
 
 
 def _genres(file: Any) -> list[str]:
-    """Return the genres that stand in a file's tags."""
+    """Return the genres in a file's tags."""
     if file.tags is None:
         return []
     values = file.tags.get(_key(file)) or ()
@@ -131,7 +131,7 @@ def _genres(file: Any) -> list[str]:
 
 
 def _write(file: Any, genre: str) -> None:
-    """Write the genre, in the version of the tags that the file has already."""
+    """Write the genre, in the version of the tags that the file already has."""
     id3 = importlib.import_module("mutagen.id3")
     key = _key(file)
     if not isinstance(file.tags, id3.ID3):
@@ -142,7 +142,7 @@ def _write(file: Any, genre: str) -> None:
         return
     had_version_3 = file.tags.version[:2] == (2, 3) and len(file.tags) > 0
     file.tags.setall(key, [id3.TCON(encoding=3, text=[genre])])
-    if had_version_3:  # some players read no later one
+    if had_version_3:  # some players do not read later versions
         file.tags.update_to_v23()
         file.save(v2_version=3)
     else:

@@ -1,4 +1,4 @@
-"""What a scan shows while it runs and at its end: a bar or plain lines, and the genres as bars."""
+"""The output of a scan: a progress bar or plain lines, and at the end the genres as bars."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _clock(seconds: float) -> str:
 
 
 class ScanProgress:
-    """Shows how far a scan is.
+    """Shows the progress of a scan.
 
     Parameters
     ----------
     console : Console
         On standard error.
     files, size : int
-        To be heard, and their bytes, by which the time left is told.
+        Number of files and their total size in bytes, from which the remaining time is estimated.
     """
 
     def __init__(self, console: Console, files: int, size: int) -> None:
@@ -50,7 +50,7 @@ class ScanProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> ScanProgress:
-        """Show the bar, where there is a terminal."""
+        """Show the progress bar, if there is a terminal."""
         if self._console.is_terminal:
             from rich.progress import BarColumn, Progress, TextColumn
 
@@ -63,7 +63,7 @@ class ScanProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -78,7 +78,7 @@ class ScanProgress:
         return f"{totals.files}/{self._files} files", f"{heard}{broken}{left}"
 
     def add(self, heard: str, seconds: float, size: int) -> None:
-        """Count a file that is done."""
+        """Add a finished file."""
         self._totals.add(heard, seconds)
         self._done_size += size
         if self._bar is not None and self._task is not None:
@@ -93,7 +93,7 @@ class ScanProgress:
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     def sentence(self) -> str:
-        """Sum up what this run did."""
+        """Return a summary of this run."""
         totals, elapsed_s = self._totals, time.monotonic() - self._began_s
         broken = f", of which {totals.broken} are broken" if totals.broken else ""
         return (
@@ -103,7 +103,7 @@ class ScanProgress:
 
 
 def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
-    """Return the genres, and what else was heard, as bars, the largest first and what is no genre last."""
+    """Return the genres and other states as bars: genres first, the largest first."""
     counts: Mapping[str, int] = totals.heard or {}
     known = set(genres)
     order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))

@@ -1,1 +1,1 @@
-"""Work spread over processes of this machine, or over the workers of a Dask cluster, by one interface."""
+"""Parallel work in processes of this computer or on the workers of a Dask cluster, with one interface."""

@@ -1,7 +1,7 @@
-"""What runs in a process that work is done in: items come through its standard input, results go out.
+"""The program of a worker process: items arrive on standard input, results leave on standard output.
 
-Its own process group holds what it starts in turn, so that all of it can be ended together. It ends itself
-when whoever started it is gone.
+It has its own process group, so that it can be killed together with the processes that it starts. It ends
+itself when its parent is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ READY, REFUSED, DONE, FAILED = "ready", "refused", "done", "failed"
 
 
 def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Keep standard input and output to ourselves: what libraries print must not run into the results."""
+    """Return private copies of standard input and output, so that printing libraries cannot disturb them."""
     inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -32,7 +32,7 @@ def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _limit_memory(size: int | None) -> None:
-    """Have what asks for more memory than this be refused, where the system does that."""
+    """Limit the memory of this process to ``size`` bytes, on systems that support it."""
     if size is None or not sys.platform.startswith("linux"):
         return
     import resource
@@ -43,14 +43,14 @@ def _limit_memory(size: int | None) -> None:
 
 
 def end_group() -> None:
-    """End this process and all that it started, now."""
+    """Kill this process and all that it started."""
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
 def _read(inward: IO[bytes], items: queue.SimpleQueue[Any]) -> None:
-    """Take items as they come, so that the next lies ready, and see when nobody is there to send any."""
+    """Queue the items that arrive, and kill the process when standard input is closed."""
     with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
             items.put(pickle.load(inward))  # noqa: S301 (from the process that started this one)
@@ -58,8 +58,8 @@ def _read(inward: IO[bytes], items: queue.SimpleQueue[Any]) -> None:
 
 
 def run() -> None:
-    """Do the work that is sent first on the items that are sent then."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    """Read the work, and then do it on each item."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     inward, outward = _take_pipes()
 
     def send(kind: str, content: object = None) -> None:

@@ -1,10 +1,9 @@
-"""The engine for many machines: the workers of a Dask cluster.
+"""The engine for several computers: the workers of a Dask cluster.
 
-Dask hands tasks to its workers and tells when one comes, goes or is lost. A task is one item, or several if
-they are so short that Dask would otherwise be as busy as the workers. On the worker the items are done in a
-process beside it, as on one machine, so that what brings that process down costs neither the worker nor
-another item. Workers that cannot do this work, having another version or another model, say so with the first
-item that comes to them, and get no more.
+Dask distributes tasks to its workers, and reports which workers join, leave or are lost. A task is one item,
+or several short ones, because each task costs time in Dask itself. The worker has a separate process do the
+items, as on one computer, so that a crash costs neither the worker nor another item. A worker that cannot do
+the work, because it has another version or model, refuses its first item and gets no more.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from live.extras import need
 from live.spreading.visiting import Visit, examine, release, visit
 from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
 
-LOUD = ("distributed", "tornado", "asyncio")  # loggers, and those below them that have levels of their own
+LOUD = ("distributed", "tornado", "asyncio")  # loggers, including children with their own levels
 CONNECT_WITHIN_S = 10.0
 NO_WORKER_AFTER_S = 60.0
-LOOK_EVERY_S = 5.0  # at whether the scheduler is still there, when nothing else tells
+LOOK_EVERY_S = 5.0  # to check whether the scheduler still exists, if nothing else happens
 GIVEN_AHEAD = 2  # tasks for each thread of a worker: one to do, one to come
 TASK_S = (
     1.0  # of work for a worker: a task costs the scheduler, the client and the worker several milliseconds
 )
 MOST_ITEMS = 100  # of a task
-TASKS_BEFORE_WORKERS = 4  # that wait where no worker is yet: some clusters start workers only for those
+TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
 Say = Callable[[str], None]
 
@@ -42,9 +41,9 @@ class DaskCluster(Engine):
     Parameters
     ----------
     address : str
-        Of the scheduler, as in ``tcp://head:8786``.
+        Address of the scheduler, such as ``tcp://head:8786``.
     say : callable
-        Told which workers were refused, and why.
+        Called with a sentence when a worker is refused.
 
     Raises
     ------
@@ -55,7 +54,7 @@ class DaskCluster(Engine):
     def __init__(self, address: str, say: Say) -> None:
         distributed = need("distributed", extra="cluster", purpose="--scheduler")
         for name in [*LOUD, *(name for name in logging.root.manager.loggerDict if name.startswith(LOUD))]:
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what they say is said below, in a sentence
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported here, in a sentence
         self.address, self._say = address, say
         try:
             self._client: Any = distributed.Client(
@@ -71,7 +70,7 @@ class DaskCluster(Engine):
     def spread(
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
-        """Have work done on items; see :meth:`Engine.spread`."""
+        """Do work on items; see :meth:`Engine.spread`."""
         run = _Run(self._client, self.address, self._say, work, Hand(iter(items), ahead))
         try:
             while run.hand_out():
@@ -80,7 +79,7 @@ class DaskCluster(Engine):
             run.stop()
 
     def close(self) -> None:
-        """Part from the cluster, whose workers stay as they are."""
+        """Disconnect from the cluster; its workers continue to run."""
         with contextlib.suppress(Exception):
             if self._client.status == "running":
                 self._client.run(release, on_error="ignore")
@@ -90,7 +89,7 @@ class DaskCluster(Engine):
 
 @dataclass
 class _Flying:
-    """A task that Dask has."""
+    """A task that was submitted to Dask."""
 
     handed: tuple[Handed[Any], ...]
     future: Any
@@ -98,24 +97,24 @@ class _Flying:
 
 @dataclass
 class _Pace:
-    """How long work takes, by its weight, as far as it was measured."""
+    """The measured time of work by its weight."""
 
     _took_s: float = 0.0
     _weight: float = 0.0
 
     def measure(self, weight: float, took_s: float) -> None:
-        """Take what a task took."""
+        """Add the time of a task."""
         self._weight += weight
         self._took_s += took_s
 
     def seconds(self, weight: float) -> float:
-        """Return how long something of a weight will take; without end while nothing was measured."""
+        """Return the expected time of a weight, in seconds; infinite before the first measurement."""
         return weight * self._took_s / self._weight if self._weight > 0 else float("inf")
 
 
 @dataclass
 class _Run:
-    """One run of a work over items."""
+    """One run over items."""
 
     client: Any
     address: str
@@ -123,7 +122,7 @@ class _Run:
     work: Work[Any, Any]
     hand: Hand[Any]
     _flying: dict[str, _Flying] = field(default_factory=dict)
-    _threads: dict[str, int] = field(default_factory=dict)  # of each worker that is there
+    _threads: dict[str, int] = field(default_factory=dict)  # of each worker
     _refused: set[str] = field(default_factory=set)
     _why: str = ""
     _pace: _Pace = field(default_factory=_Pace)
@@ -137,7 +136,7 @@ class _Run:
         self._look()
 
     def _look(self) -> None:
-        """See which workers there are."""
+        """Update the list of workers."""
         try:
             workers = self.client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
@@ -152,11 +151,11 @@ class _Run:
 
     @property
     def _fit(self) -> dict[str, int]:
-        """The workers that may get items, with their threads."""
+        """The workers that can get items, with their numbers of threads."""
         return {worker: count for worker, count in self._threads.items() if worker not in self._refused}
 
     def hand_out(self) -> bool:
-        """Keep the workers busy; False when all is done."""
+        """Submit items to free workers, and return False when all are done."""
         fit = self._fit
         room = GIVEN_AHEAD * sum(fit.values()) or TASKS_BEFORE_WORKERS
         while len(self._flying) < room and (task := self._next_task()):
@@ -164,7 +163,7 @@ class _Run:
         return bool(self._flying)
 
     def _next_task(self) -> tuple[Handed[Any], ...]:
-        """Take as many items as are worth a task; an item that failed before is alone."""
+        """Return the items of the next task; an item that failed before is a task of its own."""
         task: list[Handed[Any]] = []
         seconds = 0.0
         while len(task) < MOST_ITEMS and (handed := self.hand.take()) is not None:
@@ -192,7 +191,7 @@ class _Run:
                 key=key,
                 pure=False,
                 workers=allowed or None,
-                allow_other_workers=bool(allowed),  # else it would wait for ever where all of them are gone
+                allow_other_workers=bool(allowed),  # otherwise it waits for ever if all are gone
             )
         except Exception as error:
             raise self._gone() from error
@@ -200,7 +199,7 @@ class _Run:
         future.add_done_callback(lambda done: self._told.put(("done", done.key)))
 
     def take(self) -> Iterator[Done[Any, Any]]:
-        """Wait for the next thing that is told."""
+        """Wait for the next message, and yield the results that follow from it."""
         try:
             kind, what = self._told.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
@@ -214,7 +213,7 @@ class _Run:
             yield from self._land(self._flying.pop(what))
 
     def _wait_on(self) -> None:
-        """Go on waiting, if there is anybody to wait for."""
+        """Raise RunningError if the scheduler or all workers are gone."""
         if self.client.status != "running":
             raise self._gone()
         self._look()
@@ -230,11 +229,11 @@ class _Run:
             )
 
     def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
-        """Take what came of a task."""
+        """Yield the results of a finished task."""
         status = flown.future.status
         if status == "cancelled" or self.client.status != "running":
             raise self._gone()
-        if status == "lost":  # it was done, and the worker that held the result is gone
+        if status == "lost":  # it was done, but the worker that held the result is gone
             self.hand.give_back(flown.handed)
             return
         if status == "error":
@@ -242,7 +241,7 @@ class _Run:
             return
         try:
             answer: Visit = flown.future.result(timeout=NO_WORKER_AFTER_S)
-        except Exception as error:  # the worker that held it has gone meanwhile
+        except Exception as error:  # the worker that held the result is gone
             if self.client.status != "running" or flown.future.status == "cancelled":
                 raise self._gone() from error
             self.hand.give_back(flown.handed)
@@ -261,7 +260,7 @@ class _Run:
             self._refuse(answer.worker, answer.refusal)
 
     def _explain(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
-        """Find out why Dask could not have a task done."""
+        """Find out why Dask could not do a task, and yield the results that follow from it."""
         error = flown.future.exception()
         if type(error).__name__ == "KilledWorker":
             if len(flown.handed) > 1:  # one of its items may be to blame: which, shows when they are alone
@@ -279,7 +278,7 @@ class _Run:
         self.hand.give_back(flown.handed)
 
     def _refuse(self, worker: str, reason: str) -> None:
-        """Give a worker no more, and say so once."""
+        """Send a worker no more items, and report it once."""
         if worker in self._refused:
             return
         self._refused.add(worker)
@@ -290,7 +289,7 @@ class _Run:
             raise RunningError(f"No worker at {self.address} can do this work. {self._why}")
 
     def stop(self) -> None:
-        """Take back what is not done."""
+        """Cancel the items that are not done."""
         with contextlib.suppress(Exception):
             self.client.unsubscribe_topic("all")
             if self._flying and self.client.status == "running":

@@ -1,4 +1,4 @@
-"""Which engine does the work."""
+"""Selection of the engine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from live.spreading.work import Engine
 
 
 def scheduler_address(text: str) -> str:
-    """Read the address of a scheduler.
+    """Check the address of a scheduler, and return it.
 
     Raises
     ------
     ValueError
-        When it is none.
+        When it is not an address.
     """
     if "://" not in text:
         raise ValueError(f"{text!r} is no address of a scheduler, such as tcp://head:8786")
@@ -21,16 +21,16 @@ def scheduler_address(text: str) -> str:
 
 
 def open_engine(*, workers: int, scheduler: str | None, say: Callable[[str], None]) -> Engine:
-    """Open the engine that was asked for.
+    """Open an engine.
 
     Parameters
     ----------
     workers : int
-        Processes of this machine, where no cluster is given.
+        Number of processes on this computer, if no scheduler is given.
     scheduler : str or None
         Address of a Dask scheduler.
     say : callable
-        Told what the user should know of the cluster's workers.
+        Called with sentences about problems with the cluster's workers.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""The engine for one machine: processes side by side, each replaced when an item brings it down.
+"""The engine for one computer: parallel processes, each replaced when an item crashes it.
 
-Written by hand since the pools of the standard library end as a whole when one of their processes does.
+The pools of the standard library are not used because they fail as a whole when one of their processes dies.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from live.errors import RunningError
 from live.spreading.child import DONE, FAILED, READY, REFUSED
 from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
 
-GIVEN_AHEAD = 3  # items that a process knows of, so that it never waits for the next
+GIVEN_AHEAD = 3  # items sent to a process in advance, so that it never waits for the next
 OPENS_WITHIN_S = 120.0
-# The interpreter's own search path goes along: what is installed nowhere can be found too.
+# The interpreter's search path is passed on, so that modules that are not installed are found too.
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from live.spreading.child import run; run()"
 
-# Else the matrices of one, small as they are, would keep threads spinning on the cores of all others.
+# Otherwise the linear algebra of each process would use threads on the cores of the others.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 Message = tuple[str, Any]
@@ -39,28 +39,29 @@ def _no_process(reason: str) -> RunningError:
 
 
 class Child:
-    """A process that does work on items in the order in which they are given to it.
+    """A process that does work on items in the order in which it gets them.
 
     Parameters
     ----------
     work : Work
     answers : queue
-        What it says comes here, with itself; None when it has ended.
+        Receives pairs of this object and its message; the message is None when the process has ended.
     idle_s : float, optional
-        It ends itself when nothing comes for so long.
+        The process ends itself when it gets no item for so many seconds.
 
     Attributes
     ----------
     given : deque of Handed
-        Items whose results have not come; it works on the first of them now.
+        Items without a result yet; the first one is in progress.
     is_ready : bool
+        Whether it has prepared the work.
     begun_s : float
-        When it began with the first of them (``time.monotonic``).
+        When it started the first item (``time.monotonic``).
 
     Raises
     ------
     RunningError
-        When the system refuses another process.
+        When the system cannot start another process.
     """
 
     def __init__(self, work: Work[Any, Any], answers: Answers, *, idle_s: float | None = None) -> None:
@@ -89,25 +90,25 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def _send(self, what: object) -> None:
         inward = cast("IO[bytes]", self._process.stdin)
-        with contextlib.suppress(OSError):  # it has crashed, which is told when its results are wanted
+        with contextlib.suppress(OSError):  # it has crashed, which is reported when its result is missing
             inward.write(pickle.dumps(what, protocol=pickle.HIGHEST_PROTOCOL))
             inward.flush()
 
     def _read(self) -> None:
         outward = cast("IO[bytes]", self._process.stdout)
-        with contextlib.suppress(Exception):  # whatever a dying process leaves behind
+        with contextlib.suppress(Exception):  # a dying process may leave incomplete output
             while True:
                 self._answers.put((self, pickle.load(outward)))  # noqa: S301 (our own process)
         self._process.wait()
         self._answers.put((self, None))
 
     def give(self, handed: Handed[Any]) -> None:
-        """Give it an item, to be worked on after those that it has."""
+        """Send an item, to be done after the previous ones."""
         if not self.given:
             self.begun_s = time.monotonic()
         self.given.append(handed)
@@ -115,31 +116,31 @@ class Child:
 
     @property
     def patience_s(self) -> float | None:
-        """Seconds that what it does now may take yet; None for ever."""
+        """Seconds left for the item in progress; None for no limit."""
         if not self.given:
             return None
         allowed_s = self._work.patience_s(self.given[0].item) if self.is_ready else OPENS_WITHIN_S
         return None if allowed_s is None else self.begun_s + allowed_s - time.monotonic()
 
     def finish_first(self) -> Handed[Any]:
-        """Take off the item that it is done with; it has begun with the next."""
+        """Remove the first item, which is done, and return it; the next one is now in progress."""
         self.begun_s = time.monotonic()
         return self.given.popleft()
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is there no more."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     @property
     def crash(self) -> str:
-        """How it ended, once it has: part of a sentence."""
+        """How the process ended, as part of a sentence."""
         if sys.platform != "win32" and self._process.returncode == -signal.SIGKILL:
             return "its process was killed, perhaps for want of memory"
         return "its decoder crashed"
 
     def stop(self) -> None:
-        """End it, whatever it does, and what it started."""
+        """Kill the process and all that it started."""
         try:
             if sys.platform == "win32":
                 self._process.kill()
@@ -155,12 +156,12 @@ class Child:
 
 
 class LocalProcesses(Engine):
-    """Processes of this machine.
+    """Processes on this computer.
 
     Parameters
     ----------
     workers : int
-        How many, at most.
+        Largest number of processes.
     """
 
     def __init__(self, workers: int) -> None:
@@ -169,7 +170,7 @@ class LocalProcesses(Engine):
     def spread(
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
-        """Have work done on items; see :meth:`Engine.spread`."""
+        """Do work on items; see :meth:`Engine.spread`."""
         run = _Run(self.workers, work, Hand(iter(items), ahead))
         try:
             while run.hand_out():
@@ -178,11 +179,11 @@ class LocalProcesses(Engine):
             run.stop()
 
     def close(self) -> None:
-        """Nothing is held from one run to the next."""
+        """Do nothing: the processes end with each run."""
 
 
 class _Run:
-    """One run of a work over items."""
+    """One run over items."""
 
     def __init__(self, workers: int, work: Work[Any, Any], hand: Hand[Any]) -> None:
         self._workers, self._work, self._hand = workers, work, hand
@@ -190,7 +191,7 @@ class _Run:
         self._children: list[Child] = []
 
     def hand_out(self) -> bool:
-        """Keep each process busy, and start those that are missing; False when all is done."""
+        """Send items to the processes, start missing ones, and return False when all items are done."""
         while True:
             free = min(self._children, key=lambda child: len(child.given), default=None)
             may_start = len(self._children) < self._workers
@@ -206,14 +207,14 @@ class _Run:
         return any(child.given for child in self._children)
 
     def take(self) -> Iterator[Done[Any, Any]]:
-        """Wait for the next thing that a process says, or for the end of a patience."""
+        """Wait for the next message of a process or for a time limit, and yield the results."""
         waits = [wait_s for child in self._children if (wait_s := child.patience_s) is not None]
         try:
             child, message = self._answers.get(timeout=max(0.0, min(waits)) if waits else None)
         except queue.Empty:
             yield from self._give_up()
             return
-        if child not in self._children:  # its last words, after it was given up
+        if child not in self._children:  # a late message of a process that was given up
             return
         if message is None:
             if not child.is_ready:
@@ -232,7 +233,7 @@ class _Run:
             yield from self._replace(child, content)
 
     def _give_up(self) -> Iterator[Done[Any, Any]]:
-        """End the processes whose time is up."""
+        """Kill the processes whose time limit has passed."""
         for child in list(self._children):
             wait_s = child.patience_s
             if wait_s is not None and wait_s <= 0:
@@ -242,7 +243,7 @@ class _Run:
                 yield from self._replace(child, f"it takes longer than {allowed_s:.0f} s")
 
     def _replace(self, child: Child, reason: str) -> Iterator[Done[Any, Any]]:
-        """End a process at whose first item something went wrong; another takes its place when needed."""
+        """Kill a process whose current item failed; another is started when it is needed."""
         self._children.remove(child)
         child.stop()
         first, *rest = child.given
@@ -250,6 +251,6 @@ class _Run:
         yield from self._hand.fail(first, str(child.pid), reason)
 
     def stop(self) -> None:
-        """End all processes, whatever they do."""
+        """Kill all processes."""
         for child in self._children:
             child.stop()

@@ -1,4 +1,4 @@
-"""What runs on a worker of a cluster: an item is done in a process beside the worker."""
+"""The code that runs on a worker of a cluster: each item is done in a separate process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from live.spreading.child import DONE, FAILED, READY, REFUSED
 from live.spreading.processes import OPENS_WITHIN_S, Answers, Child
 from live.spreading.work import Handed, Work
 
-IDLE_S = 60.0  # after which such a process ends itself: nobody need tidy up after a run that was killed
+IDLE_S = 60.0  # after which such a process ends itself, so that a killed run leaves none behind
 ATTRIBUTE = "genre_live_children"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an item at a worker.
+    """The outcome of an item at a worker.
 
     Attributes
     ----------
@@ -37,18 +37,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of a task at a worker.
+    """The outcome of a task at a worker.
 
     Attributes
     ----------
     worker : str
-        Its address.
+        Address of the worker.
     outcomes : tuple of Outcome
-        Of the task's items, in their order; of all of them unless the worker is unfit.
+        Those of the task's items, in their order; fewer if the worker refused.
     took_s : float
         Seconds that they took, without the start of a process.
     refusal : str or None
-        Why the worker can do this work on no item at all.
+        Why the worker cannot do this work on any item.
     """
 
     worker: str
@@ -58,14 +58,14 @@ class Visit:
 
 
 class Children:
-    """The processes beside one worker: as many as its threads use at once."""
+    """The processes of one worker: as many as its threads use at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[Work[Any, Any], Child, Answers]] = []
 
     def take(self, work: Work[Any, Any]) -> tuple[Child, Answers]:
-        """Take a process that is ready for this work, or start one; others make room."""
+        """Return an idle process for this work, or start one; idle processes for other work are ended."""
         with self._lock:
             idle, self._idle = self._idle, []
             for entry in idle:
@@ -88,7 +88,7 @@ class Children:
             self._idle.append((work, child, answers))
 
     def release(self) -> None:
-        """End those that are idle."""
+        """End the idle processes."""
         with self._lock:
             for _, child, _ in self._idle:
                 child.stop()
@@ -101,9 +101,9 @@ def _children_of(worker: Any) -> Children:
 
 
 def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
-    """Do the items of a task on this worker, one after the other.
+    """Do the items of a task on this worker, one after another, and return the outcome.
 
-    An item that brings its process down costs no other: the next ones are done in a new process.
+    If an item crashes its process, the next items are done in a new one.
     """
     worker = need("distributed", extra="cluster", purpose="A worker").get_worker()
     children = _children_of(worker)
@@ -130,7 +130,7 @@ def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
 
 
 def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str, Any]:
-    """Wait for what a process says about its item."""
+    """Wait for the message of a process about its item, and return it."""
     while True:
         try:
             _, message = answers.get(timeout=patience_s if child.is_ready else OPENS_WITHIN_S)
@@ -147,12 +147,12 @@ def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str
 
 
 def examine() -> str:
-    """Tell the version of a worker's program."""
+    """Return the version of the worker's program."""
     return __version__
 
 
 def release(dask_worker: Any) -> None:
-    """End the processes beside a worker."""
+    """End the processes of a worker."""
     children = vars(dask_worker).get(ATTRIBUTE)
     if children is not None:
         children.release()

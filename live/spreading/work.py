@@ -1,9 +1,9 @@
-"""How work is spread: what is handed out, what comes back, and what a crash costs.
+"""The interface of parallel work: items, results and failures.
 
-Work is a small object that can be pickled, and that makes itself ready once in each process that does it.
-An engine takes items one by one, as there is room, has each done in some process, and gives what came of it
-in whatever order it comes. An item that brings its process down, makes it run out of memory or takes for
-ever costs that process; it is tried once more in another, and then is lost, with a reason. No other item is.
+Work is a small object that can be pickled, and that is prepared once in each process that does it. An engine
+takes items one by one, has each done in some process, and yields the results in the order of completion.
+An item that crashes its process, exceeds its memory or its time costs only that process. It is tried once
+more in another, and is then lost, with a reason. Other items are not affected.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-TRIES = 2  # of an item: one that fails may have met with somebody else's misfortune
+TRIES = 2  # of an item, because the first failure may have another cause
 
 
 class Work(ABC, Generic[Item, Result]):
-    """What is to be done with each item; it is pickled on its way to the processes that do it."""
+    """The work to do on each item; it is pickled and sent to the processes that do it."""
 
     @abstractmethod
     def open(self) -> Callable[[Item], Result]:
-        """Get ready, once in each process: load the model, say.
+        """Prepare the work, once in each process, for example by loading the model.
 
         Returns
         -------
         callable
-            Does the work on one item. What can be wrong with an item it gives as its result; what it raises
-            is an accident, and the item is tried once more.
+            Does the work on one item and returns the result, which includes expected errors. After an
+            exception, the item is tried once more.
 
         Raises
         ------
         GenreLiveError
-            When this process cannot do this work, so that no item should come to it.
+            When this process cannot do the work on any item.
         """
 
     def patience_s(self, item: Item) -> float | None:  # noqa: ARG002 (for those that override it)
-        """Seconds after which the item is given up; None waits for ever."""
+        """Return the time limit of an item, in seconds; None for no limit."""
         return None
 
     def weight(self, item: Item) -> float:  # noqa: ARG002
@@ -49,13 +49,13 @@ class Work(ABC, Generic[Item, Result]):
 
     @property
     def memory_bytes(self) -> int | None:
-        """How much memory a process may take for its data, where the system can hold it to that."""
+        """Memory limit of a process, in bytes, on systems that support it; None for no limit."""
         return None
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What comes of an item that failed twice.
+    """The result of an item that failed twice.
 
     Attributes
     ----------
@@ -68,15 +68,15 @@ class Lost:
 
 @dataclass(frozen=True)
 class Handed(Generic[Item]):
-    """An item on its way.
+    """An item that was taken from the input.
 
     Attributes
     ----------
     number : int
-        Its place among the items.
+        Its position among the items.
     item : object
     tried : tuple of str
-        Names of the workers at which it failed.
+        Names of the workers on which it failed.
     """
 
     number: int
@@ -86,7 +86,7 @@ class Handed(Generic[Item]):
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """An item and what came of it; ``number`` is its place among the items."""
+    """An item and its result; ``number`` is its position among the items."""
 
     number: int
     item: Item
@@ -94,47 +94,47 @@ class Done(Generic[Item, Result]):
 
 
 class Engine(ABC):
-    """A way to spread work."""
+    """An executor of parallel work."""
 
     @abstractmethod
     def spread(
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
-        """Have work done on items; closing the generator ends what is under way.
+        """Do work on items in parallel; closing the generator cancels the rest.
 
         Parameters
         ----------
         work : Work
         items : iterable
-            Taken one by one, as there is room.
+            Consumed one by one, as workers become free.
         ahead : int, optional
-            No item is begun that comes so many places after one that is not done.
+            Largest distance of a started item from the oldest one that is not done.
 
         Yields
         ------
         Done
-            In the order in which they come.
+            In the order of completion.
 
         Raises
         ------
         RunningError
-            When nobody is there to do the work.
+            When there is no process or worker to do the work.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the processes or the cluster."""
+        """Release the processes or the cluster."""
 
 
 @dataclass
 class Hand(Generic[Item]):
-    """The items of one run: which are to be handed out next, which are on their way, what failed where.
+    """The state of the items of one run: waiting, in progress, and failures.
 
     Parameters
     ----------
     items : iterator
     ahead : int or None
-        As in :meth:`Engine.spread`.
+        As for :meth:`Engine.spread`.
     """
 
     items: Iterator[Item]
@@ -145,7 +145,7 @@ class Hand(Generic[Item]):
     _is_empty: bool = False
 
     def take(self) -> Handed[Item] | None:
-        """Take the next item to hand out; None when there is none at present."""
+        """Return the next item to do; None if there is none now."""
         if self._again:
             return self._again.popleft()
         if self._is_empty:
@@ -163,16 +163,16 @@ class Hand(Generic[Item]):
         return handed
 
     def give_back(self, handed: Iterable[Handed[Item]]) -> None:
-        """Take items back that were not begun, to hand them out before all others."""
+        """Return items that were not started to the front of the queue."""
         self._again.extendleft(reversed(list(handed)))
 
     def finish(self, handed: Handed[Item], result: Result | Lost) -> Done[Item, Result]:
-        """Cross an item off."""
+        """Mark an item as done, and return it with its result."""
         del self._away[handed.number]
         return Done(handed.number, handed.item, result)
 
     def fail(self, handed: Handed[Item], worker: str, reason: str) -> Iterator[Done[Item, Result]]:
-        """Note that an item failed at a worker: it is to be tried elsewhere, or else is lost."""
+        """Record a failure of an item: queue it for another try, or yield it as lost."""
         tried = (*handed.tried, worker)
         if len(tried) < TRIES:
             self._again.append(replace(handed, tried=tried))
@@ -181,7 +181,7 @@ class Hand(Generic[Item]):
 
 
 def in_order(done: Iterable[Done[Item, Result]]) -> Iterator[Done[Item, Result]]:
-    """Put what is done back into the order of the items."""
+    """Yield the results in the order of the items."""
     waiting: dict[int, Done[Item, Result]] = {}
     turn = 0
     for one in done:
