@@ -130,10 +130,12 @@ def listen(
         yield from _listen_to_several(sources, options)
         return
     from live.sources.microphone import Microphone
+    from live.sources.source import block_length_s
 
     classifier = api_checks.open_model(model)
     selector = None if device is None else str(device)
-    source = Microphone(selector, channel=channel, gain_db=gain_db, wait=wait)
+    block_s = block_length_s(hop_s, is_watched=False)
+    source = Microphone(selector, channel=channel, gain_db=gain_db, wait=wait, block_s=block_s)
     mailbox = _Mailbox()
     session = ThreadedSession(
         source,
@@ -142,6 +144,7 @@ def listen(
         smooth_s=smooth_s,
         duration_s=duration_s,
         sinks=(mailbox,),
+        is_watched=False,
     )
     yield from _windows_of(session, mailbox)
     if session.failure is not None:

@@ -126,14 +126,18 @@ def _listen(options: Options, closing: threading.Event) -> None:
     keeper = None if connections.clips is None else connections.clips.keeper
     on_wait = _waiting_reporter(service)
     heard: Session | Sessions
+    is_watched = on_screen or options.web is not None
     with _q_ends(enabled=on_screen):
         if is_one:
-            heard = one_session(requests[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait)
+            heard = one_session(
+                requests[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
+                is_watched=is_watched,
+            )  # fmt: skip
         else:
             heard = several_sessions(
                 requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
                 on_failure=lambda name, error: connections.report(f"{name}: {error}"),
-                is_watched=on_screen or options.web is not None,
+                is_watched=is_watched,
             )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
     _run_to_end(heard, connections, service, closing, on_screen=on_screen)

@@ -44,6 +44,7 @@ def one_session(
     sinks: Sequence[Sink] = (),
     keeper: Keeper | None = None,
     on_wait: Callable[[str], None] | None = None,
+    is_watched: bool = True,
 ) -> Session:
     """Open one source and return its session.
 
@@ -58,14 +59,16 @@ def one_session(
         Returns what keeps the sound of a source.
     on_wait : callable, optional
         Called with a sentence that says what the program is waiting for.
+    is_watched : bool
+        Whether the snapshots are shown; see ``live.session.Session``.
 
     Raises
     ------
     InputError
         When the source cannot be opened.
     """
-    (source,) = open_sources(request, options, on_wait)
-    return _session(source, None, options, classifier, sinks, keeper)
+    (source,) = open_sources(request, options, on_wait, is_watched=is_watched)
+    return _session(source, None, options, classifier, sinks, keeper, is_watched=is_watched)
 
 
 def several_sessions(
@@ -118,7 +121,7 @@ def several_sessions(
         places.append(
             Place(
                 request.name,
-                partial(open_sources, request, options, on_wait),
+                partial(open_sources, request, options, on_wait, is_watched=is_watched),
                 make,
                 may_wait=options.wait and request.kind != "file",
                 kind=request.kind,

@@ -40,6 +40,8 @@ class Meter:
     is_live : bool
         With True, the peak is that of the whole block, so that no clipping is missed; with False, that of
         its newest tenth of a second.
+    is_shown : bool
+        With False, levels and peaks are not measured and stay at the floor.
 
     Attributes
     ----------
@@ -53,8 +55,8 @@ class Meter:
         Seconds of digital zero up to now.
     """
 
-    def __init__(self, sample_rate: int, *, is_live: bool) -> None:
-        self._sample_rate, self._is_live = sample_rate, is_live
+    def __init__(self, sample_rate: int, *, is_live: bool, is_shown: bool = True) -> None:
+        self._sample_rate, self._is_live, self._is_shown = sample_rate, is_live, is_shown
         self.level_dbfs = self.peak_dbfs = FLOOR_DBFS
         self.clipped = False
         self.not_finite = 0
@@ -72,12 +74,16 @@ class Meter:
             energy = float(np.dot(every, every))  # one pass without a copy, over a block that may be large
         if not math.isfinite(energy):
             self.not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
+        self._zero_samples = self._zero_samples + len(samples) if energy == 0 else 0
+        if self._is_shown:
+            self._measure_levels(samples)
+
+    def _measure_levels(self, samples: Samples) -> None:
         newest = samples[-max(1, round(SHOWN_S * self._sample_rate)) :]
         peak = _peak(samples if self._is_live else newest)
         self.level_dbfs = level_dbfs(to_mono(newest))
         self.peak_dbfs = max(FLOOR_DBFS, 20 * math.log10(peak)) if peak > 0 else FLOOR_DBFS
         self.clipped = peak >= FULL_SCALE
-        self._zero_samples = self._zero_samples + len(samples) if energy == 0 else 0
 
     def forget_zeros(self) -> None:
         """Start to count digital zero again, as after a loss."""

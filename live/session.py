@@ -62,7 +62,8 @@ class Session:
     name : str, optional
         The source's name where there are several; every event then carries it.
     is_watched : bool
-        Whether the snapshots are shown; if not, one is taken for each window, which costs less.
+        Whether the snapshots are shown; if not, they tell no levels, and of a live source one is taken for
+        each window, which costs less.
     wall_clock : callable
         Returns the time of day of an event, with its offset from UTC.
 
@@ -109,7 +110,7 @@ class Session:
         self._ring = RingBuffer(max(1, round(source.buffer_s * source.sample_rate)), source.channels)
         self._history = History()
         self._condition: SourceCondition = "opening"
-        self._meter = Meter(source.sample_rate, is_live=source.is_live)
+        self._meter = Meter(source.sample_rate, is_live=source.is_live, is_shown=is_watched)
         self._vote_reset = False
         self._corrections: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = False

@@ -14,12 +14,11 @@ from live.ring_buffer import RingBuffer
 from live.samples import Samples
 from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
-from live.sources.source import SHORTEST_FILE_S, too_short
+from live.sources.source import SHORTEST_FILE_S, WATCHED_BLOCK_S, too_short
 
 if TYPE_CHECKING:  # PortAudio is imported only for --play
     from live.sources.speakers import Speakers
 
-PACED_BLOCK_S = 0.1  # as often as the screen is drawn
 UNPACED_BLOCK_S = 0.5
 MOST_BLOCK_SAMPLES = 2**20  # of all channels; limits the memory for a file of 64 channels at 768 kHz
 BUFFERED_BLOCKS = 16  # classifying the windows of several blocks together is faster
@@ -41,6 +40,8 @@ class AudioFile:
         Number of the audio track, from 1. Default: the first.
     raw : str, optional
         Format of samples without a header, such as ``s16le:44100:2``.
+    block_s : float
+        Length of the blocks at the speed of real time, in seconds.
     on_wait : callable, optional
         Called with a sentence that says what the program is waiting for.
 
@@ -62,6 +63,7 @@ class AudioFile:
         play: bool = False,
         track: int | None = None,
         raw: str | None = None,
+        block_s: float = WATCHED_BLOCK_S,
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.name = "standard input" if path == "-" else one_line(Path(path).name)
@@ -72,9 +74,9 @@ class AudioFile:
         if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
             self._decoder.close()
             raise InputError(too_short(self.name, self.length_s))
-        block_s = UNPACED_BLOCK_S if speed is None else PACED_BLOCK_S * max(1.0, speed)
+        wanted_s = UNPACED_BLOCK_S if speed is None else block_s * max(1.0, speed)
         bearable_s = MOST_BLOCK_SAMPLES / (self.sample_rate * self.channels)
-        self.block_s = min(block_s, UNPACED_BLOCK_S, bearable_s)
+        self.block_s = min(wanted_s, UNPACED_BLOCK_S, bearable_s)
         self.buffer_s = min(BUFFERED_BLOCKS * self.block_s, 4 * bearable_s)
         self.failure: GenreLiveError | None = None
         self.warning: str | None = None

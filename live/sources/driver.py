@@ -18,6 +18,7 @@ from live.sources.inputs import CaptureError, InputRequest, OnBlock
 
 LIST_WITHIN_S = 10.0
 DRAINED_WITHIN_S = 0.5  # to read what an ended process left in its pipe
+ROOM_BYTES = 262_144  # in a pipe; 0.2 s of stereo take less
 
 NO_ANSWER = (
     "The sound system does not answer: restart the sound server (with systemd: "
@@ -99,8 +100,10 @@ class CaptureProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if loud else subprocess.DEVNULL,
+            bufsize=0,
         )
         self._requests, self._sent = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
+        _make_room(self._sent)
         self._reader = threading.Thread(target=self._read, name="microphone", daemon=True)
         self._reader.start()
 
@@ -179,11 +182,21 @@ class CaptureProcess:
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read exactly ``size`` bytes, or none at the end of the stream."""
+    """Read exactly ``size`` bytes of an unbuffered stream, or none at its end."""
     data = b""
     with contextlib.suppress(OSError, ValueError):
         data = stream.read(size)
+        while len(data) < size and (more := stream.read(size - len(data))):
+            data += more
     return data if len(data) == size else b""
+
+
+def _make_room(pipe: BinaryIO) -> None:
+    """Let a pipe hold a whole block, where the system can; both ends then wake up once for each."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # only Linux, within limits
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM_BYTES)
 
 
 def list_devices(*, loud: bool = False) -> list[InputDevice]:

@@ -21,9 +21,8 @@ from live.sources.devices import (
     port_audio,
 )
 from live.sources.sound_server import SoundServerError, SoundServerStream
+from live.sources.source import WATCHED_BLOCK_S
 
-CAPTURE_LATENCY_S = 0.2  # the driver's default may wake this process 150 times a second
-SERVER_BLOCK_S = 0.1
 USUAL_CHANNELS = 2
 OTHER_RATES = (48_000, 44_100)
 
@@ -55,6 +54,8 @@ class InputRequest:
         A device that was open before and is found by its name.
     sample_rate, channels : int or None
         Its rate and channels then, which it must have again.
+    block_s : float
+        Length of the blocks, in seconds; the driver's default may wake this process 150 times a second.
     """
 
     selector: str | None = None
@@ -63,6 +64,7 @@ class InputRequest:
     again: InputDevice | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    block_s: float = WATCHED_BLOCK_S
 
 
 class Input(Protocol):
@@ -127,8 +129,8 @@ def open_input(
     for sample_rate, channels in _ways(device, wanted):
         try:
             if device.source is not None:
-                return SoundServerInput(device, sample_rate, channels, on_block, on_end)
-            return PortAudioInput(device, sample_rate, channels, on_block, on_end)
+                return SoundServerInput(device, sample_rate, channels, wanted.block_s, on_block, on_end)
+            return PortAudioInput(device, sample_rate, channels, wanted.block_s, on_block, on_end)
         except CaptureError as error:
             reason = reason or str(error)
     raise InputError(
@@ -162,6 +164,7 @@ class PortAudioInput:
         device: InputDevice,
         sample_rate: int,
         channels: int,
+        block_s: float,
         on_block: OnBlock,
         on_end: Callable[[], None],
     ) -> None:
@@ -176,7 +179,7 @@ class PortAudioInput:
                 samplerate=sample_rate,
                 channels=channels,
                 dtype="float32",
-                latency=CAPTURE_LATENCY_S,
+                latency=2 * block_s,
                 callback=self._take_block,
                 finished_callback=on_end,
             )
@@ -215,13 +218,15 @@ class SoundServerInput:
         device: InputDevice,
         sample_rate: int,
         channels: int,
+        block_s: float,
         on_block: OnBlock,
         on_end: Callable[[], None],
     ) -> None:
         if device.source is None:
             raise ValueError("this device is PortAudio's")
         self.device, self.sample_rate, self.channels = device, sample_rate, channels
-        self._source, self._on_block, self._on_end = device.source, on_block, on_end
+        self._source, self._block_s = device.source, block_s
+        self._on_block, self._on_end = on_block, on_end
         self._opened, self._started, self._closed = threading.Event(), threading.Event(), threading.Event()
         self._refusal: str | None = None
         # libpulse requires that one thread uses the connection.
@@ -240,7 +245,7 @@ class SoundServerInput:
 
     def _record(self) -> None:
         try:
-            stream = SoundServerStream(self._source, self.channels, self.sample_rate, SERVER_BLOCK_S)
+            stream = SoundServerStream(self._source, self.channels, self.sample_rate, self._block_s)
         except SoundServerError as error:
             self._refusal = str(error)
             return

@@ -15,6 +15,7 @@ from live.sources.capture import Capture
 from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.driver import HangingDriverError, Opened
 from live.sources.inputs import CaptureError, InputRequest
+from live.sources.source import WATCHED_BLOCK_S
 
 ANSWER_WITHIN_S = 10.0  # for a driver that opens a device for the first time
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
@@ -24,6 +25,7 @@ OPENED_WITHIN_S = 3.0  # for each attempt to open a device again
 CLOSE_WITHIN_S = 2.0
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 RETRY_GROWTH = 1.5
+WORTH_A_BLOCK = 0.8  # drivers may send slightly shorter blocks
 
 
 class Microphone:
@@ -48,6 +50,8 @@ class Microphone:
         Fail if the device is lost for so many seconds. Default: wait for ever.
     wait : bool
         Whether to wait for a device that is not connected at the start; other errors are raised at once.
+    block_s : float
+        Length of the blocks, in seconds.
     on_wait : callable, optional
         Called with a sentence that says what the program is waiting for, after each attempt, at least every
         ten seconds.
@@ -66,7 +70,6 @@ class Microphone:
     warning: str | None = None
     title: str | None = None
     buffer_s = 10.0
-    block_s = 0.08
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class Microphone:
         gain_db: float = 0.0,
         give_up_s: float | None = None,
         wait: bool = False,
+        block_s: float = WATCHED_BLOCK_S,
         on_wait: Callable[[str], None] | None = None,
         loud: bool = False,
     ) -> None:
@@ -85,6 +89,8 @@ class Microphone:
         self._gain = np.float32(10 ** (gain_db / 20))
         self._give_up_s = give_up_s
         self._loud = loud
+        self._captured_block_s = block_s
+        self.block_s = WORTH_A_BLOCK * block_s
         self.failure: GenreLiveError | None = None
         self._changed = threading.Condition()  # protects everything below, and writing to the ring buffer
         self._stopping = False
@@ -104,7 +110,12 @@ class Microphone:
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> Opened:
         """Open the device, and wait for it if asked to."""
         which = "a microphone" if self._selector is None else f"the microphone {self._selector!r}"
-        wanted = InputRequest(self._selector, self._channel, every_channel=self._every_channel)
+        wanted = InputRequest(
+            self._selector,
+            self._channel,
+            every_channel=self._every_channel,
+            block_s=self._captured_block_s,
+        )
         began_s = time.monotonic()
         retry_s = SHORTEST_RETRY_S
         while True:
@@ -284,7 +295,7 @@ class Microphone:
             within_s = max(0.0, min(within_s, since_s + self._give_up_s - time.monotonic()))
         wanted = InputRequest(
             channel=self._channel, again=self._device,
-            sample_rate=self.sample_rate, channels=self._captured_channels,
+            sample_rate=self.sample_rate, channels=self._captured_channels, block_s=self._captured_block_s,
         )  # fmt: skip
         capture = self._ready_capture()
         try:

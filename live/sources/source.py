@@ -9,6 +9,8 @@ from live.events import SourceKind
 from live.ring_buffer import RingBuffer
 
 SHORTEST_FILE_S = 0.5
+WATCHED_BLOCK_S = 0.1  # the screen is drawn ten times a second
+UNWATCHED_BLOCK_S = 0.2  # nobody sees the level: half the wake-ups, and a verdict 0.05 s later on average
 
 
 class AudioSource(Protocol):
@@ -55,6 +57,19 @@ class AudioSource(Protocol):
 
     def stop(self) -> None:
         """Stop to push sound, and close the device or file; may be called twice."""
+
+
+def block_length_s(hop_s: float, *, is_watched: bool) -> float:
+    """Return how long the blocks of sound in real time should be, in seconds.
+
+    Parameters
+    ----------
+    hop_s : float
+        Time from one verdict to the next, in seconds; a block must not hold several.
+    is_watched : bool
+        Whether the level is shown.
+    """
+    return min(WATCHED_BLOCK_S if is_watched else UNWATCHED_BLOCK_S, hop_s)
 
 
 def too_short(name: str, length_s: float) -> str:

@@ -11,7 +11,7 @@ from live.errors import InputError
 from live.events import SourceKind
 from live.option_table import bounds_of
 from live.options import Options
-from live.sources.source import AudioSource
+from live.sources.source import AudioSource, block_length_s
 
 LARGEST_FILE = 1_000_000  # bytes, enough for thousands of sources
 KEYS = ("name", "device", "file", "url", "channel", "gain", "model")
@@ -182,7 +182,11 @@ def _text(where: str, number: int, key: str, value: Any) -> str:
 
 
 def open_sources(
-    request: SourceRequest, options: Options, on_wait: Callable[[str], None] | None = None
+    request: SourceRequest,
+    options: Options,
+    on_wait: Callable[[str], None] | None = None,
+    *,
+    is_watched: bool = True,
 ) -> Sequence[AudioSource]:
     """Open a requested source; with ``--channels-apart``, one for each channel of a microphone.
 
@@ -193,12 +197,15 @@ def open_sources(
         The general options, such as ``--speed`` and ``--wait``.
     on_wait : callable, optional
         Called with a sentence that says what the program is waiting for.
+    is_watched : bool
+        Whether the level is shown, which needs shorter blocks.
 
     Raises
     ------
     InputError
         When the source cannot be opened.
     """
+    block_s = block_length_s(options.hop, is_watched=is_watched)
     if request.kind == "file":
         from live.sources.audio_file import AudioFile
 
@@ -209,6 +216,7 @@ def open_sources(
                 play=options.play,
                 track=options.track,
                 raw=options.raw,
+                block_s=block_s,
                 on_wait=on_wait,
             )
         ]
@@ -225,11 +233,11 @@ def open_sources(
                 loud=options.debug,
             )
         ]
-    return _open_microphone(request, options, on_wait)
+    return _open_microphone(request, options, block_s, on_wait)
 
 
 def _open_microphone(
-    request: SourceRequest, options: Options, on_wait: Callable[[str], None] | None
+    request: SourceRequest, options: Options, block_s: float, on_wait: Callable[[str], None] | None
 ) -> Sequence[AudioSource]:
     from live.sources.microphone import Microphone
 
@@ -241,6 +249,7 @@ def _open_microphone(
         gain_db=request.gain_db,
         give_up_s=options.give_up,
         wait=options.wait,
+        block_s=block_s,
         on_wait=on_wait,
         loud=options.debug,
     )

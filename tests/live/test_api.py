@@ -193,7 +193,7 @@ def test_listening_yields_every_window_and_ends_with_the_source(monkeypatch: pyt
     source = ScriptedSource([samples], kind="microphone")
     asked = microphone(monkeypatch, source)
     windows = list(live.listen(3, hop_s=0.2, channel=1, gain_db=-6.0))
-    assert asked == [{"device": "3", "channel": 1, "gain_db": -6.0, "wait": False}]
+    assert asked == [{"device": "3", "channel": 1, "gain_db": -6.0, "wait": False, "block_s": 0.2}]
     assert told(windows) == told(feed_all(live.Session(RATE, hop_s=0.2), samples, 1_000))
     assert source.stopped.is_set()
 

@@ -276,6 +276,31 @@ def test_a_microphones_peak_is_of_all_that_came_and_a_files_of_the_newest_sound(
     assert heard.peak_dbfs == pytest.approx(-20.0, abs=0.01)
 
 
+def test_who_is_not_watched_wakes_for_windows_and_not_for_blocks() -> None:
+    """Twenty blocks make half a second, and the first window is complete after more than a quarter."""
+    blocks = list(np.split(noise(0.5), 20))
+    chunks: dict[bool, list[int]] = {True: [], False: []}
+    for is_watched, lengths in chunks.items():
+        source = ScriptedSource(blocks, kind="microphone", is_live=True)
+        source.buffer_s, source.block_s = 10.0, 0.01
+        take = [lambda samples, lengths=lengths: lengths.append(len(samples))]
+        session, _ = listen(source, sound_sinks=take, is_watched=is_watched)
+        assert (session.snapshot.level_dbfs > -120) is is_watched
+    assert sum(chunks[False]) == sum(chunks[True]) == 4_000
+    assert min(chunks[False][:-1], default=4_000) >= 0.1 * RATE  # the last ends with the stream
+
+
+def test_who_is_not_watched_tells_all_the_same_of_silence_and_of_what_is_no_number() -> None:
+    block = noise(1)
+    block[100:103] = np.nan
+    source = ScriptedSource(
+        [block, *[np.zeros((RATE, 1), dtype=np.float32)] * 8], kind="microphone", is_live=True
+    )
+    session, told = listen(source, is_watched=False)
+    assert "muted" in [event.status for event in told if isinstance(event, SourceEvent)]
+    assert any("3 samples" in sentence for sentence in session.warnings())
+
+
 @pytest.mark.parametrize(
     ("sample", "peak_dbfs"), [(np.inf, 0.0), (-np.inf, 0.0), (np.nan, -120.0), (3e38, 770)]
 )

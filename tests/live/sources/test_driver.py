@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
-from live.sources.driver import CaptureProcess, HangingDriverError
+from live.sources.driver import CaptureProcess, HangingDriverError, _exactly
 from live.sources.inputs import InputRequest
 
 PATIENCE_S = 30.0  # for a hang to be called one
@@ -28,6 +29,24 @@ class _Waiting:
 @pytest.fixture
 def waiting() -> _Waiting:
     return _Waiting()
+
+
+def test_a_message_is_read_whole_however_it_comes_and_half_of_one_is_none() -> None:
+    content = bytes(range(256)) * 4_000  # more than any pipe takes at once
+    ours, its = os.pipe()
+
+    def send() -> None:
+        with os.fdopen(its, "wb", buffering=0) as pipe:
+            for start in range(0, len(content), 70_000):
+                pipe.write(content[start : start + 70_000])
+            pipe.write(b"half")
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    with os.fdopen(ours, "rb", buffering=0) as pipe:
+        assert _exactly(pipe, len(content)) == content
+        assert _exactly(pipe, 8) == b""
+    sender.join(PATIENCE_S)
 
 
 def test_what_is_wrong_with_a_device_is_told_as_if_it_was_asked_here(waiting: _Waiting) -> None:

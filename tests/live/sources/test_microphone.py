@@ -16,11 +16,15 @@ import live.sources.devices
 import live.sources.inputs
 import live.sources.microphone
 from live.errors import InputError, RunningError
+from live.making_sessions import one_session
+from live.options import Options
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
 from live.samples import Samples
 from live.sources.microphone import Microphone
+from live.sources.source_requests import SourceRequest
 from tests.live.fake_sounddevice import Device, FakeSoundDevice, Stream
 from tests.live.local_driver import use_local_driver
+from tests.live.stubs import StubClassifier
 
 RATE = 48_000
 PATIENCE_S = 30.0  # for a hang to be called one
@@ -96,7 +100,21 @@ def test_a_device_is_opened_at_its_own_rate_in_stereo_at_most(audio: FakeSoundDe
 def test_a_device_is_not_asked_to_be_quicker_than_a_screen_is_drawn(audio: FakeSoundDevice) -> None:
     """Left to itself a driver may wake the process 150 times a second, which costs more than all hearing."""
     Microphone().stop()
-    assert audio.streams[-1].latency_s >= Microphone.block_s
+    assert audio.streams[-1].latency_s >= 0.1
+
+
+@pytest.mark.parametrize(
+    ("hop_s", "is_watched", "block_s"),
+    [(0.5, True, 0.1), (0.5, False, 0.2), (0.05, True, 0.05), (0.05, False, 0.05)],
+)
+def test_blocks_are_longer_where_nobody_watches_and_never_than_a_hop(
+    hop_s: float, is_watched: bool, block_s: float, audio: FakeSoundDevice
+) -> None:
+    """A block of several hops would have windows skipped, since a live source never runs late."""
+    wanted, options = SourceRequest("microphone"), Options(hop=hop_s)
+    session = one_session(wanted, options, StubClassifier(), is_watched=is_watched)
+    assert audio.streams[-1].latency_s == pytest.approx(2 * block_s)
+    session.stop()
 
 
 @pytest.mark.parametrize(
