@@ -1,1 +1,1 @@
-"""Everything that makes a model: dataset → feature store → network → bundle."""
+"""Training of models: dataset → feature store → network → bundle."""

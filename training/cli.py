@@ -20,7 +20,7 @@ from live.library_messages import quiet_libraries
 
 from .options import Options, check_together
 
-if TYPE_CHECKING:  # imported where they are needed: --help must not wait for TensorFlow
+if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load TensorFlow
     from .common import DatasetOptions, RunListener
     from .dataset.splits import SplitName
 
@@ -50,7 +50,7 @@ UNUSABLE = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of genre-train's arguments."""
+    """Return the parser of genre-train's arguments."""
     return make_parser(Options, "genre-train", description=DESCRIPTION, epilog=EXAMPLES)
 
 
@@ -131,7 +131,7 @@ def _evaluate(options: Options, model: str, listener: RunListener) -> None:
 
 
 def _run(options: Options) -> None:
-    """Do what is asked for."""
+    """Run the task that the options ask for."""
     from rich.console import Console
 
     from .console import ConsoleListener
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; those of the process by default.
+        The arguments. Default: those of the process.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = Options(**given_options(build_parser(), words))
         check_together(options)
         _check_installed(NEEDED_TO_EVALUATE if options.task == "evaluate" else NEEDED_TO_TRAIN)
-        if not debug:  # matplotlib tells of every cache that it has no place for
+        if not debug:  # matplotlib warns if it has no folder for its cache
             logging.getLogger("matplotlib").setLevel(logging.ERROR)
         with quiet_libraries(enabled=not debug):
             _run(options)
@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted."
         )
         return 1
-    except BrokenPipeError:  # whoever read the output has had enough
+    except BrokenPipeError:  # the reader of the output has ended
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _as_sentence(error: OSError) -> GenreLiveError:
-    """Say which file or folder could not be used, and whether another would do or the machine is at fault."""
+    """Return the error with a sentence that names the file or folder and says what to do."""
     what = error.filename if isinstance(error.filename, str) else "A file"
     reason = error.strerror or type(error).__name__
     if error.errno in UNUSABLE:

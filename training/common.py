@@ -1,4 +1,4 @@
-"""What the three runs share: how data are opened and divided, and what is checked before hours of work."""
+"""Functions that all three runs use: opening and dividing the data, and checks before hours of work."""
 
 from __future__ import annotations
 
@@ -23,35 +23,36 @@ from .network.fit import FitProgress
 
 
 class RunListener:
-    """Told what a run is doing; this one does nothing."""
+    """Receives messages and progress of a run; this base class ignores them."""
 
     def say(self, sentence: str) -> None:
-        """Hear something that a user should know."""
+        """Receive a sentence for the user."""
 
     def progress(self, title: str) -> AbstractContextManager[Progress]:
-        """Accompany a stretch of work that counts what it has done."""
+        """Return a context manager for a step of work, with the function that counts it."""
         raise NotImplementedError
 
     def fit_progress(self) -> AbstractContextManager[FitProgress]:
-        """Accompany the fit."""
+        """Return a context manager for the fit, with the object that receives its progress."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """Where the data are and how they are divided.
+    """The data and their division.
 
     Attributes
     ----------
     datasets : sequence of Path
-        Folders, manifests or feature stores; several are taken as one.
+        Folders, manifests or feature stores; several are joined.
     cache : Path
-        Folder for the store made of a folder or manifest.
+        Folder for the feature stores of folders and manifests.
     workers : int
-        Processes that read audio.
+        Number of processes that read audio.
     split : str or None
-        None chooses by the data.
+        Name of the split; None to choose it from the data.
     seed : int
+        Seed of the division.
     scheduler : str or None
         Address of a Dask scheduler whose workers read the audio instead.
     """
@@ -65,24 +66,24 @@ class DatasetOptions:
 
     @property
     def names(self) -> list[str]:
-        """Each dataset's name, for people."""
+        """The name of each dataset, for display."""
         return [one_line(dataset.resolve().name) for dataset in self.datasets]
 
     @property
     def name(self) -> str:
-        """The datasets' names, for people."""
+        """The names of the datasets, joined for display."""
         return " + ".join(self.names)
 
 
 def checkpoint_path(out: Path) -> Path:
-    """Return where an interrupted run is kept: beside the bundle."""
+    """Return the path of the checkpoint of an interrupted run, beside the bundle."""
     out = out.absolute()
     return out.parent / f".{out.name}.training" / "checkpoint.npz"
 
 
 @contextmanager
 def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | None]:
-    """Provide the cluster that is to read the audio, if there is one."""
+    """Open the cluster that reads the audio, if there is one."""
     if data.scheduler is None or all(is_store(dataset) for dataset in data.datasets):
         yield None
         return
@@ -100,7 +101,7 @@ def _load(
 
 
 def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListener) -> Features:
-    """Load features, saying what was left out and where they are kept."""
+    """Load the features, and report clips that were left out and the path of the store."""
     stores: list[FeatureStore] = []
     skipped: list[str] = []
     with _engine(data, listener) as engine:
@@ -125,7 +126,7 @@ def divide(
     *,
     only: str | None = None,
 ) -> Split:
-    """Split a store, saying how; ``only`` names the one part that is wanted."""
+    """Split a store and report the numbers of clips; ``only`` names the only part that is needed."""
     name = data.split or default_split(store)
     split = split_store(store, name, window_frames=window_frames, seed=data.seed, only=only)
     counts = ", ".join(f"{len(segments)} {part}" for part, segments in split.parts.items())
@@ -136,12 +137,12 @@ def divide(
 
 
 def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
-    """See before hours of fitting that a bundle can be written and bear a name; say what it replaces.
+    """Check, before hours of fitting, that a bundle can be written; report if it replaces another.
 
     Raises
     ------
     InputError
-        When it cannot, or the name is empty, too long or unprintable.
+        When it cannot be written, or its name is empty, too long or unprintable.
     """
     check_destination(out)
     if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
@@ -151,14 +152,14 @@ def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
 
 
 def digest_of_files(store: FeatureStore) -> str:
-    """Return the SHA-256 of what the clips' files were when they were read."""
+    """Return the SHA-256 of the clips' fingerprints, which identify their files when they were read."""
     return hashlib.sha256(repr(store.fingerprint).encode()).hexdigest()
 
 
 def is_divided_alike(dataset: DatasetRecord, store: FeatureStore, split: Split) -> bool:
-    """Return whether a model's account of its data fits a store and its division.
+    """Return whether a model's dataset record matches a store and its division.
 
-    Older ones tell counts alone, and foreign ones nothing.
+    Records of older models hold only counts, and those of other programs nothing.
     """
     if dataset.division is not None:
         return dataset.division == split.digest(store)

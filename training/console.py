@@ -1,4 +1,4 @@
-"""What genre-train shows while it works: progress bars and sentences on standard error."""
+"""The console output of genre-train: progress bars and sentences on standard error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _columns() -> list[ProgressColumn]:
 
 
 class ConsoleFitProgress(FitProgress):
-    """Two bars, of epochs and of the batches in one; without a terminal a line an epoch."""
+    """Shows bars of epochs and of batches; without a terminal, a line for each epoch."""
 
     def __init__(self, console: Console, bars: Progress) -> None:
         self._console = console
@@ -82,7 +82,7 @@ class ConsoleListener(RunListener):
     Parameters
     ----------
     console : Console
-        On standard error, so that standard output holds results alone.
+        On standard error, so that standard output holds only results.
     """
 
     def __init__(self, console: Console) -> None:
@@ -93,7 +93,7 @@ class ConsoleListener(RunListener):
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     def _bars(self) -> Progress:
-        """Bars, which without a terminal would be but empty lines."""
+        """Return progress bars, which are hidden without a terminal."""
         shown = self._console.is_terminal
         return Progress(*_columns(), console=self._console, transient=True, disable=not shown)
 
@@ -119,7 +119,7 @@ class ConsoleListener(RunListener):
 
 
 def rich_table(table: Table, title: str | None = None) -> RichTable:
-    """Draw a table of texts."""
+    """Return a table for rich."""
     drawn = RichTable(*map(escape, table.header), title=None if title is None else escape(title))
     for row in table.rows:
         drawn.add_row(*map(escape, row))
@@ -127,7 +127,7 @@ def rich_table(table: Table, title: str | None = None) -> RichTable:
 
 
 def show_evaluation(console: Console, evaluation: Evaluation, title: str) -> None:
-    """Print the figures that matter most, and what stands side by side: collections, rooms."""
+    """Print the main figures, and the tables of collections and rooms."""
     console.print(rich_table(headline_table(evaluation, with_intervals=False), title))
     if evaluation.clean.collections:
         console.print(rich_table(collection_table(evaluation, with_intervals=False), "By collection"))

@@ -1,4 +1,4 @@
-"""The run that measures any bundle on any dataset, and says what the bundle may know of it already."""
+"""The run that evaluates any bundle on any dataset, and reports if the bundle may know the clips."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FAULT_FILTERED = "fault-filtered"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What to measure.
+    """What to evaluate.
 
     Attributes
     ----------
     data : DatasetOptions
-        Where it names no split, the model's own divides.
+        Without a split, that of the model is used.
     model : Path
         The bundle.
     part : str
@@ -39,9 +39,9 @@ class EvaluateOptions:
     out : Path or None
         Folder for a report.
     seed : int or None
-        Of the division; the model's own without it.
+        Seed of the split; None for the model's own.
     rooms : bool
-        Whether to hear the clips' audio in rooms, too.
+        Whether to evaluate the clips' audio in rooms as well.
     """
 
     data: DatasetOptions
@@ -54,7 +54,7 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """What was measured.
+    """The result of an evaluation.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class EvaluateResult:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The clips that are measured, and what is to be said of them."""
+    """The clips to evaluate, and notes about them."""
 
     segments: list[Segment]
     facts: dict[str, str]
@@ -84,7 +84,7 @@ class _Chosen:
 
 
 def _as_it_was_divided(options: EvaluateOptions, record: TrainingRecord) -> DatasetOptions:
-    """Take split and seed from the model where the user gave none."""
+    """Return the options with split and seed of the model, unless the user gave them."""
     split = next((name for name in SPLITS if name == (options.data.split or record.split)), None)
     seed = options.seed if options.seed is not None else record.seed
     return replace(options.data, split=split, seed=seed or 0)
@@ -93,7 +93,7 @@ def _as_it_was_divided(options: EvaluateOptions, record: TrainingRecord) -> Data
 def _warn_of_known_clips(
     record: TrainingRecord, store: FeatureStore, split: Split, part: str
 ) -> tuple[str, ...]:
-    """Return sentences for when the model was, or may have been, fitted on the clips it is measured on."""
+    """Return warnings if the model was, or may have been, fitted on the clips of the evaluation."""
     same_lists = split.name == record.split == FAULT_FILTERED and all(map(gtzan_id, store.clip))
     if not same_lists and not is_divided_alike(record.dataset, store, split):
         return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
@@ -103,7 +103,7 @@ def _warn_of_known_clips(
 
 
 def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: FeatureStore) -> bool:
-    """Return whether a model was fitted on some of the clips, by the datasets' names and GTZAN's lists."""
+    """Return whether a model was fitted on some of the clips, from the datasets' names and GTZAN's lists."""
     if record.dataset.names & set(data.names):
         return True
     if record.split != FAULT_FILTERED:
@@ -116,7 +116,7 @@ def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: Feat
 def _choose(
     options: EvaluateOptions, description: BundleDescription, features: Features, listener: RunListener
 ) -> _Chosen:
-    """Choose the clips that are asked for, and say how the model may know them."""
+    """Return the clips to evaluate, with warnings if the model may know them."""
     store, record = features.store, TrainingRecord.read(description.training)
     facts = {
         "Model": f"{description.name}, {len(description.labels)} labels",
@@ -135,11 +135,27 @@ def _choose(
 
 
 def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> EvaluateResult:
-    """Measure any bundle on any dataset."""
+    """Evaluate any bundle on any dataset.
+
+    Parameters
+    ----------
+    options : EvaluateOptions
+    listener : RunListener
+        Receives messages and progress.
+
+    Returns
+    -------
+    EvaluateResult
+
+    Raises
+    ------
+    InputError
+        When the dataset or the bundle cannot be used, or they do not match.
+    """
     classifier = Classifier(options.model)
     description = classifier.description
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)  # now, for measuring takes its time
+        options.out.mkdir(parents=True, exist_ok=True)  # before the evaluation, which takes long
         with tempfile.TemporaryDirectory(dir=options.out):
             pass
     features = open_datasets(options.data, description.front_end, listener)

@@ -1,4 +1,4 @@
-"""The options of genre-train: the one table that the command starts from."""
+"""The options of genre-train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from live.option_table import Number, misplaced, option
 from live.spreading.engines import scheduler_address
 
 DATA, TASK, FITTING, SAYING = "data", "what to do", "fitting", "what to say"
-SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in dataset.splits, not imported for --help
+SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in dataset.splits, which --help does not import
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
 
@@ -25,7 +25,7 @@ MEASURED: tuple[Task, ...] = ("train", "evaluate")
 
 @dataclass(frozen=True)
 class Options:
-    """What genre-train is asked for: each field is an option, and its value."""
+    """The options of one run; each field is an option."""
 
     datasets: tuple[Path, ...] = option(
         (), "labelled audio (see below); several are joined",
@@ -103,19 +103,19 @@ class Options:
 
     @property
     def task(self) -> Task:
-        """What is to be done."""
+        """The task to run."""
         if self.evaluate is not None:
             return "evaluate"
         return "train" if self.refit is None else "refit"
 
 
 def check_together(options: Options) -> None:
-    """See that the options fit together.
+    """Check that the options can be used together.
 
     Raises
     ------
     InputError
-        When they do not; one sentence that names them and says what to do.
+        When they cannot; the sentence names them and says what to do.
     """
     if options.out is None and options.evaluate is None:
         raise InputError("Say where the model goes with --out DIR, or measure one with --evaluate MODEL.")

@@ -1,8 +1,8 @@
-"""The run that fits a measured recipe once more, on its training and validation clips together.
+"""The run that fits an evaluated model's recipe again, on training and validation clips together.
 
-What was learnt of the recipe (when to stop, the temperature, the figures) comes from the fit that saw the
-training clips alone. Nothing is left to measure the second fit on, so it carries the first one's figures and
-says so.
+The number of epochs, the temperature, the thresholds and the figures come from the first fit, which used
+only the training clips. There are no clips left to evaluate the second fit, so it carries the figures of the
+first, and says so.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from .network.recipes import RECIPES, Recipe
 
 @dataclass(frozen=True)
 class RefitOptions:
-    """What to fit again.
+    """The model to fit again.
 
     Attributes
     ----------
     data : DatasetOptions
-        The same datasets; split and seed are the model's own.
+        The same datasets; split and seed are those of the model.
     model : Path
-        The bundle whose recipe was measured.
+        The bundle of the first fit.
     out : Path
-        The new bundle.
+        Folder of the new bundle.
     name : str
-        Its name.
+        Name of the new bundle.
     resume : bool
     """
 
@@ -69,7 +69,7 @@ class RefitOptions:
 
 @dataclass(frozen=True)
 class RefitResult:
-    """What a run has left: the bundle, and how many clips it was fitted on."""
+    """The new bundle, and the number of clips it was fitted on."""
 
     bundle: Path
     clips: int
@@ -81,7 +81,7 @@ class RefitResult:
 
 @dataclass(frozen=True)
 class _FirstFit:
-    """What a measured model tells of itself, all of it there."""
+    """The complete record of the first fit."""
 
     description: BundleDescription
     record: TrainingRecord
@@ -96,12 +96,12 @@ class _FirstFit:
 
 
 def _read_first_fit(model: Path) -> _FirstFit:
-    """Read a measured model and its report.
+    """Read the bundle of the first fit and its report.
 
     Raises
     ------
     InputError
-        When it does not tell enough, or cannot be fitted again.
+        When its record is incomplete, or it cannot be fitted again.
     """
     description = read_description(model)
     record = TrainingRecord.read(description.training)
@@ -125,12 +125,12 @@ def _read_first_fit(model: Path) -> _FirstFit:
 
 
 def _divide_alike(first: _FirstFit, recipe: Recipe, store: FeatureStore, model: Path) -> Split:
-    """Divide the data as they were for the first fit.
+    """Divide the data as for the first fit.
 
     Raises
     ------
     InputError
-        When they are others.
+        When the data differ.
     """
     split = split_store(store, first.split, window_frames=recipe.window_frames, seed=first.seed)
     labels = {store.label[segment.clip] for part in split.parts.values() for segment in part}
@@ -145,12 +145,22 @@ def _divide_alike(first: _FirstFit, recipe: Recipe, store: FeatureStore, model: 
 
 
 def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
-    """Fit a measured model's recipe on training and validation clips together.
+    """Fit an evaluated model's recipe on training and validation clips together.
+
+    Parameters
+    ----------
+    options : RefitOptions
+    listener : RunListener
+        Receives messages and progress.
+
+    Returns
+    -------
+    RefitResult
 
     Raises
     ------
     InputError
-        When the model does not tell how it was made, or the data are others.
+        When the model's record is incomplete, or the data differ.
     """
     check_new_bundle(options.out, options.name, listener)
     first = _read_first_fit(options.model)
@@ -191,7 +201,7 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
 
 
 def _write_account(folder: Path, options: RefitOptions, first: _FirstFit, recipe: Recipe, clips: int) -> None:
-    """Write description, report and card: the first fit's figures, and that they are."""
+    """Write description, report and card, with the figures of the first fit marked as such."""
     record = replace(first.record, packages=package_versions(), refit=RefitRecord(clips, first.best_epoch))
     content = BundleDescription(
         name=options.name,

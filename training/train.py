@@ -1,4 +1,4 @@
-"""The run that makes a model: features, split, fit, export, calibration, measurement, report, bundle."""
+"""The run that makes a model: features, split, fit, export, calibration, evaluation, report, bundle."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from .network.json_export import export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
 
-FEW_CLIPS = 50  # to fit on, of the median label: with fewer, a fit starts from the shipped model
+FEW_CLIPS = 50  # training clips of the median label; with fewer, a fit starts from the shipped model
 FROM_NOTHING = "none"
 HELD_OUT: tuple[PartName, ...] = ("valid", "test")
 
@@ -63,17 +63,18 @@ class TrainOptions:
     data : DatasetOptions
     recipe : Recipe
     out : Path
-        The bundle.
+        Folder of the bundle.
     name : str
-        Its name.
+        Name of the bundle.
     epochs, batch_size : int or None
-        None takes the recipe's.
+        None for those of the recipe.
     resume : bool
+        Whether to continue an interrupted run.
     export_json : Path or None
-        Where to write the MFCCs and labels as JSON.
+        File to which the MFCCs and labels are also written as JSON.
     start_from : str or None
-        A model whose front and LSTM are carried over; ``none`` for a fit from nothing; None starts from the
-        shipped model where the data are few.
+        A model from which the fit starts; ``none`` for random weights; None for the shipped model if there
+        are few clips, else random weights.
     """
 
     data: DatasetOptions
@@ -89,13 +90,13 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run has left.
+    """The result of a run.
 
     Attributes
     ----------
     bundle : Path
     parts : dict of str to Evaluation
-        Of each part that is held out.
+        The evaluation of each held-out part.
     """
 
     bundle: Path
@@ -108,7 +109,7 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class _Material:
-    """What a fit is made from.
+    """The data and the recipe of a fit.
 
     Attributes
     ----------
@@ -116,9 +117,9 @@ class _Material:
     split : Split
     labels : tuple of str
     recipe : Recipe
-        As it is run on the store.
+        With the front end of the store.
     remarks : tuple of str
-        What a reader of the report should know of the data.
+        Sentences about the data, for the report.
     """
 
     store: FeatureStore
@@ -129,12 +130,12 @@ class _Material:
 
 
 def check_measurable(store: FeatureStore, split: Split) -> None:
-    """See before hours of fitting that each part that will be measured holds a genre.
+    """Check, before hours of fitting, that each part to be evaluated has clips of genres.
 
     Raises
     ------
     InputError
-        When the validation or test part holds no clip of a genre.
+        When the validation or test part has no clip of a genre.
     """
     for part in HELD_OUT:
         present = {store.label[segment.clip] for segment in split.parts[part]}
@@ -146,7 +147,7 @@ def check_measurable(store: FeatureStore, split: Split) -> None:
 
 
 def _prepare(options: TrainOptions, features: Features, listener: RunListener) -> _Material:
-    """Divide the data and check that they can be fitted and measured on."""
+    """Divide the data, and check that a model can be fitted and evaluated on them."""
     store = features.store
     recipe = options.recipe.for_store(store.front_end)
     check_labels(set(store.label))
@@ -161,7 +162,7 @@ def _prepare(options: TrainOptions, features: Features, listener: RunListener) -
 
 
 def _choose_start(options: TrainOptions, material: _Material, listener: RunListener) -> Start | None:
-    """Return what the fit begins with, and say so; None is nothing."""
+    """Return the model from which the fit starts, and report it; None for random weights."""
     if options.start_from == FROM_NOTHING:
         return None
     recipe, store = material.recipe, material.store
@@ -174,7 +175,7 @@ def _choose_start(options: TrainOptions, material: _Material, listener: RunListe
             return None
         try:
             start = open_start(find_bundle(recipe.starts_from), recipe.front_end, recipe.window_frames)
-        except InputError:  # none has shipped, or it is of another kind
+        except InputError:  # there is no shipped model, or its front end differs
             return None
         listener.say(
             f"There are few clips to fit on ({few:g} a label), so the fit starts from {recipe.starts_from}, "
@@ -203,7 +204,7 @@ def _plan(options: TrainOptions, material: _Material, start: Start | None) -> Fi
 
 
 def _interrupted_fit(options: TrainOptions, listener: RunListener) -> Checkpoint:
-    """Return the checkpoint to go on from, or where to begin anew; say which."""
+    """Return the checkpoint of the run, and report whether the fit continues or begins again."""
     checkpoint = Checkpoint(checkpoint_path(options.out))
     if checkpoint.path.exists():
         if options.resume:
@@ -218,7 +219,7 @@ def _interrupted_fit(options: TrainOptions, listener: RunListener) -> Checkpoint
 def _record(
     options: TrainOptions, material: _Material, plan: FitPlan, history: History, parameters: int, windows: int
 ) -> TrainingRecord:
-    """Return the account of the fit that card, report and bundle are made from."""
+    """Return the record of the fit for card, report and bundle."""
     store, split = material.store, material.split
     return TrainingRecord(
         dataset=DatasetRecord(
@@ -243,7 +244,25 @@ def _record(
 
 
 def train(options: TrainOptions, listener: RunListener) -> TrainResult:
-    """Run a recipe on a dataset and leave a bundle with its report."""
+    """Fit a recipe on a dataset, and write the bundle with its report.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    listener : RunListener
+        Receives messages and progress.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    InputError
+        When the dataset cannot be used, or the bundle cannot be written.
+    RunningError
+        When LiteRT and Keras disagree.
+    """
     check_new_bundle(options.out, options.name, listener)
     labels = set().union(*map(labels_of, options.data.datasets))
     check_labels(labels)
@@ -306,7 +325,7 @@ def _calibrate(
 
 
 def _measure(folder: Path, material: _Material, listener: RunListener) -> dict[str, Evaluation]:
-    """Measure each part that is held out."""
+    """Return the evaluation of each held-out part."""
     classifier = Classifier(folder)
     parts: dict[str, Evaluation] = {}
     for part in HELD_OUT:

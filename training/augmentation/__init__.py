@@ -1,1 +1,1 @@
-"""What rooms, microphones, calls and noise do to music, on mel power."""
+"""Augmentation on mel power: the effects of rooms, microphones, calls and noise on music."""

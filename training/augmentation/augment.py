@@ -1,4 +1,4 @@
-"""How the live recipe changes the windows it fits on: speed, pitch, balance, room, microphone, noise."""
+"""Augmentation of the live recipe: speed, pitch, equalisation, room, microphone and noise."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Targets = dict[str, Windows]
 """``genre`` [shape=(windows, labels)]."""
 
 SPEED_RATIO = 1.1
-IN_A_ROOM, THROUGH_A_MICROPHONE = 0.6, 0.5  # chances, apart from each other
+IN_A_ROOM, THROUGH_A_MICROPHONE = 0.6, 0.5  # independent probabilities
 MIXED, MIXED_SHAPE = 0.5, 0.4
 
 
 @dataclass(frozen=True)
 class AugmentationContext:
-    """What an augmentation may use beside the windows.
+    """What an augmentation may use besides the windows.
 
     Attributes
     ----------
@@ -44,10 +44,10 @@ class AugmentationContext:
     labels : tuple of str
         In the order of the targets' columns.
     noise : callable or None
-        ``noise(windows, frames, generator)`` draws stretches of the training part's ``no_music`` clips
-        [shape=(windows, frames, n_mels)], in dB; None where there are none.
+        ``noise(windows, frames, generator)`` draws excerpts of the training part's ``no_music`` clips
+        [shape=(windows, frames, n_mels)], in dB; None if there are none.
     window_frames : int or None
-        Frames of a window, where crops hold others before it; None where they hold none.
+        Mel frames of a window, if crops have more frames before it; None if not.
     """
 
     spec: FrontEndSpec
@@ -59,7 +59,7 @@ class AugmentationContext:
 def equalised(
     mel_db: Windows, generator: Generator, *, knots: int, reach_db: float, chance: float
 ) -> Windows:
-    """Change the balance of low and high by a smooth curve, one a window."""
+    """Return windows filtered by a smooth random frequency response, one for each window."""
     windows, _, n_mels = mel_db.shape
     curve = interpolated(generator.uniform(-reach_db, reach_db, (windows, 1, knots)), n_mels)
     return mel_db + curve * happens(generator, chance, windows)
@@ -68,7 +68,7 @@ def equalised(
 def frequency_warped(
     mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, ratio: float, chance: float
 ) -> Windows:
-    """Shift the pitch by up to ``ratio`` either way, as playing faster or slower does."""
+    """Return windows with the pitch shifted up or down by up to ``ratio``."""
     centres = band_centres(spec)
     bands = np.arange(spec.n_mels)
     warped = mel_db.copy()
@@ -83,7 +83,7 @@ def frequency_warped(
 
 
 def masked(mel_db: Windows, generator: Generator, *, bands: int, frames: int, masks: int = 2) -> Windows:
-    """SpecAugment (Park et al., 2019): stretches of bands and of frames replaced by the window's mean."""
+    """Return windows with bands and frames replaced by the window's mean (SpecAugment, Park et al., 2019)."""
     covered = mel_db.copy()
     for window in covered:
         mean = window.mean()
@@ -101,15 +101,19 @@ def masked(mel_db: Windows, generator: Generator, *, bands: int, frames: int, ma
 def resampled_in_time(
     mel_db: Windows, frames: int, generator: Generator, *, ratio: float, chance: float
 ) -> Windows:
-    """Play windows faster or slower by up to ``ratio``, keeping their end.
+    """Return windows played faster or slower by up to ``ratio``, with the same end.
 
     Parameters
     ----------
     mel_db : ndarray [shape=(windows, longer, n_mels)]
+        In dB.
     frames : int
-        To leave; ``longer`` should be at least ``frames * ratio``.
+        Frames of the result; ``longer`` should be at least ``frames * ratio``.
     generator : Generator
-    ratio, chance : float
+    ratio : float
+        Largest factor of the speed.
+    chance : float
+        Probability of a change.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def resampled_in_time(
 def over_noise_floor(
     mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, below_db: Range, chance: float
 ) -> Windows:
-    """Add a steady, tilted noise that lies ``below_db`` under the window's loudest level."""
+    """Return windows with a steady, tilted noise that is ``below_db`` below the window's loudest level."""
     windows = len(mel_db)
     octaves = np.log2(band_centres(spec) / 1_000.0)
     tilt = np.clip(uniform(generator, (-6.0, 2.0), windows) * octaves, -30, 15)
@@ -139,7 +143,7 @@ def over_noise_floor(
 
 
 def _noise_beside(windows: int, frames: int, context: AugmentationContext, generator: Generator) -> Windows:
-    """Noise that music is heard beside: voices and noises of the data where there are any [power]."""
+    """Return noise to mix with music, from ``no_music`` clips if there are any [power]."""
     spec = context.spec
     noise = np.empty((windows, frames, spec.n_mels), dtype=np.float32)
     made = generator.random(windows) < (1.0 if context.noise is None else 0.2)
@@ -165,7 +169,7 @@ def _noise_beside(windows: int, frames: int, context: AugmentationContext, gener
 def _changed_no_music(
     mel_db: Windows, targets: Targets, context: AugmentationContext, generator: Generator
 ) -> Windows:
-    """More kinds of no music: two noises at once, noises made in code, some of them backwards."""
+    """Return varied ``no_music`` windows: two noises mixed, synthetic noises, and reversed noises."""
     if NO_MUSIC not in context.labels:
         return mel_db
     rows = np.flatnonzero(targets["genre"][:, context.labels.index(NO_MUSIC)] == 1)
@@ -189,10 +193,9 @@ def _changed_no_music(
 
 
 def mixed_in_pairs(mel_db: Windows, targets: Targets, generator: Generator) -> tuple[Windows, Targets]:
-    """Mix some windows, and what they are, with others at the same loudest level (mixup, Zhang et al., 2018).
+    """Mix some windows and their targets with others at the same peak level (mixup, Zhang et al., 2018).
 
-    The share of the louder part is drawn from a beta distribution. Music that may be of any genre stays
-    apart.
+    The share of the louder part has a beta distribution. Unlabelled music is not mixed.
     """
     genre = targets["genre"]
     windows = len(mel_db)
@@ -210,7 +213,7 @@ def mixed_in_pairs(mel_db: Windows, targets: Targets, generator: Generator) -> t
 def augmented(
     mel_db: Windows, targets: Targets, context: AugmentationContext, generator: Generator
 ) -> tuple[Windows, Targets]:
-    """The ``live`` recipe's augmentation: rooms for some windows, microphones for some, some mixed in pairs.
+    """Apply the augmentation of the ``live`` recipe: rooms, microphones and mixing, each to some windows.
 
     Parameters
     ----------
@@ -223,7 +226,7 @@ def augmented(
     Returns
     -------
     mel_db : ndarray [shape=(windows, window_frames, n_mels)]
-        Without ``window_frames`` in the context ``longer`` less a tenth, which playing slower needs.
+        Without ``window_frames`` in the context, nine tenths of ``longer``: a change of speed needs the rest.
     targets : Targets
     """
     spec = context.spec

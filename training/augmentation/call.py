@@ -1,4 +1,4 @@
-"""What a telephone or a conference does to music: automatic gain, noise gate, limiter, lossy codec."""
+"""Simulation of a phone or conference call: automatic gain, noise gate, limiter and lossy codec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .mel_levels import Generator, Windows, happens, to_decibels, to_power, unif
 
 
 def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
-    """Take out a part of the slow changes of level, as a phone's automatic gain does."""
+    """Return windows with slow changes of level reduced, as by automatic gain control."""
     windows, frames, _ = mel_db.shape
     level = _frame_level(mel_db)
     slow = level.copy()
@@ -21,19 +21,19 @@ def level_controlled(mel_db: Windows, generator: Generator, *, chance: float) ->
 
 
 def _frame_level(mel_db: Windows) -> Windows:
-    """Each frame's level, in dB [shape=(windows, frames, 1)]."""
+    """Return each frame's level, in dB [shape=(windows, frames, 1)]."""
     return to_decibels(to_power(mel_db).mean(axis=2, keepdims=True))
 
 
 def _below_loudest(mel_db: Windows) -> Windows:
-    """Each frame's level below that of the window's loudest frame, in dB [shape=(windows, frames, 1)]."""
+    """Return the level of each frame relative to the loudest one, in dB [shape=(windows, frames, 1)]."""
     level = _frame_level(mel_db)
     below: Windows = level - level.max(axis=1, keepdims=True)
     return below
 
 
 def gated(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
-    """Turn down the quiet frames, as a noise gate does that takes them for noise."""
+    """Return windows with quiet frames attenuated, as by a noise gate."""
     windows = len(mel_db)
     threshold = uniform(generator, (-40.0, -15.0), windows)
     reduction = uniform(generator, (6.0, 30.0), windows) * happens(generator, chance, windows)
@@ -42,7 +42,7 @@ def gated(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
 
 
 def limited(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
-    """Turn down the loud frames, as a limiter does: what exceeds its threshold, all but a tenth."""
+    """Return windows with loud frames attenuated, as by a limiter with a ratio of 10 : 1."""
     windows = len(mel_db)
     threshold = uniform(generator, (-15.0, -3.0), windows)
     excess = np.maximum(_below_loudest(mel_db) - threshold, 0)
@@ -51,7 +51,7 @@ def limited(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
 
 
 def lossily_coded(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
-    """Leave out what louder neighbours mask, as a codec short of bits does."""
+    """Return windows without levels that louder neighbours mask, as after a codec at a low bit rate."""
     windows, _, n_mels = mel_db.shape
     reach = max(1, n_mels // 16)
     padded = np.pad(mel_db, ((0, 0), (0, 0), (reach, reach)), mode="edge")
@@ -63,7 +63,7 @@ def lossily_coded(mel_db: Windows, generator: Generator, *, chance: float) -> Wi
 
 
 def through_a_call(mel_db: Windows, generator: Generator, *, chance: float) -> Windows:
-    """The path of a telephone or a conference: automatic gain, noise gate, limiter, lossy codec.
+    """Apply a call's processing: automatic gain, noise gate, limiter, lossy codec.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def through_a_call(mel_db: Windows, generator: Generator, *, chance: float) -> W
         In dB.
     generator : Generator
     chance : float
-        Probability of each part.
+        Probability of each of the four.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Batches of mel levels [shape=(windows, frames, n_mels)]: to power and back, and what draws need.
+"""Helpers for batches of mel levels [shape=(windows, frames, n_mels)]: power and dB, and random numbers.
 
-All that changes windows draws its random numbers from the generator it is given.
+All functions that change windows draw their random numbers from the generator that they are given.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ SMALLEST_POWER = 1e-10
 
 
 def to_power(decibels: npt.NDArray[np.floating[Any]]) -> Windows:
-    """DB to power."""
+    """Return the power of levels in dB."""
     power: Windows = np.exp(decibels * np.float32(np.log(10) / 10), dtype=np.float32)
     return power
 
 
 def to_decibels(power: npt.NDArray[np.floating[Any]]) -> Windows:
-    """Power to dB, not below −100 dB."""
+    """Return power as levels in dB, at least −100 dB."""
     decibels: Windows = (10 * np.log10(np.maximum(power, SMALLEST_POWER))).astype(np.float32)
     return decibels
 
 
 @lru_cache(maxsize=8)
 def band_centres(spec: FrontEndSpec) -> npt.NDArray[np.float64]:
-    """Centre of gravity of each mel band, in Hz [shape=(n_mels,)]."""
+    """Return the centre of gravity of each mel band, in Hz [shape=(n_mels,)]."""
     filters = mel_filter_bank(spec)
     bins = np.linspace(0.0, spec.sample_rate / 2, filters.shape[1])
     weight = np.maximum(filters.sum(axis=1), 1e-12)  # a band narrower than a bin may be empty
@@ -44,14 +44,14 @@ def band_centres(spec: FrontEndSpec) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def band_widths(spec: FrontEndSpec) -> npt.NDArray[np.float64]:
-    """What each band's level is multiplied by to give power: half its width, in Hz [shape=(n_mels,)]."""
+    """Return the weight of each band in the total power: half its width, in Hz [shape=(n_mels,)]."""
     peak = mel_filter_bank(spec).max(axis=1)
     widths: npt.NDArray[np.float64] = np.divide(1.0, peak, out=np.zeros_like(peak), where=peak > 0)
     return widths
 
 
 def interpolated(knots: npt.NDArray[np.floating[Any]], points: int) -> Windows:
-    """Smooth curves through equally spaced knots (raised-cosine interpolation).
+    """Return smooth curves through equally spaced knots (raised-cosine interpolation).
 
     Parameters
     ----------
@@ -70,22 +70,22 @@ def interpolated(knots: npt.NDArray[np.floating[Any]], points: int) -> Windows:
 
 
 def uniform(generator: Generator, bounds: Range, windows: int) -> Windows:
-    """Draw one number for each window [shape=(windows, 1, 1)]."""
+    """Return a uniform random number for each window [shape=(windows, 1, 1)]."""
     return generator.uniform(*bounds, (windows, 1, 1)).astype(np.float32)
 
 
 def happens(generator: Generator, chance: float, windows: int) -> npt.NDArray[np.bool_]:
-    """Draw for each window whether something happens to it [shape=(windows, 1, 1)]."""
+    """Return for each window whether an event of probability ``chance`` happens [shape=(windows, 1, 1)]."""
     mask: npt.NDArray[np.bool_] = generator.random((windows, 1, 1)) < chance
     return mask
 
 
 def mean_power(power: Windows, spec: FrontEndSpec) -> Windows:
-    """Mean power of each window, above 0 [shape=(windows, 1, 1)]."""
+    """Return the mean power of each window, above 0 [shape=(windows, 1, 1)]."""
     mean: Windows = (power @ band_widths(spec)).mean(axis=1)[:, None, None].astype(np.float32)
     return np.maximum(mean, np.float32(1e-20))
 
 
 def at_unit_power(power: Windows, spec: FrontEndSpec) -> Windows:
-    """Each window at a mean power of 1."""
+    """Return each window scaled to a mean power of 1."""
     return power / mean_power(power, spec)

@@ -1,4 +1,4 @@
-"""Noises made in code, as mel power: rooms and voices, machines, weather and alarms."""
+"""Synthetic noises as mel power: rooms and voices, machines, weather and alarms."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SYLLABLES_PER_S = 4.0
 
 
 def speckle(generator: Generator, shape: tuple[int, ...], spec: FrontEndSpec) -> Windows:
-    """The scatter of a noise's power in one frame about its mean: a gamma variable, as bins are averaged."""
+    """Return random factors of a noise's power in each frame: gamma variables of mean 1."""
     bins = np.maximum(band_widths(spec) * spec.n_fft / spec.sample_rate, 1.0)
     scatter: Windows = (generator.standard_gamma(np.broadcast_to(bins, shape)) / bins).astype(np.float32)
     return scatter
 
 
 def steady_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
-    """Noise of a room: a spectrum that falls 0 to 6 dB an octave, steady in time.
+    """Return the noise of a room: steady, with a spectrum that falls by 0 to 6 dB per octave.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def steady_noise(generator: Generator, windows: int, frames: int, spec: FrontEnd
 
 
 def babble(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
-    """Four voices at once: the long-term spectrum of speech, its syllables and its changing vowels.
+    """Return the babble of four voices, with the long-term spectrum, syllables and vowels of speech.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def babble(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) 
         Power.
     """
     centres = band_centres(spec)
-    # Speech is about level from 150 to 500 Hz and falls by 9 dB an octave above (Byrne et al., 1994).
+    # Speech is flat from 150 to 500 Hz, and falls by 9 dB per octave above (Byrne et al., 1994).
     long_term = -9.0 * np.log2(np.maximum(centres, 500.0) / 500.0)
     long_term -= 18.0 * np.log2(150.0 / np.minimum(centres, 150.0)).clip(0, 3)
     syllables = max(2, round(frames * spec.hop_length / spec.sample_rate * SYLLABLES_PER_S) + 1)
@@ -65,14 +65,14 @@ def babble(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) 
 
 
 def simulated_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
-    """Steady noise or babble, each window one or the other [shape=(windows, frames, n_mels)], power."""
+    """Return steady noise or babble for each window, as power [shape=(windows, frames, n_mels)]."""
     speaks = happens(generator, 0.5, windows)
     steady = steady_noise(generator, windows, frames, spec)
     return np.where(speaks, babble(generator, windows, frames, spec), steady)
 
 
 def mechanical_noise(generator: Generator, windows: int, frames: int, spec: FrontEndSpec) -> Windows:
-    """Noises of machines, weather and alarms: coloured noise that gusts, pulses or clicks, and tones.
+    """Return noises of machines, weather and alarms: coloured noise with gusts, pulses or clicks, and tones.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _one_noise(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows
         period, sounding = generator.uniform(1.5, 16), generator.uniform(0.1, 0.6)
         phase = ((time + generator.uniform(0, period)) % period) / period
         level -= generator.uniform(6, 40) * (phase > sounding)[:, None]
-    elif kind == "clicks":  # knocks at random, each dying away
+    elif kind == "clicks":  # random knocks that decay
         strength = (generator.random(frames) < generator.uniform(0.02, 0.25)) * generator.uniform(
             10, 40, frames
         )
@@ -114,7 +114,7 @@ def _one_noise(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows
 
 
 def _gliding_harmonics(generator: Generator, frames: int, spec: FrontEndSpec) -> Windows:
-    """Motors, saws, cries and howls: harmonics of a pitch that never rests on a note, over some hiss."""
+    """Return motors, saws, cries and howls: harmonics of a gliding pitch, with some hiss."""
     centres, bands = band_centres(spec), np.arange(spec.n_mels)
     turns = max(2, round(frames * spec.hop_length / spec.sample_rate * generator.uniform(0.3, 3.0)) + 1)
     octaves = interpolated(generator.normal(0, generator.uniform(0.03, 0.5), turns), frames)
@@ -127,7 +127,7 @@ def _gliding_harmonics(generator: Generator, frames: int, spec: FrontEndSpec) ->
         level = slope * np.log2(number) - 6 * ((bands - line) / 0.8) ** 2
         power += to_power(np.maximum(level, -80.0)) * (number * pitch < spec.fmax)[:, None]
     power = power * to_power(formants)
-    if generator.random() < 0.6:  # it comes and goes: breath, strokes, calls
+    if generator.random() < 0.6:  # with changing strength: breath, strokes, calls
         calls = interpolated(generator.uniform(-40, 0, turns + 1), frames)[:, None]
         power = power * to_power(calls)
     tilt = np.clip(generator.uniform(-6, 3) * np.log2(centres / 1_000.0), -40, 20)
@@ -138,7 +138,7 @@ def _gliding_harmonics(generator: Generator, frames: int, spec: FrontEndSpec) ->
 
 
 def _tones(generator: Generator, frames: int, spec: FrontEndSpec, loudest_db: float) -> Windows:
-    """Beeps, hums and sirens: a few lines that may wobble and be switched on and off."""
+    """Return beeps, hums and sirens: a few tones that may wobble and be switched on and off."""
     time, bands = np.arange(frames), np.arange(spec.n_mels)
     wobble = generator.choice([0.0, 0.0, generator.uniform(1, 12)]) * np.sin(
         2 * np.pi * time / generator.uniform(4, 40)

@@ -1,4 +1,4 @@
-"""What a room and a microphone do to music, on mel power: the feature store is all it needs."""
+"""Simulation of rooms and microphones on mel power, for which the feature store is enough."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from .noises import simulated_noise
 
 RIPPLE_KNOTS = 10
 DECAY_KNOTS = 6
-FRAMES_BEFORE = 20  # whose mean stands for what was played before a crop begins
-INDEPENDENT_BINS = 0.6  # of the bins under a band, as neighbours share what the window smears
+FRAMES_BEFORE = 20  # the mean of so many frames stands for the sound before a crop
+INDEPENDENT_BINS = 0.6  # part of a band's bins that is independent, because the Hann window correlates them
 FEWEST_INDEPENDENT = 0.3
 CROSS_TERM_KEPT = 0.9
 
 
 @dataclass(frozen=True)
 class MicrophoneRanges:
-    """Ranges that a microphone, and what is heard beside the music, are drawn from.
+    """Ranges of the random parameters of a microphone and of the noise beside the music.
 
     Attributes
     ----------
     chance : float
-        Probability of each part: high-pass, low-pass, ripples and noise.
+        Probability of each of high-pass, low-pass, ripple and noise.
     high_pass_hz, low_pass_hz : range
-        Corner frequencies, of 12 and 18 dB an octave.
+        Corner frequencies in Hz, of slopes of 12 and 18 dB per octave.
     ripple_db : float
         Largest boost or cut at each of the ten knots of the capsule's response.
     snr_db : range
-        Music over noise as the microphone hears them.
+        Signal-to-noise ratio at the microphone, in dB.
     """
 
     chance: float
@@ -78,18 +78,18 @@ FITTED = MicrophoneRanges(
 
 @dataclass(frozen=True)
 class RoomRanges:
-    """Ranges that a room is drawn from.
+    """Ranges of the random parameters of a room.
 
     Attributes
     ----------
     rt60_s : range
-        Reverberation time at 1 kHz, in seconds; drawn evenly in its logarithm.
+        Reverberation time at 1 kHz, in seconds; its logarithm is uniform.
     direct_db : range
-        Energy of the direct sound over that of all that follows, in dB.
+        Direct-to-reverberant energy ratio, in dB.
     slope : range
-        Power of frequency by which the reverberation time falls.
+        Exponent of the decrease of the reverberation time with frequency.
     unevenness : float
-        Standard deviation, in nepers, of its smooth deviation from that.
+        Standard deviation, in nepers, of a smooth random deviation from that.
     """
 
     rt60_s: Range = (0.15, 3.5)
@@ -102,14 +102,17 @@ ROOMS = RoomRanges()
 
 
 def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> Windows:
-    """Smear power exponentially along time, at the same mean power.
+    """Return power smeared exponentially over time, with the same mean power.
 
     Parameters
     ----------
     power : ndarray [shape=(windows, frames, n_mels)]
-    rt60_s, wet : ndarray [shape=(windows, 1, 1)]
+    rt60_s : ndarray [shape=(windows, 1, 1)]
+        Reverberation time, in seconds.
+    wet : ndarray [shape=(windows, 1, 1)]
+        Share of the reverberation, 0 to 1.
     hop_s : float
-        From frame to frame, in seconds.
+        Time from one frame to the next, in seconds.
     """
     decay = np.power(10.0, -6 * hop_s / rt60_s, dtype=np.float32)[:, 0]
     tail = np.empty_like(power)
@@ -121,18 +124,18 @@ def reverberate(power: Windows, rt60_s: Windows, wet: Windows, hop_s: float) -> 
 
 
 def diffuse_tail(power: Windows, rt60_s: Windows, hop_s: float) -> Windows:
-    """Compute the mean power of what a room adds to the direct sound, if it adds as much energy.
+    """Return the mean power of a room's diffuse reverberation, with the same energy as the direct sound.
 
-    Sound that is even over a hop leaves a tail that decays exponentially; this is what of it falls into each
-    frame. What was played before the first frame was like the mean of the first twenty.
+    The tail of the sound of each frame decays exponentially, and its energy is distributed over the frames
+    that follow. The sound before the first frame is assumed to be like the mean of the first twenty.
 
     Parameters
     ----------
     power : ndarray [shape=(windows, frames, n_mels)]
     rt60_s : ndarray [shape=(windows, 1, n_mels)]
-        By band, in seconds.
+        Reverberation time of each band, in seconds.
     hop_s : float
-        From frame to frame, in seconds.
+        Time from one frame to the next, in seconds.
 
     Returns
     -------
@@ -151,9 +154,9 @@ def diffuse_tail(power: Windows, rt60_s: Windows, hop_s: float) -> Windows:
 
 
 def fluctuation(generator: Generator, shape: tuple[int, ...], freedom: Windows) -> Windows:
-    """Draw what a diffuse sound's power is multiplied by: a gamma variable of mean 1 and shape ``freedom``.
+    """Return random factors of a diffuse sound's power: gamma variables of mean 1 and shape ``freedom``.
 
-    It is the cube of a normal variable (Wilson and Hilferty, 1931), which is quickly drawn.
+    They are approximated by the cube of a normal variable (Wilson and Hilferty, 1931), which is faster.
     """
     ninth = np.float32(1 / 9) / np.maximum(freedom, np.float32(FEWEST_INDEPENDENT))
     normal = generator.standard_normal(shape, dtype=np.float32)
@@ -164,11 +167,11 @@ def fluctuation(generator: Generator, shape: tuple[int, ...], freedom: Windows) 
 def in_a_room(
     power: Windows, spec: FrontEndSpec, generator: Generator, ranges: RoomRanges = ROOMS
 ) -> Windows:
-    """Hear windows in rooms: the direct sound, and a diffuse tail that fluctuates about its decay.
+    """Return windows as they sound in rooms: the direct sound, and a diffuse tail with random fluctuations.
 
-    It comes as near to a convolution as one room does to another of the same figures: ``docs/training.md``
-    has the distances. Noise-like sound leaves a tail whose power is another in each frame; a steady tone
-    leaves one that a room strengthens or weakens once and for all. Each window has a share of both.
+    The result is as close to a convolution as two rooms with the same parameters are to each other
+    (distances in ``docs/training.md``). The tail of noise-like sound fluctuates from frame to frame; that of
+    a steady tone is amplified or attenuated constantly. Each window has a mixture of both.
 
     Parameters
     ----------
@@ -212,7 +215,7 @@ def through_microphone(
     ranges: MicrophoneRanges,
     noise: Windows | None = None,
 ) -> Windows:
-    """Hear windows, and what sounds beside them, through a small microphone.
+    """Return windows and noise as a small microphone records them.
 
     Parameters
     ----------
@@ -222,7 +225,7 @@ def through_microphone(
     generator : Generator
     ranges : MicrophoneRanges
     noise : ndarray [shape=(windows, frames, n_mels)], optional
-        Power of the noise in the room; simulated by default.
+        Power of the noise in the room. Default: simulated noise.
 
     Returns
     -------
@@ -250,14 +253,14 @@ def through_microphone(
 
 
 def microphone_simulation(mel_db: npt.NDArray[np.floating[Any]], clip: str, spec: FrontEndSpec) -> Windows:
-    """The fixed simulation that reports measure with: a clip's id alone decides on its room and microphone.
+    """Apply the fixed simulation of the reports, whose random room and microphone depend on the clip's id.
 
     Parameters
     ----------
     mel_db : ndarray [shape=(frames, n_mels)]
         A whole clip, in dB.
     clip : str
-        Its id.
+        Its id, from which the random numbers are seeded.
     spec : FrontEndSpec
 
     Returns

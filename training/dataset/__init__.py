@@ -1,1 +1,1 @@
-"""Clips, their features, the store they are kept in, and how they are divided."""
+"""Clips, their features, the feature store, and splits."""

@@ -22,10 +22,10 @@ from live.errors import InputError
 from live.events import NO_MUSIC, OTHER_MUSIC
 from live.sources.suffixes import AUDIO_SUFFIXES
 
-UNLABELLED = "unlabelled"  # music whose genre is not known: it teaches that it is music
-UNSURE = "unsure"  # the folder in which genre-live --keep leaves what it was unsure of: unlabelled too
-_KEPT_CLIP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # as genre-live --keep names them
-SPECIAL = (NO_MUSIC, OTHER_MUSIC, UNLABELLED)  # labels that are no genres
+UNLABELLED = "unlabelled"  # music of unknown genre; the model learns from it that it is music
+UNSURE = "unsure"  # the folder for unsure clips of genre-live --keep; they count as unlabelled
+_KEPT_CLIP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # file names of genre-live --keep
+SPECIAL = (NO_MUSIC, OTHER_MUSIC, UNLABELLED)  # labels that are not genres
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -40,9 +40,9 @@ class Clip:
     path : Path
         The audio file.
     label : str
-        Its genre, or ``no_music``, or ``unlabelled``.
+        Its genre, or ``no_music``, ``other_music`` or ``unlabelled``.
     group : str
-        What must not straddle a split: the artist where known, else the clip.
+        Clips of one group must be in one part of a split: the artist if known, else the clip.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Clip:
 
 
 def read_dataset(dataset: Path) -> list[Clip]:
-    """List the clips of a folder of genre folders or of a CSV manifest.
+    """Return the clips of a folder of genre folders or of a CSV manifest.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def read_dataset(dataset: Path) -> list[Clip]:
 
 
 def check_labels(labels: set[str]) -> None:
-    """See that there are labels to tell apart, and that a bundle can hold them.
+    """Check that there are at least two labels, and that a bundle can hold them.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_labels(labels: set[str]) -> None:
 
 
 def _check_spelling(labels: set[str]) -> None:
-    """See that no label is another one in other letters, or one that means something, misspelt."""
+    """Check that no label is a different spelling of another one or of a special label."""
     seen = {_letters(label): label for label in SPECIAL}
     for label in sorted(labels):
         other = seen.setdefault(_letters(label), label)
@@ -110,12 +110,12 @@ def _check_spelling(labels: set[str]) -> None:
 
 
 def _letters(label: str) -> str:
-    """Return a label without case, spaces and signs; all of one without letters and digits."""
+    """Return a label in lower case without spaces and punctuation; unchanged if it has only those."""
     return "".join(sign for sign in label.casefold() if sign.isalnum()) or label
 
 
 def remarks_on_labels(labels: set[str]) -> list[str]:
-    """Return what a user should know of the labels before hours of fitting."""
+    """Return sentences about the labels that a user should read before hours of fitting."""
     numbers = sorted(label for label in labels if label.isdigit())
     if len(numbers) < 2 or len(numbers) < len(labels - set(SPECIAL)):
         return []
@@ -126,7 +126,7 @@ def remarks_on_labels(labels: set[str]) -> list[str]:
 
 
 def _text(name: str) -> str:
-    """Return a file's name as text that can be written, whatever bytes it is made of."""
+    """Return a file's name as valid text, whatever bytes it consists of."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
@@ -135,7 +135,7 @@ def _unreadable(error: OSError) -> NoReturn:
 
 
 def _audio_files(folder: Path) -> Iterator[Path]:
-    """Yield the audio files below a folder, through links too; a folder that holds itself is entered once."""
+    """Yield the audio files below a folder, following links; a folder that contains itself is read once."""
     entered: set[str] = set()
     for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
         entered.add(os.path.realpath(parent))
@@ -150,7 +150,7 @@ def _audio_files(folder: Path) -> Iterator[Path]:
 
 
 def _unique_ids(paths: list[Path], root: Path) -> list[str]:
-    """Return file stems where they are unique, as GTZAN's are; else paths below ``root``."""
+    """Return the file stems if they are unique, as in GTZAN; else the paths relative to ``root``."""
     stems = Counter(_text(path.stem) for path in paths)
     ids: dict[str, None] = {}
     for path in paths:
@@ -161,7 +161,7 @@ def _unique_ids(paths: list[Path], root: Path) -> list[str]:
 
 
 def _below(path: Path, root: Path) -> str:
-    """Return a path as seen from ``root``; whole where it lies on another drive."""
+    """Return a path relative to ``root``; the whole path if it is on another drive."""
     try:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:
@@ -169,9 +169,9 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _without_lone(labelled: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Return the files without labels of which genre-live kept one clip alone: they cannot be measured.
+    """Return the files without the labels of which genre-live saved only one clip: they cannot be measured.
 
-    Such a clip is music of a genre not known for sure; one of no music is left out.
+    Such a clip becomes unlabelled music; a single ``no_music`` clip is left out.
     """
     counts = Counter(label for _, label in labelled)
     lone = {label for path, label in labelled if counts[label] == 1 and _KEPT_CLIP.match(path.name)}
@@ -205,7 +205,7 @@ def _read_folder(dataset: Path) -> list[Clip]:
 
 
 def _check_depth(dataset: Path, paths: list[Path]) -> None:
-    """See that genre folders are not one folder deeper, as where an archive was unpacked into a folder."""
+    """Check that the genre folders are not one level deeper, as after unpacking an archive into a folder."""
     holders = {path.relative_to(dataset).parts[:-1] for path in paths}
     outer = {holder[0] for holder in holders}
     inner = {holder[1] for holder in holders if len(holder) > 1}
@@ -222,12 +222,12 @@ def _manifest_text(manifest: Path) -> str:
 
 
 def _delimiter(manifest: Path, header: str) -> str:
-    """Return what stands between the columns.
+    """Return the delimiter of the columns.
 
     Raises
     ------
     InputError
-        When the header has no columns path and label, whatever stands between them.
+        When the header has no columns path and label with any delimiter.
     """
     for delimiter in DELIMITERS:
         names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]

@@ -1,4 +1,4 @@
-"""An audio file to mel frames: decoded, mixed down, resampled and framed exactly as when listening."""
+"""Extraction of mel frames from an audio file, with the same code as in live listening."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from live.front_end import FrontEndSpec, MelFrames
 from live.resampling import Resampler, to_mono
 from live.sources.decoding import open_decoder
 
-if TYPE_CHECKING:  # what each process imports, it waits for
+if TYPE_CHECKING:  # so that each process starts faster
     from .store import MelLevels
 
 BLOCK_SAMPLES = 1 << 16
@@ -26,7 +26,7 @@ SHORTEST_CLIP_S = 0.5
 
 @dataclass(frozen=True)
 class ReadInPart:
-    """The mel frames of a file of which not all could be decoded, and the sentence that says so."""
+    """The mel frames of a file that could be decoded only in part, and the sentence that says so."""
 
     frames: MelLevels
     sentence: str
@@ -35,14 +35,14 @@ class ReadInPart:
 def _mono_blocks(
     path: Path, sample_rate: int, notes: list[str] | None = None
 ) -> Generator[npt.NDArray[np.float32], None, None]:
-    """Yield a file's sound in blocks, mixed down and resampled as when listening.
+    """Yield a file's sound in blocks, mixed down and resampled as in live listening.
 
-    What of it could not be decoded is said in ``notes``.
+    A sentence is added to ``notes`` if not all of it could be decoded.
 
     Raises
     ------
     GenreLiveError
-        When the file cannot be read or holds less than half a second.
+        When the file cannot be read or is shorter than half a second.
     """
     if path.is_fifo():
         raise InputError(f"{path} is a pipe, and whoever writes to it may not come: give files.")
@@ -75,17 +75,17 @@ def extract(path: Path, spec: FrontEndSpec, notes: list[str] | None = None) -> M
     path : Path
     spec : FrontEndSpec
     notes : list of str, optional
-        Gets a sentence where not all of the file could be decoded.
+        A sentence is added if not all of the file could be decoded.
 
     Returns
     -------
     ndarray [shape=(frames, n_mels)]
-        In dB, unclipped.
+        In dB, without the floor of ``top_db``.
 
     Raises
     ------
     GenreLiveError
-        When the file cannot be read or holds less than half a second.
+        When the file cannot be read or is shorter than half a second.
     """
     mel_frames = MelFrames(spec)
     blocks = _mono_blocks(path, spec.sample_rate, notes)
@@ -126,12 +126,12 @@ def read_samples(path: Path, sample_rate: int, longest_s: float = 600.0) -> npt.
 
 
 def extract_or_explain(path: Path, spec: FrontEndSpec) -> MelLevels | ReadInPart | str:
-    """Return mel frames, or the sentence that says why there are none (errors cross processes as text)."""
+    """Return mel frames, or a sentence that says why there are none (processes pass errors as text)."""
     notes: list[str] = []
     try:
         frames = extract(path, spec, notes)
         return ReadInPart(frames, one_line(" ".join(notes))) if notes else frames
     except GenreLiveError as error:
         return one_line(str(error) if path.name in str(error) else f"{path}: {error}")
-    except Exception as error:  # a broken file must not end the run, whatever its decoder makes of it
+    except Exception as error:  # a broken file must not end the run, whatever the decoder raises
         return one_line(f"{path} cannot be read: {type(error).__name__}: {error}")

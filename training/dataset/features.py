@@ -1,7 +1,7 @@
-"""A dataset to its feature store.
+"""Features of a dataset.
 
-The store is cached, and a file that has not changed since is not read again; one that cannot be read is
-named and left out.
+The feature store is cached, and files that have not changed are not read again. A file that cannot be read
+is reported and left out.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from .reader_processes import extract_each
 from .shards import WriteShards, is_sharded, open_shards, write_index, write_shards
 from .store import FeatureStore, MelLevels, StoreWriter, open_store
 
-FEATURE_VERSION = "1"  # of the way from file to frames: another one makes cached frames stale
+FEATURE_VERSION = "1"  # version of the extraction; a change invalidates cached frames
 
-SILENT_DB = -65.0  # a clip whose loudest mel level lies below is silent: music lies 50 dB above
+SILENT_DB = -65.0  # a clip with a lower peak level is silent; music is about 50 dB higher
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Features:
-    """A dataset, ready to fit on.
+    """The features of a dataset.
 
     Attributes
     ----------
     store : FeatureStore
     skipped : tuple of str
-        One sentence for each clip that could not be read.
+        A sentence for each clip that could not be read.
     read_in_part : tuple of str
-        One for each clip, read this time, of which something could not be decoded.
+        A sentence for each clip, read in this run, that could be decoded only in part.
     """
 
     store: FeatureStore
@@ -51,12 +51,12 @@ class Features:
 
 
 def cache_folder() -> Path:
-    """Return where this platform keeps what can be made again.
+    """Return the platform's cache folder.
 
     Raises
     ------
     InputError
-        When the user has no home, as in a container.
+        When the user has no home folder, as in some containers.
     """
     try:
         return platformdirs.user_cache_path("genre-live", appauthor=False)
@@ -67,7 +67,7 @@ def cache_folder() -> Path:
 
 
 def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
-    """Return where the store of a dataset is cached; one file for each dataset and spec."""
+    """Return the path of a dataset's cached store; there is one for each dataset and spec."""
     made_by = (spec.sample_rate, spec.n_fft, spec.hop_length, spec.n_mels, spec.fmin, spec.fmax)
     key = hashlib.sha256(repr((str(dataset.resolve()), made_by)).encode()).hexdigest()[:12]
     return cache / f"{dataset.stem or 'dataset'}-{key}.npz"
@@ -76,13 +76,13 @@ def cached_store_path(dataset: Path, spec: FrontEndSpec, cache: Path) -> Path:
 def _fingerprint(clip: Clip) -> str:
     try:
         status = clip.path.stat()
-    except (OSError, ValueError):  # a name may hold what no name can
+    except (OSError, ValueError):  # the name may be invalid on this system
         return ""
     return f"{FEATURE_VERSION}:{clip.path.resolve()}:{status.st_mtime_ns}:{status.st_size}"
 
 
 def file_of(fingerprint: str) -> Path | None:
-    """Return the file that a clip's fingerprint was taken of; None where it tells none."""
+    """Return the file in a clip's fingerprint; None if there is none."""
     _, _, rest = fingerprint.partition(":")
     name = rest.rpartition(":")[0].rpartition(":")[0]
     return Path(name) if name else None
@@ -105,7 +105,7 @@ def _up_to_date(store: FeatureStore, clips: Sequence[Clip], fingerprints: Sequen
 
 
 class _Known:
-    """Frames of files that have not changed since an earlier store was made."""
+    """The frames of an earlier store, for files that have not changed since."""
 
     def __init__(self, store: FeatureStore | None, clips: Sequence[Clip]) -> None:
         self.fingerprints = {clip.id: _fingerprint(clip) for clip in clips}
@@ -115,7 +115,7 @@ class _Known:
         )
 
     def frames(self, clip: Clip) -> MelLevels | None:
-        """Return a clip's frames, or None where its file is to be read."""
+        """Return a clip's frames, or None if its file must be read."""
         row = self._rows.get(self.fingerprints[clip.id])
         return None if self._store is None or row is None else self._store.clip_frames(row)
 
@@ -129,25 +129,29 @@ def build_store(
     known: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> Features:
-    """Extract clips into a store.
+    """Extract clips to a store. After an interrupt, the store holds what was extracted so far.
 
     Parameters
     ----------
     clips : sequence of Clip
     spec : FrontEndSpec
     path : Path
-        Of the store.
+        The store to write.
     workers : int
-        Processes that read files.
+        Number of processes that read files.
     known : FeatureStore, optional
-        An earlier store; its frames are kept for files that have not changed.
+        An earlier store; its frames are used for files that have not changed.
     progress : callable, optional
-        Told the number of clips done and of all clips.
+        Called with the number of finished clips and of all clips.
+
+    Returns
+    -------
+    Features
 
     Raises
     ------
     InputError
-        When no clip can be read. An interruption keeps what was extracted until then.
+        When no clip can be read.
     """
     cached = _Known(known, clips)
     fresh = [clip.path for clip in clips if cached.frames(clip) is None]
@@ -168,7 +172,7 @@ def _write_clips(
     writer: StoreWriter,
     progress: Progress | None,
 ) -> tuple[list[str], list[str], bool]:
-    """Write clips to a store; return why some were left out, which are not whole, and if it was cut off."""
+    """Write clips to a store; return sentences on skipped and partial clips, and whether it was cut off."""
     skipped: list[str] = []
     partly: list[str] = []
     taken: set[str] = set()
@@ -193,7 +197,7 @@ def _write_clips(
             if progress is not None:
                 progress(done + 1, len(clips))
     except KeyboardInterrupt:
-        for clip in clips:  # what was known before is not lost, though its turn had not come
+        for clip in clips:  # after an interrupt, keep the known frames of the remaining clips
             kept = cached.frames(clip)
             if kept is not None and clip.id not in taken:
                 add(clip, kept)
@@ -216,7 +220,7 @@ def labels_of(dataset: Path) -> set[str]:
     Raises
     ------
     InputError
-        When it is none.
+        When it is not a dataset.
     """
     if is_store(dataset):
         return set(_open_any(dataset).label)
@@ -224,7 +228,7 @@ def labels_of(dataset: Path) -> set[str]:
 
 
 def silent_labels(store: FeatureStore) -> list[str]:
-    """Return the labels of music of which every clip is silent."""
+    """Return the labels of music whose clips are all silent."""
     clips: dict[str, list[int]] = {}
     for clip, label in enumerate(store.label):
         clips.setdefault(label, []).append(clip)
@@ -243,28 +247,32 @@ def build_shards(
     engine: Engine,
     progress: Progress | None = None,
 ) -> Features:
-    """Extract clips into a sharded store; what of it is there already is not extracted again.
+    """Extract clips to a sharded store; existing shards are not extracted again.
 
     Parameters
     ----------
     clips : sequence of Clip
     spec : FrontEndSpec
     folder : Path
-        Of the store, on storage that all who do the work share.
+        Folder of the store, on storage that all workers share.
     engine : Engine
-        That does the work.
+        Does the work.
     progress : callable, optional
-        Told the number of clips done and of all clips.
+        Called with the number of finished clips and of all clips.
+
+    Returns
+    -------
+    Features
 
     Raises
     ------
     InputError
         When no clip can be read.
     RunningError
-        When nobody is there to do the work.
+        When there is no worker.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    clips = [replace(clip, path=clip.path.absolute()) for clip in clips]  # others may stand elsewhere
+    clips = [replace(clip, path=clip.path.absolute()) for clip in clips]  # workers may run in other folders
     work = WriteShards(spec, folder.absolute())
     shards = write_shards(clips, [_fingerprint(clip) for clip in clips], work, engine, progress)
     skipped = tuple(sentence for shard in shards for sentence in shard.skipped)
@@ -284,22 +292,22 @@ def load_features(
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Features:
-    """Return the features of any dataset: of a store, of audio, or from the cache.
+    """Return the features of any dataset: read a store, use the cache, or extract audio.
 
     Parameters
     ----------
     dataset : Path
         A folder of genre folders, a CSV manifest or a store.
     spec : FrontEndSpec
-        For folders and manifests; a store has its own.
+        Used for folders and manifests; a store has its own.
     cache : Path
-        Folder for the store that is made.
+        Folder for cached stores.
     workers : int
-        Processes that read files.
+        Number of processes that read files.
     engine : Engine, optional
-        Extracts into shards instead, which may be done by many machines.
+        Extracts to shards instead, possibly on several computers.
     progress : callable, optional
-        Told the number of clips done and of all clips.
+        Called with the number of finished clips and of all clips.
 
     Raises
     ------
@@ -324,5 +332,5 @@ def load_features(
     try:
         return build_store(clips, spec, path, workers=workers, known=known, progress=progress)
     except OSError as error:
-        error.filename = str(cache)  # and not a temporary file in it, or none as where the disk is full
+        error.filename = str(cache)  # instead of a temporary file, or none
         raise

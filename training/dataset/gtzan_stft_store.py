@@ -1,12 +1,12 @@
-"""Make a feature store from an archive of GTZAN power spectrograms.
+"""Conversion of an archive of GTZAN power spectrograms to a feature store.
 
     python -m training.dataset.gtzan_stft_store STFT.npz STORE.npz
 
 The archive holds ``clip`` (str, [clips]), ``spec`` (uint8, [clips, rows, frames]), ``vmin`` and ``vmax``
-(float64, [clips]). A level ``v`` of a clip stands for ``vmin + (vmax - vmin) * v / 255`` dB of power
-density, the power spectrum divided by the sum of the squared Hann window (768 at 2048 samples). Row
-``r`` is the frequency bin ``floor((r + 0.5) / rows * 1025)`` at 22 050 Hz and a hop of 1920 samples;
-the other bins take the value of the nearest row.
+(float64, [clips]). A value ``v`` of a clip means ``vmin + (vmax - vmin) * v / 255`` dB of power density,
+which is the power spectrum divided by the sum of the squared Hann window (768 at 2048 samples). Row ``r`` is
+the frequency bin ``floor((r + 0.5) / rows * 1025)`` at 22 050 Hz and a hop of 1920 samples; other bins get
+the value of the nearest row.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .store import StoreWriter
 
 
 def nearest_rows(rows: int, bins: int) -> npt.NDArray[np.int64]:
-    """Row of the archive that stands for each frequency bin [shape=(bins,)]."""
+    """Return the row of the archive for each frequency bin [shape=(bins,)]."""
     stored = np.minimum(np.floor((np.arange(rows) + 0.5) / rows * bins).astype(np.int64), bins - 1)
     after = np.clip(np.searchsorted(stored, np.arange(bins)), 1, rows - 1)
     before_is_nearer = np.arange(bins) - stored[after - 1] <= stored[after] - np.arange(bins)
@@ -37,7 +37,7 @@ def make_store(archive: Path, store: Path) -> int:
     Returns
     -------
     int
-        Number of clips written; their label is the id up to the dot, their group the id itself.
+        Number of clips written; the label is the id up to the dot, the group is the id.
     """
     spec = FrontEndSpec()
     filters = mel_filter_bank(spec).T
@@ -55,7 +55,7 @@ def make_store(archive: Path, store: Path) -> int:
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Run the conversion from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

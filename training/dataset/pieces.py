@@ -1,4 +1,4 @@
-"""Arrays of mel frames on disk, of which a store has one or many."""
+"""The arrays of mel frames of a store, mapped from disk on demand."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy.typing as npt
 
 MelLevels = npt.NDArray[np.float16]
 
-MOST_MAPPED = 64  # at a time: each holds an open file, of which a process may have a thousand or so
+MOST_MAPPED = 64  # at a time: each is an open file, and a process may have only about a thousand
 
 
 class Pieces(Sequence[MelLevels]):
-    """Arrays of mel frames on disk, each mapped when it is wanted, and few at a time.
+    """Arrays of mel frames on disk; each is mapped when it is used, and only a few at a time.
 
     Parameters
     ----------
     openers : sequence of callables
-        Each maps its array.
+        Each maps an array and returns it.
     frames : sequence of int
-        How many frames each has.
+        Number of frames of each array.
     """
 
     def __init__(self, openers: Sequence[Callable[[], MelLevels]], frames: Sequence[int]) -> None:
@@ -31,7 +31,7 @@ class Pieces(Sequence[MelLevels]):
 
     @classmethod
     def of(cls, array: MelLevels) -> Pieces:
-        """Make one piece of an array that is mapped already."""
+        """Return a sequence of one array that is already mapped."""
         return cls([lambda: array], [len(array)])
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class Pieces(Sequence[MelLevels]):
     def __getitem__(self, number: slice) -> Sequence[MelLevels]: ...
 
     def __getitem__(self, number: int | slice) -> MelLevels | Sequence[MelLevels]:
-        """Map a piece, or several."""
+        """Return an array, or several, mapped from disk."""
         if isinstance(number, slice):
             return Pieces(self.openers[number], self.frames[number])
         piece: MelLevels = self._mapped(range(len(self))[number])

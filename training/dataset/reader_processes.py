@@ -1,7 +1,7 @@
-"""Audio files read side by side, in processes of their own.
+"""Parallel extraction of audio files in separate processes.
 
-A file that cannot be read costs a sentence; one that brings its decoder down, when it is read once more too,
-costs two processes, and no other file.
+A file that cannot be read only yields a sentence. A file that crashes its decoder twice costs two processes,
+but no other file.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from live.spreading.work import Lost, Work, in_order
 
 from .extraction import ReadInPart, extract_or_explain
 
-if TYPE_CHECKING:  # what each process imports, it waits for
+if TYPE_CHECKING:  # so that each process starts faster
     from .store import MelLevels
 
     Read = MelLevels | ReadInPart | str
 
-KEPT_BYTES = 30_000_000  # the frames of an hour-long file, in one piece
-HELD_PER_PROCESS = 8  # files that may be done before their turn
+KEPT_BYTES = 30_000_000  # the frames of a file of an hour
+HELD_PER_PROCESS = 8  # results that may wait for earlier files
 
 
 @dataclass(frozen=True)
 class ReadFiles(Work[Path, "Read"]):
-    """The work of reading: mel frames of a file, or the sentence that says what is wrong with it.
+    """The work of extraction: returns the mel frames of a file, or a sentence that says why there are none.
 
     Attributes
     ----------
@@ -41,27 +41,27 @@ class ReadFiles(Work[Path, "Read"]):
     spec: FrontEndSpec
 
     def open(self) -> Callable[[Path], Read]:
-        """Get ready."""
+        """Return the function that reads one file."""
         keep_freed_memory(KEPT_BYTES)
         return lambda path: extract_or_explain(path, self.spec)
 
 
 def lost_sentence(path: Path, lost: Lost) -> str:
-    """Say why a file could not be read by any process."""
+    """Return the sentence for a file that no process could read."""
     return one_line(f"{path} cannot be read: {lost.reason}.")
 
 
 def extract_each(paths: Sequence[Path], spec: FrontEndSpec, *, workers: int) -> Generator[Read, None, None]:
-    """Mel frames of audio files, or of each what is wrong with it, in their order and with few held at once.
+    """Yield the mel frames of audio files in order, or sentences for files that cannot be read.
 
-    The processes that read them end when the generator is closed.
+    Only a few results are held in memory. The processes end when the generator is closed.
 
     Parameters
     ----------
     paths : sequence of Path
     spec : FrontEndSpec
     workers : int
-        Processes that read files.
+        Number of processes that read files.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""A dataset extracted in shards, by many processes or machines at once, into one folder.
+"""Extraction of a dataset to shards in one folder, by many processes or computers in parallel.
 
-Each task writes one shard: a feature store of some clips, whole or not at all, and then a list of the clips
-that could not be read. A shard is named by what it is made from, so one that is there need not be made
-again. At the end an index puts the shards in the order of the dataset; the folder is then a store itself,
-of which few shards are mapped at a time.
+Each task writes one shard: a feature store of some clips, completely or not at all, and then a list of the
+clips that could not be read. The name of a shard depends on its contents, so an existing one need not be
+written again. At the end an index lists the shards in the order of the dataset, and the folder is then a
+store, of which only a few shards are mapped at a time.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .store import FeatureStore, StoreWriter, open_store
 
 INDEX_FILE = "index.npz"
 COLUMNS = ("clip", "label", "group", "fingerprint")
-SHARD_BYTES = 100_000_000  # of audio files: a second of work and more
-MOST_CLIPS = 1_000  # of a shard
-CUT_ONE_IN = 8  # clips at which a shard may end: a new clip then changes its own shard and no later one
+SHARD_BYTES = 100_000_000  # of audio files: at least a second of work
+MOST_CLIPS = 1_000  # in a shard
+CUT_ONE_IN = 8  # a shard may end only at one of so many clips, so that a new clip changes no later shard
 PATIENCE_S, BYTES_PER_S = 120.0, 200_000
 
 Progress = Callable[[int, int], None]
@@ -42,15 +42,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ShardOrder:
-    """What one task is to write.
+    """The clips of one task.
 
     Attributes
     ----------
     clips : tuple of Clip
     fingerprints : tuple of str
-        What each clip's file is.
+        Path, size and date of each clip's file.
     size : int
-        Bytes of the files.
+        Total size of the files, in bytes.
     """
 
     clips: tuple[Clip, ...]
@@ -58,7 +58,7 @@ class ShardOrder:
     size: int
 
     def halves(self) -> tuple[ShardOrder, ShardOrder]:
-        """Divide it in two."""
+        """Return two orders with half of the clips each."""
         middle = len(self.clips) // 2
         return (
             ShardOrder(self.clips[:middle], self.fingerprints[:middle], self.size),
@@ -68,16 +68,16 @@ class ShardOrder:
 
 @dataclass(frozen=True)
 class Shard:
-    """What came of a task.
+    """The result of a task.
 
     Attributes
     ----------
     name : str
-        Of its files, without their endings.
+        Name of its files, without suffixes.
     clips : int
-        That are in it; there is no store where there are none.
+        Number of clips in it; with 0, there is no store.
     skipped, read_in_part : tuple of str
-        A sentence for each clip that could not be read, or not wholly.
+        A sentence for each clip that could not be read, or only in part.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Shard:
     read_in_part: tuple[str, ...] = ()
 
     def store_path(self, folder: Path) -> Path:
-        """Where its store is."""
+        """Return the path of its store."""
         return folder / f"{self.name}.npz"
 
 
@@ -102,15 +102,15 @@ def _name(order: ShardOrder, spec: FrontEndSpec) -> str:
 
 @dataclass(frozen=True)
 class WriteShards(Work[ShardOrder, Shard]):
-    """The work of extraction: read some clips, and write their frames as a shard.
+    """The work of extraction: reads some clips, and writes their frames as a shard.
 
     Attributes
     ----------
     spec : FrontEndSpec
     folder : Path
-        On storage that all who do this work share.
+        On storage that all workers share.
     version : str
-        Of the program that is meant.
+        Version of the program that all workers must have.
     """
 
     spec: FrontEndSpec
@@ -118,11 +118,11 @@ class WriteShards(Work[ShardOrder, Shard]):
     version: str = __version__
 
     def patience_s(self, item: ShardOrder) -> float:
-        """As long as a slow machine needs for so much."""
+        """Return a time limit that is enough for a slow computer."""
         return PATIENCE_S + item.size / BYTES_PER_S
 
     def open(self) -> Callable[[ShardOrder], Shard]:
-        """Get ready, and see that the folder is there."""
+        """Check that the folder exists, and return the function that writes a shard."""
         if self.version != __version__:
             raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
         if not self.folder.is_dir():
@@ -157,7 +157,7 @@ class WriteShards(Work[ShardOrder, Shard]):
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file completely or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         partial.write_bytes(content)
@@ -167,7 +167,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def read_shard(folder: Path, name: str) -> Shard | None:
-    """Read what a task left; None where it left nothing, or nothing whole."""
+    """Read the result of a finished task; return None if it is missing or incomplete."""
     try:
         told = json.loads((folder / f"{name}.json").read_bytes())
         shard = Shard(name, int(told["clips"]), tuple(told["skipped"]), tuple(told["read_in_part"]))
@@ -177,7 +177,7 @@ def read_shard(folder: Path, name: str) -> Shard | None:
 
 
 def orders(clips: Sequence[Clip], fingerprints: Sequence[str]) -> Iterator[ShardOrder]:
-    """Divide a dataset into shards of some work each, mostly as it was divided when it had fewer clips."""
+    """Yield the orders of a dataset; with a few more clips, most orders stay the same."""
     start = size = 0
     for number, (clip, fingerprint) in enumerate(zip(clips, fingerprints, strict=True)):
         size += int(fingerprint.rpartition(":")[2] or 0)
@@ -197,17 +197,17 @@ def write_shards(
     engine: Engine,
     progress: Progress | None = None,
 ) -> list[Shard]:
-    """Have shards written, in the order of the dataset; a clip that nobody can read costs itself alone.
+    """Write all shards, and return them in the order of the dataset; a clip that fails costs no other.
 
     Parameters
     ----------
     clips : sequence of Clip
     fingerprints : sequence of str
-        What each clip's file is.
+        Path, size and date of each clip's file.
     work : WriteShards
     engine : Engine
     progress : callable, optional
-        Told the number of clips done and of all clips.
+        Called with the number of finished clips and of all clips.
     """
     found: dict[tuple[int, ...], Shard] = {}
     waiting: dict[tuple[int, ...], ShardOrder] = {
@@ -223,7 +223,7 @@ def write_shards(
                 found[place] = one.result
             elif len(order.clips) == 1:
                 found[place] = Shard("", 0, (lost_sentence(order.clips[0].path, one.result),))
-            else:  # one of its clips is to blame: which, shows where it is divided
+            else:  # one of its clips is the cause; divide the order to find it
                 first, second = order.halves()
                 lost |= {(*place, 0): first, (*place, 1): second}
                 continue
@@ -235,7 +235,7 @@ def write_shards(
 
 
 def write_index(folder: Path, shards: Sequence[Shard], front_end: FrontEndSpec) -> None:
-    """Put shards in order, so that their folder is a store; what belongs to none is removed."""
+    """Write the index of shards, which makes their folder a store, and delete files of no shard."""
     columns: dict[str, list[str]] = {name: [] for name in COLUMNS}
     files: list[str] = []
     frames: list[int] = []
@@ -286,7 +286,7 @@ def _open_shard(path: Path, frames: int) -> Callable[[], MelLevels]:
 
 
 def open_shards(folder: Path) -> FeatureStore:
-    """Open a sharded store; its frames stay on disk, and each shard is opened when it is wanted.
+    """Open a sharded store; the frames stay on disk, and each shard is opened when it is used.
 
     Raises
     ------

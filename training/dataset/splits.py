@@ -1,7 +1,7 @@
-"""How a dataset is divided into train, validation and test.
+"""Division of a dataset into training, validation and test.
 
-What divides matters more than what is trained: a split that puts pieces of one recording, or songs of
-one artist, on both sides measures how well they are recognised again, not how well genres are heard.
+The division matters more than the model: a split with segments of one recording, or songs of one artist, in
+several parts measures how well these are recognised again, not how well genres are recognised.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 PARTS: tuple[PartName, ...] = get_args(PartName)
 
 GTZAN_ID = re.compile(r"(blues|classical|country|disco|hiphop|jazz|metal|pop|reggae|rock)\.\d{5}")
-FOLDS = 5  # validation and test are one fifth each, or without a test validation is a quarter
+FOLDS = 5  # validation and test are a fifth each; without a test part, validation is a quarter
 TRIES = 20
 
 LEAK = (
@@ -45,14 +45,14 @@ NO_GROUPS = (
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of one clip that belongs to one part.
+    """A range of frames of one clip that belongs to one part.
 
     Attributes
     ----------
     clip : int
-        Index into the store.
+        Index of the clip in the store.
     start, stop : int
-        Frames of the clip.
+        First frame, and the frame after the last.
     """
 
     clip: int
@@ -62,16 +62,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class Split:
-    """A dataset divided.
+    """The division of a dataset.
 
     Attributes
     ----------
     name : str
         ``fault-filtered``, ``group``, ``clip`` or ``segment``.
     parts : dict of str to list of Segment
-        ``train``, ``valid`` and ``test``; whole clips but for ``segment``.
+        ``train``, ``valid`` and ``test``; whole clips, except for the split ``segment``.
     notes : tuple of str
-        What a reader should know: clips that are missing or left out, and whether it leaks.
+        Sentences for the reader: missing clips, clips left out, and whether it leaks.
     """
 
     name: SplitName
@@ -80,11 +80,11 @@ class Split:
 
     @property
     def leaks(self) -> bool:
-        """Whether pieces of one recording lie in several parts."""
+        """Whether segments of one recording are in several parts."""
         return self.name == "segment"
 
     def digest(self, store: FeatureStore) -> str:
-        """Return the SHA-256 of which clip, by id, label, group and length, lies in which part."""
+        """Return the SHA-256 of the clips (id, label, group and length) of each part."""
         text = hashlib.sha256()
         for part, segments in self.parts.items():
             for segment in segments:
@@ -95,13 +95,13 @@ class Split:
 
 
 def gtzan_id(clip: str) -> str | None:
-    """Return GTZAN's id of a clip; a folder before it tells joined stores apart, and not recordings."""
+    """Return the GTZAN id of a clip, without a folder before it, which only distinguishes joined stores."""
     name = clip.rpartition("/")[2]
     return name if GTZAN_ID.fullmatch(name) else None
 
 
 def default_split(store: FeatureStore) -> SplitName:
-    """``fault-filtered`` when most clips bear the ids of GTZAN's, else ``group``."""
+    """Return ``fault-filtered`` if most clips have GTZAN ids, else ``group``."""
     known = sum(gtzan_id(clip) is not None for clip in store.clip)
     return "fault-filtered" if known >= len(store) / 2 else "group"
 
@@ -119,14 +119,14 @@ def split_store(
     window_frames : int
         Length of a segment of the ``segment`` split.
     seed : int
-        The same seed divides the same way.
+        The same seed gives the same split.
     only : str, optional
-        The one part that is wanted; without it, those that are fitted and validated on.
+        The only part that is needed. Default: training and validation.
 
     Raises
     ------
     InputError
-        When a label would have nothing to be fitted or validated on, or the part that is wanted is empty.
+        When a label would have no clip for training or validation, or the part ``only`` is empty.
     """
     if name == "segment":
         return _split_segments(store, window_frames, seed, only)
@@ -204,7 +204,7 @@ def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | Non
 
 @dataclass(frozen=True)
 class _Row:
-    """What decides on a clip's part: the collection it is of, its label, its group."""
+    """What determines a clip's part: its collection, label and group."""
 
     collection: str
     label: str
@@ -212,11 +212,11 @@ class _Row:
 
 
 def _strata(rows: Sequence[_Row], held: Set[str]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return what each row is a sample of, and the groups that belong to training.
+    """Return the stratum of each row, and the groups that must be in training.
 
-    Each collection is divided by itself, label by label. Where a collection has one group of a label, and
-    the label can be validated on others, that group teaches; where no collection has two, they are taken
-    together.
+    Each collection is divided separately, label by label. If a collection has only one group of a label, and
+    other collections can validate that label, this group is in training; if no collection has two groups,
+    the collections are divided together.
     """
     groups = Counter((collection, label) for collection, label, _ in {astuple(row) for row in rows})
     divisible = {label for (_, label), count in groups.items() if count > 1}
@@ -236,20 +236,21 @@ def _divide(
     with_test: bool = True,
     kind: str = "group",
 ) -> list[PartName]:
-    """Divide stratified by collection and label, with each group in one part alone.
+    """Return the part of each row, stratified by collection and label, with each group in one part only.
 
     Parameters
     ----------
     rows : sequence of _Row
     seed : int
     held : set of str
-        Labels that have validation clips already.
+        Labels that already have validation clips.
     with_test : bool
+        Whether there is a test part.
     kind : str
-        The word for a group.
+        The word for a group, for errors.
     """
     groups = Counter(label for label, _ in {(row.label, row.group) for row in rows})
-    # A few clips of unlabelled music teach, and no genre is measured by them: they need not be divided.
+    # A few unlabelled clips are all in training: no genre is measured on them.
     few = UNLABELLED if 0 < groups[UNLABELLED] < FOLDS else None
     wanted = {label: count for label, count in groups.items() if label not in held and label != few}
     rarest, fewest = min(wanted.items(), key=lambda item: item[1], default=("", FOLDS))
@@ -263,7 +264,7 @@ def _divide(
     chosen = [
         (row, stratum) for row, stratum in zip(divided, strata, strict=True) if row.group not in teaching
     ]
-    # With two groups there is nothing left for a test.
+    # With two groups there is none left for a test.
     held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
     folds = min(FOLDS if with_test else FOLDS - 1, fewest, len({row.group for row, _ in chosen}))
     part_of_group: dict[str, PartName] = {}
@@ -277,7 +278,7 @@ def _divide(
 def _fold_numbers(
     chosen: Sequence[tuple[_Row, tuple[str, str]]], folds: int, held_out: int, seed: int
 ) -> list[int]:
-    """Return each row's fold; of some tries that in which most parts have most strata."""
+    """Return each row's fold; of several random divisions, the one with the most strata in all parts."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     kinds = sorted({stratum for _, stratum in chosen})
@@ -288,7 +289,7 @@ def _fold_numbers(
         random = (seed + attempt * 9_973) % 2**32
         splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=random)
         fold = np.empty(len(chosen), dtype=np.int64)
-        with warnings.catch_warnings(action="ignore"):  # that a stratum has fewer clips than there are folds
+        with warnings.catch_warnings(action="ignore"):  # about a stratum with fewer clips than folds
             for number, (_, held) in enumerate(splitter.split(kind, kind, groups)):
                 fold[held] = number
         covered = len(
@@ -303,7 +304,7 @@ def _fold_numbers(
 
 
 def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: str | None) -> Split:
-    """Divide by the seed's protocol: cut every clip into segments and shuffle those; it leaks."""
+    """Cut every clip into segments and shuffle them, as the ``seed`` recipe did; this split leaks."""
     segments = []
     for whole in _whole_clips(store):
         starts = range(0, max(1, whole.stop - window_frames + 1), window_frames)

@@ -2,8 +2,8 @@
 
 It holds ``clip``, ``label`` and ``group`` (str, [clips]), ``offset`` (int64, [clips + 1]), ``mel_db``
 (float16, [frames, n_mels]: 10·log10 of mel power, unclipped) and ``front_end`` (the spec, as JSON).
-Frames are written to disk as they come and memory-mapped when read, so a store may be larger than
-memory. While it is written it needs its own size on disk twice.
+Frames are written to disk as they arrive and memory-mapped for reading, so a store may be larger than
+memory. While it is written, it needs twice its own size on disk.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class FeatureStore:
     path : Path
         The ``.npz``.
     clip, label, group : tuple of str
-        One a clip.
+        One for each clip.
     offset : ndarray [shape=(clips + 1,)]
         Clip ``k`` has the frames ``offset[k]`` to ``offset[k + 1]``.
     pieces : Pieces of ndarray [shape=(frames, n_mels)]
-        In dB, unclipped; several where stores were joined or sharded, each of whole clips.
+        In dB, without the floor of ``top_db``; several arrays of whole clips in joined or sharded stores.
     front_end : FrontEndSpec
-        How the frames were made; its ``top_db`` and ``n_mfcc`` play no part in them.
+        The front end of the frames; they do not depend on its ``top_db`` and ``n_mfcc``.
     fingerprint : tuple of str
-        What each clip's file was when it was read; empty where not known.
+        Path, size and date of each clip's file when it was read; empty if unknown.
     collection : tuple of str
-        The name of the dataset that each clip is of; empty where the store is one.
+        The name of each clip's dataset; empty in a store of one dataset.
     """
 
     path: Path
@@ -71,12 +71,12 @@ class FeatureStore:
         return len(self.clip)
 
     def collection_of(self, index: int) -> str:
-        """Return the name of the dataset that clip ``index`` is of."""
+        """Return the name of the dataset of clip ``index``."""
         return self.collection[index] if self.collection else self.path.stem
 
     @property
     def collections(self) -> tuple[str, ...]:
-        """Names of the datasets in it, in their order."""
+        """The names of its datasets, in their order."""
         return tuple(dict.fromkeys(self.collection or (self.path.stem,)))
 
     def clip_frames(self, index: int) -> MelLevels:
@@ -88,27 +88,27 @@ class FeatureStore:
 
     @cached_property
     def _piece_starts(self) -> list[int]:
-        """Number of the first frame of each piece."""
+        """The number of the first frame of each array."""
         return [0, *accumulate(self.pieces.frames[:-1])]
 
 
 class StoreWriter:
     """Writes a store clip by clip, in bounded memory.
 
-    Use it in a ``with`` block: the store appears whole at the block's end, or, when it is left by an
-    error, not at all.
+    Use it in a ``with`` block: the complete store appears at the end of the block, or not at all after an
+    exception.
 
     Parameters
     ----------
     path : Path
-        The ``.npz`` to write; one that exists is replaced.
+        The ``.npz`` to write; an existing one is replaced.
     front_end : FrontEndSpec
     """
 
     def __init__(self, path: Path, front_end: FrontEndSpec) -> None:
         self.path = path
         self.front_end = front_end
-        self._clips: list[tuple[tuple[str, str, str, str], int]] = []  # its texts and where its frames end
+        self._clips: list[tuple[tuple[str, str, str, str], int]] = []  # texts, end of frames
         self._frames: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
 
     def add(
@@ -126,15 +126,15 @@ class StoreWriter:
         ----------
         clip, label, group : str
         mel_db : ndarray [shape=(frames, n_mels)]
-            In dB, unclipped.
+            In dB, without the floor of ``top_db``.
         fingerprint : str
-            What the clip's file is, so that it need not be read again while it stays the same.
+            Path, size and date of the clip's file, so that an unchanged file need not be read again.
         """
         if mel_db.ndim != 2 or mel_db.shape[1] != self.front_end.n_mels or len(mel_db) == 0:
             raise ValueError(f"mel_db must be [frames, {self.front_end.n_mels}], not {list(mel_db.shape)}")
         frames = np.ascontiguousarray(mel_db, dtype="<f2")
         start = self._clips[-1][1] if self._clips else 0
-        # Ctrl-C may strike between any two of these steps: a clip counts once its frames are all there.
+        # Ctrl-C may come between any two of these steps: a clip counts once all its frames are written.
         self._frames.seek(start * frames.strides[0])
         self._frames.write(frames.data)
         self._clips.append(((clip, label, group, fingerprint), start + len(frames)))
@@ -181,7 +181,7 @@ class StoreWriter:
 
 
 def _map_member(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """Memory-map one array of an ``.npz``; one that is compressed is unpacked to a temporary file first."""
+    """Memory-map one array of an ``.npz``; a compressed one is first unpacked to a temporary file."""
     member = archive.getinfo(f"{name}.npy")
     if member.compress_type == zipfile.ZIP_STORED:
         file: IO[bytes] = path.open("rb")
@@ -223,12 +223,12 @@ def _check(offset: npt.NDArray[Any], clips: int, mel_db: npt.NDArray[Any], front
 
 
 def open_store(path: Path) -> FeatureStore:
-    """Open a feature store and check it; its frames stay on disk.
+    """Open and check a feature store; the frames stay on disk.
 
     Raises
     ------
     InputError
-        When it is missing, no store, or its arrays do not fit together.
+        When it is missing, is not a store, or its arrays do not match.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -258,12 +258,12 @@ def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> Fe
     ----------
     stores : sequence of FeatureStore
     names : sequence of str, optional
-        Of the collections that they are; their files' names by default.
+        Names of the collections. Default: the names of the files.
 
     Raises
     ------
     InputError
-        When their frames were made differently, or two of them hold the same file.
+        When their front ends differ, or two of them hold the same file.
     """
     names = _apart(names or [store.path.stem for store in stores])
     collection = tuple(name for store, name in zip(stores, names, strict=True) for _ in store.clip)
@@ -303,7 +303,7 @@ def join_stores(stores: Sequence[FeatureStore], names: Sequence[str] = ()) -> Fe
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """Return names that differ: those that have occurred before are numbered."""
+    """Return unique names: repeated ones get a number."""
     apart: list[str] = []
     for name in names:
         number, other = 1, name
@@ -315,7 +315,7 @@ def _apart(names: Sequence[str]) -> list[str]:
 
 
 def _check_apart(stores: Sequence[FeatureStore]) -> None:
-    """See that no recording is given twice: it could lie in training and validation both."""
+    """Check that no recording occurs twice: it could be in both training and validation."""
     holder: dict[str, FeatureStore] = {}
     for store in stores:
         own = store.fingerprint or ("",) * len(store)

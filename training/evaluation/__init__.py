@@ -1,1 +1,1 @@
-"""How well a bundle hears: streamed inference, metrics and the report."""
+"""Evaluation of a bundle: streamed inference, metrics and the report."""

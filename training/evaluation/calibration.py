@@ -1,7 +1,7 @@
-"""The temperature and the thresholds of a bundle's vote, chosen on clips it was not fitted on.
+"""Calibration of a bundle on clips that it was not fitted on: temperature, and thresholds of the vote.
 
-They are chosen over collections, the worst of them counting most: what suits one collection alone is sure
-of itself on the others while it is wrong.
+Both are chosen over all collections, of which the worst counts most. Values that suit only one collection
+would make the model confident and wrong on the others.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..dataset.clips import UNLABELLED
 from ..dataset.collections import by_collection, worst_weighted
 from .streamed_inference import HeardClip, recalibrated, vote_over
 
-MOST_CLIPS = 400  # of a collection, evenly drawn, that thresholds are tried on
-FEWEST_TO_CHOOSE = 20  # clips without which the recipe's thresholds stay
-LEAST_GAIN = 0.002  # of the mean worth of a verdict, for another threshold to be worth taking
-WRONG_STATE = -0.5  # the worth of "no music" or "other" of music that has one of the genres' names
+MOST_CLIPS = 400  # of a collection, evenly spaced, to try thresholds on
+FEWEST_TO_CHOOSE = 20  # with fewer clips, the recipe's thresholds are kept
+LEAST_GAIN = 0.002  # smallest increase of the mean worth for which a threshold is changed
+WRONG_STATE = -0.5  # the worth of "no music" or "other" for music of one of the genres
 THRESHOLDS: Mapping[str, tuple[float, ...]] = {
     "unsure_below": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
     "no_music_above": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5),
@@ -31,10 +31,10 @@ THRESHOLDS: Mapping[str, tuple[float, ...]] = {
 
 
 def fit_temperature(heard: Sequence[HeardClip], description: BundleDescription) -> float:
-    """Return the temperature at which the vote's probabilities are likeliest.
+    """Return the temperature with the smallest negative log-likelihood of the vote.
 
-    The vote is what a listener sees, so it is the vote's negative log-likelihood over all moments of the
-    clips that is minimised, not that of single windows.
+    Users see the vote, so the loss is that of the vote over all moments of the clips, not that of single
+    windows. Temperature scaling: Guo et al., 2017.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def fit_temperature(heard: Sequence[HeardClip], description: BundleDescription) 
 
 
 def worth(verdict: Verdict, label: str, genres: Sequence[str]) -> float:
-    """Return what a verdict on music, or none, of some label is worth to a listener, from −1 to 1.
+    """Return the worth of a verdict to a user, for a clip of a label, from −1 to 1.
 
-    A right answer is worth 1, a wrong name −1, and to say that one is unsure nothing.
+    A right answer is worth 1, a wrong genre −1, ``unsure`` 0, and a wrong state −0.5.
     """
     if verdict.state == "genre":
         if label == UNLABELLED:
@@ -84,16 +84,17 @@ def worth(verdict: Verdict, label: str, genres: Sequence[str]) -> float:
 
 
 def choose_thresholds(heard: Sequence[HeardClip], description: BundleDescription) -> dict[str, float]:
-    """Return the vote's parameters with the thresholds that make its verdicts worth most.
+    """Return the vote's parameters with the thresholds of the largest mean worth.
 
-    Each is tried while the others stand still, twice in turn. With few clips the bundle's own stay.
+    Each threshold is optimised in turn, twice, with the others fixed. With few clips, the bundle's own are
+    kept.
 
     Parameters
     ----------
     heard : sequence of HeardClip
-        At the temperature that the bundle has.
+        With probabilities at the bundle's temperature.
     description : BundleDescription
-        Its vote is where the search begins.
+        The search starts from the parameters of its vote.
     """
     chosen = dict(description.vote)
     if len(heard) < FEWEST_TO_CHOOSE:
@@ -130,7 +131,7 @@ def _thinned(clips: Sequence[HeardClip]) -> list[HeardClip]:
 
 
 def recalibrated_description(heard: Sequence[HeardClip], description: BundleDescription) -> BundleDescription:
-    """Return a description with the temperature and thresholds that suit clips heard at temperature 1."""
+    """Return the description with temperature and thresholds chosen on clips heard at temperature 1."""
     temperature = fit_temperature(heard, description)
     warmed = replace(description, temperature=temperature)
     return replace(warmed, vote=choose_thresholds(recalibrated(heard, temperature), warmed))

@@ -1,4 +1,4 @@
-"""How fast the vote follows a change of genre, on medleys."""
+"""Measurement of how fast the vote follows a change of genre, with medleys of two clips."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .estimates import rounded
 from .results import Following
 from .streamed_inference import hear_frames, vote_over
 
-MEDLEY_S = 15.0  # of each of the two clips of a medley
+MEDLEY_S = 15.0  # length of each of the two clips
 MOST_MEDLEYS = 100
 
 
 def _pairs(
     store: FeatureStore, segments: Sequence[Segment], genres: Sequence[str], frames: int, seed: int
 ) -> list[tuple[Segment, Segment]]:
-    """Return clips that are long enough, each with one of another genre to follow it."""
+    """Return pairs of sufficiently long clips of different genres."""
     usable = [s for s in segments if store.label[s.clip] in genres and s.stop - s.start >= frames]
     order = [usable[k] for k in np.random.default_rng(seed).permutation(len(usable))]
     return [
@@ -37,16 +37,16 @@ def _pairs(
 def follow_changes(
     classifier: Classifier, store: FeatureStore, segments: Sequence[Segment], seed: int = 0
 ) -> Following:
-    """Measure the seconds until the vote follows a change of genre.
+    """Return how often, and after how many seconds, the vote follows a change of genre.
 
     Parameters
     ----------
     classifier : Classifier
     store : FeatureStore
     segments : sequence of Segment
-        Each is followed by one of another genre, 15 s of both.
+        Each is followed by one of another genre, with 15 s of both.
     seed : int
-        Of the order they are played in.
+        Seed of their order.
     """
     description = classifier.description
     spec = description.front_end
@@ -63,7 +63,7 @@ def follow_changes(
         verdicts = vote_over(heard, description.labels, description.vote)
         says_it = [verdict.genre == label for verdict in verdicts]
         after = int(np.searchsorted(heard.ends_s, change_s, side="right"))
-        if after > 0 and says_it[after - 1]:  # by mistake: there is no change to be seen
+        if after > 0 and says_it[after - 1]:  # named too early by mistake: nothing to measure
             named_before += 1
             continue
         delays.append(float(next(compress(heard.ends_s[after:] - change_s, says_it[after:]), np.nan)))

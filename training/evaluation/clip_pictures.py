@@ -1,4 +1,4 @@
-"""What a clip of each genre looks like to the network: waveform, mel levels and MFCCs."""
+"""Picture of the network's input for a clip of each genre: waveform, mel levels and MFCCs."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def draw_genres(
     ----------
     store : FeatureStore
     segments : sequence of Segment
-        The first one of each label is drawn, from its middle.
+        The middle of the first one of each label is drawn.
     description : BundleDescription
-        Tells the labels, the front end and the window.
+        Its labels, front end and window are used.
     path : Path
-        Of the picture.
+        The picture to write.
     """
     from matplotlib.figure import Figure
 
@@ -61,7 +61,7 @@ def draw_genres(
 def _draw_row(
     row: Sequence[Axes], store: FeatureStore, segment: Segment, description: BundleDescription
 ) -> None:
-    """Draw a clip's middle window: as sound, as mel levels, as the MFCCs that the network is given."""
+    """Draw a clip's middle window: the waveform, mel levels and MFCCs."""
     import librosa.display
 
     spec, frames = description.front_end, description.window_frames
@@ -87,7 +87,7 @@ def _draw_row(
 def _samples(
     store: FeatureStore, clip: int, start: int, count: int, sample_rate: int
 ) -> npt.NDArray[np.float32] | None:
-    """Return a clip's samples from a frame on, or None where its file is not at hand any more."""
+    """Return a clip's samples from frame ``start`` on; None if its file is missing."""
     file = file_of(store.fingerprint[clip]) if store.fingerprint else None
     if file is None:
         return None

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: a value and the interval that clips drawn anew give."""
+"""Figures with their uncertainty: a value and its bootstrap interval over clips."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Estimate:
     Attributes
     ----------
     value : float or None
-        None where it could not be measured.
+        None if it could not be measured.
     interval : tuple of float, optional
         95 % bootstrap interval over clips.
     """
@@ -37,12 +37,12 @@ class Estimate:
 
     @classmethod
     def from_json(cls, value: Any, interval: Any = None) -> Estimate:
-        """Return the estimate that a figure of ``--json`` and its interval stand for.
+        """Return the estimate of a figure of ``--json`` and its interval.
 
         Raises
         ------
         InputError
-            When they are no numbers.
+            When they are not numbers.
         """
         try:
             bounds = (float(interval[0]), float(interval[1])) if interval else None
@@ -52,18 +52,18 @@ class Estimate:
 
     @property
     def bounds(self) -> list[float]:
-        """The interval as JSON has it: empty where there is none."""
+        """The interval as a list for JSON; empty if there is none."""
         return [] if self.interval is None else list(self.interval)
 
 
 def rounded(value: float) -> float | None:
-    """Return a figure as it is reported; None for what is no number."""
+    """Return a figure rounded for reports; None for NaN."""
     return round(float(value), DECIMALS) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What the votes over one clip said of themselves, and whether they were right.
+    """The confidence of each vote over a clip, and whether it was right.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Votes:
 
 
 def calibration_bins(confidence: Array) -> npt.NDArray[np.int64]:
-    """Return the number of the bin that each confidence falls into [shape=(votes,)]."""
+    """Return the number of each confidence's bin [shape=(votes,)]."""
     numbers: npt.NDArray[np.int64] = np.minimum(
         (confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1
     )
@@ -83,12 +83,12 @@ def calibration_bins(confidence: Array) -> npt.NDArray[np.int64]:
 
 
 class Bootstrap:
-    """Estimates over a set of clips, and over the same set drawn a thousand times anew.
+    """Computes estimates over a set of clips with bootstrap intervals (Efron, 1979).
 
     Parameters
     ----------
     clips : int
-        How many there are; every method takes one number, or one entry, a clip.
+        Number of clips; every method takes one value for each clip.
     """
 
     def __init__(self, clips: int) -> None:
@@ -100,7 +100,7 @@ class Bootstrap:
             self._rounds = drawn.astype(np.float64)
 
     def of(self, compute: Callable[[Array], Array]) -> Estimate:
-        """Return the estimate of what ``compute`` makes of weights [shape=(rounds, clips)]."""
+        """Return the estimate of ``compute``, a function of weights [shape=(rounds, clips)]."""
         drawn = compute(self._rounds)
         finite = drawn[np.isfinite(drawn)]
         interval = None
@@ -110,7 +110,7 @@ class Bootstrap:
         return Estimate(rounded(float(compute(self._ones)[0])), interval)
 
     def ratio(self, numerator: Sequence[float] | Array, denominator: Sequence[float] | Array) -> Estimate:
-        """Return the ratio of two sums over clips; none where the second is 0."""
+        """Return the ratio of two sums over clips; its value is None if the second is 0."""
         above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
         return self.of(lambda weights: weighted_ratio(weights, above, below))
 
@@ -119,7 +119,7 @@ class Bootstrap:
         return self.ratio(values, np.ones(len(values)))
 
     def balanced(self, right: Array, label: npt.NDArray[np.int64]) -> Estimate:
-        """Return the mean, over labels, of the share of their clips that are right."""
+        """Return the balanced accuracy: the mean over labels of the accuracy of their clips."""
 
         def compute(weights: Array) -> Array:
             recalls = [
@@ -132,9 +132,9 @@ class Bootstrap:
         return self.of(compute)
 
     def calibration_error(self, votes: Sequence[Votes]) -> Estimate:
-        """Return the expected calibration error of the votes of each clip (Guo et al., 2017).
+        """Return the expected calibration error of the votes of all clips (Guo et al., 2017).
 
-        The mean distance of confidence and accuracy over equally wide bins of confidence.
+        This is the weighted mean of the distance between confidence and accuracy in bins of equal width.
         """
         distance = np.zeros((len(votes), CALIBRATION_BINS))
         for row, said in enumerate(votes):

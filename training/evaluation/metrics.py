@@ -1,4 +1,4 @@
-"""How good a bundle is: by window, by clip, by vote and by collection, clean and through a microphone."""
+"""Metrics of a bundle: by window, clip, vote and collection, for clean sound and through a microphone."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .results import Evaluation, Measures, NoMusic, OtherMusic, Sureness
 from .streamed_inference import HeardClip, hear_segments, leading, vote_over
 
 VOTE_SECONDS = (3, 5, 10, 20, 30)
-LISTENING_TOLERANCE_S = 0.05  # a vote "after 3 s" may be of a window that ends this much later
-WRONG_GENRE_S = 3.0  # a genre named for no music longer than this is a false one
-SURE = 0.7  # from this confidence on, a verdict is called sure
+LISTENING_TOLERANCE_S = 0.05  # the window of a vote "after 3 s" may end so much later
+WRONG_GENRE_S = 3.0  # a genre named for longer than this without music counts as an error
+SURE = 0.7  # lowest confidence of a verdict that counts as sure
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Everything about one clip that figures are means of; of genres alone but for the last three."""
+    """The values of one clip that the metrics average; all but the last three are for genres only."""
 
     clip: HeardClip
     windows_right: int
@@ -91,21 +91,24 @@ def is_sure(verdict: Verdict) -> bool:
 
 
 def measure(heard: Sequence[HeardClip], description: BundleDescription) -> Measures:
-    """Compute the figures of clips that were heard.
+    """Compute the metrics of clips.
 
-    Clips of a label that the bundle does not know count as music that is none of its genres; unlabelled ones
-    as music alone.
+    Clips whose label the bundle does not have count as other music; unlabelled clips count only as music.
 
     Parameters
     ----------
     heard : sequence of HeardClip
     description : BundleDescription
-        Gives the labels and the vote's parameters.
+        Its labels and the vote's parameters are used.
+
+    Returns
+    -------
+    Measures
 
     Raises
     ------
     InputError
-        When none of the clips is of one of the bundle's genres.
+        When no clip has one of the bundle's genres.
     """
     labels = description.labels
     genres = genres_of(labels)
@@ -148,7 +151,7 @@ def measure(heard: Sequence[HeardClip], description: BundleDescription) -> Measu
 
 
 def is_other(label: str, genres: Sequence[str]) -> bool:
-    """Return whether a clip's label says that it is music of none of some genres."""
+    """Return whether a clip's label is that of music outside of ``genres``."""
     return label not in genres and label not in {NO_MUSIC, UNLABELLED}
 
 
@@ -157,13 +160,13 @@ def _hits(known: Sequence[_Outcome], labels: tuple[str, ...]) -> Array:
 
 
 def sureness(heard: Sequence[HeardClip], description: BundleDescription) -> Sureness:
-    """Compute how far what a bundle says of some clips can be believed."""
+    """Compute the reliability of a bundle's verdicts on clips."""
     labels = description.labels
     return sureness_of([_outcome(clip, labels, description.vote) for clip in heard], labels)
 
 
 def sureness_of(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> Sureness:
-    """Compute how far what was said of a set of clips can be believed."""
+    """Compute the reliability of the verdicts of a set of clips."""
     genres = genres_of(labels)
     known = [outcome for outcome in outcomes if outcome.clip.label in genres]
     other = [outcome for outcome in outcomes if is_other(outcome.clip.label, genres)]
@@ -190,7 +193,7 @@ def _time_named(clips: Sequence[_Outcome]) -> Estimate:
 
 
 def _by_collection(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> dict[str, Sureness]:
-    """Measure each collection that holds music whose genre is told."""
+    """Return the reliability for each collection that has clips of genres."""
     members: dict[str, list[_Outcome]] = {}
     for outcome in outcomes:
         members.setdefault(outcome.clip.collection, []).append(outcome)
@@ -199,7 +202,7 @@ def _by_collection(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> dic
 
 
 def _confusion(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Count clips by true and heard label; a genre is heard among genres, and what is none among all."""
+    """Return the confusion matrix of clips; for clips of a genre, only genres count as answers."""
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for outcome in outcomes:
         if outcome.clip.label in labels:
@@ -233,12 +236,12 @@ def _other_music(known: Sequence[_Outcome], other: Sequence[_Outcome]) -> OtherM
 
 
 def check_front_end(description: BundleDescription, store: FeatureStore) -> None:
-    """See that a store's frames are the ones that a bundle hears.
+    """Check that a store's front end is that of a bundle.
 
     Raises
     ------
     InputError
-        When they are not.
+        When it is not.
     """
     heard, stored = description.front_end.to_dict(), store.front_end.to_dict()
     differing = [name for name in heard if name not in {"top_db", "n_mfcc"} and heard[name] != stored[name]]
@@ -265,9 +268,13 @@ def evaluate(
     store : FeatureStore
     segments : sequence of Segment
     notes : sequence of str
-        Passed on into the evaluation.
+        Copied to the evaluation.
     progress : callable, optional
-        Told the number of hearings done and of all.
+        Called with the number of finished clips and of all clips.
+
+    Returns
+    -------
+    Evaluation
     """
     check_front_end(classifier.description, store)
     measures = []

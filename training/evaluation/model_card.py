@@ -1,4 +1,4 @@
-"""The model card: what a bundle was made of and how well it hears, rendered from its description."""
+"""The model card: how a bundle was made and how good it is, rendered from its description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KIND = "The model was selected and calibrated on the validation clips: their fig
 
 
 def facts_of(description: BundleDescription) -> dict[str, str]:
-    """Return how a bundle was made, for people; what it does not tell is left out."""
+    """Return the known facts about how a bundle was made, for display."""
     record = TrainingRecord.read(description.training)
     dataset, spec, vote = record.dataset, description.front_end, VoteParameters.from_mapping(description.vote)
     recipe = RECIPES.get(record.recipe or "")
@@ -78,7 +78,7 @@ def _warnings(record: TrainingRecord) -> tuple[str, ...]:
 def report_subject(
     description: BundleDescription, parts: Mapping[str, Evaluation], **shown: Any
 ) -> ReportSubject:
-    """Return what the report of a bundle's training is about; ``shown`` goes into it as it is."""
+    """Return the subject of the report of a bundle's training, with the further fields ``shown``."""
     record = TrainingRecord.read(description.training)
     return ReportSubject(
         title=f"How well {description.name} hears",
@@ -91,7 +91,7 @@ def report_subject(
 
 
 def main_figures(evaluation: Evaluation) -> Figures:
-    """Return the figures that a bundle carries itself."""
+    """Return the figures for ``bundle.json``."""
 
     def chosen(measures: Measures) -> Figures:
         return {key: value for key, value in measures.to_dict().items() if key not in LEFT_OUT}

@@ -23,7 +23,7 @@ PIXELS_PER_INCH = 110
 
 
 def as_number(value: float | None) -> float:
-    """Return a figure for drawing: what could not be measured leaves a hole."""
+    """Return a figure for drawing; None becomes NaN, which leaves a gap."""
     return float("nan") if value is None else value
 
 
@@ -37,7 +37,7 @@ def _figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    # Without the software's name and version, the same figures give the same file.
+    # Without the name and version of the software, equal figures give equal files.
     figure.savefig(path, dpi=PIXELS_PER_INCH, metadata={"Software": None})
 
 
@@ -66,7 +66,7 @@ def draw_curves(history: History, path: Path) -> None:
 
 
 def draw_confusion(labels: Sequence[str], confusion: npt.NDArray[np.int64], path: Path) -> None:
-    """Draw which genre was heard for which."""
+    """Draw the confusion matrix."""
     side = max(4.5, 0.55 * len(labels) + 2)
     figure, axes = _figure(side + 0.6, side)
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -84,7 +84,7 @@ def draw_confusion(labels: Sequence[str], confusion: npt.NDArray[np.int64], path
 
 
 def draw_reliability(votes: Votes, path: Path) -> None:
-    """Draw how often the vote is right for each confidence it states."""
+    """Draw the reliability diagram: the accuracy of the vote for each confidence."""
     figure, axes = _figure(5.2, 4.6)
     number = calibration_bins(votes.confidence)
     count = np.bincount(number, minlength=CALIBRATION_BINS)
@@ -105,12 +105,12 @@ def draw_reliability(votes: Votes, path: Path) -> None:
 def risk_and_coverage(
     confidence: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Share of wrong votes among those said with at least a confidence.
+    """Compute the risk-coverage curve: the share of wrong votes above each threshold of confidence.
 
     Returns
     -------
     threshold, coverage, risk : ndarray [shape=(n,)]
-        By falling threshold; one entry for each confidence that occurs.
+        By decreasing threshold, with one entry for each confidence that occurs.
     """
     if len(confidence) == 0:  # no vote named a genre
         return confidence, confidence, confidence
@@ -124,7 +124,7 @@ def risk_and_coverage(
 def draw_risk_and_coverage(
     hearings: Sequence[tuple[str, str, Measures]], threshold: float, path: Path
 ) -> None:
-    """Draw how the share of wrong votes falls as unsure ones are held back."""
+    """Draw the risk-coverage curve."""
     figure, axes = _figure(6.4, 4.2)
     for name, color, measured in hearings:
         thresholds, coverage, risk = risk_and_coverage(measured.votes.confidence, measured.votes.right)

@@ -1,4 +1,4 @@
-"""How a model was made: what ``bundle.json`` keeps of it under ``training``."""
+"""The record of how a model was made, which ``bundle.json`` holds under ``training``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """What a model was fitted and validated on.
+    """The data that a model was fitted and validated on.
 
     Attributes
     ----------
@@ -19,11 +19,11 @@ class DatasetRecord:
         The datasets' names, joined by `` + ``.
     clips : int or None
     parts : mapping of str to int
-        Clips, or segments, in each part of the split.
+        Number of clips, or segments, in each part of the split.
     division : str or None
-        Digest of which clip lies in which part.
+        Digest of the division; see ``Split.digest``.
     collections : mapping of str to int
-        Clips of each dataset.
+        Number of clips of each dataset.
     """
 
     name: str = ""
@@ -34,11 +34,11 @@ class DatasetRecord:
 
     @property
     def names(self) -> set[str]:
-        """The datasets' names, each by itself."""
+        """The names of the single datasets."""
         return set(self.name.split(" + ")) if self.name else set()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as ``bundle.json`` has it."""
+        """Return the object of ``bundle.json``."""
         own: dict[str, Any] = {"name": self.name, "clips": self.clips, **self.parts}
         return own | {"division": self.division, "collections": dict(self.collections)}
 
@@ -58,7 +58,7 @@ class RefitRecord:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """How a model was made; what a foreign or older bundle does not tell is None or empty.
+    """How a model was made; unknown values, as in bundles of other or older programs, are None or empty.
 
     Attributes
     ----------
@@ -68,15 +68,15 @@ class TrainingRecord:
     recipe : str or None
     seed, epochs, best_epoch, batch_size : int or None
     packages : mapping of str to str
-        Versions.
+        Versions of Python and packages.
     started_from : str or None
-        The name of the model that the fit began with.
+        The name of the model from which the fit started.
     parameters, windows : int or None
-        Numbers of the network, and windows in an epoch.
+        Number of the network's parameters, and of windows in an epoch.
     metrics : mapping of str to mapping
         The main figures, by part.
     remarks : tuple of str
-        Clips left out and the like.
+        Sentences about clips left out and similar.
     refit : RefitRecord or None
     """
 
@@ -98,11 +98,11 @@ class TrainingRecord:
 
     @property
     def fitted_on(self) -> tuple[str, ...]:
-        """The parts of the split whose clips the weights have seen."""
+        """The parts of the split on whose clips the weights were fitted."""
         return ("train", "valid") if self.refit else ("train",)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as ``bundle.json`` has it."""
+        """Return the object of ``bundle.json``."""
         again = None
         if self.refit is not None:
             again = {"clips": self.refit.clips, "epochs": self.refit.epochs, "metrics_of": METRICS_OF}
@@ -126,7 +126,7 @@ class TrainingRecord:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> TrainingRecord:
-        """Read what ``bundle.json`` holds; whatever is not of its kind counts as not told."""
+        """Return the record of ``bundle.json``; values of a wrong type count as unknown."""
         dataset = _mapping(values.get("dataset"))
         again = _mapping(values.get("refit"))
         return cls(

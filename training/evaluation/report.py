@@ -1,4 +1,4 @@
-"""The report of a training run or an evaluation: a page of Markdown, rendered from data, with pictures."""
+"""The report of a training run or an evaluation: a Markdown page with pictures, rendered from data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GENRES_PICTURE = "genres.png"
 
 @dataclass(frozen=True)
 class ReportSubject:
-    """What a report is about.
+    """The contents of a report.
 
     Attributes
     ----------
@@ -38,15 +38,15 @@ class ReportSubject:
     facts : mapping of str to str
         Shown as a table: dataset, split, recipe and so on.
     warnings : tuple of str
-        Shown before all else.
+        Shown first.
     remarks : tuple of str
-        Shown at the end: clips left out and the like.
+        Shown at the end: clips left out and similar.
     history : History or None
-        The course of the fit, where there was one.
+        The history of the fit, if there was one.
     parts : mapping of str to Evaluation
-        What was measured, by the part of the split.
+        The evaluations by part of the split.
     shows_genres : bool
-        Whether there is a picture of what a clip of each genre looks like to the network.
+        Whether there is a picture of the network's input for each genre.
     """
 
     title: str
@@ -94,7 +94,7 @@ PART_TITLES = {"valid": "Validation", "test": "Test", "train": "Training clips",
 
 
 def _section(part: str, evaluation: Evaluation) -> list[str]:
-    """Return one part's section of the page."""
+    """Return the section of one part."""
     lines = [
         f"## {PART_TITLES.get(part, part)}: {evaluation.clean.clips} clips",
         as_markdown(headline_table(evaluation)),
@@ -155,15 +155,15 @@ def _draw(folder: Path, subject: ReportSubject, threshold: float) -> None:
 
 
 def write_report(folder: Path, subject: ReportSubject, *, threshold: float) -> None:
-    """Write the page, its pictures and the figures behind them.
+    """Write the page, its pictures, and the figures as JSON.
 
     Parameters
     ----------
     folder : Path
-        Made where it is missing.
+        Created if it is missing.
     subject : ReportSubject
     threshold : float
-        Confidence under which the vote says “unsure”.
+        Confidence below which the vote is unsure.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _draw(folder, subject, threshold)
@@ -175,7 +175,7 @@ def write_report(folder: Path, subject: ReportSubject, *, threshold: float) -> N
 
 
 def read_report(folder: Path) -> tuple[dict[str, Evaluation], History]:
-    """Return what a report was rendered from.
+    """Return the data from which a report was rendered.
 
     Raises
     ------
@@ -188,6 +188,6 @@ def read_report(folder: Path) -> tuple[dict[str, Evaluation], History]:
 
 
 def carry_report(source: Path, folder: Path, subject: ReportSubject) -> None:
-    """Copy a report's pictures and figures, and render its page for another subject."""
+    """Copy the pictures and figures of a report, and render the page for another subject."""
     shutil.copytree(source, folder)
     (folder / REPORT_FILE).write_text(page(subject), encoding="utf-8")

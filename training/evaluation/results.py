@@ -1,4 +1,4 @@
-"""What an evaluation finds, as values that card, report, console and ``--json`` are made from."""
+"""The typed results of an evaluation, from which card, report, console and ``--json`` are rendered."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Figures = dict[str, Any]
 
 
 class Group:
-    """A frozen dataclass of estimates and counts that can be written as JSON and read again."""
+    """Base class of frozen dataclasses of estimates and counts that can be written to JSON and read again."""
 
     def to_figures(self) -> tuple[Figures, Figures]:
-        """Return the figures and, apart from them, the intervals of those that have one."""
+        """Return the figures, and separately the intervals of those that have one."""
         figures: Figures = {}
         intervals: Figures = {}
         for name in (each.name for each in fields(self)):  # type: ignore[arg-type]  # of dataclasses alone
@@ -34,12 +34,12 @@ class Group:
 
     @classmethod
     def from_figures(cls, figures: Mapping[str, Any], intervals: Mapping[str, Any]) -> Self:
-        """Return the group that figures and intervals stand for.
+        """Return the group of figures and intervals.
 
         Raises
         ------
         InputError
-            When one is missing or no number.
+            When one is missing or not a number.
         """
         values: dict[str, Any] = {}
         for each in fields(cls):  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ class Group:
 
 
 def whole(value: Any) -> int:
-    """Return a count that was read from JSON."""
+    """Return a count from JSON; raise InputError if it is not an integer."""
     if not isinstance(value, int):
         raise InputError("A count of the report is no whole number: make the report anew.")
     return value
@@ -59,25 +59,25 @@ def whole(value: Any) -> int:
 
 @dataclass(frozen=True)
 class Sureness(Group):
-    """How far what a bundle says of one collection can be believed.
+    """The reliability of a bundle's verdicts on one collection.
 
     Attributes
     ----------
     clips : int
-        Of the model's genres; all figures but ``other_named`` are of them.
+        Number of clips of the model's genres, on which all figures but ``other_named`` are measured.
     clip_accuracy : Estimate
     ece : Estimate
         Expected calibration error of the vote.
     right_when_sure : Estimate
-        Share of the verdicts that state 70 % or more in which the genre named is the right one.
+        Accuracy of the verdicts that name a genre with a confidence of at least 70 %.
     sure : Estimate
-        Share of the time in which such a verdict is given.
+        Share of the time with such a verdict.
     wrong_name : Estimate
-        Share of the time in which another genre is named.
+        Share of the time with a wrong genre.
     other_clips : int
-        Of music that is none of the model's genres.
+        Number of clips of other music.
     other_named : Estimate
-        Share of the time in which one of its genres is named all the same.
+        Share of the time of other music in which a genre is named.
     """
 
     clips: int
@@ -92,17 +92,18 @@ class Sureness(Group):
 
 @dataclass(frozen=True)
 class NoMusic(Group):
-    """How well no music is told from music: by clip (mean of its windows), by window and by vote.
+    """How well ``no_music`` is distinguished from music, by clip (mean of its windows), window and vote.
 
     Attributes
     ----------
     recall, window_recall : Estimate
-        Share of ``no_music`` taken for that.
+        Share of ``no_music`` that is recognised.
     false_alarm, window_false_alarm : Estimate
-        Share of music taken for ``no_music``.
+        Share of music that is taken for ``no_music``.
     genre_named_over_3_s : Estimate
-        Share of ``no_music`` clips that the vote gives a genre for longer than 3 s.
+        Share of ``no_music`` clips for which the vote names a genre for longer than 3 s.
     clips : int
+        Number of ``no_music`` clips.
     """
 
     recall: Estimate
@@ -115,17 +116,18 @@ class NoMusic(Group):
 
 @dataclass(frozen=True)
 class OtherMusic(Group):
-    """How well music that is none of the model's genres is told from them.
+    """How well other music is distinguished from the model's genres.
 
     Attributes
     ----------
     recall : Estimate
-        Share of its clips taken for that, by the mean of their windows.
+        Share of clips of other music that are recognised, by the mean of their windows.
     false_alarm : Estimate
-        Share of the clips of a genre taken for that.
+        Share of clips of a genre that are taken for other music.
     genre_named : Estimate
-        Share of the time in which the vote names a genre.
+        Share of the time of other music in which the vote names a genre.
     clips : int
+        Number of clips of other music.
     """
 
     recall: Estimate
@@ -136,18 +138,18 @@ class OtherMusic(Group):
 
 @dataclass(frozen=True)
 class Following:
-    """How fast the vote follows a change of genre, on pairs of clips played one after the other.
+    """How fast the vote follows a change of genre in medleys of two clips.
 
     Attributes
     ----------
     medleys : int
-        Pairs in which the second genre was not named before it began.
+        Number of medleys in which the second genre was not named before the change.
     followed : float or None
-        Share of them in which it was named before the end.
+        Share of these in which it was named before the end.
     median_s : float or None
-        Over those, seconds from the change until it was named.
+        Median time of those from the change until it was named, in seconds.
     named_before : int
-        Pairs that do not count, the second genre having been named by mistake before the change.
+        Number of medleys that are not counted because the second genre was named before the change.
     """
 
     medleys: int = 0
@@ -156,24 +158,24 @@ class Following:
     named_before: int = 0
 
     def to_dict(self) -> Figures:
-        """Return it as JSON has it."""
+        """Return the object of ``--json``."""
         return {name: getattr(self, name) for name in ("medleys", "followed", "median_s", "named_before")}
 
 
 @dataclass(frozen=True)
 class RoomMeasure(Group):
-    """What is heard through one kind of room.
+    """The figures for one kind of room.
 
     Attributes
     ----------
     rt60_s : float
         Reverberation time, in seconds; 0 without a room.
     direct_db : float
-        Direct sound over reverberation, in dB.
+        Direct-to-reverberant energy ratio, in dB.
     clips : int
     clip_accuracy : Estimate
     wrong_name : Estimate
-        Share of the time in which another genre is named.
+        Share of the time with a wrong genre.
     """
 
     rt60_s: float
@@ -183,13 +185,13 @@ class RoomMeasure(Group):
     wrong_name: Estimate
 
     def to_dict(self) -> Figures:
-        """Return it as JSON has it."""
+        """Return the object of ``--json``."""
         figures, intervals = self.to_figures()
         return {"rt60_s": self.rt60_s, "direct_db": self.direct_db, **figures, "intervals": intervals}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RoomMeasure:
-        """Read what ``to_dict`` gave."""
+        """Return the measure of a dict made by ``to_dict``."""
         intervals = values.get("intervals", {})
         accuracy, wrong = (
             Estimate.from_json(values.get(name), intervals.get(name))
@@ -201,12 +203,12 @@ class RoomMeasure(Group):
 
 @dataclass(frozen=True)
 class Measures(Group):
-    """Figures of one hearing of a set of clips, and what pictures of them need.
+    """The figures of a set of clips, clean or through the microphone, and the data for pictures.
 
     Attributes
     ----------
     clips : int
-        Of the model's genres.
+        Number of clips of the model's genres.
     window_accuracy, clip_accuracy, clip_balanced_accuracy, clip_top3_accuracy, ece : Estimate
     right_when_sure, sure, wrong_name : Estimate
         See ``Sureness``.
@@ -215,13 +217,13 @@ class Measures(Group):
     per_genre : mapping of str to Estimate
         Clip accuracy.
     confusion : ndarray [shape=(labels, labels)]
-        Clips; rows true, columns heard.
+        Number of clips; rows are true labels, columns answers.
     no_music : NoMusic or None
     other_music : OtherMusic or None
-        None where there was no such clip.
+        None if there was no such clip.
     collections : mapping of str to Sureness
     votes : Votes
-        Of all clips of a genre, for pictures; empty when read from JSON.
+        Those of all clips of genres, for pictures; empty when read from JSON.
     """
 
     clips: int
@@ -242,7 +244,7 @@ class Measures(Group):
     votes: Votes = NO_VOTES
 
     def to_dict(self) -> Figures:
-        """Return the figures as ``--json`` has them, their intervals beside them."""
+        """Return figures and intervals as the object of ``--json``."""
         figures, intervals = self.to_figures()
         for name in ("vote_accuracy", "per_genre"):
             estimates: Mapping[str, Estimate] = getattr(self, name)
@@ -261,7 +263,7 @@ class Measures(Group):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measures:
-        """Read what ``to_dict`` gave; figures that an older report lacks are unknown."""
+        """Return the measures of a dict made by ``to_dict``; figures missing in older reports are unknown."""
         intervals = values.get("intervals", {})
         plain: dict[str, Any] = {
             each.name: Estimate.from_json(values.get(each.name), intervals.get(each.name))
@@ -291,18 +293,18 @@ class Measures(Group):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that a report says of a bundle on a dataset.
+    """The evaluation of a bundle on a dataset.
 
     Attributes
     ----------
     labels : tuple of str
     clean, microphone : Measures
-        Sound as it is, and through the fixed simulation.
+        Of unchanged sound, and through the fixed simulation of a room and a microphone.
     following : Following
     notes : tuple of str
-        What a reader should know.
+        Sentences for the reader.
     rooms : tuple of RoomMeasure
-        Empty where they were not asked for.
+        Empty if they were not asked for.
     """
 
     labels: tuple[str, ...]
@@ -326,12 +328,12 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Evaluation:
-        """Read what ``to_dict`` gave.
+        """Return the evaluation of a dict made by ``to_dict``.
 
         Raises
         ------
         InputError
-            When it is no such object.
+            When it is not such an object.
         """
         try:
             return cls(

@@ -1,4 +1,4 @@
-"""What a bundle hears in rooms: audio itself, convolved sample by sample with made ones."""
+"""Evaluation in rooms: audio is convolved with synthetic impulse responses."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ ROOMS = ((0.0, 0.0), *((rt60_s, direct_db) for direct_db in DIRECT_DB for rt60_s
 MOST_CLIPS = 60
 LONGEST_S = 30.0
 FIRST_REFLECTION_S = 0.003
-DECAY_NEPERS = 3 * np.log(10)  # by which the amplitude falls in RT60: 60 dB
+DECAY_NEPERS = 3 * np.log(10)  # decrease of the amplitude during RT60, which is 60 dB
 
 
 def impulse_response(rt60_s: float, direct_db: float, sample_rate: int, seed: int) -> Samples:
-    """Return white noise that dies away exponentially, after the direct sound.
+    """Return a synthetic impulse response: the direct sound, then exponentially decaying white noise.
 
     Parameters
     ----------
     rt60_s : float
-        Time in which it falls by 60 dB, in seconds.
+        Reverberation time, in which the noise decays by 60 dB, in seconds.
     direct_db : float
-        Energy of the direct sound over that of all that follows, in dB.
+        Direct-to-reverberant energy ratio, in dB.
     sample_rate : int
         In Hz.
     seed : int
@@ -49,7 +49,7 @@ def impulse_response(rt60_s: float, direct_db: float, sample_rate: int, seed: in
     Returns
     -------
     ndarray [shape=(samples,)]
-        Of unit energy.
+        With unit energy.
     """
     time_s = np.arange(round(rt60_s * sample_rate)) / sample_rate
     tail = np.random.default_rng(seed).standard_normal(len(time_s)) * np.exp(-DECAY_NEPERS * time_s / rt60_s)
@@ -62,7 +62,7 @@ def impulse_response(rt60_s: float, direct_db: float, sample_rate: int, seed: in
 
 
 def in_room(samples: Samples, rt60_s: float, direct_db: float, sample_rate: int, seed: int) -> Samples:
-    """Return samples as they sound in a room, as long and as loud as before; without one for an RT60 of 0."""
+    """Return samples as they sound in a room, with the same length and level; RT60 0 means no room."""
     if rt60_s == 0:
         return samples
     from scipy.signal import fftconvolve  # type: ignore[import-untyped]
@@ -75,7 +75,7 @@ def in_room(samples: Samples, rt60_s: float, direct_db: float, sample_rate: int,
 
 
 def _chosen(store: FeatureStore, segments: Sequence[Segment], genres: Sequence[str]) -> list[int]:
-    """Return clips of genres whose files are known, as many of each as can be."""
+    """Return clips of genres whose files are known, with equal numbers for all genres if possible."""
     of_genre: dict[str, list[int]] = {}
     for clip in dict.fromkeys(segment.clip for segment in segments):
         if store.label[clip] in genres and store.fingerprint and file_of(store.fingerprint[clip]):
@@ -94,7 +94,7 @@ def _audio(store: FeatureStore, clips: Sequence[int], sample_rate: int) -> Itera
         try:
             if file is not None:
                 yield clip, read_samples(file, sample_rate, LONGEST_S)
-        except (GenreLiveError, OSError):  # it was there when its features were taken
+        except (GenreLiveError, OSError):  # the file may be gone since its features were extracted
             continue
 
 
@@ -104,22 +104,22 @@ def hear_rooms(
     segments: Sequence[Segment],
     progress: Progress | None = None,
 ) -> tuple[RoomMeasure, ...]:
-    """Measure a bundle by reverberation time and direct-to-reverberant ratio.
+    """Evaluate a bundle for several reverberation times and direct-to-reverberant ratios.
 
     Parameters
     ----------
     classifier : Classifier
     store : FeatureStore
-        Its clips' files are read again.
+        The files of its clips are read again.
     segments : sequence of Segment
-        Up to sixty of their clips are heard, as many of each genre.
+        Up to sixty of their clips are used, with equal numbers for all genres.
     progress : callable, optional
-        Told the number of hearings done and of all.
+        Called with the number of finished clips and of all clips.
 
     Raises
     ------
     InputError
-        When none of the files is at hand.
+        When none of the files exists.
     """
     description = classifier.description
     spec = description.front_end

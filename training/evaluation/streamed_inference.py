@@ -1,4 +1,4 @@
-"""Clips heard through a bundle as if they were streamed: windows at the same times, the same vote."""
+"""Inference on clips as in live listening: windows at the same times, and the same vote."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from ..augmentation.room import microphone_simulation
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 
-HOP_S = 0.5  # from one window to the next, as genre-live has it by default
-SMOOTH_S = 10.0  # the pace of the vote's memories, likewise
+HOP_S = 0.5  # from one window to the next, the default of genre-live
+SMOOTH_S = 10.0  # smoothing time of the vote, the default of genre-live
 FLOOR_DBFS = -120.0
 
 
 @dataclass(frozen=True)
 class HeardClip:
-    """What a bundle makes of one clip.
+    """The output of a bundle for one clip.
 
     Attributes
     ----------
     clip, label : str
     probabilities : ndarray [shape=(windows, labels)]
     ends_s : ndarray [shape=(windows,)]
-        When each window ends, in seconds from the clip's start.
+        End of each window, in seconds from the clip's start.
     level_dbfs : ndarray [shape=(windows,)]
-        RMS level of what is new in each window.
+        RMS level of the sound that is new in each window, in dBFS.
     collection : str
-        The dataset that the clip is of.
+        The dataset of the clip.
     """
 
     clip: str
@@ -52,9 +52,10 @@ class HeardClip:
 def window_ends(
     frames: int, spec: FrontEndSpec, window_frames: int, hop_s: float = HOP_S
 ) -> list[tuple[int, float]]:
-    """Return the newest frame and time, in seconds, of each window of a stream of ``frames`` frames.
+    """Return the newest frame and the end, in seconds, of each window of a stream of ``frames`` frames.
 
-    Windows end every ``hop_s`` of samples, as in ``live.analyser``, and hold the frames complete by then.
+    A window ends every ``hop_s`` seconds of samples, as in ``live.analyser``, and holds the frames that are
+    complete by then.
     """
     hop = max(1, round(hop_s * spec.sample_rate))
     first = spec.window_samples(window_frames)
@@ -63,7 +64,7 @@ def window_ends(
 
 
 def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) -> float:
-    """Compute the RMS level of the sound that mel frames were made of, by Parseval, to about 1 dB.
+    """Compute the RMS level, in dBFS, of the sound of mel frames, by Parseval's theorem, to about 1 dB.
 
     Parameters
     ----------
@@ -87,9 +88,9 @@ def hear_frames(
     hop_s: float = HOP_S,
     collection: str = "",
 ) -> HeardClip:
-    """Hear a stretch of mel frames [shape=(frames, n_mels)] window by window.
+    """Return the output for mel frames [shape=(frames, n_mels)], window by window.
 
-    One shorter than a window is repeated until it fills one.
+    Frames that do not fill a window are repeated until they do.
     """
     spec, window_frames = classifier.description.front_end, classifier.description.window_frames
     if len(mel_db) < window_frames:
@@ -108,13 +109,13 @@ def hear_frames(
 def hear_segments(
     classifier: Classifier, store: FeatureStore, segments: Sequence[Segment], *, microphone: bool = False
 ) -> Iterator[HeardClip]:
-    """Hear clips, or through the fixed microphone simulation.
+    """Yield the output for each clip, clean or through the fixed microphone simulation.
 
     Parameters
     ----------
     classifier : Classifier
     store : FeatureStore
-        Its frames must be the ones that the bundle hears.
+        Its front end must be that of the bundle.
     segments : sequence of Segment
     microphone : bool
         Whether to simulate a room and a microphone.
@@ -134,7 +135,7 @@ def hear_segments(
 
 
 def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardClip]:
-    """Return the same clips with probabilities at another temperature, from those at 1."""
+    """Return the same clips with probabilities at another temperature; they must be at temperature 1."""
     return [replace(clip, probabilities=calibrated(clip.probabilities, temperature)) for clip in heard]
 
 
@@ -151,9 +152,9 @@ def vote_over(
 
 
 def leading(verdict: Verdict) -> str | None:
-    """Return the label that a verdict leans to: what it says or, when unsure, the likeliest genre.
+    """Return the label of a verdict, or when it is unsure, its most likely genre.
 
-    None in silence.
+    None for silence.
     """
     if verdict.state in {"silence", "waiting"}:
         return None

@@ -1,4 +1,4 @@
-"""The tables of card, report and console: made once as data, then written as Markdown or drawn by rich."""
+"""The tables of card, report and console, as data that is written as Markdown or drawn by rich."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Table:
     ----------
     header : tuple of str
     rows : tuple of tuple of str
-        Each as long as the header.
+        Each has the length of the header.
     """
 
     header: tuple[str, ...]
@@ -29,18 +29,18 @@ class Table:
 
 
 def plain(text: str) -> str:
-    """Return a text in which nothing can be taken for Markdown."""
+    """Return a text with all Markdown syntax escaped."""
     return "".join(f"\\{mark}" if mark in "\\`*_{}[]<>#|" else mark for mark in text)
 
 
 def as_markdown(table: Table) -> str:
-    """Write a table as Markdown."""
+    """Return a table as Markdown."""
     lines = (table.header, ("---",) * len(table.header), *table.rows)
     return "\n".join("| " + " | ".join(plain(cell) for cell in line) + " |" for line in lines)
 
 
 def cell(estimate: Estimate, *, with_interval: bool = True) -> str:
-    """Write an estimate: ``0.741 (0.68–0.80)``, or a dash where it could not be measured."""
+    """Return an estimate as text: ``0.741 (0.68–0.80)``, or a dash if it could not be measured."""
     if estimate.value is None:
         return "–"
     if estimate.interval is None or not with_interval:
@@ -71,7 +71,7 @@ _OF_OTHER_MUSIC: tuple[tuple[str, Callable[[OtherMusic], Estimate]], ...] = (
 
 
 def headline_table(evaluation: Evaluation, *, with_intervals: bool = True) -> Table:
-    """Return the figures that matter most, clean and through the microphone."""
+    """Return the table of the main figures, clean and through the microphone."""
     clean, heard = evaluation.clean, evaluation.microphone
     rows = [(name, pick(clean), pick(heard)) for name, pick in _ALWAYS]
     for seconds in map(str, VOTE_SECONDS):
@@ -91,14 +91,14 @@ def headline_table(evaluation: Evaluation, *, with_intervals: bool = True) -> Ta
 
 
 def genre_table(evaluation: Evaluation) -> Table:
-    """Return the accuracy of each genre's clips."""
+    """Return the table of the accuracy of each genre's clips."""
     both = (evaluation.clean.per_genre, evaluation.microphone.per_genre)
     rows = ((genre, *(cell(each.get(genre, UNKNOWN)) for each in both)) for genre in sorted(both[0]))
     return Table(("Genre", "Clean", "Microphone"), tuple(rows))
 
 
 def confusion_table(evaluation: Evaluation) -> Table:
-    """Return which label was heard for which, in clips."""
+    """Return the confusion matrix as a table of clips."""
     rows = (
         (label, *(str(count) if count else "·" for count in row))
         for label, row in zip(evaluation.labels, evaluation.clean.confusion.tolist(), strict=True)
@@ -107,7 +107,7 @@ def confusion_table(evaluation: Evaluation) -> Table:
 
 
 def collection_table(evaluation: Evaluation, *, with_intervals: bool = True) -> Table:
-    """Return accuracy and what confidence is worth, collection by collection, clean and microphone."""
+    """Return the table of accuracy and reliability by collection, clean and through the microphone."""
     header = (
         "Collection", "Clips", "Right", "ECE", "Right if sure", "Sure", "Wrong name", "Others",
         "Others named",
@@ -136,7 +136,7 @@ def _collection_row(name: str, found: Sureness, with_intervals: bool) -> tuple[s
 
 
 def room_table(rooms: Sequence[RoomMeasure]) -> Table:
-    """Return what is heard through rooms, by reverberation time and direct-to-reverberant ratio."""
+    """Return the table of rooms, by reverberation time and direct-to-reverberant ratio."""
     rows = (
         (
             f"{room.rt60_s:g} s" if room.rt60_s else "no room",
@@ -152,5 +152,5 @@ def room_table(rooms: Sequence[RoomMeasure]) -> Table:
 
 
 def fact_table(facts: Mapping[str, str]) -> Table:
-    """Return facts by their names."""
+    """Return the table of facts by name."""
     return Table(("", ""), tuple(facts.items()))

@@ -1,1 +1,1 @@
-"""Networks and recipes, the batches they are fitted on, fitting, and the bundle they become."""
+"""Networks, recipes, batches, fitting, and export to a bundle."""

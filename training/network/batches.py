@@ -1,4 +1,4 @@
-"""Windows of a feature store, drawn batch by batch from disk."""
+"""Batches of windows, drawn from a feature store on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .recipes import Recipe
 
-VALIDATION_WINDOWS = 10  # of each clip, evenly spaced
+VALIDATION_WINDOWS = 10  # evenly spaced, of each clip
 EXAMPLE_BATCHES = 16
 
 Batch = tuple[Windows, Targets]
@@ -28,8 +28,8 @@ Batch = tuple[Windows, Targets]
 def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) -> Windows:
     """Return frames ``start`` to ``start + frames`` of a segment [shape=(frames, n_mels)].
 
-    A segment shorter than that is repeated, as when listening to a short sound; frames before its
-    beginning are its first one.
+    A shorter segment is repeated, as in listening to a short sound. Frames before its start are copies of
+    its first one.
     """
     clip = store.clip_frames(segment.clip)[segment.start : segment.stop]
     if start >= 0 and start + frames <= len(clip):
@@ -40,7 +40,7 @@ def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) ->
 
 
 def grid_starts(segment: Segment, window_frames: int) -> list[int]:
-    """Return the starts of the windows that lie end to end; one for a short segment."""
+    """Return the starts of windows without overlap or gap; a short segment has one."""
     return list(range(0, max(1, segment.stop - segment.start - window_frames + 1), window_frames))
 
 
@@ -53,7 +53,7 @@ def even_starts(segment: Segment, window_frames: int, count: int = VALIDATION_WI
 
 
 def _by(numbers: Iterable[int], kind: Callable[[int], str]) -> dict[str, list[int]]:
-    """Return numbers apart by their kind."""
+    """Return the numbers grouped by their kind."""
     members: dict[str, list[int]] = {}
     for number in numbers:
         members.setdefault(kind(number), []).append(number)
@@ -61,29 +61,29 @@ def _by(numbers: Iterable[int], kind: Callable[[int], str]) -> dict[str, list[in
 
 
 def _parts_by_root(members: Mapping[str, list[int]], favours: Sequence[float] | None = None) -> list[float]:
-    """Return shares, of a sum of 1, by the square root of how many are in each."""
+    """Return shares with sum 1, proportional to the square root of each member's count."""
     weights = np.sqrt([len(numbers) for numbers in members.values()]) * (1 if favours is None else favours)
     shares: list[float] = (weights / weights.sum()).tolist()
     return shares
 
 
 class Crops:
-    """The windows of one part of a dataset, for a recipe.
+    """Draws the windows of one part of a dataset for a recipe.
 
     Parameters
     ----------
     store : FeatureStore
     segments : sequence of Segment
-        The part.
+        The segments of the part.
     labels : tuple of str
         In the order of the targets' columns.
     recipe : Recipe
     seed : int
-        With the epoch's number it decides on every crop, so that an epoch can be drawn again.
+        Together with the epoch's number it determines all crops, so that an epoch can be repeated.
 
     Notes
     -----
-    Music of the label ``unlabelled`` has a target of 1 for every genre: it may be any of them.
+    ``unlabelled`` music has a target of 1 for every genre, because it may be any of them.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Crops:
 
     @property
     def windows_in_epoch(self) -> int:
-        """Windows that are fitted on in one epoch."""
+        """Number of windows in one epoch."""
         if self._recipe.crops == "grid":
             return len(self._grid)
         return self._recipe.crops_per_clip * len(self._segments)
@@ -134,7 +134,7 @@ class Crops:
         return frames_of(self._store, segment, int(generator.integers(0, room + 1)), frames)
 
     def _order(self, generator: Generator) -> npt.NDArray[np.int64]:
-        """Return the number of the segment, or on a grid of the window, of each crop of an epoch."""
+        """Return the number of the segment (or of the window, on a grid) of each crop of an epoch."""
         if self._recipe.crops == "grid":
             return generator.permutation(len(self._grid))
         count = self.windows_in_epoch
@@ -143,12 +143,12 @@ class Crops:
                 np.repeat(np.arange(len(self._segments)), self._recipe.crops_per_clip)
             )
         reached = np.cumsum(self._chances)
-        evenly = (np.arange(count) + generator.random()) / count  # each clip as often as can be
+        evenly = (np.arange(count) + generator.random()) / count  # as evenly as possible
         return generator.permutation(np.searchsorted(reached, evenly * reached[-1], side="right"))
 
     @cached_property
     def _chances(self) -> npt.NDArray[np.float64]:
-        """How likely each segment is to be drawn [shape=(segments,)]."""
+        """The probability of each segment [shape=(segments,)]."""
         recipe = self._recipe
         members = _by(range(len(self._segments)), lambda number: self._label[number])
         shares = {label: recipe.shares[label] for label in members if label in recipe.shares}
@@ -172,7 +172,7 @@ class Crops:
         return self._store.group[self._segments[number].clip]
 
     def _parts(self, collections: Mapping[str, list[int]]) -> list[float]:
-        """Return the share of each collection: by the square root of its clips, and by favour."""
+        """Return the share of each collection: the square root of its number of clips, times its weight."""
         favours = [
             next((favour for start, favour in self._recipe.favoured.items() if name.startswith(start)), 1.0)
             for name in collections
@@ -180,12 +180,12 @@ class Crops:
         return _parts_by_root(collections, favours)
 
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch: MFCCs and targets, each made while the one before is used.
+        """Yield the batches of one epoch; each is prepared while the previous one is in use.
 
         Yields
         ------
         tuple of ndarray
-            [shape=(windows, window_frames, n_mfcc)] and the targets.
+            MFCCs [shape=(windows, window_frames, n_mfcc)] and targets.
         """
         order = self._order(np.random.default_rng([self._seed, number]))
         starts = range(0, len(order), batch_size)
@@ -226,7 +226,7 @@ class Crops:
         return recipe.coefficients(mel_db[:, -window_frames:], recipe.front_end), targets
 
     def examples(self, batch_size: int) -> Windows:
-        """Return MFCCs as fitting sees them, to standardise by [shape=(examples, window_frames, n_mfcc)]."""
+        """Return training MFCCs, to standardise the input with [shape=(examples, window_frames, n_mfcc)]."""
         batches = []
         for number, (inputs, _) in enumerate(self.epoch(0, batch_size)):
             batches.append(inputs)
@@ -235,18 +235,18 @@ class Crops:
         return np.concatenate(batches)
 
     def by_collection(self) -> list[list[int]]:
-        """Return the numbers of the segments whose label is known, apart by their collections."""
+        """Return the numbers of the segments with a known label, grouped by collection."""
         known = [number for number, label in enumerate(self._label) if label != UNLABELLED]
         return by_collection(known, lambda k: self._store.collection_of(self._segments[k].clip))
 
     def validation(self, batch_size: int, numbers: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Yield batches of unchanged windows of clips whose label is known: ten of each, or on a grid all.
+        """Yield batches of unchanged windows of clips with a known label: ten of each, or the whole grid.
 
         Parameters
         ----------
         batch_size : int
         numbers : sequence of int, optional
-            Of the segments wanted; all by default.
+            Numbers of the segments to use. Default: all.
         """
         recipe = self._recipe
         wanted = range(len(self._segments)) if numbers is None else numbers

@@ -1,4 +1,4 @@
-"""Writing a model bundle: the folder that ``genre-live --model`` opens."""
+"""Writing of a model bundle, the folder for ``genre-live --model``."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .litert import largest_difference, to_litert
 CARD_FILE = "README.md"
 REPORT_FOLDER = "report"
 BUNDLE_NAMES = {DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE, KERAS_FILE, CARD_FILE, REPORT_FOLDER}
-LARGEST_DIFFERENCE = 1e-5  # between LiteRT's probabilities and Keras's
+LARGEST_DIFFERENCE = 1e-5  # between the probabilities of LiteRT and Keras
 CHECKED_WINDOWS = 32
 AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a model depends on."""
+    """Return the versions of Python and of the packages on which a model depends."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -39,19 +39,19 @@ def package_versions() -> dict[str, str]:
 
 
 def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]) -> float:
-    """Write all forms of a network and see that they agree.
+    """Write all files of a network, and check that their outputs agree.
 
     Parameters
     ----------
     folder : Path
     network : keras.Model
     examples : ndarray [shape=(windows, window_frames, n_mfcc)]
-        MFCCs to compare them on.
+        MFCCs for the comparison.
 
     Returns
     -------
     float
-        The largest difference between probabilities of Keras and of LiteRT.
+        The largest difference between the probabilities of Keras and LiteRT.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def write_networks(folder: Path, network: Any, examples: npt.NDArray[np.float32]
 
 
 def check_destination(folder: Path) -> None:
-    """See before hours of fitting that a bundle can be written.
+    """Check, before hours of fitting, that a bundle can be written.
 
     Raises
     ------
     InputError
-        When the folder holds something else than a bundle, or cannot be made.
+        When the folder holds anything other than a bundle, or cannot be created.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder for the bundle with --out.")
@@ -100,7 +100,7 @@ def check_destination(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Fill a folder beside ``folder``, which it replaces at the end of the block unless that failed."""
+    """Yield a new folder, which replaces ``folder`` at the end of the block, but not after an exception."""
     folder = folder.resolve()  # a link stays a link, to the new bundle
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     former = unfinished.with_name(unfinished.name + ".former")

@@ -1,4 +1,4 @@
-"""Several GPUs of one machine, each given its share of every batch (``tf.distribute.MirroredStrategy``)."""
+"""Fitting on several GPUs of one computer, each with a share of every batch (MirroredStrategy)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .batches import Batch
 
 
 def found_gpus() -> list[str]:
-    """Return the names of the GPUs that TensorFlow sees."""
+    """Return the names of TensorFlow's GPUs."""
     import tensorflow
 
     return [f"GPU:{number}" for number in range(len(tensorflow.config.list_logical_devices("GPU")))]
 
 
 class Devices:
-    """The devices that a network is fitted on.
+    """The devices for fitting a network.
 
     Parameters
     ----------
     names : sequence of str
-        TensorFlow's, as ``GPU:0``; with fewer than two, fitting is left to the one it chooses itself.
+        TensorFlow's names, such as ``GPU:0``; with fewer than two, TensorFlow chooses the device.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ class Devices:
 
     @contextlib.contextmanager
     def mirrored(self) -> Iterator[None]:
-        """Make the variables of what is built in the block on every device."""
+        """Create the variables of networks built inside the block on every device."""
         if self._strategy is None:
             yield
             return
@@ -46,11 +46,11 @@ class Devices:
             yield
 
     def prepare(self, network: Any) -> None:
-        """Let batch normalisation see whole batches, and not the share of each device."""
+        """Make batch normalisation use whole batches, not the share of each device."""
         self._synchronise(network, self._strategy is not None)
 
     def release(self, network: Any) -> None:
-        """Undo ``prepare``: what is written to a bundle knows of no devices."""
+        """Undo ``prepare``, because a bundle must not depend on devices."""
         self._synchronise(network, False)
 
     @staticmethod
@@ -62,18 +62,18 @@ class Devices:
                 layer.synchronized = synchronised
 
     def train_on_batch(self, network: Any, batch: Batch) -> dict[str, float]:
-        """Fit a network on one batch, and return its figures."""
+        """Fit a network on one batch, and return its loss and metrics."""
         inputs, targets = batch
         if self._strategy is None:
             return dict(network.train_on_batch(inputs, targets, return_dict=True))
         if network.train_function is None:
-            network.test_on_batch(inputs, targets)  # makes the metrics, of a batch not shared out
+            network.test_on_batch(inputs, targets)  # creates the metrics, with an undivided batch
             network.make_train_function()
         shares, weight = shared_out(len(inputs), self.count)
         shared = {name: self._values(array, shares) for name, array in targets.items()}
         given = (self._values(inputs, shares), shared, self._values(weight, range(self.count)))
         network.reset_metrics()
-        figures = network.train_function(iter([given]))  # train_on_batch knows nothing of what is shared out
+        figures = network.train_function(iter([given]))  # Keras's train_on_batch does not support shares
         return {name: float(value) for name, value in figures.items()}
 
     def _values(self, array: npt.NDArray[Any], shares: Any) -> Any:
@@ -84,23 +84,22 @@ class Devices:
         )
 
     def predict(self, network: Any, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return what a network makes of inputs."""
+        """Return the output of a network."""
         if self._strategy is None:
             return np.asarray(network.predict_on_batch(inputs), dtype=np.float64)
         return np.asarray(network(inputs, training=False), dtype=np.float64)
 
 
 def shared_out(count: int, devices: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return which rows of a batch each device is given, and their weights.
+    """Return the rows of a batch for each device, and their weights.
 
-    Shares are of one length, so that the mean over devices is that over the batch; what is missing in the
-    last ones is filled with rows of no weight.
+    All shares have the same length; the last ones are filled up with rows of weight 0.
 
     Returns
     -------
     rows : ndarray [shape=(devices, length)]
     weight : ndarray [shape=(devices, length)]
-        Such that the mean over devices of each one's mean over its share is the mean over the batch.
+        Weights with which the mean over devices of the means over shares is the mean over the batch.
     """
     length = -(-count // devices)
     rows = np.arange(devices * length)

@@ -25,7 +25,7 @@ SMALLEST_PROBABILITY = 1e-9
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What to fit and for how long.
+    """What to fit, and for how long.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class FitPlan:
     seed : int
     epochs, batch_size : int
     description : mapping
-        What must be the same for a fit to be resumed, for instance the dataset.
+        Further facts that must be the same to resume a fit, for instance the dataset.
     stop_after : int, optional
-        Epochs after which to stop, the course of the optimizer being that of ``epochs``.
+        Number of epochs after which to stop; the optimizer's schedule is still that of ``epochs``.
     """
 
     recipe: Recipe
@@ -49,7 +49,7 @@ class FitPlan:
 
     @property
     def fingerprint(self) -> str:
-        """All that must be the same for a fit to be resumed, as JSON."""
+        """All facts that must be the same to resume a fit, as JSON."""
         own = {
             "format": CHECKPOINT_FORMAT,
             "recipe": self.recipe.name,
@@ -63,16 +63,16 @@ class FitPlan:
 
 
 class FitProgress:
-    """Told how a fit goes; this one does nothing."""
+    """Receives the progress of a fit; this base class ignores it."""
 
     def begin(self, *, epochs: int, steps: int, done_epochs: int) -> None:
-        """Fitting begins: ``steps`` batches in each of ``epochs`` epochs, ``done_epochs`` done before."""
+        """Receive the start: ``steps`` batches in each of ``epochs`` epochs, ``done_epochs`` already done."""
 
     def step(self, *, loss: float, accuracy: float) -> None:
-        """One batch is done; the figures are means of the epoch so far."""
+        """Receive the end of a batch, with means of the epoch so far."""
 
     def epoch(self, history: History) -> None:
-        """One epoch is done."""
+        """Receive the end of an epoch."""
 
 
 def set_seed(seed: int) -> None:
@@ -85,20 +85,21 @@ def set_seed(seed: int) -> None:
 
 
 def genre_loss(smoothing: float) -> Any:
-    """Return the cross-entropy of genres.
+    """Return the cross-entropy loss.
 
-    Where a target names several labels in full, as that of unlabelled music does, any of them is right:
-    the loss is then the negative logarithm of their probabilities' sum.
+    If a target has the value 1 for several labels, as for unlabelled music, any of them is right: the loss is
+    then the negative logarithm of the sum of their probabilities.
 
     Parameters
     ----------
     smoothing : float
-        Share of a target that is spread over all labels (Szegedy et al., 2016).
+        Share of a target that is distributed over all labels (Szegedy et al., 2016).
 
     Returns
     -------
     callable
-        Of targets and probabilities [shape=(windows, labels)], to a loss [shape=(windows,)].
+        A function of targets and probabilities [shape=(windows, labels)] that returns the loss
+        [shape=(windows,)].
     """
     from keras import ops
 
@@ -113,10 +114,7 @@ def genre_loss(smoothing: float) -> Any:
 
 
 def hit_accuracy(targets: Any, probabilities: Any) -> Any:
-    """Return 1 where the likeliest label is one that the target names, else 0.
-
-    Unlabelled music names them all.
-    """
+    """Return 1 for windows whose most likely label has a positive target, else 0."""
     from keras import ops
 
     likeliest = ops.argmax(probabilities, axis=-1)
@@ -125,7 +123,7 @@ def hit_accuracy(targets: Any, probabilities: Any) -> Any:
 
 
 def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
-    """Return the network, and the same as it is fitted: compiled, with its output named."""
+    """Return the network, and a compiled model of it with a named output, for fitting."""
     import keras
 
     recipe = plan.recipe
@@ -143,12 +141,12 @@ def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
 
 
 def _all_variables(network: Any) -> list[Any]:
-    """Return everything that fitting changes: weights, the state of random numbers, the optimizer's."""
+    """Return all variables that fitting changes: weights, random state, and the optimizer's."""
     return [*network.variables, *network.optimizer.variables]
 
 
 class Checkpoint:
-    """Where a fit stands, in one file that is replaced after every epoch.
+    """The state of a fit, in a file that is replaced after every epoch.
 
     Parameters
     ----------
@@ -173,12 +171,12 @@ class Checkpoint:
             raise RunningError(f"The checkpoint {self.path} cannot be written: {error.strerror}.") from None
 
     def load(self, plan: FitPlan, network: Any) -> tuple[History, list[npt.NDArray[Any]]]:
-        """Bring ``network`` to where the fit stood.
+        """Restore the state of ``network``, and return the history and the best weights.
 
         Raises
         ------
         InputError
-            When the checkpoint is broken or of another fit.
+            When the checkpoint is broken or belongs to another fit.
         """
         try:
             with np.load(self.path, allow_pickle=False) as state:
@@ -200,7 +198,7 @@ class Checkpoint:
             ) from None
 
     def remove(self) -> None:
-        """Delete the file, and its folder when it is empty."""
+        """Delete the file, and its folder if it is empty."""
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".part").unlink(missing_ok=True)
         if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
@@ -208,7 +206,7 @@ class Checkpoint:
 
 
 def validate(network: Any, batches: Any, devices: Devices) -> tuple[float, float, int]:
-    """Return mean negative log-likelihood, in nats, and accuracy of windows, and their number."""
+    """Return the mean negative log-likelihood of windows, in nats, their accuracy, and their number."""
     loss, hits, count = 0.0, 0, 0
     for inputs, targets in batches:
         probabilities = devices.predict(network, inputs)
@@ -222,7 +220,7 @@ def validate(network: Any, batches: Any, devices: Devices) -> tuple[float, float
 def validate_collections(
     network: Any, validation: Crops, batch_size: int, devices: Devices
 ) -> tuple[float, float]:
-    """Return the loss over the collections of a part, the worst counting most, and the accuracy of all."""
+    """Return the loss over the collections of a part (see ``worst_weighted``), and the accuracy of all."""
     measured = [
         validate(network, validation.validation(batch_size, numbers), devices)
         for numbers in validation.by_collection()
@@ -236,7 +234,7 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress, devices: Devic
     sums, windows = np.zeros(2), 0
     batch: Batch
     for batch in batches:
-        network.reset_metrics()  # so that the figures are this batch's alone, whatever Keras keeps of others
+        network.reset_metrics()  # so that the metrics are those of this batch only
         figures = devices.train_on_batch(network, batch)
         accuracy = next(float(value) for name, value in figures.items() if name.endswith("accuracy"))
         sums += len(batch[0]) * np.array([float(figures["loss"]), accuracy])
@@ -250,7 +248,7 @@ def _fit_epoch(network: Any, batches: Any, progress: FitProgress, devices: Devic
 def _validate_averaged(
     network: Any, fitted: Any, validation: Crops, batch_size: int, devices: Devices
 ) -> tuple[float, float, list[npt.NDArray[Any]]]:
-    """Return loss and accuracy of the averaged weights, where there are any, and these weights."""
+    """Return loss and accuracy of the averaged weights, if the optimizer has them, and these weights."""
     running = fitted.get_weights()
     if fitted.optimizer.use_ema:
         fitted.optimizer.finalize_variable_values(fitted.trainable_variables)
@@ -277,17 +275,17 @@ def fit(
     plan : FitPlan
     training, validation : Crops
     checkpoint : Checkpoint
-        Kept up to date; the caller removes it when the result is safe.
+        Updated after every epoch; the caller deletes it when the result is saved.
     resume : bool
-        Whether to go on from the checkpoint, where there is one.
+        Whether to continue from the checkpoint, if there is one.
     progress : FitProgress, optional
     devices : Devices, optional
-        To fit on; where TensorFlow sees several GPUs, all of them by default.
+        Default: all of TensorFlow's GPUs.
 
     Returns
     -------
     network : keras.Model
-        With the weights that were selected.
+        With the weights of the best epoch, or of the last if the recipe does not select.
     history : History
     """
     progress = progress or FitProgress()

@@ -1,4 +1,4 @@
-"""The course of a fit."""
+"""The history of a fit."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass
 class History:
-    """Course of a fit, one value an epoch.
+    """The history of a fit, with one value for each epoch.
 
     Attributes
     ----------
     loss, accuracy : list of float
-        On the windows that were fitted on, as they were changed.
+        On the augmented training windows.
     valid_loss, valid_accuracy : list of float
-        On unchanged validation windows; ``valid_loss`` is the mean negative log-likelihood, in nats, over
-        the collections: half that of the worst, half the mean of all.
+        On validation windows without augmentation. ``valid_loss`` is the negative log-likelihood, in nats:
+        half that of the worst collection plus half the mean of all.
     best_epoch : int
-        The epoch that was kept, counted from 1.
+        The epoch whose weights were kept, from 1.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -29,22 +29,22 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """Epochs done."""
+        """Number of finished epochs."""
         return len(self.loss)
 
 
 def history_as_json(history: History) -> str:
-    """Return the course of a fit as a JSON text."""
+    """Return the history as JSON text."""
     return json.dumps(asdict(history), indent=1) + "\n"
 
 
 def history_from_json(text: str) -> History:
-    """Read what ``history_as_json`` gave.
+    """Return the history of a text made by ``history_as_json``.
 
     Raises
     ------
     ValueError
-        When it is no such text.
+        When it is not such a text.
     """
     try:
         return History(**json.loads(text))

@@ -1,4 +1,4 @@
-"""The MFCCs and labels of a dataset as the JSON that simple tutorials train from."""
+"""Export of the MFCCs and labels of a dataset as JSON, in the format of simple tutorials."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from .recipes import Recipe
 
 
 def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
-    """Write the MFCCs of every window of a grid.
+    """Write the MFCCs of all windows of a grid.
 
-    The object has ``mapping`` (genres), ``labels`` (index into it, one a window) and ``mfcc`` (windows ×
-    frames × coefficients); windows are written one by one, so the file may be larger than memory.
+    The object has ``mapping`` (genres), ``labels`` (an index into it for each window) and ``mfcc`` (windows ×
+    frames × coefficients). Windows are written one by one, so the file may be larger than memory.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    store : FeatureStore
+    recipe : Recipe
+        Its front end and window are used.
     """
     labels = sorted(set(store.label))
     segments = whole_store(store)

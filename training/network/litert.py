@@ -1,4 +1,4 @@
-"""A Keras network as a LiteRT flat buffer: the same numbers, for so many windows at a time."""
+"""Conversion of a Keras network to LiteRT, for a fixed number of windows at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAID_OF_STEPS = ("activation", "recurrent_activation", "use_bias", "go_backwards
 
 
 def _is_plain(layer: Any) -> bool:
-    """Return whether a layer is an LSTM as Keras makes it when nothing but its size is said."""
+    """Return whether a layer is an LSTM with Keras's default options."""
     import keras
 
     if not isinstance(layer, keras.layers.LSTM):
@@ -25,18 +25,18 @@ def _is_plain(layer: Any) -> bool:
 
 
 def _as_one_loop(lstm: Any) -> Any:
-    """Return a layer that does what a plain LSTM does, in a loop that LiteRT runs without waste.
+    """Return a layer that computes the same as a plain LSTM, with a loop that LiteRT runs efficiently.
 
-    LiteRT packs the weights of each operator that stands in the graph into memory of its own: steps written
-    out one by one would hold the state's weights as many times, more than a processor's cache does. In a loop
-    they stand there once. What comes from the input needs no loop: it is one matrix product for all steps.
+    LiteRT packs the weights of each operator in the graph to memory of its own, so unrolled steps would hold
+    the recurrent weights many times, more than fits into a processor's cache. In a loop they are packed once.
+    The product with the input is outside the loop, as one matrix product for all steps.
     """
     import keras
     import tensorflow
     from keras import ops
 
     class Steps(keras.layers.Layer):  # type: ignore[misc]
-        """Hochreiter and Schmidhuber's LSTM with forget gates, weights in Keras's order."""
+        """An LSTM with forget gates (Hochreiter and Schmidhuber, 1997; Gers et al., 2000)."""
 
         def build(self, shape: Any) -> None:
             gates = 4 * lstm.units
@@ -68,9 +68,9 @@ def _as_one_loop(lstm: Any) -> Any:
 
 
 def for_windows(network: Any, windows: int) -> Any:
-    """Return the same network for exactly so many windows at a time, without which an LSTM does not convert.
+    """Return the same network with a fixed number of windows, which the conversion of an LSTM requires.
 
-    A plain LSTM becomes a loop that is smaller and faster than the one which Keras makes: the same numbers.
+    A plain LSTM is replaced by an equivalent loop, which is smaller and faster than Keras's.
     """
     import keras
 
@@ -89,7 +89,7 @@ def to_litert(network: Any, windows: int = 1) -> bytes:
     """Convert a Keras network to a LiteRT flat buffer that takes ``windows`` windows at a time."""
     import tensorflow
 
-    # The converter prints on both streams, through Python and below it.
+    # The converter prints to both streams, also from C++ code.
     with contextlib.redirect_stdout(io.StringIO()), quiet_libraries():
         converter = tensorflow.lite.TFLiteConverter.from_keras_model(for_windows(network, windows))
         content: bytes = converter.convert()
@@ -97,11 +97,12 @@ def to_litert(network: Any, windows: int = 1) -> bytes:
 
 
 def run_litert(content: bytes, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Run a flat buffer on windows, as many at a time as it takes.
+    """Run a LiteRT network on windows, as many at a time as it takes.
 
     Parameters
     ----------
     content : bytes
+        The flat buffer.
     inputs : ndarray [shape=(windows, window_frames, n_mfcc)]
 
     Returns
@@ -118,13 +119,13 @@ def run_litert(content: bytes, inputs: npt.NDArray[np.float32]) -> npt.NDArray[n
     outputs = []
     for start in range(0, len(inputs), at_a_time):
         some = inputs[start : start + at_a_time].astype(np.float32)
-        interpreter.set_tensor(into["index"], np.resize(some, into["shape"]))  # the last ones over again
+        interpreter.set_tensor(into["index"], np.resize(some, into["shape"]))  # filled with repeated windows
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(out["index"]))
     return np.concatenate(outputs)[: len(inputs)]
 
 
 def largest_difference(network: Any, content: bytes, inputs: npt.NDArray[np.float32]) -> float:
-    """Return how far the probabilities of LiteRT and Keras lie apart at most, over some windows."""
+    """Return the largest difference between the probabilities of LiteRT and Keras on some windows."""
     expected = np.asarray(network.predict_on_batch(inputs))
     return float(np.abs(run_litert(content, inputs) - expected).max())

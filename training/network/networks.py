@@ -1,7 +1,7 @@
-"""The networks, one function each.
+"""The networks, one function for each.
 
-Each gives a Keras model from MFCCs [shape=(windows, window_frames, n_mfcc)] to probabilities
-[shape=(windows, labels)]. They are built of Keras's own layers, so that a saved one opens without any
+Each function returns a Keras model from MFCCs [shape=(windows, window_frames, n_mfcc)] to probabilities
+[shape=(windows, labels)]. The models consist of Keras's own layers, so that a saved one can be opened without
 code of this package.
 """
 
@@ -16,18 +16,18 @@ from live.front_end import FrontEndSpec, dct_matrix
 
 from ..augmentation.mel_levels import Windows
 
-FEWEST_BANDS = 24  # that the convolutions can pool
+FEWEST_BANDS = 24  # needed for the pooling of the convolutions
 FLOOR_DB = -60.0
 LOWEST_BELOW_MEAN_DB = -40.0
 SMALLEST_VARIANCE = 1e-3
 POOLED_LAYER = "pooled"
-BLOCKS = ((48, (1, 4)), (96, (2, 2)), (144, (1, 3)))  # channels, and frames and bands that become one
+BLOCKS = ((48, (1, 4)), (96, (2, 2)), (144, (1, 3)))  # channels, and (frames, bands) of the pooling
 UNITS = 192
 DROPPED_CHANNELS, DROPPED = 0.1, 0.25
 
 
 def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
-    """Two LSTM layers of 64 on raw MFCCs: the network this project grew out of.
+    """Return a network of two LSTM layers of 64 units on raw MFCCs, with which this project began.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: 
     window_frames : int
     labels : int
     examples : ndarray [shape=(examples, window_frames, n_mfcc)]
-        Not looked at: these MFCCs are not standardised.
+        Not used: these MFCCs are not standardised.
     """
     import keras
     from keras import layers
@@ -50,7 +50,7 @@ def seed_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: 
 
 
 def _mel_levels(inputs: Any, spec: FrontEndSpec) -> Any:
-    """MFCCs back to mel levels in dB [shape=(windows, frames, n_mels)]: a fixed inverse DCT."""
+    """Return the mel levels in dB of MFCCs [shape=(windows, frames, n_mels)], by a fixed inverse DCT."""
     from keras import layers
 
     to_levels = layers.Dense(spec.n_mels, use_bias=False, trainable=False, name="inverse_dct")
@@ -60,19 +60,19 @@ def _mel_levels(inputs: Any, spec: FrontEndSpec) -> Any:
 
 
 def relative_levels(levels: Any, bands: int) -> Any:
-    """Levels below the window's loudest, not below the floor, neighbouring bands averaged.
+    """Return levels relative to the window's loudest, limited by a floor, with neighbouring bands averaged.
 
     Parameters
     ----------
     levels : tensor [shape=(windows, frames, n_mels)]
         In dB.
     bands : int
-        How many to leave; ``n_mels`` is a multiple.
+        Number of bands of the result; ``n_mels`` must be a multiple of it.
 
     Returns
     -------
     tensor [shape=(windows, frames, bands)]
-        In dB, 0 to ``FLOOR_DB``; it does not depend on gain.
+        In dB, from 0 down to ``FLOOR_DB``; independent of gain.
     """
     from keras import ops
 
@@ -85,7 +85,7 @@ def relative_levels(levels: Any, bands: int) -> Any:
 
 
 def above_own_mean(levels: Any) -> Any:
-    """Each band's level above its own mean power over the window, which no steady equaliser changes.
+    """Return each band's level relative to its mean power over the window, independent of equalisation.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def above_own_mean(levels: Any) -> Any:
 
 
 def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list[float], float]:
-    """Mean of each band's relative level, and the common variance about it."""
+    """Return the mean of each band's relative level, and the variance around it, common to all bands."""
     import keras
 
     inputs = keras.Input(examples.shape[1:])
@@ -118,10 +118,10 @@ def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list
 
 
 def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
-    """A small 2-D convolutional front before an LSTM of 192, averaged over time.
+    """Return a network of a small 2-D convolutional front and an LSTM of 192 units, averaged over time.
 
-    The convolutions see two pictures of a window: levels below its loudest, and each band's level above
-    its own mean, from which the colour of a microphone has vanished.
+    The convolutions have two input channels: levels relative to the window's loudest, and each band's level
+    relative to its own mean, which does not depend on the frequency response of a microphone.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
     window_frames : int
     labels : int
     examples : ndarray [shape=(examples, window_frames, n_mfcc)]
-        MFCCs that the input is standardised by.
+        MFCCs whose statistics standardise the input.
     """
     import keras
     from keras import layers

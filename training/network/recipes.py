@@ -1,4 +1,4 @@
-"""The recipes: all that decides how a network is made and fitted, in one small object each."""
+"""The recipes: each is one small object that defines how a network is made and fitted."""
 
 from __future__ import annotations
 
@@ -42,42 +42,43 @@ class Recipe:
     summary : str
         One sentence for people.
     front_end : FrontEndSpec
-        What the network hears.
+        The front end of the network.
     network : callable
-        Makes the network.
+        Returns the network.
     optimizer : callable
-        Makes the optimizer; one with ``use_ema=True`` gives averaged weights, which are then the model.
+        Returns the optimizer; with ``use_ema=True``, the model gets its averaged weights.
     coefficients : callable
-        Makes the MFCCs of windows of mel levels.
+        Returns the MFCCs of windows of mel levels.
     augment : callable or None
-        Changes the crops of every batch, and their targets, before their MFCCs. The last
-        ``window_frames`` frames of what it gives are used.
+        Changes the crops of every batch and their targets, before the MFCCs. The last ``window_frames``
+        frames of its result are used.
     context_frames : int
-        Frames before each window that ``augment`` gets too, as a reverberation needs.
+        Number of frames before each window that ``augment`` also gets, for example for reverberation.
     crops : {"random", "grid"}
-        Windows from anywhere, or cut end to end from the start of each clip, as the seed did.
+        Windows at random positions, or without overlap from the start of each clip as in the ``seed`` recipe.
     crops_per_clip : int
-        Random windows drawn from each clip in an epoch.
+        Number of random windows from each clip in an epoch.
     balanced : bool
-        Whether labels, not clips, share the random windows: every label gets as many, but for what the next
-        three say, and within a label a collection or group as many as the square root of its clips.
+        Whether random windows are distributed over labels instead of clips: equally over labels (except for
+        the next three attributes), and within a label over collections and groups in proportion to the
+        square root of their numbers of clips.
     shares : mapping of str to float
-        With ``balanced``, the share of labels that get another one, where the data have them.
+        With ``balanced``, fixed shares of some labels, if the data have them.
     prevalence : float
-        Power of a label's number of clips by which it gets more windows; 0 is the same for all.
+        With ``balanced``, exponent of a label's number of clips in its share; 0 means equal shares.
     favoured : mapping of str to float
-        What the chance of collections is multiplied by whose names begin so.
+        Factors for the probability of collections, by the start of their names.
     label_smoothing : float
     epochs, batch_size : int
     patience : int or None
-        Epochs without a better validation loss until fitting stops, the best epoch then being kept; None
-        keeps the last.
+        Number of epochs without a better validation loss after which fitting stops and the best epoch is
+        kept; None keeps the last epoch.
     adapts_to_store : bool
-        Whether a store of another front end will do; its own hop and bands are then taken.
+        Whether a store with another front end can be used; its hop and bands are then used.
     vote : mapping
         Parameters of the vote for the bundle.
     starts_from : str or None
-        The shipped model that a fit on few clips starts from.
+        The shipped model from which a fit on few clips starts.
     """
 
     name: str
@@ -104,17 +105,17 @@ class Recipe:
 
     @property
     def window_frames(self) -> int:
-        """Frames that fit into three seconds."""
+        """Number of frames that fit into three seconds."""
         spec = self.front_end
         return spec.complete_frames(round(WINDOW_S * spec.sample_rate))
 
     def for_store(self, stored: FrontEndSpec) -> Recipe:
-        """Return the recipe as it is run on a store.
+        """Return the recipe with the front end of a store.
 
         Raises
         ------
         InputError
-            When the store's frames are not the ones that the recipe hears.
+            When the store's front end does not match the recipe.
         """
         own = self.front_end
         taken = replace(stored, top_db=own.top_db, n_mfcc=min(own.n_mfcc, stored.n_mels))
@@ -134,7 +135,7 @@ class Recipe:
 
 
 def librosa_mfcc(mel_db: Windows, spec: FrontEndSpec) -> Windows:
-    """Compute MFCCs as the seed's recipe does, by librosa itself.
+    """Compute MFCCs with librosa, as the ``seed`` recipe does.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def _adam(steps: int) -> Any:
 
 
 def _one_cycle(steps: int) -> Any:
-    """Return AdamW that warms up over 15 % of the steps and decays by a cosine, with averaged weights."""
+    """Return AdamW with averaged weights, a warm-up over 15 % of the steps, and cosine decay."""
     import keras
 
     warm_up = max(1, round(0.15 * steps))
@@ -175,7 +176,7 @@ def _one_cycle(steps: int) -> Any:
         warmup_target=3e-3,
         warmup_steps=warm_up,
     )
-    momentum = min(0.998, max(0.5, 1 - 20 / steps))  # a short fit must forget where it began
+    momentum = min(0.998, max(0.5, 1 - 20 / steps))  # a short fit must not average its first weights
     optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=0.03, global_clipnorm=5.0, use_ema=True, ema_momentum=momentum
     )

@@ -1,8 +1,8 @@
-"""Starting from what a model has learnt: its front and its LSTM carried over, a new head, fitted gently.
+"""Fine-tuning: a fit that starts from a trained model, with a new head.
 
-What the LSTM makes of a window, averaged over time, tells music apart by more than the genres it was fitted
-on. The new head is solved first, by logistic regression on what the carried network makes of the training
-windows; then all of it is fitted together, at a small rate.
+The mean output of the LSTM over a window is a feature that distinguishes more than the genres it was fitted
+on. First the new head is computed by logistic regression on these features of the training windows. Then the
+whole network is fitted at a small learning rate.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .recipes import Recipe
 
 EPOCHS, PATIENCE = 12, 6
 RATE = 2e-4
-BIAS_OF_UNSEEN = -6.0  # of a label that no window was drawn of
-WINDOWS_OF_HEAD, MOST_EPOCHS_OF_HEAD = 4_000, 12  # about so many windows is the head solved on
-STRENGTH = 0.05  # of the head's regularisation: scikit-learn's 1 / C, for each window
+BIAS_OF_UNSEEN = -6.0  # of a label without a window in the regression
+WINDOWS_OF_HEAD, MOST_EPOCHS_OF_HEAD = 4_000, 12  # approximate number of windows of the regression
+STRENGTH = 0.05  # of the regularisation: scikit-learn's 1 / C per window
 
 _LAYERS = {
     "InputLayer", "Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling1D",
@@ -45,13 +45,13 @@ _MODULES = ("keras.src.ops.", "keras.initializers", "keras.ops")
 
 @dataclass(frozen=True)
 class Start:
-    """A model to start from.
+    """A model from which a fit starts.
 
     Attributes
     ----------
     description : BundleDescription
     body : keras.Model
-        From MFCCs to what the LSTM makes of them, averaged over time [shape=(windows, units)].
+        From MFCCs to the mean output of the LSTM over time [shape=(windows, units)].
     """
 
     description: BundleDescription
@@ -59,20 +59,21 @@ class Start:
 
 
 def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Start:
-    """Open a bundle's network to start from.
+    """Open a bundle's network as the start of a fit.
 
     Parameters
     ----------
     folder : Path
         The bundle.
     front_end : FrontEndSpec
-        What the new model will hear.
+        The front end of the new model.
     window_frames : int
+        The window of the new model.
 
     Raises
     ------
     InputError
-        When it hears something else, has no network to fit on from, or that is not what it should be.
+        When its front end differs, it has no ``network.keras``, or that file is not as expected.
     """
     description = read_description(folder)
     own, wanted = description.front_end.to_dict(), front_end.to_dict()
@@ -99,7 +100,7 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
 
 
 def _open_network(folder: Path, description: BundleDescription) -> Any:
-    """Open ``network.keras``, which must be the one its description means and made of plain layers."""
+    """Open ``network.keras`` after checking its hash and that it consists of plain layers."""
     content = read_hashed(folder, description, KERAS_FILE)
     import keras
 
@@ -113,12 +114,12 @@ def _open_network(folder: Path, description: BundleDescription) -> Any:
 
 
 def _check_plain(config: Any) -> None:
-    """See that a saved network names Keras's own plain layers alone: others may run code of a stranger's.
+    """Check that a saved network uses only plain layers of Keras, because others may run untrusted code.
 
     Raises
     ------
     ValueError
-        When it names another.
+        When it uses another.
     """
     if isinstance(config, list):
         for each in config:
@@ -132,12 +133,12 @@ def _check_plain(config: Any) -> None:
 
 
 def gentle(recipe: Recipe) -> Recipe:
-    """Return a recipe as it is fitted from a start: for fewer epochs, at a small rate."""
+    """Return the recipe for fine-tuning: fewer epochs, and a small learning rate."""
     return replace(recipe, optimizer=_small_rate, epochs=min(recipe.epochs, EPOCHS), patience=PATIENCE)
 
 
 def _small_rate(steps: int) -> Any:
-    """Return AdamW at a rate that warms up to 2e-4 and decays by a cosine, with averaged weights."""
+    """Return AdamW with averaged weights, a warm-up to a rate of 2e-4, and cosine decay."""
     import keras
 
     warm_up = max(1, steps // 5)
@@ -151,7 +152,7 @@ def _small_rate(steps: int) -> Any:
 
 
 def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> Recipe:
-    """Return a recipe whose network begins where a model stands, with a new head.
+    """Return a recipe whose network starts with the weights of a model and a new head.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> R
         See ``gentle``.
     start : Start
     training : Crops
-        What the head is solved on.
+        The windows for the regression.
     batch_size : int
     """
 
@@ -172,7 +173,7 @@ def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> R
         body.set_weights(start.body.get_weights())
         for layer in body.layers:
             if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False  # few clips tell little of how levels are spread
+                layer.trainable = False  # few clips are not enough for the statistics of the levels
         head = layers.Dense(labels, activation="softmax", name="genre")
         outputs = head(layers.Dropout(0.3)(body.output))
         head.set_weights(_solved_head(body, training, batch_size, labels))
@@ -182,7 +183,7 @@ def started(recipe: Recipe, start: Start, training: Crops, batch_size: int) -> R
 
 
 def _embedded(body: Any, training: Crops, batch_size: int) -> tuple[Windows, Windows]:
-    """Return what the body makes of training windows, and their targets; unlabelled music left out."""
+    """Return the features of training windows and their targets, without unlabelled music."""
     inputs, targets = [], []
     epochs = min(max(1, round(WINDOWS_OF_HEAD / training.windows_in_epoch)), MOST_EPOCHS_OF_HEAD)
     for number in range(1, epochs + 1):
@@ -194,7 +195,7 @@ def _embedded(body: Any, training: Crops, batch_size: int) -> tuple[Windows, Win
 
 
 def _solved_head(body: Any, training: Crops, batch_size: int, labels: int) -> list[Windows]:
-    """Return kernel and bias of the logistic regression from what the body makes of windows to labels."""
+    """Return kernel and bias of the logistic regression from features to labels."""
     from sklearn.linear_model import LogisticRegression
 
     inputs, targets = _embedded(body, training, batch_size)
@@ -202,7 +203,7 @@ def _solved_head(body: Any, training: Crops, batch_size: int, labels: int) -> li
     solved = LogisticRegression(C=1 / (STRENGTH * len(inputs)), max_iter=300)
     solved.fit((inputs - mean) / scale, targets.argmax(axis=1))
     rows, offsets = solved.coef_, solved.intercept_
-    if len(solved.classes_) == 2:  # scikit-learn gives the second of two alone
+    if len(solved.classes_) == 2:  # for two classes, scikit-learn returns only the second
         rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
     kernel = np.zeros((inputs.shape[1], labels), dtype=np.float32)
     bias = np.full(labels, BIAS_OF_UNSEEN, dtype=np.float32)
