@@ -3,27 +3,34 @@
     python -m benchmarks.million                        with round guesses, not measured ones
     python -m benchmarks.million --measure              with figures measured here and now
 
-Tracks wait in one queue. Each passes through the scheduler, which serves one task after another, to a worker
-that is free, whose core decodes and hears it; its row comes back through the client. So the simulation shows
-from how many cores on the scheduler, and not hearing, sets the pace.
+Tracks wait in one queue; several share a task if they are short or the cores are very many. Each task passes
+through the scheduler, which serves one after another, to a core that is free, which decodes and hears its
+tracks; their rows go through the command. So the simulation shows from how many cores on the scheduler or the
+command, and not hearing, sets the pace.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
+import re
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from live.spreading.work import Work
+from live.spreading.cluster import seconds_of_task
 
 TRACK_S, SPREAD = 240.0, 0.35  # median length of a track, and the standard deviation of its logarithm
 BYTES_PER_S = 24_000.0  # of MP3 at 192 kbit/s
 CORES = (2, 16, 128, 1_024, 4_096)
+SONGS, BRIEF_S, BRIEFS = 6, 5.0, 60
+TASKS = 500
+ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -33,20 +40,23 @@ class Figures:
     Attributes
     ----------
     speed : float
-        Of one core, in times real time.
+        Of one core hearing MP3, in times real time.
     file_s : float
-        For each file beside its sound: opening it, and the vote anew.
-    scheduler_s, client_s : float
-        CPU time of the scheduler, and of the command, for each track.
+        Seconds for each file beside its sound: opening it, handing it over, summing it up.
+    task_scheduler_s, task_client_s : float
+        CPU seconds of the scheduler, and of the command, for each task.
+    track_client_s : float
+        CPU seconds of the command for each track: finding it, and writing its row.
     row_bytes : float
-        Of rows and notes for each track.
+        Bytes of rows and notes for each track.
     """
 
     speed: float = 400.0
     file_s: float = 0.004
-    scheduler_s: float = 0.0008
-    client_s: float = 0.0015
-    row_bytes: float = 520.0
+    task_scheduler_s: float = 0.001
+    task_client_s: float = 0.001
+    track_client_s: float = 0.0003
+    row_bytes: float = 500.0
 
 
 @dataclass(frozen=True)
@@ -59,24 +69,39 @@ class Outcome:
         From its start to its end.
     core_hours : float
         Of workers, hearing.
+    tasks : int
     scheduler_load, client_load : float
         Part of its core that the scheduler, and the command, is busy.
     """
 
     hours: float
     core_hours: float
+    tasks: int
     scheduler_load: float
     client_load: float
 
 
+def tasks_of(work_s: Iterable[float], task_s: float) -> Iterator[tuple[int, float]]:
+    """Put tracks together to tasks as the command does; yields the tracks of each and its seconds of work."""
+    tracks, seconds = 0, 0.0
+    for track_s in work_s:
+        if tracks and seconds + track_s > task_s:
+            yield tracks, seconds
+            tracks, seconds = 0, 0.0
+        tracks += 1
+        seconds += track_s
+    if tracks:
+        yield tracks, seconds
+
+
 def simulate(tracks: int, cores: int, figures: Figures, seed: int = 0) -> Outcome:
-    """Let tracks pass through the scheduler, the workers and the client.
+    """Let tracks pass through the scheduler, the workers and the command.
 
     Parameters
     ----------
     tracks : int
     cores : int
-        Of workers: each hears one track at a time.
+        Of workers: each does one task at a time.
     figures : Figures
     seed : int
         Of the tracks' lengths.
@@ -85,58 +110,108 @@ def simulate(tracks: int, cores: int, figures: Figures, seed: int = 0) -> Outcom
     work_s = (lengths_s / figures.speed + figures.file_s).tolist()
     free = [0.0] * min(cores, tracks)  # when each core is free
     scheduler_s = client_s = end_s = 0.0
-    for took_s in work_s:
+    count = 0
+    for together, took_s in tasks_of(work_s, seconds_of_task(cores)):
+        count += 1
         ready_s = heapq.heappop(free)
-        scheduler_s = max(scheduler_s, ready_s) + figures.scheduler_s
+        scheduler_s = max(scheduler_s, ready_s) + figures.task_scheduler_s
         done_s = scheduler_s + took_s
         heapq.heappush(free, done_s)
-        client_s += figures.client_s
+        client_s += figures.task_client_s + together * figures.track_client_s
         end_s = max(end_s, done_s)
     end_s = max(end_s, client_s)
     return Outcome(
         hours=end_s / 3_600,
         core_hours=sum(work_s) / 3_600,
-        scheduler_load=tracks * figures.scheduler_s / end_s,
-        client_load=tracks * figures.client_s / end_s,
+        tasks=count,
+        scheduler_load=count * figures.task_scheduler_s / end_s,
+        client_load=client_s / end_s,
     )
 
 
-@dataclass(frozen=True)
-class Nothing(Work[int, int]):
-    """Work that takes no time, so that what is left is the cost of spreading it."""
-
-    def open(self) -> Callable[[int], int]:
-        """Get ready."""
-        return abs
-
-
-def measured(model: Path, tasks: int = 2_000) -> Figures:
-    """Measure the figures here: hearing by one process, spreading by a cluster of two workers."""
-    import tempfile
-
-    import psutil
-
+def _hearing(model: Path, place: Path) -> tuple[float, float]:
+    """Measure how fast one core hears, and what each file costs beside its sound."""
     from benchmarks.measuring import on_one_core
-    from benchmarks.scan import _heard_s, dask_processes, link_many, write_mp3
-    from live.spreading.cluster import DaskCluster
+    from benchmarks.spreading import heard_s, link_many, write_mp3
     from live.spreading.processes import LocalProcesses
 
-    with tempfile.TemporaryDirectory() as name, on_one_core():
-        place = Path(name)
-        song = write_mp3(place / "song.mp3", TRACK_S, 0)
-        speed = _heard_s(LocalProcesses(1), model, link_many(place / "songs", [song], 20))
+    song = write_mp3(place / "song.mp3", TRACK_S, 0)
+    brief = write_mp3(place / "brief.mp3", BRIEF_S, 1)
+    with on_one_core():
+        songs = link_many(place / "songs", [song], SONGS)
+        speed = heard_s(LocalProcesses(1), model, songs, SONGS, 1)
+        briefs = link_many(place / "briefs", [brief], BRIEFS)
+        brief_speed = heard_s(LocalProcesses(1), model, briefs, BRIEFS, 1)
+    return speed, max(0.0, BRIEF_S / brief_speed - BRIEF_S / speed)
+
+
+def _tasks() -> tuple[float, float]:
+    """Measure what a task costs the scheduler and the command, by tasks without work."""
+    import psutil
+
+    from benchmarks.spreading import Nothing, dask_processes
+    from live.spreading.cluster import DaskCluster
+
     with dask_processes(2) as address:
-        engine = DaskCluster(address, print)
+        engine = DaskCluster(address, print, task_s=0.0)
         (scheduler,) = [
             child for child in psutil.Process().children(recursive=True) if "scheduler" in child.cmdline()
         ]
+        list(engine.spread(Nothing(), range(8)))  # the workers start their processes
         before, own = scheduler.cpu_times(), time.process_time()
-        for _ in engine.spread(Nothing(), range(tasks)):
+        for _ in engine.spread(Nothing(), range(TASKS)):
             pass
         after, own = scheduler.cpu_times(), time.process_time() - own
         engine.close()
-    scheduler_s = (after.user + after.system - before.user - before.system) / tasks
-    return replace(Figures(), speed=speed, scheduler_s=scheduler_s, client_s=own / tasks)
+    return (after.user + after.system - before.user - before.system) / TASKS, own / TASKS
+
+
+TELLS_ITS_TIME = """
+import atexit, time
+atexit.register(lambda: print("took", time.process_time()))
+from live.archive.cli import main
+raise SystemExit(main())
+"""
+
+
+def _rows(model: Path, place: Path) -> tuple[float, float]:
+    """Measure what a track costs the command itself, and the bytes that it writes for it."""
+    import soundfile
+
+    from benchmarks.measuring import run
+    from benchmarks.sound import music
+    from benchmarks.spreading import link_many
+
+    sound = place / "moment.wav"
+    soundfile.write(sound, music(0.5, 22_050), 22_050)
+    taken, written = [], []
+    for count in (ROWS // 10, ROWS):
+        folder = link_many(place / str(count), [sound], count)
+        out = place / f"{count}.csv"
+        command = [
+            sys.executable,
+            "-c",
+            TELLS_ITS_TIME,
+            str(folder),
+            "--out",
+            str(out),
+            "--model",
+            str(model),
+        ]
+        told = re.search(r"took (\S+)", run(command).output)
+        taken.append(float(told[1]) if told else float("nan"))
+        written.append(sum(path.stat().st_size for path in (out, out.with_name(f".{out.name}.scan"))))
+    more = ROWS - ROWS // 10
+    return (taken[1] - taken[0]) / more, (written[1] - written[0]) / more
+
+
+def measured(model: Path) -> Figures:
+    """Measure the figures here: hearing by one process, spreading by a cluster of two workers."""
+    with tempfile.TemporaryDirectory() as name:
+        speed, file_s = _hearing(model, Path(name))
+        track_client_s, row_bytes = _rows(model, Path(name))
+    task_scheduler_s, task_client_s = _tasks()
+    return Figures(speed, file_s, task_scheduler_s, task_client_s, track_client_s, row_bytes)
 
 
 def main() -> None:
@@ -149,20 +224,20 @@ def main() -> None:
     if arguments.measure:
         from live.bundle import find_bundle
 
-        figures = measured(find_bundle("genre-lstm"))
-    print(
-        f"one core {figures.speed:.0f} × real time; each track {1_000 * figures.scheduler_s:.2f} ms of the "
-        f"scheduler, {1_000 * figures.client_s:.2f} ms of the command, {figures.row_bytes:.0f} B of rows\n"
-    )
+        figures = measured(Path(find_bundle("genre-lstm")).absolute())
+    origin = "measured here" if arguments.measure else "guessed"
+    print(f"inputs, {origin}:")
+    for name, value in asdict(figures).items():
+        print(f"  {name} {value:.4g}")
     read = arguments.tracks * TRACK_S * np.exp(SPREAD**2 / 2) * BYTES_PER_S
     print(f"read {read / 1e12:.1f} TB, written {arguments.tracks * figures.row_bytes / 1e9:.2f} GB\n")
-    print("| cores | hours | core-hours | scheduler busy | command busy | read, MB/s |")
-    print("|--:|--:|--:|--:|--:|--:|")
+    print("| cores | hours | core-hours | tasks | scheduler busy | command busy | read, MB/s |")
+    print("|--:|--:|--:|--:|--:|--:|--:|")
     for cores in CORES:
         cost = simulate(arguments.tracks, cores, figures)
         print(
-            f"| {cores:,} | {cost.hours:.2f} | {cost.core_hours:.0f} | {cost.scheduler_load:.0%} "
-            f"| {cost.client_load:.0%} | {read / 1e6 / cost.hours / 3_600:,.0f} |"
+            f"| {cores:,} | {cost.hours:.2f} | {cost.core_hours:.0f} | {cost.tasks:,} | "
+            f"{cost.scheduler_load:.0%} | {cost.client_load:.0%} | {read / 1e6 / cost.hours / 3_600:,.0f} |"
         )
 
 

@@ -26,13 +26,17 @@ CONNECT_WITHIN_S = 10.0
 NO_WORKER_AFTER_S = 60.0
 LOOK_EVERY_S = 5.0  # to check whether the scheduler still exists, if nothing else happens
 GIVEN_AHEAD = 2  # tasks for each thread of a worker: one to do, one to come
-TASK_S = (
-    1.0  # of work for a worker: a task costs the scheduler, the client and the worker several milliseconds
-)
+TASK_S = 1.0  # of work for a worker: each task costs scheduler, client and worker several milliseconds
+MOST_TASKS_PER_S = 50  # of all workers together: a scheduler manages a few hundred
 MOST_ITEMS = 100  # of a task
 TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
 Say = Callable[[str], None]
+
+
+def seconds_of_task(threads: int, task_s: float = TASK_S) -> float:
+    """Return how much work items that share a task should be together, by the number of workers' threads."""
+    return max(task_s, threads / MOST_TASKS_PER_S) if task_s > 0 else 0.0
 
 
 class DaskCluster(Engine):
@@ -44,6 +48,9 @@ class DaskCluster(Engine):
         Address of the scheduler, such as ``tcp://head:8786``.
     say : callable
         Called with a sentence when a worker is refused.
+    task_s : float
+        Seconds of work that items sharing a task should be together; more if there are very many workers.
+        With 0, each item is a task.
 
     Raises
     ------
@@ -51,11 +58,11 @@ class DaskCluster(Engine):
         When there is no scheduler at the address, or the extra is not installed.
     """
 
-    def __init__(self, address: str, say: Say) -> None:
+    def __init__(self, address: str, say: Say, *, task_s: float = TASK_S) -> None:
         distributed = need("distributed", extra="cluster", purpose="--scheduler")
         for name in [*LOUD, *(name for name in logging.root.manager.loggerDict if name.startswith(LOUD))]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported here, in a sentence
-        self.address, self._say = address, say
+        self.address, self._say, self._task_s = address, say, task_s
         try:
             self._client: Any = distributed.Client(
                 address, timeout=CONNECT_WITHIN_S, set_as_default=False, name="genre-live"
@@ -71,7 +78,7 @@ class DaskCluster(Engine):
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
         """Do work on items; see :meth:`Engine.spread`."""
-        run = _Run(self._client, self.address, self._say, work, Hand(iter(items), ahead))
+        run = _Run(self._client, self.address, self._say, work, Hand(iter(items), ahead), self._task_s)
         try:
             while run.hand_out():
                 yield from run.take()
@@ -121,6 +128,7 @@ class _Run:
     say: Say
     work: Work[Any, Any]
     hand: Hand[Any]
+    task_s: float = TASK_S
     _flying: dict[str, _Flying] = field(default_factory=dict)
     _threads: dict[str, int] = field(default_factory=dict)  # of each worker
     _refused: set[str] = field(default_factory=set)
@@ -157,19 +165,21 @@ class _Run:
     def hand_out(self) -> bool:
         """Submit items to free workers, and return False when all are done."""
         fit = self._fit
-        room = GIVEN_AHEAD * sum(fit.values()) or TASKS_BEFORE_WORKERS
-        while len(self._flying) < room and (task := self._next_task()):
+        threads = sum(fit.values())
+        task_s = seconds_of_task(threads, self.task_s)
+        room = GIVEN_AHEAD * threads or TASKS_BEFORE_WORKERS
+        while len(self._flying) < room and (task := self._next_task(task_s)):
             self._submit(task, fit)
         return bool(self._flying)
 
-    def _next_task(self) -> tuple[Handed[Any], ...]:
+    def _next_task(self, task_s: float) -> tuple[Handed[Any], ...]:
         """Return the items of the next task; an item that failed before is a task of its own."""
         task: list[Handed[Any]] = []
         seconds = 0.0
         while len(task) < MOST_ITEMS and (handed := self.hand.take()) is not None:
             is_alone = bool(handed.tried) or handed.number in self._alone
             seconds += self._pace.seconds(self.work.weight(handed.item))
-            if task and (is_alone or seconds > TASK_S):
+            if task and (is_alone or seconds > task_s):
                 self.hand.give_back([handed])
                 break
             task.append(handed)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from live.errors import InputError, RunningError
-from live.spreading.cluster import DaskCluster, _Run
+from live.spreading.cluster import DaskCluster, _Run, seconds_of_task
 from live.spreading.visiting import Outcome, Visit
 from live.spreading.work import Done, Hand, Lost
 from tests.live.spreading.dask_cluster import DaskProcesses
@@ -140,13 +140,16 @@ def test_an_item_that_brings_workers_down_is_lost_alone() -> None:
     assert any(len(items) > 10 and 20 in items for items in client.tasks)
 
 
-def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("live.spreading.cluster.TASK_S", 0.0)  # else one task would hold all of them
+def test_tasks_are_longer_where_workers_are_very_many() -> None:
+    assert seconds_of_task(2) == seconds_of_task(16) == 1.0
+    assert seconds_of_task(4_096) > 60
+    assert seconds_of_task(4_096, 0.0) == 0.0
+
+
+def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(tmp_path: Path) -> None:
     with DaskProcesses(tmp_path) as cluster:
         first = cluster.start_worker()
-        engine = DaskCluster(cluster.address, print)
+        engine = DaskCluster(cluster.address, print, task_s=0.0)  # else one task would hold all
         joined = threading.Event()
         processes = set()
         for number, one in enumerate(engine.spread(Double(), range(60))):
