@@ -90,6 +90,7 @@ class Answer:
     url: str
     response: http.client.HTTPResponse
     connection: http.client.HTTPConnection
+    sock: socket.socket
 
     def header(self, name: str) -> str:
         """Return the value of a header; empty if there is none."""
@@ -109,8 +110,7 @@ class Answer:
             When none arrive in time, or the connection breaks.
         """
         try:
-            if self.connection.sock is not None:
-                self.connection.sock.settimeout(timeout_s)
+            self.sock.settimeout(timeout_s)
             return self.response.read1(READ_AT_ONCE)
         except TimeoutError:
             raise StationError("it sends nothing") from None
@@ -132,10 +132,8 @@ class Answer:
 
     def close(self) -> None:
         """Close the connection, even while another thread reads from it."""
-        sock = self.connection.sock
-        with contextlib.suppress(OSError, AttributeError):
-            if sock is not None:
-                sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self.response.close()
         with contextlib.suppress(OSError):
@@ -215,9 +213,11 @@ class Opener:
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
             connection.connect()
-            self._check_peer(connection.sock, is_given=url == self.url)
+            # The connection forgets it when the body ends with the connection, as that of most stations does.
+            sock = connection.sock
+            self._check_peer(sock, is_given=url == self.url)
             connection.request("GET", path.replace(" ", "%20"), headers=headers)
-            return Answer(url, connection.getresponse(), connection)
+            return Answer(url, connection.getresponse(), connection, sock)
         except StationError:
             connection.close()
             raise

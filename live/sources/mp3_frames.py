@@ -24,6 +24,8 @@ _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (1
 _DECODER_DELAY = 529  # samples that every decoder adds, and removes together with the encoder's delay
 _SAME_STREAM = 0xFFFE_0C00  # bits of a header that are the same in the whole stream
 _WALKED_AT_ONCE = 4_096  # frames
+_RECOGNISED_BY = 8  # frames that follow each other; ffmpeg needs seven
+_LONGEST_START = 16_384  # bytes in which they are looked for; eight frames have at most 11 528
 _MOST_PADDING = 16_384  # zeros after the last frame that do not count as damage
 
 
@@ -186,6 +188,51 @@ class Mp3Frames:
     def close(self) -> None:
         """Close the file."""
         self._data.close()
+
+
+class FrameStart:
+    """Removes from the start of a stream what precedes the first whole MP3 frame.
+
+    A listener joins a station in the middle of a frame. ffmpeg recognises MP3 by a few frames if they are the
+    first bytes, but reads hundreds before it believes in frames after something else: at 128 kbit/s that
+    takes eight seconds. A stream of another kind is left as it is.
+    """
+
+    def __init__(self) -> None:
+        self._held: bytes | None = b""
+
+    def feed(self, content: bytes) -> bytes:
+        """Return the bytes that may pass."""
+        if self._held is None:
+            return content
+        self._held += content
+        start = 0 if self._held[:3] == b"ID3" else _start_of_frames(self._held)
+        if start is None and len(self._held) < _LONGEST_START:
+            return b""
+        return self.rest()[start or 0 :]
+
+    def rest(self) -> bytes:
+        """Return what is still held, and let everything else pass."""
+        held, self._held = self._held or b"", None
+        return held
+
+
+def _start_of_frames(data: bytes) -> int | None:
+    """Return where enough frames of one stream follow each other; None if they do nowhere."""
+    start = data.find(b"\xff")
+    while start >= 0:
+        position, stream = start, int.from_bytes(data[start : start + 4], "big") & _SAME_STREAM
+        for _ in range(_RECOGNISED_BY):
+            header = int.from_bytes(data[position : position + 4], "big")
+            frame = _frame(header)
+            if frame is None or frame[0] == 0 or header & _SAME_STREAM != stream:
+                break
+            position += frame[0]
+        else:
+            if position <= len(data):
+                return start
+        start = data.find(b"\xff", start + 1)
+    return None
 
 
 def tag_bytes(path: Path) -> tuple[int, int]:

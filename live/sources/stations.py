@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from live.sources.addresses import LONGEST_PLAYLIST, READ_AT_ONCE, Answer, Opener, StationError
 from live.sources.hls import HlsFeed
+from live.sources.mp3_frames import FrameStart
 from live.sources.titles import IcyMetadata, OggTitles
 
 SILENT_AFTER_S = 1.5
@@ -19,6 +20,7 @@ MOST_PLAYLISTS = 5
 _HLS_TYPES = frozenset(
     {"application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"}
 )
+_MP3_TYPES = frozenset({"", "audio/mpeg", "audio/mp3", "audio/mpeg3", "audio/x-mpeg"})
 _LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
 _LIST_ENTRY = re.compile(r"(?im)^\s*(?:file\d+\s*=\s*)?(\w+://\S+|[^#\[\s=][^=\s]*)\s*$")
 
@@ -65,6 +67,9 @@ class HttpFeed:
         interval = answer.header("icy-metaint")
         self._metadata = IcyMetadata(int(interval) if interval.isdigit() else 0, on_title)
         self._titles = OggTitles(on_title) if "ogg" in answer.content_type else None
+        self._start = FrameStart()
+        if answer.content_type not in _MP3_TYPES:
+            self._start.rest()
 
     def chunks(self) -> Iterator[bytes]:
         """Yield bytes as they arrive; see ``Feed``."""
@@ -73,10 +78,11 @@ class HttpFeed:
             content = self._answer.read_some(SILENT_AFTER_S)
             received += len(content)
             if not content:
+                yield self._start.rest()
                 if self._length is not None and received >= self._length:
                     return
                 raise StationError("it closed the connection")
-            sound = self._metadata.feed(content)
+            sound = self._start.feed(self._metadata.feed(content))
             if self._titles is not None:
                 self._titles.feed(sound)
             yield sound

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.server
 import struct
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,11 @@ from hypothesis import strategies as st
 from live.errors import InputError
 from live.sources.addresses import Opener, StationError, shown_address
 from live.sources.hls import parse_playlist
+from live.sources.mp3_frames import FrameStart
 from live.sources.network_stream import NetworkStream
 from live.sources.stations import connect
 from live.sources.titles import IcyMetadata, OggTitles
+from tests.icecast import program
 
 Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -186,6 +190,76 @@ def test_metadata_is_told_and_taken_out_of_the_sound(
         at, index = at + size, index + 1
     assert bytes(heard) == sound
     assert told == [title or None for title in titles[: len(sound) // interval]]
+
+
+FRAME = b"\xff\xfb\x90\x00" + (b"\xff\x00" * 207)[:413]  # of 128 kbit/s; its sound looks like headers
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.integers(0, 834), sizes=st.lists(st.integers(400, 3_000), min_size=1, max_size=9))
+def test_a_stream_is_joined_at_the_first_whole_frame(cut: int, sizes: list[int]) -> None:
+    stream, start, passed = (FRAME * 30)[cut:], FrameStart(), b""
+    at = index = 0
+    while at < len(stream):
+        passed += start.feed(stream[at : at + sizes[index % len(sizes)]])
+        at, index = at + sizes[index % len(sizes)], index + 1
+    assert passed == (FRAME * 30)[-(-cut // len(FRAME)) * len(FRAME) :]
+    assert start.rest() == b""
+
+
+@given(stream=st.binary(max_size=200), tag=st.sampled_from([b"", b"ID3"]))
+def test_a_stream_of_another_kind_is_left_as_it_is(stream: bytes, tag: bytes) -> None:
+    start = FrameStart()
+    assert start.feed(tag + stream) + start.rest() == tag + stream
+    longer = tag + stream + bytes(16_384) + FRAME * 10
+    start = FrameStart()
+    assert start.feed(longer[:16_500]) + start.feed(longer[16_500:]) == longer
+
+
+def falling_silent(body: bytes, done: threading.Event) -> Respond:
+    """Send something, and then nothing more, as the stations do whose answer ends with the connection."""
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "audio/mpeg")
+        request.end_headers()
+        request.wfile.write(body)
+        done.wait(60)
+
+    return respond
+
+
+def test_a_station_that_is_joined_within_a_frame_is_heard_after_seconds_of_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without help ffmpeg waits for 200 frames, more than five seconds, before it calls this MP3."""
+    monkeypatch.setattr("live.sources.stations.SILENT_AFTER_S", 60.0)  # so that ffmpeg's input does not end
+    song = tmp_path / "song.mp3"
+    noise = ["-f", "lavfi", "-i", "anoisesrc=r=44100:a=0.3:d=6", "-b:a", "128k", str(song)]
+    subprocess.run([program("ffmpeg"), "-v", "error", *noise], check=True)
+    done = threading.Event()
+    with server(falling_silent(song.read_bytes()[10_000:50_000], done)) as url:
+        try:
+            NetworkStream(url).stop()
+        finally:
+            done.set()
+
+
+def test_silence_on_the_wire_and_the_end_of_patience_end_the_reading() -> None:
+    done = threading.Event()
+    with server(falling_silent(b"sound", done)) as url:
+        try:
+            silent, waited_for = (Opener(url).open(timeout_s=600.0) for _ in range(2))
+            assert silent.read_some(600.0) == waited_for.read_some(600.0) == b"sound"
+            with pytest.raises(StationError, match="sends nothing"):
+                silent.read_some(0.05)
+            closing = threading.Timer(0.05, waited_for.close)
+            closing.start()
+            with contextlib.suppress(StationError):
+                assert waited_for.read_some(600.0) == b""
+            closing.join()
+        finally:
+            done.set()
 
 
 def test_titles_in_ogg_comments_are_told() -> None:
