@@ -151,15 +151,13 @@ def main() -> int:
             try:
                 with quiet_libraries():
                     module = importlib.import_module(f"benchmarks.{name}")
-                    measured = list(module.measure(scale))
+                    for row in module.measure(scale):
+                        rows.append(row)
+                        if arguments.json:
+                            print(json.dumps({"module": name} | asdict(row)), flush=True)
             except Exception:
                 traceback.print_exc()
                 failed = True
-                continue
-        rows += measured
-        for row in measured:
-            if arguments.json:
-                print(json.dumps({"module": name} | asdict(row)), flush=True)
     if arguments.markdown:
         print_markdown(rows)
     elif not arguments.json:

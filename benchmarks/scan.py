@@ -23,9 +23,9 @@ from live.spreading.cluster import DaskCluster
 from live.spreading.processes import LocalProcesses
 
 GENRE_SCAN = (sys.executable, "-c", "from live.archive.cli import main; raise SystemExit(main())")
-SONG_S, SONGS = 240.0, 10
+SONG_S, SONGS = 240.0, 8
 CLIP_S, CLIPS = 10.0, 100  # several of which share a task of a cluster
-ORDINARY_S = 30.0  # of a song are enough for the rival
+ORDINARY_S = 20.0  # of a song are enough for the rival
 EXTRACTED = 700  # clips of half a minute: eight shards
 MANY, ONE_HEARD_IN = 100_000, 50  # the others are too short to be heard: what counts is their number
 HOP_S = 0.5
