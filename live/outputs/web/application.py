@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.resources
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from live.extras import need
+from live.outputs.web.connection import Client, OpenConnection
 from live.outputs.web.event_stream import MOST_LISTENERS, EventStream, Listener
 from live.outputs.web.guard import Receive, Scope, Send, answer
 from live.outputs.web.metrics import CONTENT_TYPE, Metrics
@@ -40,12 +41,12 @@ class EventsEndpoint:
     Parameters
     ----------
     stream : EventStream
-    cut : callable
-        Called with the address of a client, to cut its connection.
+    connections : mapping
+        The open connections, by the client's address.
     """
 
-    def __init__(self, stream: EventStream, cut: Callable[[tuple[str, int]], None]) -> None:
-        self._stream, self._cut = stream, cut
+    def __init__(self, stream: EventStream, connections: Mapping[Client, OpenConnection]) -> None:
+        self._stream, self._connections = stream, connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the client disconnects or the stream ends."""
@@ -55,8 +56,11 @@ class EventsEndpoint:
             await _send_events(send, [])
             return
         last_id = headers.get(b"last-event-id", given.get("last-event-id"))
-        client = scope["client"]
-        listener = self._stream.join(last_id, given.get("source"), lambda: self._cut(tuple(client)))
+        connection = self._connections.get(tuple(scope["client"]))
+        if connection is None:  # it has ended already
+            return
+        push = connection.push if scope["http_version"] == "1.1" else None  # older clients know no chunks
+        listener = self._stream.join(last_id, given.get("source"), connection.cut, push)
         if listener is None:
             await answer(
                 send,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from live.extras import need
 
@@ -14,10 +14,20 @@ WRITE_BUFFER = 65_536  # bytes that may wait for a slow client
 Client = tuple[str, int]
 
 
-def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
+class OpenConnection(Protocol):
+    """What a response may do with its connection beside ASGI."""
+
+    def push(self, chunk: bytes) -> bool:
+        """Write a chunk of a response's body; False if the connection takes no more now."""
+
+    def cut(self) -> None:
+        """End it at once."""
+
+
+def connection_type() -> tuple[Any, dict[Client, OpenConnection]]:
     """Return the class of connections, and the dict of open ones by the client's address."""
     protocol: Any = need("uvicorn.protocols.http.h11_impl", extra="web", purpose="--web").H11Protocol
-    connections: dict[Client, asyncio.Transport] = {}
+    connections: dict[Client, OpenConnection] = {}
 
     class Connection(protocol):  # type: ignore[misc]
         """A connection that is closed if the client sends nothing."""
@@ -28,9 +38,21 @@ def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
             if len(connections) >= MOST_CONNECTIONS or self.client is None:
                 transport.abort()
                 return
-            connections[self.client] = transport
+            connections[self.client] = self
             transport.set_write_buffer_limits(high=WRITE_BUFFER)
             self._patience = self.loop.call_later(FIRST_REQUEST_WITHIN_S, self._end_if_silent)
+
+        def push(self, chunk: bytes) -> bool:
+            """Write a chunk of a response's body past h11, which would only copy it."""
+            if self.flow.write_paused or self.transport.is_closing():
+                return False
+            if chunk:
+                self.transport.write(chunk)
+            return True
+
+        def cut(self) -> None:
+            """End it at once."""
+            self.transport.abort()
 
         def _end_if_silent(self) -> None:
             if self.scope is None:
@@ -39,7 +61,7 @@ def connection_type() -> tuple[Any, dict[Client, asyncio.Transport]]:
         def connection_lost(self, exc: Exception | None) -> None:
             """Remove the connection from the open ones."""
             super().connection_lost(exc)
-            if connections.get(self.client) is self.transport:
+            if connections.get(self.client) is self:
                 del connections[self.client]
                 self._patience.cancel()
 

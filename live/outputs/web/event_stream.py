@@ -11,7 +11,7 @@ import itertools
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from live.events import Event, StartEvent, to_json_line
@@ -54,21 +54,28 @@ class Listener:
         Send only events of this source; None for all.
     drop : callable
         Cuts the connection.
+    push : callable, optional
+        Writes a chunk of HTTP's chunked coding to the connection at once, if it takes more bytes now, and
+        returns whether it did.
     first : list of Message
         Messages to send before all others.
     is_gone : bool
         Whether nothing more will be sent.
     is_asked : bool
         Whether to send a keep-alive comment next.
+    is_waiting : bool
+        Whether all messages so far are sent, and the next may be pushed.
     """
 
     next: int
     source: str | None
     drop: Callable[[], None]
+    push: Callable[[bytes], bool] | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     first: list[Message] = field(default_factory=list)
     is_gone: bool = False
     is_asked: bool = False
+    is_waiting: bool = False
 
     def go(self) -> None:
         """Mark the client as gone; its stream then ends."""
@@ -85,9 +92,13 @@ class EventStream:
         Identifier of this run of the program; part of the messages' identifiers.
     dropped, refused : int
         Numbers of clients that were too slow, and that came when there were too many.
+    soon : callable
+        Calls a function at once, or soon, so that events that come together are sent together.
     """
 
     def __init__(self) -> None:
+        self.soon: Callable[[Callable[[], None]], object] = lambda hand_out: hand_out()
+        self._is_due = False
         self.run = secrets.token_hex(4)
         self._ring: deque[Message] = deque()
         self._starts: dict[str | None, Message] = {}
@@ -120,9 +131,30 @@ class EventStream:
         if len(self._ring) > MOST_MESSAGES:
             self._ring.popleft()
         self.newest = number
+        if not self._is_due:
+            self._is_due = True
+            self.soon(self._hand_out)
+
+    def _hand_out(self) -> None:
+        """Send the new messages, past the clients' tasks where their connections take them at once."""
+        self._is_due = False
         self._drop_the_slow()
+        framed: dict[tuple[int, str | None], bytes] = {}
         for listener in self._listeners:
+            if listener.is_waiting and listener.push is not None:
+                wanted = listener.next, listener.source
+                if wanted not in framed:
+                    framed[wanted] = _framed(self._messages(*wanted))
+                if len(framed[wanted]) <= LARGEST_CHUNK and listener.push(framed[wanted]):
+                    listener.next = self.newest + 1
+                    continue
             listener.news.set()
+
+    def _messages(self, since: int, source: str | None) -> Iterable[Message]:
+        """Yield the messages from a number on, of one source or of all."""
+        for place in range(max(0, since - self._ring[0].number), len(self._ring)):
+            if source in (None, self._ring[place].source):
+                yield self._ring[place]
 
     def _drop_the_slow(self) -> None:
         oldest = self._ring[0].number
@@ -138,7 +170,11 @@ class EventStream:
                 listener.drop()
 
     def join(
-        self, last_id: str | None, source: str | None = None, drop: Callable[[], None] = lambda: None
+        self,
+        last_id: str | None,
+        source: str | None = None,
+        drop: Callable[[], None] = lambda: None,
+        push: Callable[[bytes], bool] | None = None,
     ) -> Listener | None:
         """Add a client and return it; None when there are too many.
 
@@ -151,12 +187,14 @@ class EventStream:
             Send only events of this source.
         drop : callable
             Cuts the connection, if the client is too slow.
+        push : callable, optional
+            Writes to the connection without waiting; see ``Listener``.
         """
         if len(self._listeners) >= MOST_LISTENERS:
             self.refused += 1
             return None
         oldest = self._ring[0].number if self._ring else self.newest + 1
-        listener = Listener(self.newest + 1, source, drop)
+        listener = Listener(self.newest + 1, source, drop, push)
         if last_id is None:  # only events from now on, after the start events that describe the sources
             listener.first = list(self._starts.values())
         else:
@@ -198,8 +236,11 @@ class EventStream:
                     listener.is_asked = False
                     yield b":\n\n"  # sending shows whether the client is still connected
                 elif listener.next > self.newest:
+                    listener.is_waiting = True
                     await listener.news.wait()
+                    listener.is_waiting = False
         finally:
+            listener.is_waiting = False
             self.leave(listener)
 
     def ask_for_life(self) -> None:
@@ -222,3 +263,9 @@ class EventStream:
                 pieces.append(message.content)
                 size += len(message.content)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _framed(messages: Iterable[Message]) -> bytes:
+    """Return messages as one chunk of HTTP's chunked coding (RFC 9112, 7.1); nothing for none."""
+    content = b"".join(message.content for message in messages)
+    return b"%x\r\n%b\r\n" % (len(content), content) if content else b""

@@ -136,15 +136,12 @@ class WebPage:
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._stream.soon = loop.call_soon
         self._metrics = Metrics(self._stream, lambda: self._snapshots())
         connection, connections = connection_type()
 
-        def cut(client: tuple[str, int]) -> None:
-            if client in connections:
-                connections[client].abort()
-
         desk = Desk(self._stream, self._metrics, lambda: self._snapshots(), lambda: self._is_well())
-        application = build_application(desk, EventsEndpoint(self._stream, cut))
+        application = build_application(desk, EventsEndpoint(self._stream, connections))
         config = uvicorn.Config(
             Guard(application, self.address, self._token),
             http=connection,
@@ -175,5 +172,5 @@ class WebPage:
         server.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stream.close(), LAST_WORD_WITHIN_S)
-        for transport in list(connections.values()):
-            transport.abort()
+        for open_connection in list(connections.values()):
+            open_connection.cut()

@@ -150,6 +150,91 @@ def test_the_last_word_reaches_all_before_the_end() -> None:
     assert len(stream) == 0
 
 
+class _Connection:
+    """A connection that takes chunks until it is full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.chunks: list[bytes] = []
+
+    def push(self, chunk: bytes) -> bool:
+        if not self.is_full:
+            self.chunks.append(chunk)
+        return not self.is_full
+
+
+def body_of(chunks: bytes) -> bytes:
+    """Undo the chunked coding of HTTP."""
+    body = b""
+    while chunks:
+        length, _, rest = chunks.partition(b"\r\n")
+        size = int(length, 16)
+        assert rest[size : size + 2] == b"\r\n"
+        body, chunks = body + rest[:size], rest[size + 2 :]
+    return body
+
+
+def test_events_are_written_to_a_connection_that_takes_them_and_sent_later_to_one_that_is_full() -> None:
+    connection, other = _Connection(), _Connection()
+
+    async def follow() -> bytes:
+        stream = EventStream()
+        listener, elsewhere = stream.join(None, push=connection.push), stream.join(None, push=other.push)
+        assert listener is not None
+        assert elsewhere is not None
+        sent, sent_elsewhere = [bytearray()], [bytearray()]
+
+        async def read(who: Listener, into: list[bytearray]) -> None:
+            async for chunk in stream.follow(who):
+                into[0] += chunk
+
+        reading = [
+            asyncio.ensure_future(read(*one)) for one in ((listener, sent), (elsewhere, sent_elsewhere))
+        ]
+        await asyncio.sleep(0)
+        publish(stream, 2)
+        connection.is_full = True
+        publish(stream, 2, since=2)
+        await asyncio.sleep(0)
+        connection.is_full = False
+        publish(stream, 1, since=4)
+        await stream.close()
+        await asyncio.gather(*reading)
+        assert not messages_of(bytes(sent_elsewhere[0]))
+        return bytes(sent[0])
+
+    later = messages_of(asyncio.run(follow()))
+    pushed = messages_of(body_of(b"".join(connection.chunks)))
+    assert [event["time_s"] for _, event in pushed] == [3.0, 4.0, 7.0]
+    assert [event["time_s"] for _, event in later] == [5.0, 6.0]
+    everything = messages_of(body_of(b"".join(other.chunks)))
+    assert [event["time_s"] for _, event in everything] == [3.0, 4.0, 5.0, 6.0, 7.0]
+    assert all(one is another for one, another in zip(connection.chunks, other.chunks[:2], strict=False))
+
+
+def test_events_that_come_together_are_written_at_once() -> None:
+    connection = _Connection()
+
+    async def follow() -> None:
+        stream = EventStream()
+        stream.soon = asyncio.get_running_loop().call_soon
+        listener = stream.join(None, "bar", push=connection.push)
+        assert listener is not None
+        chunks = stream.follow(listener)
+        await anext(chunks)
+        waiting = asyncio.ensure_future(anext(chunks, None))
+        await asyncio.sleep(0)
+        for source in ("bar", "hall", "bar"):
+            stream.publish(stamped(window(3.0, "rock"), at=AT, source=source))
+        await asyncio.sleep(0)
+        listener.go()
+        assert await waiting is None
+
+    asyncio.run(follow())
+    (chunk,) = connection.chunks
+    assert [event["source"] for _, event in messages_of(body_of(chunk))] == ["bar", "bar"]
+
+
 def test_a_sign_of_life_is_sent_when_nothing_happens() -> None:
     async def follow() -> list[bytes]:
         stream = EventStream()
