@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.measuring import Figure, Row, Scale, compared, missing, on_one_core, run, seconds
 from benchmarks.sound import music
 from benchmarks.spreading import dask_processes, heard_s, link_many, write_mp3
+from benchmarks.stages import stages
 from live.archive.finding import Finder
 from live.bundle import SEVERAL_FILE, read_description
 from live.front_end import dct_matrix, mel_filter_bank
@@ -97,6 +98,7 @@ def _speed(scale: Scale, folder: Path, song: Path, length_s: float) -> Iterator[
     else:
         yield missing(what, "librosa + Keras predict")
     yield compared(what, unit, one, "the limit: bare calls", bare, better="more")
+    yield from stages(scale.model, song, scale.rounds(5))
     yield compared("scanning, two workers", unit, two, "one worker on one core", one, better="more")
 
 
