@@ -11,12 +11,12 @@ from tests.bundles import a_bundle
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the machine to themselves; ``./check`` runs them apart from the rest."""
+    """Mark the tests that hear in real time; ``./check`` runs them apart from those that compute."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         file = item.nodeid.partition("::")[0]
-        if "virtual_microphone" in names or file.endswith("test_benchmarks.py"):
-            item.add_marker(pytest.mark.alone)
+        if "virtual_microphone" in names and not file.endswith("test_learning.py"):
+            item.add_marker(pytest.mark.real_time)
 
 
 @pytest.fixture(scope="session")

@@ -7,28 +7,24 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from benchmarks.__main__ import GROUPS
 from benchmarks.measuring import Figure, Row, compared, missing, pairs, percentile, run
 
 ROOT = Path(__file__).parents[1]
 
 
-def _benchmark(*options: str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--json", *options]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=580)
-    assert finished.returncode == 0, finished.stderr
-    return [json.loads(line) for line in finished.stdout.splitlines()]
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="the rivals need the extra [train]")
-def test_every_row_is_measured_and_beside_its_rival_where_it_has_one() -> None:
-    rows = _benchmark()
-    modules = "cold hop front_end network files listening streams many web extraction fitting training_memory"
-    assert {row["module"] for row in rows} == {*modules.split(), "scan"}
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_row_is_measured_and_beside_its_rival_where_it_has_one(group: str) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--json", "--only", group]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=580)
+    assert finished.returncode == 0, finished.stderr
+    rows = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert {row["module"] for row in rows} == {group}
     for row in rows:
         if row["note"]:
             assert row["note"] == "not installed" or row["note"].startswith("needs ")

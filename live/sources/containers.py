@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 _MOST_PIECES = 100_000
 _UNKNOWN_SIZE_FROM = 0x7FFF_F000
@@ -175,6 +176,47 @@ def extent(path: Path, start: int = 0) -> Extent:
                 if start < end < len(data) and _begins(data, end):
                     return Extent(end, end)
         return found
+
+
+def _is_text(name: bytes) -> bool:
+    return all(32 <= byte < 127 for byte in name)
+
+
+def _chunks(data: mmap.mmap) -> tuple[int, int, Callable[[int], int]] | None:
+    """Return where the chunks begin, the length of their headers, and a function that reads their sizes."""
+    head = data[:16]
+    if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        order: Literal["big", "little"] = "little" if head[:4] == b"RIFF" else "big"
+        return 12, 8, lambda at: int.from_bytes(data[at + 4 : at + 8], order)
+    if head[:4] == b"caff":
+        return 8, 12, lambda at: int.from_bytes(data[at + 4 : at + 12], "big")
+    return None
+
+
+def unclaimed_bytes(path: Path) -> int:
+    """Return how many bytes at the end of a container belong to none of its chunks.
+
+    The header of a chunk of sound may say less than there is. What follows is then no chunk: its name is no
+    text. Padding with zeros is not counted, nor what a chunk lacks that ends beyond the file.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = _chunks(data)
+        if found is None:
+            return 0
+        at, header, size_of = found
+        end = min(_extent(data, 0).end or len(data), len(data))
+        for _ in range(_MOST_PIECES):
+            if at + header > end:
+                return 0
+            if not _is_text(data[at : at + 4]):
+                break
+            # Chunks are padded to two bytes, but not by every program.
+            after = at + header + size_of(at)
+            is_padded = (
+                header == 8 and after % 2 and not all(32 <= byte < 127 for byte in data[after : after + 4])
+            )
+            at = after + 1 if is_padded else after
+        return end - at if any(data[at:end]) else 0
 
 
 def next_of_its_kind(path: Path, start: int) -> int | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
-from live.sources.containers import extent
+from live.sources.containers import extent, unclaimed_bytes
 from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
 from live.sources.flac_frames import promised_samples, samples_by_last_frame
 from live.sources.mp3_frames import Mp3Frames
@@ -129,12 +129,16 @@ class _ChunkSurvey:
     def ending(self, heard_s: float) -> Ending:
         size, end = self._path.stat().st_size, extent(self._path).end
         missing_s = max(0.0, (self._promised_s or 0.0) - heard_s)
+        unclaimed = unclaimed_bytes(self._path)
+        if unclaimed > LEAST_REST_BYTES and heard_s > 0:  # the chunk of sound says less than there is
+            missing_s += unclaimed / ((size - unclaimed) / heard_s)
+        is_used_up = unclaimed <= LEAST_REST_BYTES
         if end is None:
-            is_proven = missing_s < LEAST_MISSING_S and self._promised_s is not None
+            is_proven = is_used_up and missing_s < LEAST_MISSING_S and self._promised_s is not None
             return Ending(is_proven, missing_s, is_promised=True)
         if end > size and heard_s > 0:  # bytes are missing, which libsndfile does not report
             missing_s += (end - size) / (size / heard_s)
-        is_used_up = abs(size - end) <= LEAST_REST_BYTES
+        is_used_up = is_used_up and abs(size - end) <= LEAST_REST_BYTES
         return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, is_promised=True)
 
     def counted_s(self) -> float | None:
