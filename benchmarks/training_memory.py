@@ -30,6 +30,6 @@ def measure(scale: Scale) -> Iterator[Row]:
         for _ in range(scale.rounds(2)):
             for factor, store in stores.items():
                 command = (*GENRE_TRAIN, str(store), "--out", str(folder / "model"), "--epochs", "1")
-                command += ("--split", "group", "--start-from", "none")
-                peaks[factor].append(run(command, environment=WITHOUT_GPU).peak_mb)
+                how = ("--split", "group", "--start-from", "none")
+                peaks[factor].append(run((*command, *how), environment=WITHOUT_GPU).peak_mb)
     yield compared(WHAT.replace("10", str(times)), "MB", peaks[times], RIVAL, peaks[1])
