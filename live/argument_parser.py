@@ -46,7 +46,7 @@ def make_parser(
     description: str,
     epilog: str,
     usage: str | None = None,
-    general: str = "what to say",
+    general: str = "output",
     stray_advice: str | None = None,
     has_settings: bool = False,
 ) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import argparse
 from live.argument_parser import make_parser
 from live.options import INSTEAD, Options
 
-DESCRIPTION = "Listens to a microphone or a file and says what kind of music is playing."
+DESCRIPTION = "Recognises the genre of music from a microphone, a file or a radio station, in real time."
 EXAMPLES = """\
 examples:
   genre-live                                 listen to the default microphone

@@ -64,5 +64,5 @@ def add_completion_option(
         default=argparse.SUPPRESS,
         metavar="SHELL",
         choices=SHELLS,
-        help="print what makes bash, zsh or fish complete the options",
+        help="print a script for bash, zsh or fish to complete the options",
     )

@@ -9,9 +9,9 @@ from live.errors import InputError
 from live.events import SourceKind
 from live.option_table import Needs, Number, check_needs, enumerate_words, misplaced, option
 
-SOURCE, LISTENING, MICROPHONES = "what to listen to", "how to listen", "microphones"
-SAYING, KEEPING, CONNECTIONS = "what to say", "clips of what is heard", "to other programs"
-WEB = "as a page"
+SOURCE, LISTENING, MICROPHONES = "sources", "listening", "microphones and stations"
+SAYING, KEEPING, CONNECTIONS = "output", "clips of the sound", "other programs"
+WEB = "web page"
 INSTEAD, SETTINGS = "instead of listening", "settings"
 FILES: tuple[SourceKind, ...] = ("file",)
 CAPTURES: tuple[SourceKind, ...] = ("microphone",)
@@ -33,36 +33,36 @@ class Options:
     """The options of one run; each field is an option."""
 
     device: tuple[str, ...] = option(
-        (), "a microphone, by number or part of its name (default: the system's); again for another",
+        (), "a microphone, by number or part of its name (default: the system's); repeat it for several",
         group=SOURCE, metavar="ID|NAME", repeated=True, only_for=CAPTURES,
     )  # fmt: skip
     file: tuple[str, ...] = option(
-        (), "an audio file, or - for a WAV stream on standard input; again for another",
+        (), "an audio file, or - for a WAV stream on standard input; repeat it for several",
         group=SOURCE, metavar="PATH", repeated=True, only_for=FILES, path="file", saved="refused",
     )  # fmt: skip
     url: tuple[str, ...] = option(
-        (), "a station on the network: Icecast, HLS, RTSP, or a playlist that names one; again for another",
+        (), "a network station: Icecast, HLS, RTSP, or a playlist that names one; repeat it for several",
         group=SOURCE, metavar="URL", repeated=True, only_for=STREAMS, saved="refused",
     )  # fmt: skip
     sources: Path | None = option(
-        None, "a TOML file of sources, each with a name and options of its own",
+        None, "a TOML file of sources, each with its own name and options",
         group=SOURCE, metavar="FILE.toml", read=Path, path="file",
     )  # fmt: skip
     channels_apart: bool = option(
         False,
-        "hear each channel of a microphone as a source of its own",
+        "treat each channel of a microphone as a separate source",
         group=MICROPHONES,
         only_for=CAPTURES,
     )
     track: int | None = option(
-        None, "which of a file's sound tracks to hear, counted from 1 (default: the first)",
+        None, "the audio track of a file, counted from 1 (default: the first)",
         group=LISTENING, metavar="N", read=Number(1, 1_000, whole=True), only_for=FILES, saved="refused",
     )  # fmt: skip
     raw: str | None = option(
-        None, "what comes without a header: FORMAT:RATE:CHANNELS, as s16le:44100:2",
+        None, "samples without a header: FORMAT:RATE:CHANNELS, such as s16le:44100:2",
         group=LISTENING, metavar="FORMAT", only_for=FILES, saved="refused",
     )  # fmt: skip
-    list_devices: bool = option(False, "list the microphones and end", group=SOURCE, saved="refused")
+    list_devices: bool = option(False, "list the microphones and exit", group=SOURCE, saved="refused")
     play: bool = option(
         False, "also play the file through the speakers", group=LISTENING, only_for=FILES, saved="refused"
     )
@@ -71,7 +71,7 @@ class Options:
         group=LISTENING, metavar="NAME|DIR", path="folder",
     )  # fmt: skip
     speed: float | None = option(
-        1.0, "pace of a file, in times real time (default {default})",
+        1.0, "speed of a file, in times real time (default {default})",
         group=LISTENING, metavar="X|max", only_for=FILES, saved="refused",
         read=Number(0.01, 10_000, "times real time", words={"max": None}),
     )  # fmt: skip
@@ -80,7 +80,7 @@ class Options:
         group=LISTENING, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
     )  # fmt: skip
     smooth: float = option(
-        10.0, "the vote's pace: longer is steadier (default {default})",
+        10.0, "smoothing time of the vote: longer is steadier (default {default})",
         group=LISTENING, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
     )  # fmt: skip
     duration: float | None = option(
@@ -88,7 +88,7 @@ class Options:
         group=LISTENING, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
     )  # fmt: skip
     channel: int | None = option(
-        None, "hear this channel alone, counted from 1",
+        None, "use only this channel, counted from 1",
         group=MICROPHONES, metavar="N", read=int, only_for=CAPTURES,
     )  # fmt: skip
     gain: float = option(
@@ -96,19 +96,19 @@ class Options:
         group=MICROPHONES, metavar="DB", read=Number(-60, 60, "decibels"), only_for=PASSING,
     )  # fmt: skip
     wait: bool = option(
-        False, "wait for a microphone or station that is not there yet", group=MICROPHONES, only_for=PASSING
+        False, "wait for a microphone or station that is missing", group=MICROPHONES, only_for=PASSING
     )
     give_up: float | None = option(
-        None, "fail when what is lost is not back in time (default: wait for ever)",
+        None, "fail if a lost source does not come back in time (default: wait for ever)",
         group=MICROPHONES, metavar="SECONDS", read=Number(0, 1e9, "seconds"), only_for=PASSING,
     )  # fmt: skip
     json: bool = option(False, "write each event as a line of JSON", group=SAYING)
     log: Path | None = option(
-        None, "append the session to a file: JSON lines, or a table where it ends in .csv",
+        None, "append the session to a file: JSON lines, or a table if it ends in .csv",
         group=SAYING, metavar="FILE", read=Path, path="file",
     )  # fmt: skip
     keep: Path | None = option(
-        None, "save clips of the sound: where the verdict changes, is unsure for long, or is corrected",
+        None, "save clips of the sound when the verdict changes, is unsure for long, or is corrected",
         group=KEEPING, metavar="DIR", read=Path, path="folder",
     )  # fmt: skip
     keep_seconds: float = option(
@@ -116,22 +116,22 @@ class Options:
         group=KEEPING, metavar="SECONDS", read=Number(3, 60, "seconds"), needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
     keep_format: str = option(
-        "flac", "flac (the default); ogg or mp3, which need the extra keep and ffmpeg",
+        "flac", "flac (default), or ogg or mp3, which need the extra keep and ffmpeg",
         group=KEEPING, metavar="FORMAT", choices=("flac", "ogg", "mp3"), needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
     keep_clips: int = option(
-        1_000, "clips in the folder beyond which only corrections are added (default {default})",
+        1_000, "largest number of clips in the folder; corrections may exceed it (default {default})",
         group=KEEPING, metavar="N", read=Number(1, 1_000_000, "clips", whole=True),
         needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
     keep_megabytes: float = option(
-        1_000.0, "the same for their size (default {default})",
+        1_000.0, "largest total size of the clips; corrections may exceed it (default {default})",
         group=KEEPING, metavar="MB", read=Number(1, 1e6, "megabytes"), needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
-    debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING, saved="ignored")
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING, saved="ignored")
     on_change: str | None = option(
-        None, "run a shell command when the verdict changes; it finds the verdict in the environment "
-        "variables GENRE_LIVE_STATE, GENRE_LIVE_GENRE and GENRE_LIVE_CONFIDENCE",
+        None, "run a shell command when the verdict changes, which is in the environment variables "
+        "GENRE_LIVE_STATE, GENRE_LIVE_GENRE and GENRE_LIVE_CONFIDENCE",
         group=CONNECTIONS, metavar="COMMAND",
     )  # fmt: skip
     cooldown: float | None = option(
@@ -147,11 +147,11 @@ class Options:
         group=CONNECTIONS, metavar="URL",
     )  # fmt: skip
     only: str | None = option(
-        None, "tell these programs of these genres alone, separated by commas",
+        None, "send only these genres to other programs, separated by commas",
         group=CONNECTIONS, metavar="GENRE[,GENRE]", needs=Needs(("on_change", "osc", "mqtt"), "one of them"),
     )  # fmt: skip
     min_confidence: float = option(
-        0.0, "tell these programs of a genre only when it is at least this likely, 0 to 1",
+        0.0, "send a genre to other programs only with at least this confidence, 0 to 1",
         group=CONNECTIONS, metavar="P", read=Number(0, 1),
         needs=Needs(("on_change", "osc", "mqtt"), "one of them"),
     )  # fmt: skip
@@ -160,36 +160,36 @@ class Options:
         group=WEB, metavar="[HOST:]PORT",
     )  # fmt: skip
     web_token: str | None = option(
-        None, "what others must know to see the page; GENRE_LIVE_WEB_TOKEN keeps it out of sight",
+        None, "a token that others need to see the page; better set it as GENRE_LIVE_WEB_TOKEN",
         group=WEB, metavar="TOKEN", excludes="web access", environment="GENRE_LIVE_WEB_TOKEN",
     )  # fmt: skip
     web_open: bool = option(
-        False, "let everybody see it who can reach its host", group=WEB, excludes="web access",
+        False, "let everybody see the page who can reach its host", group=WEB, excludes="web access",
         needs=Needs(("web",), "an address"),
     )  # fmt: skip
     report: Path | None = option(
-        None, "turn a log into a page for the browser, and end",
+        None, "make an HTML page from a log and exit",
         group=INSTEAD, metavar="SESSION.jsonl", read=Path, path="file", saved="refused",
         without_settings=True,
     )  # fmt: skip
     output: Path | None = option(
-        None, "where the page goes (default: beside the log, as .html)",
+        None, "the file of the page (default: beside the log, as .html)",
         group=INSTEAD, metavar="FILE", read=Path, letter="-o", path="file", saved="refused",
         needs=Needs(("report",), "a log"),
     )  # fmt: skip
     diagnose: bool = option(
-        False, "print what a report of a fault needs (versions, devices, decoders, settings), and end",
+        False, "print the facts for a fault report (versions, devices, decoders, settings) and exit",
         group=INSTEAD, saved="ignored", without_settings=True,
     )  # fmt: skip
     save_defaults: bool = option(
-        False, "make the other options given your defaults, and end",
+        False, "save the other options as your defaults and exit",
         group=SETTINGS, saved="ignored", without_settings=True,
     )  # fmt: skip
     show_defaults: bool = option(
-        False, "print your defaults, and end", group=SETTINGS, saved="ignored", without_settings=True
+        False, "print your defaults and exit", group=SETTINGS, saved="ignored", without_settings=True
     )
     no_defaults: bool = option(
-        False, "leave your defaults aside this once; --no-NAME does so for one option",
+        False, "ignore your defaults; --no-NAME does so for one option",
         group=SETTINGS, saved="ignored", without_settings=True,
     )  # fmt: skip
 

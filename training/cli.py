@@ -24,17 +24,17 @@ if TYPE_CHECKING:  # the functions below import these when they need them: --hel
     from .common import DatasetOptions, RunListener
     from .dataset.splits import SplitName
 
-DESCRIPTION = "Trains the model that genre-live runs, or measures how well one hears."
+DESCRIPTION = "Trains a model for genre-live, or evaluates one."
 EXAMPLES = """\
 DATASET is one of
   a folder of genre folders of audio      music/blues/*.wav, music/jazz/*.mp3, ...
-  a CSV manifest path,label[,group]       group: the artist, kept apart by --split group
-  a feature store (.npz)                  made from one of these before
+  a CSV manifest path,label[,group]       group: the artist, for --split group
+  a feature store (.npz)                  made from one of these
 
 examples:
   genre-train gtzan/genres --out models/mine          train on GTZAN
-  genre-live --model models/mine --file song.mp3      listen with the result
-  genre-train my-music --out models/mine --resume     go on after an interruption
+  genre-live --model models/mine --file song.mp3      use the model
+  genre-train my-music --out models/mine --resume     continue after an interruption
   genre-train gtzan/genres --evaluate models/mine --part test --json
   genre-train gtzan/genres --out models/seed --recipe seed --split segment
 

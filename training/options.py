@@ -11,7 +11,7 @@ from live.errors import InputError
 from live.option_table import Number, misplaced, option
 from live.spreading.engines import scheduler_address
 
-DATA, TASK, FITTING, SAYING = "data", "what to do", "fitting", "what to say"
+DATA, TASK, FITTING, SAYING = "data", "task", "fitting", "output"
 SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in dataset.splits, which --help does not import
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
@@ -32,16 +32,16 @@ class Options:
         group=TASK, metavar="DATASET", read=Path, positional=True, repeated=True, path="file",
     )  # fmt: skip
     out: Path | None = option(
-        None, "train, and leave the model here; with --evaluate, its report",
+        None, "train, and write the model to this folder; with --evaluate, write the report to it",
         group=TASK, metavar="DIR", read=Path, path="folder",
     )  # fmt: skip
     evaluate: str | None = option(
-        None, "measure a shipped model or a folder made by genre-train",
+        None, "evaluate a shipped model or a folder made by genre-train",
         group=TASK, metavar="MODEL", path="folder",
     )  # fmt: skip
     split: str | None = option(
-        None, "fault-filtered (GTZAN's published lists; default for its clips), group (groups kept apart; "
-        "default for others), clip, or segment (leaks: flatters the model)",
+        None, "fault-filtered (GTZAN's published lists; default for its clips), group (each group in one "
+        "part; default for others), clip, or segment (leaks: the figures are too high)",
         group=DATA, metavar="NAME", choices=SPLITS, only_for=MEASURED,
     )  # fmt: skip
     part: str | None = option(
@@ -49,36 +49,36 @@ class Options:
         group=DATA, metavar="NAME", choices=PARTS, only_for=EVALUATE,
     )  # fmt: skip
     rooms: bool = option(
-        False, "with --evaluate: also hear the audio in rooms, by reverberation time and distance",
+        False, "with --evaluate: also evaluate the audio in simulated rooms",
         group=DATA, only_for=EVALUATE,
     )  # fmt: skip
     cache: Path | None = option(
-        None, "where features are kept (default: the user's cache)",
+        None, "folder for features (default: the user's cache)",
         group=DATA, metavar="DIR", read=Path, path="folder",
     )  # fmt: skip
     workers: int = option(
-        os.cpu_count() or 1, "processes that read audio (default: one a core)",
+        os.cpu_count() or 1, "number of processes that read audio (default: one per core)",
         group=DATA, metavar="N", read=Number(1, 256, whole=True),
     )  # fmt: skip
     scheduler: str | None = option(
-        None, "have the workers of a Dask cluster read audio, such as tcp://head:8786, into a --cache that "
+        None, "read audio on the workers of a Dask cluster, such as tcp://head:8786, with a --cache that "
         "all of them share (extra: cluster)",
         group=DATA, metavar="ADDRESS", read=scheduler_address,
     )  # fmt: skip
     recipe: str = option(
-        "live", "live (default) or seed (13 MFCCs, two LSTM layers: where this project began)",
+        "live", "live (default) or seed (13 MFCCs, two LSTM layers: the first recipe of this project)",
         group=FITTING, metavar="NAME", choices=RECIPES, only_for=TRAIN,
     )  # fmt: skip
     start_from: str | None = option(
-        None, "carry over the front and the LSTM of a shipped model or a folder, with a new head (default "
-        "where there are few clips: genre-lstm; none: begin from nothing)",
+        None, "fine-tune a shipped model or a folder, with a new head (default if there are few clips: "
+        "genre-lstm; none: start from random weights)",
         group=FITTING, metavar="MODEL", path="folder", only_for=TRAIN,
     )  # fmt: skip
     name: str | None = option(
         None, "the model's name (default: that of --out)", group=FITTING, metavar="NAME", only_for=FIT
     )
     epochs: int | None = option(
-        None, "at most so many epochs",
+        None, "largest number of epochs",
         group=FITTING, metavar="N", read=Number(1, 100_000, whole=True), only_for=TRAIN,
     )  # fmt: skip
     batch_size: int | None = option(
@@ -90,16 +90,16 @@ class Options:
         group=FITTING, metavar="N", read=Number(0, 2**31 - 1, whole=True), only_for=MEASURED,
     )  # fmt: skip
     refit: Path | None = option(
-        None, "fit a measured model's recipe again, on its training and validation clips together",
+        None, "fit an evaluated model's recipe again, on its training and validation clips together",
         group=FITTING, metavar="MODEL", read=Path, path="folder", only_for=FIT,
     )  # fmt: skip
-    resume: bool = option(False, "go on where an interrupted training stood", group=FITTING, only_for=FIT)
+    resume: bool = option(False, "continue an interrupted training", group=FITTING, only_for=FIT)
     export_json: Path | None = option(
         None, "also write the MFCCs and labels as JSON",
         group=FITTING, metavar="FILE", read=Path, path="file", only_for=TRAIN,
     )  # fmt: skip
     json: bool = option(False, "print the figures as one JSON object", group=SAYING)
-    debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING)
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING)
 
     @property
     def task(self) -> Task:

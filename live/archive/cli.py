@@ -26,16 +26,16 @@ if TYPE_CHECKING:  # the functions below import these when they need them: --hel
     from live.archive.scanning import Scan, Spool
     from live.archive.telling import ScanProgress
 
-DESCRIPTION = "Hears many files, and writes down what music is in them: one row a file."
+DESCRIPTION = "Classifies the music in many files, and writes one row for each file."
 EXAMPLES = """\
 examples:
   genre-scan ~/Music --out genres.parquet                 a row for each file below a folder
   genre-scan /archive/2025/*.mp3 @more.txt --out 2025.csv --workers 4
-  genre-scan ~/Music --out genres.csv --tag --dry-run     what would be written into tags
+  genre-scan ~/Music --out genres.csv --tag --dry-run     show which tags would be written
   genre-scan s3://bucket/prefix --out genres.parquet --scheduler tcp://head:8786
 
-The same command goes on where it stood: files that have their row are passed over
-until they change.
+Run the same command again to continue: files that have a row are skipped unless
+they have changed.
 
 exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or
 unreadable input.

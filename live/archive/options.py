@@ -11,8 +11,8 @@ from live.option_table import Needs, Number, check_needs, option
 from live.options import DEFAULTS
 from live.spreading.engines import scheduler_address
 
-ROWS, HEARING, SPREADING = "rows", "how to hear", "how to spread the work"
-TAGS, SAYING = "tags", "what to say"
+ROWS, HEARING, SPREADING = "rows", "classification", "parallel work"
+TAGS, SAYING = "tags", "output"
 
 
 def default_workers() -> int:
@@ -25,21 +25,21 @@ class ScanOptions:
     """The options of one run; each field is an option."""
 
     inputs: tuple[str, ...] = option(
-        (), "files, folders, patterns, @LIST (a file that names one a line), or addresses such as "
+        (), "files, folders, patterns, @LIST (a file with one path per line), or addresses such as "
         "s3://bucket/prefix (extra: cluster)",
         group="", metavar="PATH", positional=True, repeated=True,
     )  # fmt: skip
     out: Path | None = option(
-        None, "one row a file: FILE.jsonl, FILE.csv or FILE.parquet (extra: cluster); "
-        "- for lines of JSON on standard output",
+        None, "write one row per file to FILE.jsonl, FILE.csv or FILE.parquet (extra: cluster); "
+        "- for JSON lines on standard output",
         group=ROWS, metavar="FILE", read=Path, path="file",
     )  # fmt: skip
     stretches: Path | None = option(
-        None, "also one row for each stretch of a file, by the same endings",
+        None, "also write one row for each stretch of a file, in one of the same formats",
         group=ROWS, metavar="FILE", read=Path, path="file", needs=Needs(("out",), "a file"),
     )  # fmt: skip
-    again: bool = option(False, "begin anew, and do not go on where the same command stood", group=ROWS)
-    retry: bool = option(False, "hear those files again that were broken", group=ROWS)
+    again: bool = option(False, "start again from the beginning", group=ROWS)
+    retry: bool = option(False, "try files with errors again", group=ROWS)
     model: str = option(
         DEFAULTS.model, "a shipped model or a folder made by genre-train",
         group=HEARING, metavar="NAME|DIR", path="folder",
@@ -49,41 +49,39 @@ class ScanOptions:
         group=HEARING, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
     )  # fmt: skip
     smooth: float = option(
-        DEFAULTS.smooth, "the vote's pace: longer is steadier (default {default})",
+        DEFAULTS.smooth, "smoothing time of the vote: longer is steadier (default {default})",
         group=HEARING, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
     )  # fmt: skip
     sample: float | None = option(
-        None, "hear only so much, from the middle of each file",
+        None, "classify only so much from the middle of each file",
         group=HEARING, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
     )  # fmt: skip
     patience: float | None = option(
-        None, "give a file up after so long (default: a minute, and more for large ones)",
+        None, "time limit for a file (default: a minute, and more for large files)",
         group=HEARING, metavar="SECONDS", read=Number(0.1, 1e9, "seconds"),
     )  # fmt: skip
     workers: int | None = option(
-        None, "processes that hear (default: one a core)",
+        None, "number of processes (default: one per core)",
         group=SPREADING, metavar="N", read=Number(1, 1_024, whole=True),
     )  # fmt: skip
     memory: int = option(
-        3_000, "megabytes that a file may take to be heard (default {default})",
+        3_000, "memory limit of a process (default {default})",
         group=SPREADING, metavar="MB", read=Number(200, 10_000_000, "megabytes", whole=True),
     )  # fmt: skip
     scheduler: str | None = option(
-        None, "have the workers of a Dask cluster hear, such as tcp://head:8786 (extra: cluster)",
+        None, "use the workers of a Dask cluster, such as tcp://head:8786 (extra: cluster)",
         group=SPREADING, metavar="ADDRESS", read=scheduler_address,
     )  # fmt: skip
-    tag: bool = option(False, "write the genre into the files' own tags (extra: scan)", group=TAGS)
+    tag: bool = option(False, "write the genre to the files' tags (extra: scan)", group=TAGS)
     dry_run: bool = option(
-        False, "show what would be written, and write no tag", group=TAGS, needs=Needs(("tag",), "it")
+        False, "only show which tags would be written", group=TAGS, needs=Needs(("tag",), "it")
     )
-    overwrite: bool = option(
-        False, "also where there is a genre already", group=TAGS, needs=Needs(("tag",), "it")
-    )
+    overwrite: bool = option(False, "replace an existing genre", group=TAGS, needs=Needs(("tag",), "it"))
     at_least: float = option(
-        0.5, "write nothing below this confidence (default {default})",
+        0.5, "write no tag below this confidence (default {default})",
         group=TAGS, metavar="CONFIDENCE", read=Number(0, 1), needs=Needs(("tag",), "it"),
     )  # fmt: skip
-    debug: bool = option(False, "show tracebacks and what the libraries say", group=SAYING)
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING)
 
     @property
     def to_stdout(self) -> bool:
