@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat; nothing here is a test."""
+"""Benchmarks that anyone can repeat; these are not tests."""

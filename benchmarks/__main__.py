@@ -1,13 +1,13 @@
-"""Measures genre-live beside its rivals and prints one table.
+"""Compares genre-live with its rivals, and prints one table.
 
-    python -m benchmarks                    all of it, about a quarter of an hour on two cores
-    python -m benchmarks --quick            once, on little: to see that it runs, not how fast
-    python -m benchmarks --only hop         one module's measurements
-    python -m benchmarks --json             one JSON object a row
+    python -m benchmarks                    all measurements, about a quarter of an hour on two cores
+    python -m benchmarks --quick            once, with little data: to check that it runs, not how fast
+    python -m benchmarks --only hop         the measurements of one module
+    python -m benchmarks --json             one JSON object per row
     python -m benchmarks --markdown         the table of docs/performance.md
 
-Every row is measured in turn with its rival, in the same run. The sound is made by the program itself.
-What is not installed is named in the table; pip install -e '.[train,benchmark]' brings the rivals.
+Every row is measured alternately with its rival, in the same run. The sound is synthetic. Rivals that are not
+installed are named in the table; pip install -e '.[train,benchmark]' installs them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# As the command itself has it: one thread, the matrices are small. Before NumPy is imported.
+# One thread, like the command itself, because the matrices are small. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -53,11 +53,11 @@ GROUPS = (
     "scan",
 )
 DEFAULT_MODEL = "genre-lstm"
-WIDTH = 132  # columns, where no terminal says how many there are
+WIDTH = 132  # columns without a terminal
 
 
 def _number(value: float) -> str:
-    """Write a figure with three digits that count."""
+    """Return a figure with three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -68,7 +68,7 @@ def _ratio(ratio: Figure) -> str:
 
 
 def _cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:
-    """Return the rows as texts; what is measured several times is named once."""
+    """Yield the rows as texts; a repeated name is left out."""
     last = ""
     for row in rows:
         ours = f"{_number(row.ours.median)} {row.unit}" if row.ours else ""
@@ -79,7 +79,7 @@ def _cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:
 
 
 def print_markdown(rows: list[Row]) -> None:
-    """Print the rows as a table for a document."""
+    """Print the rows as a Markdown table."""
     print("| what | rival | genre-live | rival's figure | times better |\n|---|---|--:|--:|--:|")
     for cells in _cells(rows):
         print(f"| {' | '.join(cells)} |")
@@ -99,7 +99,7 @@ def print_table(rows: list[Row], console: Console) -> None:
 
 
 def print_machine(console: Console) -> None:
-    """Say what was measured on, and what else it was doing."""
+    """Print a description of the computer and its load."""
     about = [
         time.strftime("%Y-%m-%d"),
         f"{platform.machine()}, {os.cpu_count()} cores",
@@ -116,7 +116,7 @@ def main() -> int:
     Returns
     -------
     int
-        1 when a module failed; how fast anything is makes no difference.
+        1 if a module failed, whatever the results are.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -130,7 +130,7 @@ def main() -> int:
     output.add_argument("--json", action="store_true", help="print one JSON object a row")
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     arguments = parser.parse_args()
-    # Without bytecode every command that is measured would compile all it imports; users' machines keep it.
+    # Without cached bytecode, every measured command would compile its imports, unlike on users' computers.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
     from rich.console import Console

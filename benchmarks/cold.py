@@ -1,4 +1,4 @@
-"""From nothing to a verdict: the whole command on a file of 30 s, its time and its memory."""
+"""Cold start: time and memory of the whole command on a file of 30 s."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare cold commands."""
+    """Compare cold commands, and yield the rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_wav(Path(folder) / "30s.wav", 6.0 if scale.quick else FILE_S)
         model = str(scale.model)
         command = (*GENRE_LIVE, "--model", model, "--file", str(path), "--speed", "max", "--json")
-        run(command)  # what is read from disk is in memory from here on
+        run(command)  # so that the files are in the disk cache
         ways: list[tuple[str, tuple[str, ...]]] = [
             ("librosa + Keras predict", ()),
             ("the same, ten segments, one predict", ("--segments",)),

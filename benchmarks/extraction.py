@@ -1,4 +1,4 @@
-"""Extraction for training: clips a second, from WAV files to a feature store."""
+"""Extraction for training: clips per second, from WAV files to a feature store."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from training.dataset.features import build_store
 CLIP_S = 30.0
 FILES = 8
 Loop = Callable[[list[Clip], FrontEndSpec], list[object]]
-MANY = 1_000  # clips: as many as GTZAN has, where starting the processes is part of the work
-FEW = 40  # for loops that start nothing, and are as fast on the first clip as on the last
+MANY = 1_000  # clips, as many as in GTZAN, so that the start of the processes counts in proportion
+FEW = 40  # clips for loops without a start-up time
 
 
 def _clips(folder: Path, count: int, clip_s: float) -> list[Clip]:
-    """List ``count`` clips, of which many are the same file."""
+    """Return ``count`` clips, many of which are the same file."""
     paths = [write_wav(folder / f"{number}.wav", clip_s, seed=number) for number in range(FILES)]
     return [Clip(str(number), paths[number % FILES], f"genre{number % 2}", "") for number in range(count)]
 
 
 def _plain_loop(clips: list[Clip], spec: FrontEndSpec) -> list[object]:
-    """Extract the same MFCCs with librosa, one file after the other."""
+    """Return the same MFCCs from librosa, one file after another."""
     import librosa
 
     features: list[object] = []
@@ -41,7 +41,7 @@ def _plain_loop(clips: list[Clip], spec: FrontEndSpec) -> list[object]:
 
 
 def _tutorial_loop(clips: list[Clip], spec: FrontEndSpec) -> list[object]:
-    """Extract as tutorials on GTZAN do: ten segments of a clip, 13 MFCCs, 512 samples from frame to frame."""
+    """Return the MFCCs of tutorials on GTZAN: ten segments per clip, 13 MFCCs, a hop of 512 samples."""
     import librosa
 
     features: list[object] = []
@@ -65,7 +65,7 @@ RIVALS = {"librosa loop, same MFCCs": _plain_loop, "librosa loop of tutorials, h
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare extraction with a plain loop, and all cores with one."""
+    """Compare extraction with a plain loop, and all cores with one, and yield the rows."""
     spec = read_description(scale.model).front_end
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as name:

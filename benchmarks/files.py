@@ -1,4 +1,4 @@
-"""A long file as fast as can be: the whole command, from its start to its exit, on one core."""
+"""A long file at full speed: the whole command, from start to exit, on one core."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from live.bundle import SEVERAL_FILE, read_description
 from live.front_end import dct_matrix, mel_filter_bank
 
 FILE_S = 1_800.0
-ORDINARY_S = 60.0  # of it are enough for the rival
+ORDINARY_S = 60.0  # of sound for the rival, which is enough
 
 
 def _limit_s(path: Path, model: Path) -> float:
-    """Time of the bare calls on several windows at a time: decoding, resampling, FFTs, products, network."""
+    """Return the time of the bare calls on several windows at a time, from decoding to the network."""
     import soundfile
     import soxr
     from ai_edge_litert.interpreter import Interpreter
@@ -59,7 +59,7 @@ def _limit_s(path: Path, model: Path) -> float:
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare speeds on a long file, as multiples of real time."""
+    """Compare speeds on a long file, as multiples of real time, and yield the rows."""
     length_s = 20.0 if scale.quick else FILE_S
     with tempfile.TemporaryDirectory() as folder:
         short = write_wav(Path(folder) / "short.wav", 6.0 if scale.quick else ORDINARY_S)

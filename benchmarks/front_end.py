@@ -1,4 +1,4 @@
-"""The front end alone: MFCCs by genre-live and by the libraries people use, of a window and of 30 s."""
+"""The front end alone: MFCCs of a window and of 30 s, by genre-live and by common libraries."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def _essentia(samples: Samples, spec: FrontEndSpec) -> Work:
 def _aubio(samples: Samples, spec: FrontEndSpec) -> Work:
     aubio = importlib.import_module("aubio")
     spectrum = aubio.pvoc(spec.n_fft, spec.hop_length)
-    # Only Slaney's original bank of 40 bands is there for MFCCs, and 13 coefficients are what it gives best.
+    # aubio computes MFCCs only with Slaney's original 40 bands, and 13 coefficients are its usual number.
     coefficients = aubio.mfcc(spec.n_fft, 40, 13, spec.sample_rate)
     starts = range(0, len(samples) - spec.hop_length, spec.hop_length)
     return lambda: [coefficients(spectrum(samples[start : start + spec.hop_length])) for start in starts]
 
 
 def _limit(samples: Samples, spec: FrontEndSpec) -> Work:
-    """The FFTs and matrix products with nothing around them: all that they need lies ready."""
+    """Return a function of only the FFTs and matrix products, with all inputs prepared."""
     count = 1 + (len(samples) - spec.n_fft) // spec.hop_length
     framed = np.stack(
         [samples[k * spec.hop_length : k * spec.hop_length + spec.n_fft] for k in range(count)]
@@ -96,7 +96,7 @@ RIVALS: dict[str, Callable[[Samples, FrontEndSpec], Work]] = {
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare front ends, each on one core."""
+    """Compare front ends, each on one core, and yield the rows."""
     description = read_description(scale.model)
     spec = description.front_end
     sound = music(6.0 if scale.quick else SOUND_S, spec.sample_rate)

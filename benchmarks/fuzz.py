@@ -1,10 +1,10 @@
-"""Throws damaged files at the decoders and damaged bundles at the classifier.
+"""Fuzzing: opens damaged files with the decoders and damaged bundles with the classifier.
 
     python -m benchmarks.fuzz --minutes 3
 
-Every case is tried in a child process with bounded memory and time. A case passes when it is opened and
-read, or refused with an error made for the user. One that ends in another exception, a crash, a hang or
-too much memory is written to ``tests/corpus/``, where a test tries it again for ever after.
+Every case runs in a child process with limited memory and time. A case passes if it is read, or refused with
+an error for the user. A case that ends in another exception, a crash, a hang or too much memory is saved in
+``tests/corpus/``, where a test runs it again.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from live.errors import GenreLiveError
 from live.library_messages import quiet_libraries
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
-MEMORY = 1_500_000_000  # bytes of address space for one case
+MEMORY = 1_500_000_000  # bytes of address space for a case
 PATIENCE_S = 20
 LONGEST_SOUND_S = 600
 
 
 def try_sound(path: Path) -> str:
-    """Decode a file as the program does; tells how it went."""
+    """Decode a file like the program, and return the outcome."""
     from live.sources.decoding import open_decoder
 
     try:
@@ -58,7 +58,7 @@ def try_sound(path: Path) -> str:
 
 
 def try_bundle(folder: Path) -> str:
-    """Open a bundle as the program does; tells how it went."""
+    """Open a bundle like the program, and return the outcome."""
     from live.classifier import Classifier
 
     try:
@@ -71,7 +71,7 @@ def try_bundle(folder: Path) -> str:
 
 
 def damage(content: bytes, chance: random.Random) -> bytes:
-    """Flip, cut, repeat or overwrite bytes, mostly in the first few hundred, where headers are."""
+    """Return the content with bytes flipped, cut, repeated or overwritten, mostly in the headers."""
     damaged = bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         reach = len(damaged) if chance.random() < 0.4 else min(len(damaged), 200)
@@ -97,7 +97,7 @@ def damage(content: bytes, chance: random.Random) -> bytes:
 
 
 def sound_seeds(folder: Path) -> list[Path]:
-    """Write a short sound in every format there is a writer for."""
+    """Write a short sound in every format that can be written, and return the files."""
     tone = 0.3 * np.sin(np.arange(16_000) / 20)
     kinds = [("wav", "PCM_16"), ("wav", "FLOAT"), ("wav", "PCM_U8"), ("flac", "PCM_16"), ("ogg", "VORBIS")]
     kinds += [
@@ -122,7 +122,7 @@ def sound_seeds(folder: Path) -> list[Path]:
 
 
 def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
-    """Yield damaged sounds without end."""
+    """Yield damaged sounds for ever."""
     seeds = sound_seeds(folder)
     while True:
         seed = chance.choice(seeds)
@@ -132,7 +132,7 @@ def sound_cases(folder: Path, chance: random.Random) -> Iterator[tuple[str, Path
 
 
 def bundle_cases(folder: Path, model: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
-    """Yield damaged bundles without end; their hashes are right, as a stranger's would be."""
+    """Yield damaged bundles with valid hashes for ever."""
     description = json.loads((model / "bundle.json").read_text())
     networks = {name: (model / name).read_bytes() for name in (NETWORK_FILE, SEVERAL_FILE)}
     case = folder / "bundle"
@@ -152,7 +152,7 @@ TRIES: dict[str, Callable[[Path], str]] = {"sound": try_sound, "bundle": try_bun
 
 
 def _address_space() -> int:
-    """Return the bytes of address space that this process has taken; 0 where the system does not tell."""
+    """Return the address space of this process, in bytes; 0 if it is unknown."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -160,7 +160,7 @@ def _address_space() -> int:
 
 
 def _child(kind: str, path: Path, answers: multiprocessing.SimpleQueue[str]) -> None:
-    allowed = MEMORY + _address_space()  # what the process that was forked has taken is not the case's
+    allowed = MEMORY + _address_space()  # the parent's share does not count
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE_S, PATIENCE_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -172,7 +172,7 @@ def _child(kind: str, path: Path, answers: multiprocessing.SimpleQueue[str]) -> 
 
 
 def attempt(kind: str, path: Path) -> str:
-    """Try one case in a child process; what begins with FAILED is a fault of the program."""
+    """Run one case in a child process, and return its outcome; FAILED means a fault of the program."""
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
     child = context.Process(target=_child, args=(kind, path, answers))
@@ -188,7 +188,7 @@ def attempt(kind: str, path: Path) -> str:
 
 
 def keep(kind: str, path: Path) -> Path:
-    """Keep a case that failed."""
+    """Save a case that failed, and return its path."""
     names = [path] if path.is_file() else [path / name for name in (DESCRIPTION_FILE, NETWORK_FILE)]
     content = b"".join(name.read_bytes() for name in names)
     target = CORPUS / f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
@@ -201,7 +201,7 @@ def keep(kind: str, path: Path) -> Path:
 
 
 def main() -> int:
-    """Fuzz for the minutes asked for."""
+    """Fuzz for the given minutes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""One hop when all is warm: half a second of new sound to a verdict."""
+"""One warm hop: from half a second of new sound to a verdict."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ RIVAL = "librosa + Keras predict"
 
 
 def hop_times(analyser: Analyser, hops: int, *, seed: int = 0) -> list[float]:
-    """Wall time of each hop of a warm stream, in seconds, level, vote and event with it."""
+    """Return the wall time of each hop of a warm stream, in seconds, including level, vote and event."""
     rate = analyser.source_rate
     sound = music(30.0, rate, seed)[:, None]
     step = round(HOP_S * rate)
     blocks = itertools.cycle([sound[start : start + step] for start in range(0, len(sound) - step, step)])
-    for _ in range(20):  # the first windows, and what is slow the first time
+    for _ in range(20):  # warm up
         list(analyser.feed(next(blocks)))
     return each(lambda: list(analyser.feed(next(blocks))), hops)
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare warm hops."""
+    """Compare warm hops, and yield the rows."""
     classifier = Classifier(scale.model)
     description = classifier.description
     try:

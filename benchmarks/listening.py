@@ -1,4 +1,4 @@
-"""What listening live costs: the share of a core while sound is heard at the pace of real time."""
+"""The cost of live listening: the share of a core while sound is analysed in real time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared
 from benchmarks.sound import write_wav
 from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone, missing_parts
 
-SIZE = (30, 100)  # lines and columns of the terminal
+SIZE = (30, 100)  # rows and columns of the terminal
 RIVAL = "librosa + Keras predict, every 0.5 s"
 
 
 def _used_s(pid: int) -> float:
-    """Processor time that a process has used, with all its threads."""
-    if sys.platform == "linux":  # to the nanosecond; what psutil reads there counts hundredths of a second
+    """Return the CPU time of a process with all its threads, in seconds."""
+    if sys.platform == "linux":  # in nanoseconds; psutil has only hundredths of a second here
         return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3)
     times = psutil.Process(pid).cpu_times()
     used: float = times.user + times.system
@@ -34,7 +34,7 @@ def _used_s(pid: int) -> float:
 
 @contextlib.contextmanager
 def _drawn(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command on a terminal that someone looks at."""
+    """Run a command on a pseudo-terminal whose output is read."""
     import fcntl
     import pty
     import struct
@@ -66,7 +66,7 @@ def _drawn(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 def _unseen(
     command: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command whose output goes nowhere."""
+    """Run a command without output."""
     environment = {**environment, **WITHOUT_GPU}
     process = subprocess.Popen(
         command,
@@ -85,7 +85,7 @@ def _unseen(
 def _shares(
     processes: Sequence[subprocess.Popen[bytes]], warm_after_s: float, watched_s: float
 ) -> list[float]:
-    """Per cent of a core that each process uses, over the same stretch of time."""
+    """Return the CPU load of each process over the same time, in per cent of a core."""
     time.sleep(warm_after_s)
     before, began = [_used_s(process.pid) for process in processes], time.monotonic()
     time.sleep(watched_s)
@@ -95,7 +95,7 @@ def _shares(
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Listen with the screen and without, beside the ordinary way, all at the same time."""
+    """Compare listening with and without the screen with the ordinary way, all at the same time."""
     if sys.platform == "win32":
         yield Row("listening live", "% of a core", None, note="needs a pseudo-terminal")
         return
@@ -114,7 +114,7 @@ def measure(scale: Scale) -> Iterator[Row]:
 def _file(
     scale: Scale, path: Path, ordinary: Sequence[str], warm_after_s: float, watched_s: float
 ) -> Iterator[Row]:
-    """Hear a file at its own pace."""
+    """Yield the rows for a file in real time."""
     command = (*GENRE_LIVE, "--model", str(scale.model), "--file", str(path))
     screen: list[float] = []
     lines: list[float] = []
@@ -135,7 +135,7 @@ def _file(
 def _microphone(
     scale: Scale, path: Path, ordinary: Sequence[str], warm_after_s: float, watched_s: float
 ) -> Row:
-    """Hear the same through PulseAudio and PortAudio; the rival hears its file."""
+    """Return the row for the same sound through PulseAudio and PortAudio; the rival reads the file."""
     command = (*GENRE_LIVE, "--model", str(scale.model), "--device", DEVICE, "--json")
     lines: list[float] = []
     rival: list[float] = []

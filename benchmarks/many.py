@@ -1,4 +1,4 @@
-"""What several sources in one process cost: microphones and stations, beside a process for each."""
+"""The cost of several sources in one process: microphones and stations, compared with a process for each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ APART = "a process for each"
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Hear microphones and stations side by side."""
+    """Measure several microphones and stations, and yield the rows."""
     if missing := missing_parts():
         yield Row(f"{MICROPHONES} microphones", "% of a core", None, note=f"needs {missing[0]}")
     else:
@@ -43,12 +43,12 @@ def measure(scale: Scale) -> Iterator[Row]:
 
 
 def _processes(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return a process and what captures for it."""
+    """Return the ids of a process and of its capture processes."""
     return [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
 
 
 def _share(groups: Sequence[Sequence[int]], watched_s: float) -> list[float]:
-    """Per cent of a core that groups of processes use over the same stretch of time."""
+    """Return the CPU load of groups of processes over the same time, in per cent of a core."""
     before = [sum(map(_used_s, group)) for group in groups]
     began_s = time.monotonic()
     time.sleep(watched_s)
@@ -60,7 +60,7 @@ def _share(groups: Sequence[Sequence[int]], watched_s: float) -> list[float]:
 
 
 def _microphones(scale: Scale) -> Row:
-    """Hear four microphones of software, capture processes counted, in one process and in four."""
+    """Compare four virtual microphones in one process and in four, including the capture processes."""
     warm_s, watched_s = (5.0, 2.0) if scale.quick else (15.0, 15.0)
     command = (*GENRE_LIVE, "--model", str(scale.model), "--json")
     together: list[float] = []

@@ -1,7 +1,7 @@
-"""Paired measurement: every figure is taken in turn with its rival's, and compared pair by pair.
+"""Paired measurement: every figure is measured alternately with its rival's, and compared pair by pair.
 
-A machine's speed drifts while others use it, or as it grows warm. So what is compared runs A B A B ...,
-the ratio is taken within each pair, and the table shows its median with its quartiles.
+The speed of a computer changes with its load and temperature. So both sides run alternately (A B A B ...),
+the ratio is computed for each pair, and the table shows the median with its quartiles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Figure:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Figure:
-        """Sum up one value a round."""
+        """Return the figure of the values of all rounds."""
         if len(values) < 2:
             return cls(values[0], values[0], values[0])
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes
     ----------
@@ -52,11 +52,11 @@ class Row:
     ours : Figure or None
         genre-live's figure.
     rival : str
-        What it is compared with; empty where there is nothing to compare it with.
+        The name of the rival; empty if there is none.
     theirs : Figure or None
-        The rival's figure; None where it could not be measured.
+        The rival's figure; None if it could not be measured.
     ratio : Figure or None
-        How many times better genre-live is, pair by pair; below 1 the rival is.
+        How many times better genre-live is, pair by pair; below 1, the rival is better.
     note : str
         Why a figure is missing.
     """
@@ -72,21 +72,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Scale:
-    """How long to measure.
+    """The size of the measurements.
 
     Attributes
     ----------
     quick : bool
-        Once, on little: to see that the benchmark runs, not how fast anything is.
+        Whether to measure once, with little data, only to check that the benchmark runs.
     model : Path
-        The bundle to measure with.
+        The bundle for the measurements.
     """
 
     quick: bool
     model: Path
 
     def rounds(self, wanted: int) -> int:
-        """Pairs to measure, where ``wanted`` are wanted."""
+        """Return the number of pairs to measure; ``wanted`` unless ``quick``."""
         return 1 if self.quick else wanted
 
 
@@ -105,20 +105,20 @@ def pairs(
     better: Better = "less",
     warm_up: bool = True,
 ) -> Row:
-    """Measure two ways of doing the same in turn.
+    """Measure two ways to do the same alternately, and return the row.
 
     Parameters
     ----------
     what, unit, rival : str
-        As in the row.
+        Fields of the row.
     ours, theirs : callable
-        Each does the work once and gives its figure.
+        Each does the work once and returns its figure.
     rounds : int
-        Pairs.
+        Number of pairs.
     better : {"less", "more"}
-        Whether less is better, as of time, or more, as of speed.
+        Whether smaller figures are better (time) or larger ones (speed).
     warm_up : bool
-        Whether each is done once before it counts.
+        Whether each is run once before the measurement.
     """
     if warm_up:
         ours()
@@ -139,7 +139,7 @@ def compared(
     *,
     better: Better = "less",
 ) -> Row:
-    """Make a row of figures that were taken in pairs."""
+    """Return the row of figures that were measured in pairs."""
     ratios = [
         (other / own if better == "less" else own / other) for own, other in zip(mine, others, strict=True)
     ]
@@ -147,12 +147,12 @@ def compared(
 
 
 def missing(what: str, rival: str, reason: str = "not installed") -> Row:
-    """Make the row of a rival that could not be measured."""
+    """Return the row of a rival that could not be measured."""
     return Row(what, "", None, rival, note=reason)
 
 
 def seconds(work: Callable[[], object], calls: int = 1) -> float:
-    """Wall time of one call, as the mean of ``calls``."""
+    """Return the wall time of one call, in seconds, as the mean of ``calls``."""
     began = time.perf_counter()
     for _ in range(calls):
         work()
@@ -160,19 +160,19 @@ def seconds(work: Callable[[], object], calls: int = 1) -> float:
 
 
 def each(work: Callable[[], object], calls: int) -> list[float]:
-    """Wall times of single calls, in seconds."""
+    """Return the wall times of single calls, in seconds."""
     return [seconds(work) for _ in range(calls)]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that ``percent`` of all do not exceed (nearest rank)."""
+    """Return the percentile of values, by the nearest-rank method."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keep this process on one core, where the system can."""
+    """Keep this process on one core, on systems that support it."""
     if sys.platform != "linux":
         yield
         return
@@ -186,14 +186,14 @@ def on_one_core() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command cost, from its start to its exit.
+    """The resources of a command, from start to exit.
 
     Attributes
     ----------
     wall_s, cpu_s : float
-        CPU time is that of all its threads, in user and system mode.
+        Wall time, and CPU time of all threads in user and system mode, in seconds.
     peak_mb : float
-        The largest memory it held (resident set), in 10⁶ bytes.
+        Peak resident set size, in 10⁶ bytes.
     output : str
     """
 
@@ -203,8 +203,8 @@ class Finished:
     output: str
 
 
-# The kernel counts into a child's peak what its parent held when it forked: so a parent that holds
-# nothing starts the command, and measures it.
+# The kernel includes the parent's memory at the fork in a child's peak. So a small process starts and
+# measures the command.
 _STARTER = """
 import json, os, resource, subprocess, sys, time
 about = json.loads(sys.argv[1])
@@ -223,15 +223,15 @@ sys.stdout.buffer.write(json.dumps(cost).encode() + b"\\n" + child.stdout)
 def run(
     command: Sequence[str], *, one_core: bool = False, environment: Mapping[str, str] | None = None
 ) -> Finished:
-    """Run a command to its end, measured from outside.
+    """Run a command to its end, and return its resources.
 
     Parameters
     ----------
     command : sequence of str
     one_core : bool
-        Whether it may use one core alone.
+        Whether to limit it to one core.
     environment : mapping, optional
-        Variables to set beside those of this process.
+        Environment variables to add to those of this process.
 
     Raises
     ------

@@ -1,12 +1,11 @@
-"""What a million tracks cost on a cluster, by a simulation of its queue.
+"""The cost of a million tracks on a cluster, by a simulation of its queue.
 
-    python -m benchmarks.million                        with round guesses, not measured ones
-    python -m benchmarks.million --measure              with figures measured here and now
+    python -m benchmarks.million                        with rough guesses
+    python -m benchmarks.million --measure              with figures measured on this computer
 
-Tracks wait in one queue; several share a task if they are short or the cores are very many. Each task passes
-through the scheduler, which serves one after another, to a core that is free, which decodes and hears its
-tracks; their rows go through the command. So the simulation shows from how many cores on the scheduler or the
-command, and not hearing, sets the pace.
+Tracks wait in one queue; several share a task if they are short or there are very many cores. The scheduler
+passes one task after another to a free core, which decodes and classifies its tracks. The command writes
+their rows. The simulation shows from which number of cores the scheduler or the command is the bottleneck.
 """
 
 from __future__ import annotations
@@ -35,20 +34,20 @@ ROWS = 1_000
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured.
+    """The parameters of the simulation.
 
     Attributes
     ----------
     speed : float
-        Of one core hearing MP3, in times real time.
+        Speed of one core for MP3, in times real time.
     file_s : float
-        Seconds for each file beside its sound: opening it, handing it over, summing it up.
+        Constant time per file, in seconds: opening, transfer and result.
     task_scheduler_s, task_client_s : float
-        CPU seconds of the scheduler, and of the command, for each task.
+        CPU time of the scheduler, and of the command, per task, in seconds.
     track_client_s : float
-        CPU seconds of the command for each track: finding it, and writing its row.
+        CPU time of the command per track, in seconds: finding it, and writing its row.
     row_bytes : float
-        Bytes of rows and notes for each track.
+        Bytes of rows and notes per track.
     """
 
     speed: float = 400.0
@@ -61,17 +60,18 @@ class Figures:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run costs.
+    """The result of a simulated run.
 
     Attributes
     ----------
     hours : float
-        From its start to its end.
+        Duration of the run.
     core_hours : float
-        Of workers, hearing.
+        Busy time of the workers' cores.
     tasks : int
+        Number of tasks.
     scheduler_load, client_load : float
-        Part of its core that the scheduler, and the command, is busy.
+        Load of the scheduler, and of the command, 0 to 1 of a core.
     """
 
     hours: float
@@ -82,7 +82,7 @@ class Outcome:
 
 
 def tasks_of(work_s: Iterable[float], task_s: float) -> Iterator[tuple[int, float]]:
-    """Put tracks together to tasks as the command does; yields the tracks of each and its seconds of work."""
+    """Group tracks to tasks like the command; yield the number of tracks of each and its seconds of work."""
     tracks, seconds = 0, 0.0
     for track_s in work_s:
         if tracks and seconds + track_s > task_s:
@@ -95,16 +95,16 @@ def tasks_of(work_s: Iterable[float], task_s: float) -> Iterator[tuple[int, floa
 
 
 def simulate(tracks: int, cores: int, figures: Figures, seed: int = 0) -> Outcome:
-    """Let tracks pass through the scheduler, the workers and the command.
+    """Simulate the tracks' way through the scheduler, the workers and the command.
 
     Parameters
     ----------
     tracks : int
     cores : int
-        Of workers: each does one task at a time.
+        Number of the workers' cores; each does one task at a time.
     figures : Figures
     seed : int
-        Of the tracks' lengths.
+        Seed of the tracks' lengths.
     """
     lengths_s = TRACK_S * np.exp(SPREAD * np.random.default_rng(seed).normal(size=tracks))
     work_s = (lengths_s / figures.speed + figures.file_s).tolist()
@@ -130,7 +130,7 @@ def simulate(tracks: int, cores: int, figures: Figures, seed: int = 0) -> Outcom
 
 
 def _hearing(model: Path, place: Path) -> tuple[float, float]:
-    """Measure how fast one core hears, and what each file costs beside its sound."""
+    """Return the measured speed of one core, and the constant time per file."""
     from benchmarks.measuring import on_one_core
     from benchmarks.spreading import heard_s, link_many, write_mp3
     from live.spreading.processes import LocalProcesses
@@ -146,7 +146,7 @@ def _hearing(model: Path, place: Path) -> tuple[float, float]:
 
 
 def _tasks() -> tuple[float, float]:
-    """Measure what a task costs the scheduler and the command, by tasks without work."""
+    """Return the measured CPU times of the scheduler and the command per task, from tasks without work."""
     import psutil
 
     from benchmarks.spreading import Nothing, dask_processes
@@ -175,7 +175,7 @@ raise SystemExit(main())
 
 
 def _rows(model: Path, place: Path) -> tuple[float, float]:
-    """Measure what a track costs the command itself, and the bytes that it writes for it."""
+    """Return the measured CPU time of the command per track, and the bytes that it writes."""
     import soundfile
 
     from benchmarks.measuring import run
@@ -206,7 +206,7 @@ def _rows(model: Path, place: Path) -> tuple[float, float]:
 
 
 def measured(model: Path) -> Figures:
-    """Measure the figures here: hearing by one process, spreading by a cluster of two workers."""
+    """Measure the parameters on this computer, with one process and a cluster of two workers."""
     with tempfile.TemporaryDirectory() as name:
         speed, file_s = _hearing(model, Path(name))
         track_client_s, row_bytes = _rows(model, Path(name))
@@ -215,7 +215,7 @@ def measured(model: Path) -> Figures:
 
 
 def main() -> None:
-    """Print what so many tracks cost, by the number of cores."""
+    """Print the cost of the tracks by number of cores."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__)
     parser.add_argument("--tracks", type=int, default=1_000_000)
     parser.add_argument("--measure", action="store_true", help="measure the figures first")

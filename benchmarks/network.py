@@ -1,4 +1,4 @@
-"""The network alone: probabilities of one window of MFCCs, by every way there is to run it."""
+"""The network alone: probabilities of one window of MFCCs, with all ways to run it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHAT = "network alone, one window"
 
 
 def keras_network(model: Path) -> Any:
-    """The bundle's network as Keras knows it; raises ImportError without Keras."""
+    """Return the bundle's Keras network; raise ImportError without Keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -28,7 +28,7 @@ def keras_network(model: Path) -> Any:
 
 
 def _litert(model: Path, inputs: Any) -> Callable[[], object]:
-    """Invoke LiteRT with nothing around it."""
+    """Return a function that only invokes LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(model / NETWORK_FILE), num_threads=1)
@@ -39,10 +39,10 @@ def _litert(model: Path, inputs: Any) -> Callable[[], object]:
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare ways to run the network.
+    """Compare ways to run the network, and yield the rows.
 
-    genre-live's figure is that of its ``Classifier``, which begins at the mel levels: the window's MFCCs
-    and the calibration of the probabilities are counted too.
+    genre-live's figure is that of its ``Classifier``, which starts from mel levels, so it includes the
+    window's MFCCs and the calibration of the probabilities.
     """
     classifier = Classifier(scale.model)
     description = classifier.description

@@ -1,10 +1,10 @@
-"""The ordinary way to classify music, as tutorials do it: librosa's MFCC of a segment, Keras's predict.
+"""The usual way of tutorials to classify music: librosa's MFCCs of a segment, and Keras's predict.
 
     python -m benchmarks.ordinary BUNDLE FILE              verdict on a file, window by window
-    python -m benchmarks.ordinary BUNDLE FILE --segments   the same, cut into segments, in one predict
-    python -m benchmarks.ordinary BUNDLE FILE --live 20    as it would listen live, for 20 seconds
+    python -m benchmarks.ordinary BUNDLE FILE --segments   the same with all segments in one predict
+    python -m benchmarks.ordinary BUNDLE FILE --live 20    like live listening, for 20 seconds
 
-It hears through the same network and the same windows as genre-live.
+It uses the same network and the same windows as genre-live.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOP_S = 0.5
 
 
 def librosa_mfcc(samples: Any, spec: FrontEndSpec) -> Any:
-    """MFCCs by librosa, of the same frames and bands as genre-live's [shape=(n_mfcc, frames)]."""
+    """Return librosa's MFCCs with the same frames and bands as genre-live's [shape=(n_mfcc, frames)]."""
     librosa = importlib.import_module("librosa")
     return librosa.feature.mfcc(
         y=samples,
@@ -38,12 +38,12 @@ def librosa_mfcc(samples: Any, spec: FrontEndSpec) -> Any:
 
 
 class OrdinaryWay:
-    """librosa and Keras, ready to hear windows.
+    """Classifies windows with librosa and Keras.
 
     Parameters
     ----------
     bundle : Path
-        Its ``network.keras`` is run.
+        Its ``network.keras`` is used.
     """
 
     def __init__(self, bundle: Path) -> None:
@@ -61,20 +61,20 @@ class OrdinaryWay:
         self.network: Any = keras.models.load_model(bundle / "network.keras")
 
     def load(self, path: Path) -> Any:
-        """Read a file at the rate that the network hears."""
+        """Return a file's samples at the network's sample rate."""
         return self._librosa.load(path, sr=self.spec.sample_rate)[0]
 
     def mfcc(self, samples: Any) -> Any:
-        """MFCCs [shape=(frames, n_mfcc)], float32."""
+        """Return MFCCs [shape=(frames, n_mfcc)], float32."""
         return librosa_mfcc(samples, self.spec).T
 
     def hear(self, samples: Any) -> Any:
-        """Probabilities of one window [shape=(window,)]."""
+        """Return the probabilities of one window [shape=(window,)]."""
         return self.network.predict(self.mfcc(samples)[None], verbose=0)[0]
 
 
 def verdict(way: OrdinaryWay, path: Path, *, segments: bool) -> str:
-    """Genre of a file, by the mean of its windows."""
+    """Return the genre of a file, from the mean of its windows."""
     import numpy as np
 
     samples = way.load(path)
@@ -89,7 +89,7 @@ def verdict(way: OrdinaryWay, path: Path, *, segments: bool) -> str:
 
 
 def listen(way: OrdinaryWay, path: Path, seconds: float) -> None:
-    """Hear a window every half second, at the pace of real time."""
+    """Classify a window every half second, in real time."""
     samples = way.load(path)
     began = time.monotonic()
     for number in range(int(seconds / HOP_S)):
@@ -99,7 +99,7 @@ def listen(way: OrdinaryWay, path: Path, seconds: float) -> None:
 
 
 def main() -> None:
-    """Run the ordinary way on a file."""
+    """Classify a file in the usual way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ordinary", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("file", type=Path)

@@ -1,10 +1,10 @@
-"""Listens for very long, and prints what stays flat and what does not.
+"""Soak test: listens for very long, and prints which resources grow.
 
-    python -m benchmarks.soak --hours 24          stream time, from a pipe, as fast as it is heard
-    python -m benchmarks.soak --microphone 30     minutes of real time, through a virtual microphone
+    python -m benchmarks.soak --hours 24          hours of stream time, from a pipe, at full speed
+    python -m benchmarks.soak --microphone 30     minutes of real time, with a virtual microphone
 
-Both run the installed command and watch it from outside: memory, threads and open files of the
-process, the compute time of every window, and whether every sample was heard or reported lost.
+Both run the installed command and observe it from outside: memory, threads and open files of the process, the
+computing time of every window, and whether every sample was analysed or reported as lost.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COMMAND = [sys.executable, "-m", "live.cli", "--json"]
 
 
 def music(seconds: float, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """Make sound that is not quite noise: chords that change, with a beat.
+    """Return synthetic music: changing chords with a beat.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def music(seconds: float, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int16]]:
 
 @dataclass
 class Watch:
-    """What was seen of a process while it listened."""
+    """The observations of a process while it listens."""
 
     process: psutil.Process
     rows: list[tuple[float, float, int, int, int]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Watch:
     heard_until_s: float = 0.0
 
     def read(self, lines: IO[str], every_s: float, progress: Progress, total_s: float) -> None:
-        """Take the events until there are no more."""
+        """Read the events until there are no more."""
         task = progress.add_task("listening", total=total_s)
         for line in lines:
             event = json.loads(line)
@@ -89,7 +89,7 @@ class Watch:
             self.rows.append(row)
 
     def print(self, console: Console) -> None:
-        """Print the table and the sum."""
+        """Print the table and the totals."""
         table = Table("stream time (h)", "memory (MB)", "threads", "open files", "gaps and the like")
         for heard_s, memory, threads, files, others in self.rows:
             table.add_row(f"{heard_s / 3600:.2f}", f"{memory:.1f}", str(threads), str(files), str(others - 1))
@@ -110,7 +110,7 @@ class Watch:
 
 
 def soak_pipe(hours: float, console: Console) -> int:
-    """Feed ``hours`` of sound through a pipe as fast as it is heard."""
+    """Feed ``hours`` of sound through a pipe at full speed, and return the exit status."""
     total_s = hours * 3_600
     loop = music(60.0).tobytes()
     process = subprocess.Popen(
@@ -137,7 +137,7 @@ def soak_pipe(hours: float, console: Console) -> int:
 
 
 def soak_microphone(minutes: float, console: Console) -> int:
-    """Listen to a virtual microphone for ``minutes`` of real time."""
+    """Listen to a virtual microphone for ``minutes`` of real time, and return the exit status."""
     from tests.end_to_end.virtual_microphone import VirtualMicrophone
 
     total_s = minutes * 60
@@ -164,7 +164,7 @@ def soak_microphone(minutes: float, console: Console) -> int:
 
 
 def main() -> int:
-    """Run the soak that the arguments ask for."""
+    """Run the soak test of the arguments, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--hours", type=float, help="stream time to pass through a pipe")

@@ -1,7 +1,6 @@
-"""Sound to measure with, made here so that the benchmark runs on any machine: chords over a beat.
+"""Synthetic sound for the benchmarks, so that they run on any computer: chords over a beat.
 
-What a classifier makes of it does not matter; no stage of the program takes longer for one sound than
-for another.
+The verdicts for it do not matter, because no stage of the program depends on the sound in its time.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ PERIOD_S = 60.0  # after which the sound repeats
 
 
 def music(seconds: float, sample_rate: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Make mono sound that resembles music.
+    """Return mono sound that resembles music.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def music(seconds: float, sample_rate: int, seed: int = 0) -> npt.NDArray[np.flo
 def write_wav(
     path: Path, seconds: float, *, sample_rate: int = 22_050, channels: int = 1, seed: int = 0
 ) -> Path:
-    """Write music as 16-bit WAV; 22 050 Hz mono is what the clips of GTZAN are."""
+    """Write music as 16-bit WAV and return the path; the clips of GTZAN are 22 050 Hz mono."""
     period = music(min(seconds, PERIOD_S), sample_rate, seed)
     samples: npt.NDArray[Any] = np.repeat((32_000 * period).astype("<i2")[:, None], channels, axis=1)
     left = round(seconds * sample_rate)

@@ -1,4 +1,4 @@
-"""What a page costs that two hundred follow, of whom twenty never read."""
+"""The cost of the web page with 200 clients, of which 20 never read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RIVAL = "the same without a page: one who reads --json"
 
 
 class _Lines:
-    """Reads the lines of --json as they come."""
+    """Reads the lines of --json as they arrive."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.delays_s: list[float] = []
@@ -52,7 +52,7 @@ def _used_s(process: subprocess.Popen[bytes]) -> float:
 async def _follow(
     commands: tuple[list[str], list[str]], warm_after_s: float, watched_s: float
 ) -> tuple[list[float], list[float], list[float], list[Reader]]:
-    """Run both at once; gives per cent of a core, memory in MB and delays at p99 in ms, with and without."""
+    """Run both at once; return loads in % of a core, memory in MB and p99 delays in ms, with and without."""
     processes = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for line in commands]
     lines = [_Lines(process) for process in processes]
     stderr = processes[0].stderr
@@ -90,7 +90,7 @@ async def _follow(
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Have a crowd follow the page of a file that is heard at its own pace."""
+    """Measure the page of a file in real time with many clients, and yield the rows."""
     try:
         import uvicorn  # noqa: F401
     except ImportError:

@@ -1,4 +1,4 @@
-"""Hear whole files, and print which genre was heard when.
+"""Classify whole files, and print their timelines.
 
 python examples/file.py song.mp3 another.flac
 """

@@ -1,11 +1,11 @@
-"""A lamp that follows the genre: its colour is the genre's, its brightness the confidence.
+"""Set the colour of a lamp to that of the genre, and its brightness to the confidence.
 
-    genre-live --json | python examples/lamp.py 192.168.1.20     # a lamp that runs WLED
-    genre-live --json | python examples/lamp.py                  # no lamp: a patch of colour in the terminal
+    genre-live --json | python examples/lamp.py 192.168.1.20     # a lamp with WLED
+    genre-live --json | python examples/lamp.py                  # no lamp: a coloured area in the terminal
 
-It reads the events that genre-live writes. WLED takes colours over UDP, port 21324, in a packet of a few
-bytes (kno.wled.ge/interfaces/udp-realtime): the protocol's number, 2; the seconds until the lamp goes back to
-its own programme; then red, green and blue of each light.
+It reads the events of genre-live. WLED takes colours over UDP, port 21324, in a packet of a few bytes
+(kno.wled.ge/interfaces/udp-realtime): the number of the protocol, 2; the seconds until the lamp goes back
+to its own programme; then red, green and blue of each light.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LIGHTS = 60
 
 
 def color_of(vote: dict, colors: dict[str, str]) -> tuple[int, int, int]:  # type: ignore[type-arg]
-    """Return red, green and blue, 0 to 255, for a verdict; dark where no genre is heard."""
+    """Return red, green and blue, 0 to 255, for a verdict; black if there is no genre."""
     if vote["genre"] is None:
         return 0, 0, 0
     name = colors[vote["genre"]]
@@ -31,7 +31,7 @@ def color_of(vote: dict, colors: dict[str, str]) -> tuple[int, int, int]:  # typ
 
 
 def main(host: str = "", port: str = str(WLED_PORT)) -> None:
-    """Colour the lamp with each window, until the events end."""
+    """Set the colour of the lamp for each window, until the events end."""
     colors: dict[str, str] = {}
     lamp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for line in sys.stdin:

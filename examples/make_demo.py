@@ -1,8 +1,8 @@
-"""Compose and render the demo tune, ``demo.ogg``: one minute that changes genre four times.
+"""Compose and render the demo tune, ``demo.ogg``: one minute with four genres.
 
-The notes are written here, in code. mido turns them into MIDI, fluidsynth plays each part with the free
-FluidR3 GM soundfont, a small mixing desk adds amplifiers and compression, and pydub joins the sections.
-The same seed gives the same notes, and with the same fluidsynth and ffmpeg the same file.
+The notes are written in this file. mido converts them to MIDI, fluidsynth plays each part with the free
+FluidR3 GM soundfont, the mixing code adds amplifiers and compression, and pydub joins the sections. The same
+seed gives the same notes and, with the same versions of fluidsynth and ffmpeg, the same file.
 
     apt-get install fluidsynth fluid-soundfont-gm ffmpeg
     python examples/make_demo.py
@@ -76,15 +76,15 @@ class Part:
     program : int
         General MIDI program or, for drums, kit.
     level_db : float
-        Loudness in the mix while it sounds, RMS.
+        RMS level in the mix while it plays.
     pan : int
         0 (left) to 127 (right).
     reverb, chorus, vibrato : int
         0 to 127.
     drive_db : float or None
-        Played through a guitar amplifier turned up this far.
+        Gain of a guitar amplifier; None for no amplifier.
     late_s : float
-        How far behind the beat this player likes to be, in seconds.
+        Mean delay of the player behind the beat, in seconds.
     loose_s : float
         Standard deviation of the timing, in seconds.
     is_drums : bool
@@ -130,15 +130,15 @@ class Section:
     Attributes
     ----------
     tempo : float
-        In beats a minute.
+        In beats per minute.
     swing : float
-        Where in the beat the second eighth falls: 1/2 is straight, 2/3 is full swing.
+        Position of the second eighth in the beat: 1/2 is straight, 2/3 is full swing.
     room : float
         Size of the room, 0 to 1.
     level_dbfs : float
-        Loudness asked for, RMS.
+        RMS level of the section.
     glue_db : float
-        How hard the finished mix is driven into the soft limiter, over its RMS level: 0 leaves it alone.
+        Gain of the mix into the soft limiter, relative to its RMS level; 0 for no limiting.
     """
 
     name: str
@@ -171,7 +171,7 @@ def pitches_of(names: str) -> list[int]:
 
 
 def classical(chance: random.Random) -> Section:
-    """Slow movement in D minor: a violin over string orchestra and a piano's broken chords."""
+    """Return a slow movement in D minor: a violin over string orchestra and broken chords of a piano."""
     violin = Part(VIOLIN, level_db=-19, pan=50, reverb=80, vibrato=26, late_s=-0.02, loose_s=0.010)
     firsts = Part(STRINGS, level_db=-22, pan=44, reverb=86, late_s=-0.03, loose_s=0.012)
     inner = Part(SLOW_STRINGS, level_db=-22, pan=72, reverb=86, late_s=-0.05, loose_s=0.012)
@@ -216,7 +216,7 @@ def classical(chance: random.Random) -> Section:
 
 
 def jazz(chance: random.Random) -> Section:
-    """Medium-up swing in F: tenor saxophone, piano, walking bass and a ride cymbal."""
+    """Return medium-up swing in F: tenor saxophone, piano, walking bass and a ride cymbal."""
     sax = Part(TENOR_SAX, level_db=-16, pan=60, reverb=44, vibrato=10, late_s=0.022, loose_s=0.010)
     piano = Part(PIANO, level_db=-22, pan=44, reverb=40, late_s=0.008, loose_s=0.008)
     bass = Part(ACOUSTIC_BASS, level_db=-17, pan=70, reverb=24, late_s=-0.004, loose_s=0.006)
@@ -283,7 +283,7 @@ def jazz(chance: random.Random) -> Section:
 
 
 def disco(chance: random.Random) -> Section:
-    """Four on the floor in A minor: octave bass, sixteenth-note guitar, strings, brass, a choir."""
+    """Return four on the floor in A minor: octave bass, sixteenth-note guitar, strings, brass, a choir."""
     kick = Part(STANDARD_KIT, level_db=-17, reverb=6, loose_s=0.002, is_drums=True)
     snare = Part(STANDARD_KIT, level_db=-18, reverb=44, loose_s=0.003, is_drums=True)
     hats = Part(STANDARD_KIT, level_db=-21, pan=76, reverb=14, loose_s=0.003, is_drums=True)
@@ -355,7 +355,7 @@ def disco(chance: random.Random) -> Section:
 
 
 def metal(chance: random.Random) -> Section:
-    """Fast riffs in E minor: a guitar on each side through a loud amplifier, double kick, a lead."""
+    """Return fast riffs in E minor: a guitar on each side through a loud amplifier, double kick, a lead."""
     sides = [(10, 0.0), (117, 0.005)]
     open_guitars = [
         Part(CLEAN_GUITAR, level_db=-20, pan=pan, reverb=0, drive_db=36, loose_s=0.005, late_s=late)
@@ -372,13 +372,13 @@ def metal(chance: random.Random) -> Section:
     cymbals = Part(POWER_KIT, level_db=-21, pan=60, reverb=30, loose_s=0.004, is_drums=True)
 
     def power(start: float, length: float, root: int, velocity: float) -> None:
-        """Let a fifth and its octave ring."""
+        """Write a fifth with its octave that rings on."""
         for part in open_guitars:
             part.play(start, length, [root, root + 7, root + 12], velocity)
         bass.play(start, length, root - 12, 112)
 
     def chug(start: float, root: int, velocity: float) -> None:
-        """Strike a palm-muted sixteenth."""
+        """Write a palm-muted sixteenth."""
         for part in muted_guitars:
             part.play(start, 0.22, [root, root + 7], velocity + chance.uniform(-5, 5))
         bass.play(start, 0.2, root - 12, 104)
@@ -454,7 +454,7 @@ SECTIONS = (classical, jazz, disco, metal)
 
 
 def compose() -> list[Section]:
-    """Write all sections, the same ones every time."""
+    """Return all sections, the same ones every time."""
     return [write(random.Random(f"{SEED} {write.__name__}")) for write in SECTIONS]
 
 
@@ -462,9 +462,9 @@ def compose() -> list[Section]:
 
 
 def to_midi(section: Section, *, only: Part | None = None) -> mido.MidiFile:
-    """Perform a section: written notes become MIDI, with the small errors that people make.
+    """Return a section as MIDI, with small errors of timing and force like those of people.
 
-    With ``only``, that part alone, played as it is in the whole.
+    With ``only``, the result has only that part, played as in the whole section.
     """
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(section.tempo))]))
@@ -531,7 +531,7 @@ def _swung(beat: float, swing: float) -> float:
 
 
 def render(midi: Path, *, room: float, soundfont: Path) -> Sound:
-    """Let fluidsynth play a MIDI file."""
+    """Return the sound of a MIDI file, played by fluidsynth."""
     settings = {
         "synth.sample-rate": SAMPLE_RATE,
         "synth.gain": 0.3,
@@ -558,19 +558,19 @@ def db(value: float) -> float:
 
 
 def active_level(sound: Sound) -> float:
-    """RMS level while something sounds: over the tenths of a second within 30 dB of the loudest one."""
+    """Return the RMS level over the tenths of a second that are within 30 dB of the loudest one."""
     block = SAMPLE_RATE // 10
     power = (sound[: len(sound) // block * block] ** 2).reshape(-1, block * sound.shape[1]).mean(axis=1)
     return float(np.sqrt(power[power > power.max() / 1000].mean()))
 
 
 def amplify(sound: Sound, drive_db: float) -> Sound:
-    """Play through a guitar amplifier: what goes in is clipped softly, what comes out leaves a loudspeaker.
+    """Return the sound of a guitar amplifier: soft clipping, then a loudspeaker.
 
-    The clipping makes the sum and difference tones of a chord that a sampled distortion lacks.
+    The clipping adds the sum and difference tones of a chord, which a sampled distortion lacks.
     """
     level = sound / active_level(sound) * db(-20)
-    # Four times oversampled, so that the overtones made here do not fold back.
+    # Four times oversampled, to avoid aliasing of the new overtones.
     fine = _resampled(_filtered(level, low=140, high=9_000), 4)
     clipped = np.tanh(db(drive_db) * fine) + 0.15 * np.tanh(db(drive_db) * fine - 0.5)
     return _filtered(_resampled(clipped, 1 / 4)[: len(sound)], low=85, high=5_200, order=4, presence_db=5.0)
@@ -583,7 +583,7 @@ def _resampled(sound: Sound, factor: float) -> Sound:
 
 
 def _filtered(sound: Sound, *, low: float, high: float, order: int = 2, presence_db: float = 0.0) -> Sound:
-    """Cut below ``low`` and above ``high``, in Hz, as Butterworth filters do; lift what is about 2.5 kHz."""
+    """Return the sound after Butterworth filters at ``low`` and ``high`` Hz and a boost at about 2.5 kHz."""
     frequency = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     with np.errstate(divide="ignore"):
         gain = 1 / np.sqrt((1 + (low / frequency) ** (2 * order)) * (1 + (frequency / high) ** (2 * order)))
@@ -593,7 +593,7 @@ def _filtered(sound: Sound, *, low: float, high: float, order: int = 2, presence
 
 
 def mix(section: Section, sounds: Sequence[Sound]) -> Sound:
-    """Set each part at its level, and drive the whole into a soft limiter as far as the section asks."""
+    """Return the mix of the parts at their levels, through the soft limiter of the section."""
     frames = round((section.length_s + TAIL_S) * SAMPLE_RATE)
     mixed = np.zeros((frames, 2))
     for part, sound in zip(section.parts, sounds, strict=True):
@@ -608,14 +608,14 @@ def mix(section: Section, sounds: Sequence[Sound]) -> Sound:
 
 
 def _panned(sound: Sound, pan: int) -> Sound:
-    """Put both channels' sum at one place, 0 (left) to 127 (right)."""
+    """Return the sum of both channels at one stereo position, 0 (left) to 127 (right)."""
     angle = pan / 127 * math.pi / 2
     panned: Sound = sound.mean(axis=1, keepdims=True) * np.array([math.cos(angle), math.sin(angle)])
     return panned
 
 
 def perform(section: Section, folder: Path, soundfont: Path) -> Sound:
-    """Render each part of a section by itself, and mix them."""
+    """Return the sound of a section, with each part rendered separately."""
     sounds = []
     for part in section.parts:
         midi = folder / "part.mid"
@@ -625,7 +625,7 @@ def perform(section: Section, folder: Path, soundfont: Path) -> Sound:
 
 
 def join(sections: Sequence[Section], sounds: Sequence[Sound]) -> AudioSegment:
-    """Set the sections one after another, each ringing out into the next, at their own levels."""
+    """Return the sections one after another at their own levels, each fading into the next."""
     from pydub import (
         AudioSegment,
     )  # warns where ffmpeg is missing, which those who read the notes need not hear
@@ -646,7 +646,7 @@ def join(sections: Sequence[Section], sounds: Sequence[Sound]) -> AudioSegment:
 
 
 def main() -> int:
-    """Make the demo tune."""
+    """Write the demo tune, and return the exit status."""
     parser = argparse.ArgumentParser(description="Compose and render the demo tune.")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("demo.ogg"), help="the tune")
     parser.add_argument("--midi", type=Path, help="keep the MIDI files in this folder")
@@ -660,7 +660,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         sounds = [perform(section, Path(name), arguments.soundfont) for section in sections]
     tune = join(sections, sounds)
-    # bitexact: without it the file would carry a random number and the encoder's version.
+    # Without bitexact, the file would contain a random number and the encoder's version.
     exact = ["-flags:a", "+bitexact", "-fflags", "+bitexact"]
     tags = {"title": "Four Rooms", "artist": "genre-live contributors"}
     tune.export(

@@ -1,7 +1,7 @@
-"""Listen to a microphone and print the verdict whenever it changes.
+"""Listen to a microphone, and print each change of the verdict.
 
 python examples/microphone.py                # the default microphone, until Ctrl-C
-python examples/microphone.py "USB Audio"    # another, by part of its name
+python examples/microphone.py "USB Audio"    # another one, by a part of its name
 python examples/microphone.py "" 60          # for a minute
 """
 
@@ -28,5 +28,5 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except KeyboardInterrupt:
         pass
-    except live.errors.GenreLiveError as error:  # it says in a sentence what to do
+    except live.errors.GenreLiveError as error:  # its text says what to do
         sys.exit(str(error))

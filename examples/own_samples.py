@@ -1,8 +1,9 @@
-"""Feed samples of your own: here blocks of a file, in your program whatever it has.
+"""Analyse samples of your own program; in this example, blocks of a file.
 
     python examples/own_samples.py song.wav
 
-The same with a network stream, a game's mixer or a plug-in: any number of samples at a time, of any rate.
+The samples may also come from a network stream, a game's mixer or a plug-in, at any rate and in blocks of any
+size.
 """
 
 from __future__ import annotations

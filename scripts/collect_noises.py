@@ -1,11 +1,11 @@
-"""Make clips of `no_music` from the free sounds of three Debian packages: noises, voices in many languages.
+"""Make clips of `no_music` from free sounds of three Debian packages: noises, and voices in many languages.
 
     apt-get download tuxpaint-stamps-default warzone2100-data openttd-opensfx
     for package in *.deb; do dpkg -x "$package" unpacked; done
     python scripts/collect_noises.py unpacked noises
     genre-train genres noises/noises.csv --out my-model
 
-Short words of one voice are joined to clips of half a minute; noises stay as they are, up to ten seconds.
+Short words of one voice are joined to clips of half a minute; noises are unchanged, up to ten seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLIP_S, PAUSE_S, SHORTEST_WORD_S = 30.0, 0.25, 0.15
 SHORTEST_NOISE_S, LONGEST_NOISE_S = 0.5, 10.0
 CLIPS_OF_A_VOICE = 6
 SPOKEN = re.compile(r"_([a-z]{2}(_[a-zA-Z]{2})?)$")  # Tux Paint's files end in their language
-# Instruments, a bugle, carols and fireworks; and words whose names do not tell their language.
+# Instruments, a bugle, carols and fireworks; and words whose file names do not give their language.
 NOT_NOISE = re.compile("/music/|roll-call|hanukkah|christmas|newyears|symbols/|roadsigns")
 BATTLE_NOISES = ("audio/sfx/", "effects/")
 SILENCE_DBFS = -60.0
@@ -37,7 +37,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def read(sound: Path | bytes) -> Samples | None:
-    """Mono samples at 22 050 Hz, or None where there is nothing to hear."""
+    """Return mono samples at 22 050 Hz, or None for silence."""
     try:
         samples, rate = soundfile.read(
             io.BytesIO(sound) if isinstance(sound, bytes) else sound, dtype="float32"
@@ -53,7 +53,7 @@ def read(sound: Path | bytes) -> Samples | None:
 
 
 def tux_paint(root: Path) -> Iterator[tuple[str, str, Samples]]:
-    """Sounds of the stamps: (voice or empty, name, samples)."""
+    """Yield the sounds of the stamps: (voice or empty, name, samples)."""
     for path in sorted((root / "usr/share/tuxpaint/stamps").rglob("*.ogg")):
         language = SPOKEN.search(path.stem)
         if (language is None and NOT_NOISE.search(path.as_posix())) or (samples := read(path)) is None:
@@ -62,7 +62,7 @@ def tux_paint(root: Path) -> Iterator[tuple[str, str, Samples]]:
 
 
 def warzone(root: Path) -> Iterator[tuple[str, str, Samples]]:
-    """Sounds of the game's two archives."""
+    """Yield the sounds of the game's two archives."""
     for archive in sorted((root / "usr/share/games/warzone2100").glob("*.wz")):
         with zipfile.ZipFile(archive) as files:
             for name in sorted(files.namelist()):
@@ -75,7 +75,7 @@ def warzone(root: Path) -> Iterator[tuple[str, str, Samples]]:
 
 
 def open_ttd(root: Path) -> Iterator[tuple[str, str, Samples]]:
-    """Sounds of the game's one catalogue: WAV files end to end."""
+    """Yield the sounds of the game's catalogue of concatenated WAV files."""
     for catalogue in sorted((root / "usr/share/games/openttd").rglob("*.cat")):
         content = catalogue.read_bytes()
         for number, match in enumerate(re.finditer(rb"RIFF(....)WAVE", content, re.DOTALL)):
@@ -85,7 +85,7 @@ def open_ttd(root: Path) -> Iterator[tuple[str, str, Samples]]:
 
 
 def joined(words: list[Samples], generator: np.random.Generator) -> Iterator[Samples]:
-    """Clips of half a minute, of words in any order with pauses between them."""
+    """Yield clips of half a minute, of words in random order with pauses between them."""
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), dtype=np.float32)
     clip: list[Samples] = []
     made = 0
@@ -101,7 +101,7 @@ def joined(words: list[Samples], generator: np.random.Generator) -> Iterator[Sam
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Write the clips of the command line's arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

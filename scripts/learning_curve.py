@@ -1,10 +1,9 @@
-"""What few clips a label can teach: a model started from another one beside one fitted from nothing.
+"""Learning curve for few clips per label: fine-tuning compared with a fit from random weights.
 
     python scripts/learning_curve.py DATASET --count 5 --count 10 --count 20 --count 50
 
-draws so many clips of each label, by groups (artists, where a manifest names them), fits twice as
-genre-train would, and measures both on the clips of all other groups, which neither has heard. It prints a
-Markdown table.
+draws so many clips of each label, by groups (artists, if a manifest names them), fits twice like genre-train,
+and evaluates both models on the clips of all other groups. It prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from training.network.start import gentle, open_start, started
 
 @dataclass(frozen=True)
 class Result:
-    """One fit: accuracy of clips, that with labels weighing alike, and seconds."""
+    """One fit: accuracy of clips, balanced accuracy, and seconds."""
 
     accuracy: float
     balanced: float
@@ -41,7 +40,7 @@ class Result:
 
 
 def draw(store: FeatureStore, count: int, seed: int) -> tuple[list[int], list[int]]:
-    """Return clips to learn from, ``count`` of each label, and those of all groups that were not drawn."""
+    """Return training clips, ``count`` of each label, and the clips of all groups that were not drawn."""
     generator = np.random.default_rng(seed)
     of_label: dict[str, list[int]] = defaultdict(list)
     for clip, label in enumerate(store.label):
@@ -60,7 +59,7 @@ def draw(store: FeatureStore, count: int, seed: int) -> tuple[list[int], list[in
 
 
 def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
-    """Return a store of some of a store's clips."""
+    """Return a store with only these clips."""
     frames = [store.clip_frames(clip) for clip in clips]
     return FeatureStore(
         path=store.path,
@@ -76,14 +75,14 @@ def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
 def run(
     learnt: FeatureStore, heard: FeatureStore, start_from: str | None, seed: int, epochs: int | None
 ) -> Result:
-    """Fit on some clips and measure on others."""
+    """Fit on some clips, evaluate on others, and return the result."""
     begun = time.perf_counter()
     split = split_store(learnt, "group", window_frames=LIVE.window_frames, seed=seed)
     labels = tuple(sorted(set(learnt.label)))
     recipe: Recipe = replace(LIVE, epochs=epochs or LIVE.epochs)
     if start_from is not None:
         recipe = gentle(recipe)
-    joined: list[Segment] = [*split.parts["train"], *split.parts["test"]]  # it is measured on others
+    joined: list[Segment] = [*split.parts["train"], *split.parts["test"]]  # the evaluation has its own clips
     training = Crops(learnt, joined, labels, recipe, seed=seed)
     validation = Crops(learnt, split.parts["valid"], labels, recipe, seed=seed)
     if start_from is not None:
@@ -105,7 +104,7 @@ def run(
 
 
 def main() -> None:
-    """Measure the curve and print it."""
+    """Measure the learning curve and print it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
