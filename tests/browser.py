@@ -1,4 +1,4 @@
-"""A real browser, of the system's own, without a window."""
+"""A real browser of the system, without a window."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ARGUMENTS = (
 
 
 class Browser:
-    """Chromium, driven by Selenium; the test is skipped where one of them is missing."""
+    """Chromium, controlled by Selenium; the test is skipped if one of them is missing."""
 
     patience_s = WAIT_S
 
@@ -51,7 +51,7 @@ class Browser:
     def open(
         self, url: str, width: int = 1280, height: int = 800, *, dark: bool = False, motion: bool = True
     ) -> None:
-        """Open a page in a window of a size, for who prefers light or dark, and motion or none."""
+        """Open a page in a window of this size, with the preferences for dark mode and motion."""
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
@@ -64,7 +64,7 @@ class Browser:
         self.driver.get(url)
 
     def text(self, selector: str) -> str:
-        """Return the text of the first element that fits a selector; empty where none does."""
+        """Return the text of the first element that matches a selector; empty if there is none."""
         found = self.driver.execute_script(
             "const node = document.querySelector(arguments[0]); return node ? node.textContent : '';",
             selector,
@@ -72,34 +72,34 @@ class Browser:
         return str(found)
 
     def ask(self, script: str) -> Any:
-        """Return what a script in the page returns."""
+        """Run a script in the page, and return its result."""
         return self.driver.execute_script(script)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something is so, at most ``patience_s``."""
+        """Wait until a condition holds, at most ``patience_s`` seconds."""
         self._waits.WebDriverWait(self.driver, self.patience_s, poll_frequency=0.05).until(
             lambda _driver: condition()
         )
 
     def is_at(self, moment: str) -> bool:
-        """Whether the session that is shown has come to a moment, written as on the page: ``0:50``."""
+        """Return whether the session has reached a time, in the format of the page: ``0:50``."""
         heard = self.ask(
             "return sessions.sources.size ? clock(sessions.sources.values().next().value.time_s) : ''"
         )
         return bool(heard == moment)
 
     def picture(self, path: Path, *, transparent: bool = False) -> None:
-        """Save what is shown; where nothing is drawn it is white, or transparent."""
+        """Save a screenshot, with a white or transparent background."""
         clear = {"color": {"r": 0, "g": 0, "b": 0, "a": 0}} if transparent else {}
         self.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", clear)
         self.driver.save_screenshot(str(path))
         self.driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {})
 
     def complaints(self) -> list[str]:
-        """Return what the page's console was told: errors of scripts, and what the policy forbade."""
+        """Return the messages of the page's console: errors of scripts, and violations of the policy."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def close(self) -> None:
-        """End it."""
+        """End the browser."""
         self.driver.quit()
         self._folder.cleanup()

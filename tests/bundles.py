@@ -1,4 +1,4 @@
-"""A model for the tests: the one that ships, or where none does yet, a small one that learned nothing."""
+"""A model for the tests: the shipped one, or a small untrained one if none is shipped."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "
 
 
 def a_bundle(folder: Path) -> Path:
-    """Return the folder of a bundle: a shipped one, else one that is made in ``folder``."""
+    """Return the folder of a shipped bundle, or else of one that is made in ``folder``."""
     names = shipped_models()
     return find_bundle(names[0]) if names else untrained_bundle(folder / "untrained")
 
 
 def untrained_bundle(folder: Path) -> Path:
-    """Make a bundle whose network has random weights."""
+    """Write a bundle whose network has random weights, and return its folder."""
     tensorflow = pytest.importorskip("tensorflow", reason="No model ships, and the [train] extra is absent.")
     labels = [*GENRES, "no_music"]
     spec, window_frames = FrontEndSpec(), 34
@@ -56,7 +56,7 @@ def untrained_bundle(folder: Path) -> Path:
 
 
 def copy_bundle(bundle: Path, folder: Path) -> Path:
-    """Copy what a bundle needs to run into ``folder``, to be tampered with."""
+    """Copy the files that a bundle needs to run to ``folder``, to change them, and return it."""
     folder.mkdir(exist_ok=True)
     for name in (DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE):
         if (bundle / name).exists():
@@ -65,6 +65,6 @@ def copy_bundle(bundle: Path, folder: Path) -> Path:
 
 
 def describe(bundle: Path) -> dict[str, Any]:
-    """Read a bundle's description, to be changed."""
+    """Return a bundle's description, to change it."""
     values: dict[str, Any] = json.loads((bundle / DESCRIPTION_FILE).read_text())
     return values

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model bundle that can be run; a shipped one where there is one."""
+    """Return the folder of a bundle that can be run; the shipped one if there is one."""
     return a_bundle(tmp_path_factory.mktemp("bundle"))
 
 
 @pytest.fixture(autouse=True, scope="session")
 def no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what whoever runs the tests has saved as defaults out of them, child processes included."""
+    """Hide the defaults that the user has saved from the tests and their child processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENRE_LIVE_CONFIG", str(tmp_path_factory.mktemp("settings") / "config.toml"))
         yield

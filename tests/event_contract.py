@@ -1,4 +1,4 @@
-"""The event contract of ``--json`` and ``--log``, checked to the letter: keys, types, sums, times, sense."""
+"""Checks of the event contract of ``--json`` and ``--log``: keys, types, sums, times and order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ContractError(AssertionError):
 
 @dataclass
 class Recorded:
-    """One session, as its lines told it."""
+    """One session, from its lines."""
 
     start: Values
     windows: list[Values] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Recorded:
         return {key: value for key, value in self.summary.items() if key != "at"}
 
     def without_wall_time(self) -> list[Values]:
-        """All events but what differs from run to run: the time of day and the time that computing took."""
+        """Return all events without the time of day and the computing time, which differ in each run."""
         told = [self.start, *self.windows, *self.gaps, *self.statuses, *self.corrections, self.summary]
         return [
             {key: value for key, value in event.items() if key not in ("at", "compute_ms")} for event in told
@@ -87,7 +87,7 @@ def _is_text(value: object) -> bool:
 
 
 def _check_told(values: Values) -> None:
-    """Check what every event tells: when, and where there is one, its source's name and a station's title."""
+    """Check the fields of every event: time of day, and optionally the source's name and the title."""
     at = values.get("at")
     _demand(isinstance(at, str), "an event without its time of day")
     try:
@@ -100,7 +100,7 @@ def _check_told(values: Values) -> None:
 
 
 def parse_line(line: str) -> Values:
-    """Read one line: a JSON object of a known event with exactly its keys."""
+    """Return the object of a line, after checking that it is a known event with exactly its keys."""
     _demand(line.isascii(), "the line is not in ASCII")
     try:
         values = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_refuse_doubles)
@@ -242,12 +242,12 @@ class _Times:
 
 
 def check(lines: Iterable[str]) -> Recorded:
-    """Check the lines of one session, from its start to its summary.
+    """Check the lines of one session, from start to summary, and return it.
 
     Raises
     ------
     ContractError
-        When anything in them breaks the contract.
+        When a line breaks the contract.
     """
     events = [parse_line(line) for line in lines]
     _demand(len(events) >= 2, "a session has a start and a summary")
@@ -285,7 +285,7 @@ def check(lines: Iterable[str]) -> Recorded:
 
 
 def check_several(lines: Iterable[str]) -> dict[str, Recorded]:
-    """Check the lines of one run that listened to several sources, whose sessions lie one in the other.
+    """Check the lines of one run with several sources, and return the sessions by source.
 
     Raises
     ------

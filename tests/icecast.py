@@ -1,4 +1,4 @@
-"""A real Icecast on the loopback, ffmpeg as its source, and a plain server of files."""
+"""A real Icecast on the loopback with ffmpeg as its source, and a simple file server."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONFIGURATION = """<icecast>
 
 
 def free_port() -> int:
-    """Find a port of the loopback that nobody listens on."""
+    """Return a free port of the loopback."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 def program(name: str) -> str:
-    """Find a program; the test is skipped where it is missing, and fails on a build machine."""
+    """Return the path of a program; if it is missing, skip the test, or fail it on a build machine."""
     found = shutil.which(name)
     if found is None:
         if os.environ.get("CI"):
@@ -65,7 +65,7 @@ class Icecast:
     def __init__(self, *, burst: int = 16_384) -> None:
         self.program = program("icecast2")
         self.port = free_port()
-        # Not below pytest's folder: the user that it turns to, where root starts it, may not enter that.
+        # Not below pytest's folder, which the user to whom Icecast switches from root may not read.
         self._folder = folder = Path(tempfile.mkdtemp(prefix="icecast"))
         self._sources: list[subprocess.Popen[bytes]] = []
         security = ""
@@ -106,11 +106,11 @@ class Icecast:
             return False
 
     def url(self, mount: str, *, user: str = "") -> str:
-        """Return a mount's address."""
+        """Return the address of a mount."""
         return f"http://{user}127.0.0.1:{self.port}/{mount}"
 
     def feed(self, mount: str, *arguments: str | Path, wait: bool = True) -> subprocess.Popen[bytes]:
-        """Have ffmpeg send to a mount, at the pace of time; returns its process."""
+        """Send sound to a mount with ffmpeg, in real time, and return its process."""
         source = subprocess.Popen(
             [
                 program("ffmpeg"), "-nostdin", "-loglevel", "error", "-re", *map(str, arguments),
@@ -124,7 +124,7 @@ class Icecast:
         return source
 
     def mounts(self) -> str:
-        """Return what the server says of its mounts."""
+        """Return the server's status of its mounts."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status-json.xsl", timeout=2) as answer:
                 content: bytes = answer.read()
@@ -133,7 +133,7 @@ class Icecast:
             return ""
 
     def set_title(self, mount: str, title: str) -> None:
-        """Tell the server what is playing."""
+        """Set the title of a mount."""
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         address = f"http://127.0.0.1:{self.port}/admin/metadata"
         passwords.add_password(None, address, "admin", PASSWORD)
@@ -144,7 +144,7 @@ class Icecast:
         opener.open(f"{address}?{query}", timeout=5).close()
 
     def kill(self) -> None:
-        """End the server without a word."""
+        """Kill the server."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -161,7 +161,7 @@ class Icecast:
 
 
 def until(happened: object, complaint: str, within_s: float = READY_WITHIN_S) -> None:
-    """Wait until a condition holds; a server says in no other way that it is ready."""
+    """Wait until a condition holds, for servers that do not report when they are ready."""
     deadline = time.monotonic() + within_s
     while not happened():  # type: ignore[operator]
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What stands at the other end of the outputs: a real OSC server and a real MQTT broker."""
+"""Receivers of the outputs: a real OSC server and a real MQTT broker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAIT_S = 30.0
 
 
 class OscReceiver:
-    """An OSC server that keeps what it receives, in order."""
+    """An OSC server that records the messages in order."""
 
     def __init__(self) -> None:
         dispatcher = pytest.importorskip("pythonosc.dispatcher").Dispatcher()
@@ -60,12 +60,12 @@ commonName = supplied
 
 
 class Authority:
-    """A certificate authority of our own, and certificates that it signs.
+    """A private certificate authority, and certificates that it signs.
 
     Parameters
     ----------
     folder : Path
-        Where it keeps them.
+        The folder for the certificates.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +88,7 @@ class Authority:
     def sign(
         self, name: str, address: str = "IP:127.0.0.1", *, until: str = "20991231000000Z"
     ) -> tuple[Path, Path]:
-        """Make a certificate for an address; gives its file and that of its key."""
+        """Make a certificate for an address, and return its file and that of its key."""
         request, certificate, key = (self._folder / f"{name}.{end}" for end in ("csr", "pem", "key"))
         self._run("req", *self._new_key(key), "-subj", f"/CN={name}", "-out", request)
         extensions = self._folder / f"{name}.ext"
@@ -102,18 +102,18 @@ class Authority:
 
 
 class Broker:
-    """Mosquitto on a free port of this machine.
+    """Mosquitto on a free port of this computer.
 
     Parameters
     ----------
     folder : Path
-        For its configuration.
+        The folder for its configuration.
     password : str, optional
-        Of the user ``me``; anybody may come in without one.
+        The password of the user ``me``. Default: no password is needed.
     tls : pair of Path, optional
-        Its certificate and key; it speaks without encryption without them.
+        Its certificate and key. Default: no encryption.
     clients : Path, optional
-        The certificate of the authority that those who come in must have theirs from.
+        The CA certificate of clients. Default: clients need no certificate.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ def _user() -> str:
 
 
 class Subscriber:
-    """Keeps what the topics say, and waits until they say a certain thing."""
+    """Records the values of topics, and waits until a condition holds for them."""
 
     def __init__(self, port: int, *, username: str | None = None, password: str | None = None) -> None:
         library = pytest.importorskip("paho.mqtt.client")

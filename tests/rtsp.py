@@ -42,10 +42,10 @@ class RtspServer:
             assert said.readline() == b"ready\n"
 
     def url(self, mount: str, *, user: str = "") -> str:
-        """Return a mount's address."""
+        """Return the address of a mount."""
         return f"rtsp://{user}127.0.0.1:{self.port}/{mount}"
 
     def kill(self) -> None:
-        """End the server without a word."""
+        """Kill the server."""
         self.process.kill()
         self.process.wait()

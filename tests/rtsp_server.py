@@ -1,7 +1,7 @@
-"""GStreamer's RTSP server on the loopback, run by the system's own Python: its bindings are no pip package.
+"""GStreamer's RTSP server on the loopback, run by the system's Python because its bindings are not on PyPI.
 
-Usage: ``rtsp_server.py PORT USER PASSWORD``; serves ``/noise``, and ``/locked`` for those
-who know the password. Prints a line when it is ready.
+Usage: ``rtsp_server.py PORT USER PASSWORD``. It serves ``/noise``, and ``/locked`` with the password, and
+prints a line when it is ready.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from live.samples import Samples
 
 
 def tune(seconds: float, *, sample_rate: int = 22_050, channels: int = 1, seed: int = 0) -> Samples:
-    """Make something like music [shape=(n, channels)]: a chord that moves, a beat and some noise."""
+    """Return sound like music [shape=(n, channels)]: a moving chord, a beat and some noise."""
     generator = np.random.default_rng(seed)
     time = np.arange(round(seconds * sample_rate)) / sample_rate
     sound = 0.02 * generator.normal(size=len(time)) * (time % 0.5 < 0.1)
@@ -29,13 +29,13 @@ def tune(seconds: float, *, sample_rate: int = 22_050, channels: int = 1, seed: 
 def write_tune(
     path: Path, seconds: float = 4.0, *, rate: int = 22_050, channels: int = 1, **how: str
 ) -> Path:
-    """Write a tune with soundfile; ``how`` may give ``subtype`` and ``format``."""
+    """Write a tune with soundfile and return its path; ``how`` may hold ``subtype`` and ``format``."""
     soundfile.write(path, tune(seconds, sample_rate=rate, channels=channels), rate, **how)
     return path
 
 
 def ffmpeg(*arguments: str | Path, given: bytes | None = None) -> bytes:
-    """Run ffmpeg and give what it wrote to standard output; skips the test where it is not installed."""
+    """Run ffmpeg and return its standard output; skip the test if it is not installed."""
     program = shutil.which("ffmpeg")
     if program is None:
         if os.environ.get("CI"):

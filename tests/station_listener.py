@@ -1,4 +1,4 @@
-"""Takes what a station's sound comes to, until a test has heard enough."""
+"""A reader of a station's sound for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENCE_S = 60.0
 
 
 class Listener:
-    """Takes what a source gives until it is asked for something."""
+    """Reads the ring buffer of a source, and records its items."""
 
     def __init__(self, source: NetworkStream) -> None:
         self.source = source

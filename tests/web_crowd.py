@@ -1,4 +1,4 @@
-"""A crowd that follows the page's events, of whom some never read."""
+"""Many clients of the page's events, some of which never read."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ AT = re.compile(rb'"at": "([^"]+)"')
 
 @dataclass
 class Reader:
-    """One who reads all that comes.
+    """A client that reads everything.
 
     Attributes
     ----------
     numbers : list of int
-        Of the messages, in the order in which they came.
+        Numbers of the messages in the order of arrival.
     lines : list of bytes
-        The events, as JSON; kept only on request.
+        The events as JSON; kept only on request.
     delays_s : list of float
-        From the time that an event tells to its arrival.
+        Times from the events' time of day to their arrival.
     """
 
     keeps_lines: bool = False
@@ -33,7 +33,7 @@ class Reader:
     delays_s: list[float] = field(default_factory=list)
 
     async def follow(self, port: int, joined: asyncio.Event) -> None:
-        """Read to the end."""
+        """Read the stream to its end."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         writer.write(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         async for line in reader:
@@ -52,29 +52,29 @@ class Reader:
 
     @property
     def has_all(self) -> bool:
-        """Whether nothing is missing between the first and the last, after the start."""
+        """Whether no message is missing between the first and the last, after the start."""
         rest = self.numbers[1:]
         return rest == list(range(rest[0], rest[0] + len(rest))) if rest else False
 
     @property
     def ended_well(self) -> bool:
-        """Whether the last event was the session's."""
+        """Whether the last event was the summary."""
         return bool(self.lines) and json.loads(self.lines[-1])["event"] == "summary"
 
 
 async def gather_crowd(
     port: int, readers: int, stuck: int
 ) -> tuple[list[Reader], list[asyncio.Task[None]], list[socket.socket]]:
-    """Have a crowd come; returns when all of them are in.
+    """Connect many clients, and wait until all are connected.
 
     Returns
     -------
     readers : list of Reader
-        Of whom the first keeps what it read.
+        The first one keeps the events.
     tasks : list of asyncio.Task
-        Each is done when its reader has come to the end.
+        Each is done when its reader has reached the end.
     stuck : list of socket
-        Those who never read.
+        The clients that never read.
     """
     crowd = [Reader(keeps_lines=place == 0) for place in range(readers)]
     joined = [asyncio.Event() for _ in crowd]
@@ -93,7 +93,7 @@ async def gather_crowd(
 
 
 def port_of(notice: str) -> int:
-    """Return the port that genre-live tells of on standard error."""
+    """Return the port in genre-live's message on standard error."""
     found = re.search(r"http://[^/]*:(\d+)/", notice)
     assert found is not None, notice
     return int(found[1])

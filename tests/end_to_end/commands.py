@@ -1,4 +1,4 @@
-"""The installed commands, run as a user would."""
+"""The installed commands, run like a user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 60.0
 
 
 def command(name: str = "genre-live") -> list[str]:
-    """Find the command that is installed beside the Python that runs the tests."""
+    """Return the command that is installed beside the Python of the tests."""
     scripts = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
     for folder in scripts:
         program = shutil.which(name, path=folder)
@@ -32,25 +32,25 @@ def command(name: str = "genre-live") -> list[str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind."""
+    """The exit status and output of a command."""
 
     status: int
     out: str
     error: str
 
     def session(self) -> Recorded:
-        """Return the session that ended well, its events checked against the contract."""
+        """Return the session, after checking the exit status and the event contract."""
         assert self.status == 0, self.error
         return check(self.out.splitlines())
 
     def sentence(self) -> str:
-        """Return the one sentence that a command said on standard error."""
+        """Return the only sentence on standard error."""
         lines = self.error.splitlines()
         assert len(lines) == 1, self.error
         assert lines[0].startswith("genre-live: "), self.error
         assert lines[0].endswith("."), self.error
         assert "Traceback" not in lines[0]
-        assert "It failed" not in lines[0]  # the words for an error that nobody foresaw
+        assert "It failed" not in lines[0]  # the text of an unexpected error
         return lines[0].removeprefix("genre-live: ")
 
 
@@ -70,13 +70,13 @@ def genre_live(
     model : Path, optional
         Folder of the bundle for ``--model``.
     stdin : file, optional
-        What it reads as standard input.
+        Its standard input.
     given : bytes, optional
-        The same, as bytes.
+        The same as bytes.
     environment : mapping, optional
-        The process's; the tests' own by default.
+        Its environment. Default: that of the tests.
     folder : Path, optional
-        Where it runs.
+        Its working folder.
     """
     chosen = [] if model is None else ["--model", str(model)]
     finished = subprocess.run(
@@ -97,7 +97,7 @@ def genre_live(
 
 
 def in_this_process(capture: pytest.CaptureFixture[str], *arguments: str | Path) -> Outcome:
-    """Run ``genre-live`` without a process of its own, which is ten times quicker.
+    """Run ``genre-live`` in this process, which is ten times faster.
 
     Parameters
     ----------

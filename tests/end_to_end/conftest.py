@@ -1,4 +1,4 @@
-"""What the end-to-end tests share."""
+"""Fixtures of the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.end_to_end.virtual_microphone import VirtualMicrophone, missing_parts
 
 @pytest.fixture
 def virtual_microphone() -> Iterator[VirtualMicrophone]:
-    """A fresh microphone of software, 44.1 kHz stereo; see :class:`VirtualMicrophone`."""
+    """Return a new virtual microphone, 44.1 kHz stereo; see :class:`VirtualMicrophone`."""
     missing = missing_parts()
     if missing:
         reason = f"The virtual microphone needs {', '.join(missing)}."

@@ -1,4 +1,4 @@
-"""A genre-live that runs beside a test, its events at hand as they come."""
+"""A genre-live process that runs beside a test, which can wait for its events."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PATIENCE_S = 60.0
 
 
 class Listener:
-    """Runs the command with ``--json`` and collects what it says.
+    """Runs the command with ``--json`` and collects its events.
 
     Parameters
     ----------
     arguments : sequence of str
         Besides ``--json``.
     environment : mapping, optional
-        Of the process; the test's own by default.
+        Its environment. Default: that of the test.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
@@ -74,14 +74,14 @@ class Listener:
         Parameters
         ----------
         wanted : callable
-            Says whether an event is the one.
+            Returns whether an event is the wanted one.
         after : int
-            Events before this number do not count.
+            Number of the first event that counts.
 
         Returns
         -------
         tuple of int and dict
-            The number to wait for more ``after``, and the event.
+            The number of the next event, for ``after``, and the event.
         """
 
         def find() -> tuple[int, Event] | None:
@@ -97,18 +97,18 @@ class Listener:
             return found
 
     def end(self) -> tuple[Event, str]:
-        """Ask for the end as Ctrl-C does.
+        """End the command like Ctrl-C.
 
         Returns
         -------
         tuple of dict and str
-            The summary, and what stood on standard error.
+            The summary, and the output on standard error.
         """
         self.process.send_signal(signal.SIGINT)
         return self.result()
 
     def result(self) -> tuple[Event, str]:
-        """Wait for the end; gives the summary, and what stood on standard error."""
+        """Wait for the end, and return the summary and the output on standard error."""
         assert self.process.stderr is not None
         complaints = self.process.stderr.read()
         self.process.wait(PATIENCE_S)
@@ -118,15 +118,15 @@ class Listener:
 
 
 def is_window(event: Event) -> bool:
-    """Whether a window was heard."""
+    """Return whether an event is a window."""
     return bool(event["event"] == "window")
 
 
 def is_source(status: str) -> Callable[[Event], bool]:
-    """Make a test for a source event of this status."""
+    """Return a condition for source events of this status."""
     return lambda event: event["event"] == "source" and event["status"] == status
 
 
 def is_gap(event: Event) -> bool:
-    """Whether sound was lost."""
+    """Return whether an event is a gap."""
     return bool(event["event"] == "gap")

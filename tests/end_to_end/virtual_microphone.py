@@ -1,9 +1,8 @@
-"""A microphone made of software: a private PulseAudio server whose null sink is played into.
+"""A virtual microphone: a private PulseAudio server with a null sink.
 
-What is played into the sink comes out of its monitor, which is the server's default source. An ALSA
-configuration of its own leads PortAudio there and nowhere else, so a test hears the same on a laptop
-with sound cards and on a bare machine with none. Nothing of the user's own sound set-up is read,
-used or changed.
+Sound that is played to the sink comes out of its monitor, which is the server's default source. A private
+ALSA configuration leads PortAudio only there, so a test gives the same results on a laptop with sound cards
+and on a computer without any. The user's own sound set-up is neither read nor used nor changed.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ ctl.!default { type pulse }
 
 
 def missing_parts() -> list[str]:
-    """Name what this machine lacks for a virtual microphone; nothing when it is all there."""
+    """Return what this computer lacks for a virtual microphone; empty if nothing is missing."""
     if not sys.platform.startswith("linux"):
         return ["Linux"]
     missing = []
@@ -73,19 +72,19 @@ def _alsa_plugin_is_there() -> bool:
 
 
 class VirtualMicrophone:
-    """A PulseAudio server of our own, with one sink to play into and its monitor to listen to.
+    """A private PulseAudio server with one sink for playing, and its monitor for listening.
 
     Parameters
     ----------
     sample_rate : int
-        Of the microphone, in Hz. Files of this rate reach the listener without resampling.
+        Sample rate of the microphone, in Hz. Files of this rate reach the listener without resampling.
     channels : int
 
     Attributes
     ----------
     environment : dict of str to str
-        What a child process needs to hear this microphone as ``pulse`` or as the default device:
-        a whole environment, to be given as ``env``.
+        The complete environment (``env``) for a child process that uses this microphone as ``pulse`` or as
+        the default device.
 
     Examples
     --------
@@ -140,7 +139,7 @@ class VirtualMicrophone:
         self.close()
 
     def close(self) -> None:
-        """End the players and the server, and leave nothing behind."""
+        """End the players and the server, and delete all files."""
         self.stop_playing()
         self.stop_server()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -148,7 +147,7 @@ class VirtualMicrophone:
     # --- the server
 
     def start_server(self) -> None:
-        """Start the server and its sink; returns when both can be used."""
+        """Start the server and its sink, and wait until both can be used."""
         if self._server is not None:
             raise RuntimeError("The server is already running.")
         private = {
@@ -203,11 +202,11 @@ class VirtualMicrophone:
         ready.set()
 
     def stop_server(self) -> None:
-        """End the server in good order; listeners lose their source."""
+        """End the server normally; listeners lose their source."""
         self._end_server(signal.SIGTERM)
 
     def kill_server(self) -> None:
-        """End the server as a crash would, with no word to its clients."""
+        """Kill the server, like a crash, without a message to its clients."""
         self._end_server(signal.SIGKILL)
 
     def restart_server(self) -> None:
@@ -216,13 +215,13 @@ class VirtualMicrophone:
         self.start_server()
 
     def hang_server(self) -> None:
-        """Stop the server as one that hangs: it is there, and answers nobody."""
+        """Stop the server, so that it exists but does not answer."""
         if self._server is None:
             raise RuntimeError("The server is not running.")
         self._server.send_signal(signal.SIGSTOP)
 
     def wake_server(self) -> None:
-        """Let a server that hangs go on."""
+        """Continue a stopped server."""
         if self._server is None:
             raise RuntimeError("The server is not running.")
         self._server.send_signal(signal.SIGCONT)
@@ -233,7 +232,7 @@ class VirtualMicrophone:
             return
         if server.poll() is None:
             server.send_signal(with_signal)
-            server.send_signal(signal.SIGCONT)  # one that hangs heeds the first only now
+            server.send_signal(signal.SIGCONT)  # a stopped process receives the first signal only now
         try:
             server.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -245,7 +244,7 @@ class VirtualMicrophone:
     # --- the source
 
     def add_source(self) -> None:
-        """Load the sink, and with it the source that listeners hear."""
+        """Load the sink, and with it the source."""
         if self._sink_module is not None:
             raise RuntimeError("The source is already there.")
         # Float samples carry 16-bit audio through unchanged, so a test may ask for every bit back.
@@ -269,25 +268,25 @@ class VirtualMicrophone:
         self.control("unload-module", module)
 
     def suspend(self) -> None:
-        """Halt the sink, and its monitor with it: listeners stay connected and get nothing."""
+        """Suspend the sink and its monitor: listeners stay connected, but get no sound."""
         self.control("suspend-sink", SINK, "1")
 
     def resume(self) -> None:
-        """Let the sink and its monitor run again."""
+        """Resume the sink and its monitor."""
         self.control("suspend-sink", SINK, "0")
 
     def mute(self) -> None:
-        """Make the source deliver nothing but digital zero."""
+        """Make the source deliver only digital zero."""
         self.control("set-source-mute", SOURCE, "1")
 
     def unmute(self) -> None:
-        """Let the source be heard again."""
+        """Make the source deliver sound again."""
         self.control("set-source-mute", SOURCE, "0")
 
     # --- playing
 
     def play(self, path: Path, *, timeout_s: float = 300.0) -> None:
-        """Play a sound file into the sink; returns when its end has been played."""
+        """Play a sound file to its end."""
         player = self.start_playing(path)
         try:
             status = player.wait(timeout=timeout_s)
@@ -299,7 +298,7 @@ class VirtualMicrophone:
             raise RuntimeError(f"paplay ended with status {status} while playing {path}.")
 
     def start_playing(self, path: Path) -> subprocess.Popen[bytes]:
-        """Begin to play a sound file (WAV, FLAC or OGG) into the sink, and return its player at once."""
+        """Start to play a sound file (WAV, FLAC or OGG), and return the player's process at once."""
         player = subprocess.Popen(
             ["paplay", f"--device={SINK}", str(path)],
             env=self.environment,
@@ -309,7 +308,7 @@ class VirtualMicrophone:
         return player
 
     def stop_playing(self) -> None:
-        """End every player that still plays."""
+        """End all players."""
         players, self._players = self._players, []
         for player in players:
             if player.poll() is None:
@@ -319,7 +318,7 @@ class VirtualMicrophone:
     # --- asking and waiting
 
     def control(self, *arguments: str) -> str:
-        """Return the server an order through ``pactl`` and return what it answers."""
+        """Send the server a command with ``pactl``, and return the answer."""
         answer = subprocess.run(
             ["pactl", *arguments],
             env=self.environment | {"LC_ALL": "C"},
@@ -334,7 +333,7 @@ class VirtualMicrophone:
         return answer.stdout
 
     def listeners(self) -> int:
-        """Count the streams that record from the server now."""
+        """Return the number of streams that record from the server."""
         return len(self.control("list", "short", "source-outputs").splitlines())
 
     def wait_for_listener(self, *, count: int = 1, timeout_s: float = 30.0) -> None:
@@ -346,7 +345,7 @@ class VirtualMicrophone:
         self._wait_until(lambda: self.listeners() == 0, "somebody still listens", timeout_s)
 
     def _wait_until(self, condition: Callable[[], bool], complaint: str, timeout_s: float) -> None:
-        """Check ``condition`` whenever a recording stream comes, goes or changes."""
+        """Check ``condition`` for each change of the recording streams until it holds."""
         deadline = time.monotonic() + timeout_s
         with (
             subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Events as a session would give them, for tests of what takes events."""
+"""Example events for tests of sinks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AT = datetime(2026, 3, 1, 21, 30, 5, 250_000, timezone(timedelta(hours=1)))
 
 
 def start(labels: Sequence[str] = LABELS, *, name: str = "song.wav") -> StartEvent:
-    """Begin a session of a file."""
+    """Return the start event of a file."""
     return StartEvent("file", name, 44_100, "genre-lstm", tuple(labels), 3.0, 0.5, at=AT)
 
 
@@ -23,7 +23,7 @@ def verdict(
     state: VoteState | None = None,
     labels: Sequence[str] = LABELS,
 ) -> Verdict:
-    """Say a genre, or with none of them a state."""
+    """Return a verdict with a genre, or without one with a state."""
     likely = genre if genre is not None else labels[0]
     rest = round((1 - confidence) / (len(labels) - 1), 6)
     distribution = {label: confidence if label == likely else rest for label in labels}
@@ -39,11 +39,11 @@ def window(
     labels: Sequence[str] = LABELS,
     partial: bool = False,
 ) -> WindowEvent:
-    """Hear one window."""
+    """Return a window event."""
     said = verdict(genre, confidence, state=state, labels=labels)
     return WindowEvent(time_s, said.distribution, -18.3, 1.4, said, partial, at=AT)
 
 
 def summary(duration_s: float = 30.0, windows: int = 52) -> SummaryEvent:
-    """End a session."""
+    """Return a summary event."""
     return SummaryEvent(duration_s, windows, 0, 0.0, "rock", {"rock": 0.8, "metal": 0.1}, at=AT)

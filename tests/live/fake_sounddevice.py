@@ -1,4 +1,4 @@
-"""PortAudio without hardware: a stand-in for the module sounddevice, its devices moved by the test."""
+"""A fake of the module sounddevice, whose devices the test controls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class PortAudioError(Exception):
-    """What PortAudio raises."""
+    """The exception of PortAudio."""
 
 
 def _nothing(rate: int, channels: int) -> bool:
@@ -20,7 +20,7 @@ def _nothing(rate: int, channels: int) -> bool:
 
 @dataclass
 class Device:
-    """A device as the test wants it to be; ``refuses`` holds what it does not open with."""
+    """A device; ``refuses`` returns whether it refuses a sample rate and number of channels."""
 
     name: str
     channels: int = 2
@@ -31,7 +31,7 @@ class Device:
 
 
 class Stream:
-    """An input stream; the test makes it deliver, end or fall silent."""
+    """An input stream; the test makes it deliver, end or stop delivering."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Stream:
         self.closed = True
 
     def deliver(self, seconds: float, *, overflowed: bool = False, take_time: bool = True) -> None:
-        """Let the device capture for a while and call back; sample values are channel numbers from 1."""
+        """Deliver sound by the callback; sample values are channel numbers from 1."""
         frames = round(seconds * self.sample_rate)
         block = np.tile(np.arange(1, self.channels + 1, dtype=np.float32) / 100, (frames, 1))
         if take_time:
@@ -71,12 +71,12 @@ class Stream:
         self._callback(block, frames, None, types.SimpleNamespace(input_overflow=overflowed))
 
     def end(self) -> None:
-        """End, as a stream does whose device was pulled out."""
+        """End like a stream whose device was unplugged."""
         self._finished()
 
 
 class FakeSoundDevice(types.ModuleType):
-    """The module itself, with a clock of its own in ``now_s``."""
+    """The module, with its own clock in ``now_s``."""
 
     PortAudioError = PortAudioError
 

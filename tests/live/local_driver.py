@@ -1,4 +1,4 @@
-"""A driver in the test's own process, so that its fake PortAudio can be moved by the test."""
+"""A driver in the test's own process, so that the test can control its fake PortAudio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from live.sources.inputs import Input, InputRequest, OnBlock, open_input
 
 
 class LocalDriver:
-    """What a capture process does, without the process."""
+    """Does the work of a capture process in this process."""
 
     def __init__(self, on_block: OnBlock, on_end: Callable[[], None], *, loud: bool = False) -> None:
         del loud  # nothing here says anything
@@ -38,6 +38,6 @@ class LocalDriver:
 
 
 def use_local_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let microphones be captured in this process, and hide the machine's own sound server."""
+    """Capture microphones in this process, and hide the computer's own sound server."""
     monkeypatch.setattr("live.sources.capture.open_driver", LocalDriver)
     monkeypatch.setattr("live.sources.devices.sound_server_sources", list)

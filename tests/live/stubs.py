@@ -1,4 +1,4 @@
-"""Stand-ins for the slow and the fickle: a network that needs no bundle, a source that needs no device."""
+"""Stubs: a network that needs no bundle, and a source that needs no device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABELS = ("blues", "rock", "techno", "no_music")
 
 
 class StubClassifier(Classifier):
-    """Gives probabilities that depend on every mel level of the window, and keeps the windows it heard."""
+    """Returns probabilities that depend on every mel level of the window, and records the windows."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ Deed = Samples | tuple[int, str] | SourceStatus
 
 
 class ScriptedSource:
-    """A source that plays a list of deeds into the ring buffer, and ends."""
+    """A source that puts a list of blocks, gaps and changes of status into the ring buffer, and ends."""
 
     def __init__(
         self,
@@ -101,6 +101,6 @@ class ScriptedSource:
 
 
 def noise(seconds: float, *, sample_rate: int = 8_000, seed: int = 0, level: float = 0.1) -> Samples:
-    """Make white noise [shape=(n, 1)]."""
+    """Return white noise [shape=(n, 1)]."""
     values = np.random.default_rng(seed).normal(scale=level, size=(round(seconds * sample_rate), 1))
     return values.astype(np.float32)

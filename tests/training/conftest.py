@@ -1,4 +1,4 @@
-"""Small synthetic datasets, and one bundle trained on them for all tests that need one."""
+"""Small synthetic datasets, and one bundle trained on them for all tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE = 22_050
 
 
 def tone(seed: int, seconds: float, rate: int = RATE) -> np.ndarray:
-    """A chord of a few harmonics, struck twice a second."""
+    """Return a chord of a few harmonics, twice a second."""
     generator = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     pitch = generator.uniform(150, 400)
@@ -28,7 +28,7 @@ def tone(seed: int, seconds: float, rate: int = RATE) -> np.ndarray:
 
 
 def hiss(seed: int, seconds: float, rate: int = RATE) -> np.ndarray:
-    """Noise in bursts."""
+    """Return bursts of noise."""
     generator = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     noise: np.ndarray = 0.1 * generator.standard_normal(len(time)) * (time % 0.25 < 0.15)
@@ -39,7 +39,7 @@ KINDS = {"hiss": hiss, "tone": tone}
 
 
 def write_dataset(folder: Path, clips: int, seconds: float) -> Path:
-    """A folder of two genre folders."""
+    """Write a folder of two genre folders, and return it."""
     for label, make in KINDS.items():
         (folder / label).mkdir(parents=True)
         for number in range(clips):
@@ -51,20 +51,20 @@ def write_dataset(folder: Path, clips: int, seconds: float) -> Path:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten clips of 4 s in two genre folders."""
+    """Return a folder of ten clips of 4 s in two genre folders."""
     return write_dataset(tmp_path_factory.mktemp("data") / "sounds", 5, 4.0)
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One feature cache for all tests that do not look at caching."""
+    """Return the feature cache for all tests that do not test caching."""
     return tmp_path_factory.mktemp("cache")
 
 
 def small_store(
     path: Path, clips: int = 12, frames: int = 60, spec: FrontEndSpec | None = None
 ) -> FeatureStore:
-    """A store of made-up frames: one label loud at low bands, the other at high ones."""
+    """Return a store of synthetic frames: one label is loud in low bands, the other in high ones."""
     spec = spec or FrontEndSpec(n_mels=24, n_mfcc=12)
     generator = np.random.default_rng(0)
     slope = np.linspace(0, -40, spec.n_mels)
@@ -80,13 +80,13 @@ def small_store(
 
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
-    """A small store."""
+    """Return a small store."""
     return small_store(tmp_path / "store.npz")
 
 
 @pytest.fixture(scope="session")
 def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that the command trained on the synthetic dataset."""
+    """Return a bundle that the command trained on the synthetic dataset."""
     from training.cli import main
 
     out = tmp_path_factory.mktemp("models") / "sounds"
@@ -97,7 +97,7 @@ def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def mel_db(samples: np.ndarray) -> np.ndarray:
-    """Mel levels of samples, as windows for augmentation hold them."""
+    """Return the mel levels of samples, in the form of augmentation windows."""
     return MelFrames(FrontEndSpec()).feed(samples).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What tests of the screen share: a session to draw, captured consoles, and generated snapshots."""
+"""Helpers for tests of the screen: a session to draw, captured consoles, and generated snapshots."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def text_of(frame: Frame, width: int = 80, height: int = 24, **options: bool) ->
 
 
 def has_letters(rows: list[str], words: str) -> bool:
-    """Tell whether the rows show ``words`` in one of the block fonts."""
+    """Return whether the rows show ``words`` in one of the block fonts."""
     for font in FONTS:
         drawn = font.draw(words)
         assert drawn is not None

@@ -17,7 +17,7 @@ START_WITHIN_S = 120.0
 
 
 def _read_until(process: subprocess.Popen[str], words: str) -> str:
-    """Wait for a line with these words, and read on meanwhile lest the process wait for us."""
+    """Return the first line with these words, and continue to read so that the process never blocks."""
     errors = cast("IO[str]", process.stderr)
     limit = threading.Timer(START_WITHIN_S, process.kill)
     limit.start()
@@ -36,7 +36,7 @@ class DaskProcesses:
     Attributes
     ----------
     address : str
-        Of the scheduler.
+        Address of the scheduler.
     scheduler : Popen
     """
 
@@ -62,7 +62,7 @@ class DaskProcesses:
         return self
 
     def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a worker with one thread; it has joined when this returns."""
+        """Start a worker with one thread, wait until it has joined, and return its process."""
         worker = self._start(
             "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard",
             "--local-directory", str(self._folder), environment=environment,
@@ -80,7 +80,7 @@ class DaskProcesses:
 
 
 def environment_with(folder: Path, program: str) -> dict[str, str]:
-    """Make an environment in which every Python process runs a program first."""
+    """Return an environment in which every Python process runs a program first."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(program)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}

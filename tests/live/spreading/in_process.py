@@ -1,4 +1,4 @@
-"""An engine without any process of its own, which is much quicker."""
+"""An engine that works in this process, which is much faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from live.spreading.work import Done, Engine, Item, Result, Work
 
 
 class InThisProcess(Engine):
-    """Does all work here, one item after the other."""
+    """Does all work in this process, one item after another."""
 
     def __init__(self, **_how: Any) -> None:
         self._ready: dict[Any, Any] = {}

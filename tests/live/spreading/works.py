@@ -1,4 +1,4 @@
-"""Works for the tests: what they do with a number, and what goes wrong."""
+"""Work for the tests, with numbers that cause failures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from live.spreading.work import Work
 
 @dataclass(frozen=True)
 class Double(Work[int, tuple[int, int]]):
-    """Doubles a number, and says which process did; some numbers bring it to grief."""
+    """Returns the double of a number and the process id; some numbers cause failures."""
 
     crash: frozenset[int] = frozenset()
     kill: frozenset[int] = frozenset()
     hang: frozenset[int] = frozenset()
     swell: frozenset[int] = frozenset()
     fail: frozenset[int] = frozenset()
-    once: str = ""  # a folder: what goes wrong does so the first time only
+    once: str = ""  # a folder; with it, a number fails only the first time
     limit_s: float | None = None
     limit_bytes: int | None = None
     refuse: str = ""

@@ -1,4 +1,4 @@
-"""A page that is served, with what it shows in the test's hand."""
+"""A served page, whose contents the test controls."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ WAIT_S = 30.0
 
 
 def with_dashes(headers: Mapping[str, str]) -> dict[str, str]:
-    """Spell headers that were given as names of parameters."""
+    """Return headers whose names were given as parameter names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 class Served:
-    """A page, and the snapshots that a session would give with the events it is given."""
+    """A page, with the snapshots that belong to the events of the test."""
 
     def __init__(self, port: int = 0, **options: Any) -> None:
         for module in ("starlette", "uvicorn", "prometheus_client"):
@@ -42,7 +42,7 @@ class Served:
         self.page.start()
 
     def tell(self, *events: Event) -> None:
-        """Have events happen."""
+        """Pass events to the page."""
         for event in events:
             name = event.source_name if isinstance(event, StartEvent) else event.source
             name = name if name is not None else next(iter(self._snapshots))
@@ -80,7 +80,7 @@ class Served:
         self._snapshots[name] = snapshot
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """Ask for a path; gives status, headers and content."""
+        """Request a path, and return status, headers and content."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
             connection.request(
@@ -93,7 +93,7 @@ class Served:
             connection.close()
 
     def close(self) -> None:
-        """End to serve."""
+        """End the server."""
         self.page.close()
 
 
@@ -105,5 +105,5 @@ def served() -> Iterator[Served]:
 
 
 def session_start(name: str = "song.wav") -> StartEvent:
-    """Begin a session of a model with these tests' labels."""
+    """Return the start event of a session with these tests' labels."""
     return start(LABELS, name=name)
