@@ -156,7 +156,7 @@ def _icecast(mounts: int) -> Iterator[Icecast]:
 
 
 def _stations(scale: Scale) -> Iterator[Row]:
-    """Hear stations of a real Icecast; the ffmpeg that decodes each is not counted.
+    """Measure stations of a real Icecast, without the ffmpeg that decodes each.
 
     What is watched begins when every station has had its first window and the starting of their programs is
     over; the windows of before count as skipped if they were.

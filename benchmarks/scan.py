@@ -1,4 +1,4 @@
-"""Scanning an archive: speed on one core and on several, on a cluster, its memory, and going on."""
+"""Scanning an archive: speed on one core, several cores and a cluster, memory, and continuing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BARE_BLOCK_S = 4.0
 
 
 def _bare_s(path: Path, model: Path) -> float:
-    """Time the bare calls: decoding to mono, resampling, FFTs, products, network."""
+    """Return the time of the bare calls: decoding to mono, resampling, FFTs, products, network."""
     import soundfile
     import soxr
     from ai_edge_litert.interpreter import Interpreter
@@ -74,7 +74,7 @@ def _bare_s(path: Path, model: Path) -> float:
 
 
 def _speed(scale: Scale, folder: Path, song: Path, length_s: float) -> Iterator[Row]:
-    """Compare one core with the ordinary loop and the bare calls, and two workers with one."""
+    """Compare one core with the usual loop and the bare calls, and two workers with one."""
     what, unit = "scanning 44.1 kHz stereo MP3, one core", "× real time"
     one, two, rivals, bare = [], [], [], []
     files = len(list(folder.rglob("*.mp3")))
@@ -122,7 +122,7 @@ def _cluster(scale: Scale, folder: Path, clips_folder: Path) -> Iterator[Row]:
 
 
 def _extraction(scale: Scale, place: Path, address: str) -> Row:
-    """Compare extraction into shards by Dask with the local pool."""
+    """Compare extraction to shards on Dask with the local pool."""
     from benchmarks.extraction import _clips
     from training.dataset.features import build_shards, build_store
 
@@ -141,7 +141,7 @@ def _extraction(scale: Scale, place: Path, address: str) -> Row:
 
 
 def _peak_mb(output: str) -> float:
-    """The largest memory that the main process of the command held, as it told."""
+    """Return the peak memory of the command's main process, in MB, from its output."""
     found = re.search(r"peak (\d+)", output)
     return int(found[1]) / 1e6 if found else float("nan")
 
@@ -156,7 +156,7 @@ raise SystemExit(main())
 
 
 def _many(scale: Scale, place: Path) -> Iterator[Row]:
-    """Scan very many files: the memory of the command, and how long finished ones take to be passed over."""
+    """Scan very many files: the memory of the command, and the time to skip finished files."""
     import soundfile
 
     links = []
@@ -192,7 +192,7 @@ print(len(heavy), *sorted(heavy))
 
 
 def _cold() -> Row:
-    """Count which libraries of the cluster genre-live imports when it starts."""
+    """Count the libraries for clusters that genre-live imports at its start."""
     finished = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
     )
@@ -201,7 +201,7 @@ def _cold() -> Row:
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Measure a scan on files made here."""
+    """Measure a scan on synthetic files, and yield the rows."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         length_s = 6.0 if scale.quick else SONG_S

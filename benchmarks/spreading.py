@@ -85,7 +85,7 @@ def dask_processes(workers: int) -> Iterator[str]:
 
 
 def heard_s(engine: Engine, model: Path, folder: Path, files: int, workers: int) -> float:
-    """Seconds of music heard a second, of a folder, once all processes are at work.
+    """Return the seconds of music classified per second, once all processes are working.
 
     The clock starts when a fifth of the files are heard, and one for each worker.
     """

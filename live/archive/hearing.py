@@ -1,4 +1,4 @@
-"""One file of many: heard in one go and in one thread, as genre-live hears it at --speed max."""
+"""Classification of one file of a scan, in one thread, with the same results as genre-live --speed max."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ if TYPE_CHECKING:
     from live.classifier import Classifier
     from live.sources.decoder import Decoder
 
-TOGETHER = 32  # windows for which the network is called, so that it finds its weights in the cache too
+TOGETHER = 32  # windows for each call of the network, so that its weights stay in the cache
 KEPT_BYTES = 4_000_000
-FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # a file may take a minute, and more where it is large
+FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # time limit: a minute, and more for large files
 MEMORY_BYTES = 3_000_000_000
 UNKNOWN_BYTES = 10_000_000
-EACH_FILE_BYTES = 20_000  # as much work as opening a file and summing it up
+EACH_FILE_BYTES = 20_000  # equivalent of the constant work for a file
 
 
 @dataclass(frozen=True)
 class Hearing:
-    """How files are to be heard.
+    """The settings for the files of a scan.
 
     Attributes
     ----------
     model : str
         Folder of the bundle, or the name of a shipped one.
     hop_s, smooth_s : float
+        As for ``live.classify_file``.
     sample_s : float or None
-        Hear this much of the middle; all of it without.
+        Seconds to classify from the middle of each file; None for all of it.
     patience_s : float or None
-        Give a file up after so long; after a minute and what its size adds to that without.
+        Time limit for a file, in seconds; None for a minute, and more for large files.
     """
 
     model: str
@@ -58,15 +59,15 @@ class Hearing:
 
 @dataclass(frozen=True)
 class HearFiles(Work[Found, FileResult]):
-    """The work of genre-scan: hear a file.
+    """The work of genre-scan: classifies a file.
 
     Attributes
     ----------
     hearing : Hearing
     sha256 : str
-        Of the network that is meant: another one of the same name must not take part.
+        Hash of the network that all workers must have.
     version : str
-        Of the program that is meant.
+        Version of the program that all workers must have.
     """
 
     hearing: Hearing
@@ -76,21 +77,21 @@ class HearFiles(Work[Found, FileResult]):
 
     @property
     def memory_bytes(self) -> int:
-        """What a process may take."""
+        """Memory limit of a process, in bytes."""
         return self.memory_limit
 
     def patience_s(self, item: Found) -> float:
-        """What was asked for, else as long as a slow machine needs for so large a file."""
+        """Return the time limit of the settings, or else one that is enough for a slow computer."""
         if self.hearing.patience_s is not None:
             return self.hearing.patience_s
         return FEWEST_S + item.size / FEWEST_BYTES_PER_S
 
     def weight(self, item: Found) -> float:
-        """Return a file's bytes; one whose size is not known counts as a long one."""
+        """Return the size of a file plus a constant; an unknown size counts as a large file."""
         return (item.size or UNKNOWN_BYTES) + EACH_FILE_BYTES
 
     def open(self) -> Callable[[Found], FileResult]:
-        """Load the model, and see that it is the one that is meant."""
+        """Load the model, check its hash and the program's version, and return the function for one file."""
         from live.bundle import NETWORK_FILE, find_bundle
         from live.classifier import Classifier
         from live.freed_memory import keep_freed_memory
@@ -112,21 +113,21 @@ class HearFiles(Work[Found, FileResult]):
 
 
 def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
-    """Hear one file; what is wrong with it stands in the result's ``error``."""
+    """Classify one file; the result's ``error`` says if something was wrong with it."""
     heard = FileSum(classifier.description)
     try:
         with _local(path) as local:
             _hear(str(Path(local).absolute()) if local == "-" else local, heard, classifier, hearing)
     except GenreLiveError as error:
         heard.error = one_line(str(error))
-    except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder makes of a broken file
+    except (OSError, ValueError, RuntimeError) as error:  # any exception of a decoder on a broken file
         heard.error = one_line(f"It cannot be read: {type(error).__name__}: {error}.")
     return replace(heard.result(), path=path)
 
 
 @contextlib.contextmanager
 def _local(path: str) -> Iterator[str]:
-    """Return a path on this machine: what stands elsewhere is fetched first, for decoders read files."""
+    """Yield a local path; a remote file is fetched first, because decoders read files."""
     if not is_address(path):
         yield path
         return
@@ -139,13 +140,13 @@ def _local(path: str) -> Iterator[str]:
             with fsspec.open(path, "rb") as remote:
                 shutil.copyfileobj(remote, copy, 1 << 20)
             copy.flush()
-        except Exception as error:  # each file system has errors of its own
+        except Exception as error:  # each file system has its own exceptions
             raise InputError(f"{path} cannot be fetched: {str(error) or type(error).__name__}.") from None
         yield copy.name
 
 
 def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -> None:
-    """Hear a file, or the middle of it, to its end."""
+    """Classify a file, or the middle of it."""
     if hearing.sample_s is None:
         with contextlib.closing(open_decoder(path)) as decoder:
             _hear_part(path, heard, classifier, hearing, decoder, None)
@@ -154,7 +155,7 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
     if opened is not None:
         with contextlib.closing(opened[0]) as decoder:
             _hear_part(path, heard, classifier, hearing, *opened)
-    if opened is None or heard.duration_s < SHORTEST_FILE_S:  # damaged where it was to be heard, perhaps
+    if opened is None or heard.duration_s < SHORTEST_FILE_S:  # the middle may be damaged
         decoder, part = decode_to_middle(path, hearing.sample_s)
         with contextlib.closing(decoder):
             _hear_part(path, heard, classifier, hearing, decoder, part)
@@ -164,7 +165,7 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
 def _hear_part(
     path: str, heard: FileSum, classifier: Classifier, hearing: Hearing, decoder: Decoder, part: Part | None
 ) -> None:
-    """Hear what a decoder gives, all of it or one part."""
+    """Classify the sound of a decoder, all of it or one part."""
     from live.analyser import Analyser
 
     rate, name = decoder.sample_rate, one_line(Path(path).name)
@@ -192,6 +193,6 @@ def _hear_part(
 
 
 def _check_length(name: str, length_s: float | None) -> None:
-    """Refuse what is too short for a verdict, as genre-live does."""
+    """Raise InputError if a file is too short for a verdict, like genre-live."""
     if length_s is not None and length_s < SHORTEST_FILE_S:
         raise InputError(too_short(name, length_s))

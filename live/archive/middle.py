@@ -1,4 +1,4 @@
-"""The middle of a file: found, and read without decoding what stands before it, if the file allows that."""
+"""Reading of the middle of a file, without decoding the sound before it if possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from live.sources.decoding import open_decoder
 if TYPE_CHECKING:
     from live.sources.decoder import Decoder
 
-BLOCK_S = 4.0  # of sound, decoded and resampled while it is still in the processor's cache
+BLOCK_S = 4.0  # short enough to be resampled while it is still in the processor's cache
 MOST_BLOCK_SAMPLES = 2**20  # of all channels
 
 
@@ -38,7 +38,7 @@ class Part:
 
 
 def sound_of(decoder: Decoder, samples: int) -> Iterator[Samples | int]:
-    """Decode so many samples, or as many as there are; yields blocks, and how many samples could not be."""
+    """Decode up to ``samples`` samples; yield blocks, and numbers of samples that could not be decoded."""
     block = max(1, min(round(BLOCK_S * decoder.sample_rate), MOST_BLOCK_SAMPLES // decoder.channels))
     while samples > 0:
         sound = decoder.read(min(block, samples))
@@ -75,10 +75,10 @@ def open_at_middle(path: str, sample_s: float) -> tuple[Decoder, Part] | None:
     Returns
     -------
     decoder : Decoder
-        To be closed by the caller. Whether the rest of the file is whole is not examined.
+        The caller must close it. The rest of the file is not checked for damage.
     part : Part
-        What is to be read next. None instead of both if the file does not tell its length, or is damaged
-        before the part, so that everything before it has to be decoded.
+        The part to read next. The function returns None if the file does not state its length or is damaged
+        before the part, so that everything before it must be decoded.
     """
     decoder = open_decoder(path)
     length_s = decoder.measured_s()
@@ -92,7 +92,15 @@ def open_at_middle(path: str, sample_s: float) -> tuple[Decoder, Part] | None:
 
 
 def decode_to_middle(path: str, sample_s: float) -> tuple[Decoder, Part]:
-    """Open a file and decode everything before its middle part; a file of unknown length is decoded twice."""
+    """Open a file and decode everything before its middle; a file of unknown length is decoded twice.
+
+    Returns
+    -------
+    decoder : Decoder
+        The caller must close it.
+    part : Part
+        The part to read next.
+    """
     with contextlib.closing(open_decoder(path)) as first:
         rate, length_s = first.sample_rate, first.measured_s()
         length = (

@@ -42,7 +42,7 @@ def model_named(model: str) -> ModelName:
 def hear_each(
     engine: Engine, work: HearFiles, found: Iterable[Found]
 ) -> Generator[tuple[Found, FileResult], None, None]:
-    """Hear files, and give what came of each, in the order in which they are done."""
+    """Classify files, and yield the result of each, in the order of completion."""
     done = engine.spread(work, found)
     with contextlib.closing(done):
         for one in done:

@@ -192,7 +192,7 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def _make_room(pipe: BinaryIO) -> None:
-    """Let a pipe hold a whole block, where the system can; both ends then wake up once for each."""
+    """Enlarge a pipe's buffer to a whole block, on systems that support it, so that both ends wake once a block."""
     with contextlib.suppress(ImportError, AttributeError, OSError):  # only Linux, within limits
         import fcntl
 

@@ -84,11 +84,12 @@ class Input(Protocol):
     channels: int
 
     def start(self) -> None:
-        """Begin to capture.
+        """Start to capture.
 
         Raises
         ------
         CaptureError
+            When the device does not start.
         """
 
     def close(self) -> None:
@@ -187,12 +188,12 @@ class PortAudioInput:
             raise CaptureError(str(error)) from None
 
     def start(self) -> None:
-        """Begin to capture.
+        """Start to capture.
 
         Raises
         ------
         CaptureError
-            When the device opened but does not start.
+            When the device was opened but does not start.
         """
         with self._busy:
             try:

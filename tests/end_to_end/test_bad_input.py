@@ -31,7 +31,7 @@ def wav(seconds: float = 4.0) -> bytearray:
 
 
 def changed(at: int, layout: str, value: int) -> bytes:
-    """A WAV file with one field of its header changed."""
+    """Return a WAV file with one field of its header changed."""
     content = wav()
     struct.pack_into(layout, content, at, value)
     return bytes(content)

@@ -58,7 +58,7 @@ def test_an_rtsp_station_is_heard_by_the_contract_and_its_password_shows_nowhere
 
 
 def _hear_in_secret(url: str, shown_url: str, bundle: Path, log: Path) -> int:
-    """Hear a station and look for its password wherever one could show; returns how many processes ran."""
+    """Listen to a station, check that its password appears nowhere, and return the number of processes."""
     arguments = ["--url", url, "--json", "--log", str(log), "--model", str(bundle)]
     with subprocess.Popen(
         [*command(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -28,7 +28,7 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has 
 def running(
     arguments: Sequence[str | Path], bundle: Path, *, stdin: int | None = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[str]]:
-    """A genre-live beside the test."""
+    """Run a genre-live process during the ``with`` block."""
     with subprocess.Popen(
         [*command(), "--model", str(bundle), "--json", *map(str, arguments)],
         stdin=stdin,

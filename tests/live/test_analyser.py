@@ -36,7 +36,7 @@ def hear(subject: Analyser, blocks: Sequence[Samples]) -> list[WindowEvent]:
 
 
 def windows_of(run: Samples, hop: int) -> list[Frames]:
-    """What the network should hear of an unbroken run: the newest frames complete at each window's end."""
+    """Return the expected windows of a run: the newest frames that are complete at each window's end."""
     frames = MelFrames(SMALL_SPEC).feed(run[:, 0])
     windows = []
     for end in range(WINDOW, len(run) + 1, hop):

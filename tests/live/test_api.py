@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
 
 
 def microphone(monkeypatch: pytest.MonkeyPatch, source: ScriptedSource) -> list[dict[str, Any]]:
-    """Put a scripted source in the microphone's place; returns what it is asked for."""
+    """Replace the microphone by a scripted source, and return the list of its arguments."""
     asked: list[dict[str, Any]] = []
 
     def open_microphone(device: str | None = None, **options: Any) -> ScriptedSource:

@@ -78,7 +78,7 @@ def test_one_window_leaves_no_trace_in_the_next(folder: Path) -> None:
 
 
 def state_hash(folder: Path, name: str, stated: str) -> None:
-    """Have the description state a hash of one of the bundle's files."""
+    """Write the hash of one of the bundle's files to the description."""
     rewrite(folder, lambda values: values["sha256"].update({name: stated}))
 
 
@@ -303,7 +303,7 @@ def test_a_network_that_was_tampered_with_is_refused(folder: Path) -> None:
 
 
 def set_network(folder: Path, content: bytes) -> None:
-    """Put another network in the bundle, and its true hash with it, as a stranger could."""
+    """Replace the network of the bundle, with a matching hash."""
     (folder / NETWORK_FILE).write_bytes(content)
     rewrite(folder, lambda values: values.update(sha256={NETWORK_FILE: hashlib.sha256(content).hexdigest()}))
 

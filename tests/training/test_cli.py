@@ -322,7 +322,7 @@ def test_a_datasets_name_is_no_markup() -> None:
 
 
 def evaluated(capfd: pytest.CaptureFixture[str], *words: object) -> list[str]:
-    """The notes of an evaluation as JSON."""
+    """Return the notes of an evaluation, from its JSON."""
     assert run(*words, "--json") == 0
     notes: list[str] = json.loads(capfd.readouterr().out)["notes"]
     return notes

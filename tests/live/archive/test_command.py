@@ -65,7 +65,7 @@ def rows_of(path: Path, bundle: Path) -> dict[str, dict[str, Any]]:
 
 
 def events_of(path: Path, bundle: Path, capture: Capture) -> list[dict[str, Any]]:
-    """What ``genre-live --file X --speed max --json`` says."""
+    """Return the events of ``genre-live --file X --speed max --json``."""
     capture.readouterr()
     assert genre_live(["--model", str(bundle), "--file", str(path), "--speed", "max", "--json"]) == 0
     return [json.loads(line) for line in capture.readouterr().out.splitlines()]

@@ -37,7 +37,7 @@ class Room:
         self.keeper(replace(event, at=AT))
 
     def hear(self, genre: str | None, seconds: float, state: VoteState = "genre") -> None:
-        """Hear sound with one verdict, a window each half second."""
+        """Feed sound with one verdict, and a window each half second."""
         for _ in range(round(2 * seconds)):
             times = self.time_s + np.arange(RATE // 2) / RATE
             self.keeper.hear((times / 1_000).astype(np.float32)[:, None])

@@ -321,7 +321,7 @@ def first_pixel(png: bytes) -> str:
 def of_several(
     name: str, genre: str, *, began: datetime = AT, kind: SourceKind = "microphone"
 ) -> list[Event]:
-    """Tell a session of one of several sources."""
+    """Return the events of a session of one of several sources."""
     events = [replace(start(name=name), source_kind=kind), *session(genre=genre)[1:]]
     return [stamped(event, at=began, source=name) for event in events]
 

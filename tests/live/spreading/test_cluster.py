@@ -36,7 +36,7 @@ def engine(cluster: DaskProcesses) -> Iterator[DaskCluster]:
 
 
 def doubled(engine: DaskCluster, work: Double, numbers: int) -> dict[int, object]:
-    """Have numbers doubled: what came of each, without the process that did it."""
+    """Return the results of doubling numbers, without the process ids."""
     done = list(engine.spread(work, range(numbers)))
     assert sorted(one.number for one in done) == list(range(numbers))
     return {one.item: one.result if isinstance(one.result, Lost) else one.result[0] for one in done}

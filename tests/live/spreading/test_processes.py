@@ -36,7 +36,7 @@ def children() -> list[psutil.Process]:
 
 
 def doubled(work: Double, numbers: int, workers: int = 2, ahead: int | None = None) -> dict[int, object]:
-    """Have numbers doubled: what came of each, without the process that did it."""
+    """Return the results of doubling numbers, without the process ids."""
     done = list(LocalProcesses(workers).spread(work, range(numbers), ahead=ahead))
     assert sorted(one.number for one in done) == list(range(numbers))
     assert children() == []

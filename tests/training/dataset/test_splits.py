@@ -238,7 +238,7 @@ def test_segments_leak_and_say_so() -> None:
 
 
 def joined(*collections: tuple[str, list[tuple[str, str]]]) -> FeatureStore:
-    """A store of several collections, each given as pairs of label and group."""
+    """Return a store of several collections, each given as pairs of label and group."""
     rows = [(name, label, group) for name, pairs in collections for label, group in pairs]
     store = fake_store(
         [f"c{k}" for k in range(len(rows))], [row[1] for row in rows], [row[2] for row in rows]

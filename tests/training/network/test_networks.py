@@ -22,7 +22,7 @@ def examples(recipe: Recipe, count: int = 12) -> np.ndarray:
 
 
 def shuffled(recipe: Recipe, labels: int) -> keras.Model:
-    """A network whose weights are all random, those that begin as zeros too."""
+    """Return a network whose weights are all random, including those that are initially zero."""
     keras.utils.set_random_seed(1)
     network = recipe.network(recipe.front_end, recipe.window_frames, labels, examples(recipe))
     generator = np.random.default_rng(1)

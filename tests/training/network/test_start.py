@@ -95,7 +95,7 @@ def test_another_front_end_is_refused_in_a_sentence(
 
 
 def changed(model: Path, folder: Path, content: bytes | None) -> Path:
-    """A copy of a bundle with another network.keras, whose hash is right."""
+    """Return a copy of a bundle with another network.keras and a matching hash."""
     copy = folder / "copy"
     shutil.copytree(model, copy)
     values = json.loads((copy / "bundle.json").read_text(encoding="utf-8"))
