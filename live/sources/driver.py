@@ -192,7 +192,7 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def _make_room(pipe: BinaryIO) -> None:
-    """Enlarge a pipe's buffer to a whole block, on systems that support it, so that both ends wake once a block."""
+    """Enlarge a pipe's buffer to a whole block where possible, so that both ends wake only once per block."""
     with contextlib.suppress(ImportError, AttributeError, OSError):  # only Linux, within limits
         import fcntl
 
