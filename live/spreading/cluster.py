@@ -29,6 +29,7 @@ GIVEN_AHEAD = 2  # tasks for each thread of a worker: one to do, one to come
 TASK_S = 1.0  # of work for a worker: each task costs scheduler, client and worker several milliseconds
 MOST_TASKS_PER_S = 50  # of all workers together: a scheduler manages a few hundred
 MOST_ITEMS = 100  # of a task
+PACE_REMEMBERED = 0.8  # of what was measured before, at each task
 TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
 Say = Callable[[str], None]
@@ -110,9 +111,10 @@ class _Pace:
     _weight: float = 0.0
 
     def measure(self, weight: float, took_s: float) -> None:
-        """Add the time of a task."""
-        self._weight += weight
-        self._took_s += took_s
+        """Add the time of a task; those before it count less and less, for items can become slower."""
+        if 0 < weight < float("inf"):
+            self._weight = PACE_REMEMBERED * self._weight + weight
+            self._took_s = PACE_REMEMBERED * self._took_s + took_s
 
     def seconds(self, weight: float) -> float:
         """Return the expected time of a weight, in seconds; infinite before the first measurement."""

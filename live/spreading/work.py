@@ -44,7 +44,10 @@ class Work(ABC, Generic[Item, Result]):
         return None
 
     def weight(self, item: Item) -> float:  # noqa: ARG002
-        """Return how much work an item is compared with others; an engine measures how long that takes."""
+        """Return how much work an item is compared with others; an engine measures how long that takes.
+
+        Infinite if an item is so much that it should share a task with no other.
+        """
         return 1.0
 
     @property

@@ -121,6 +121,10 @@ class WriteShards(Work[ShardOrder, Shard]):
         """Return a time limit that is enough for a slow computer."""
         return PATIENCE_S + item.size / BYTES_PER_S
 
+    def weight(self, item: ShardOrder) -> float:  # noqa: ARG002
+        """Return infinity: a shard is a second of work and more, unless it is there already."""
+        return float("inf")
+
     def open(self) -> Callable[[ShardOrder], Shard]:
         """Check that the folder exists, and return the function that writes a shard."""
         if self.version != __version__:

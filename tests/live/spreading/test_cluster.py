@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from live.errors import InputError, RunningError
-from live.spreading.cluster import DaskCluster, _Run, seconds_of_task
+from live.spreading.cluster import DaskCluster, _Pace, _Run, seconds_of_task
 from live.spreading.visiting import Outcome, Visit
 from live.spreading.work import Done, Hand, Lost
 from tests.live.spreading.dask_cluster import DaskProcesses
@@ -138,6 +138,30 @@ def test_an_item_that_brings_workers_down_is_lost_alone() -> None:
     assert lost == {20: Lost("the workers that had it were lost one by one")}
     assert client.tasks.count([20]) == 2
     assert any(len(items) > 10 and 20 in items for items in client.tasks)
+
+
+def test_items_that_are_much_work_share_no_task() -> None:
+    class Heavy(Double):
+        def weight(self, item: int) -> float:  # noqa: ARG002
+            return float("inf")
+
+    client = DeadlyClient(deadly=-1)
+    run = _Run(client, "tcp://here:1", print, Heavy(), Hand(iter(range(40))))
+    while run.hand_out():
+        list(run.take())
+    assert client.tasks == [[number] for number in range(40)]
+
+
+def test_tasks_hold_less_when_their_items_become_slower() -> None:
+    pace = _Pace()
+    assert pace.seconds(1.0) == float("inf")
+    for _ in range(100):
+        pace.measure(100.0, 0.1)
+    quick = pace.seconds(1.0)
+    for _ in range(5):
+        pace.measure(100.0, 10.0)
+    assert quick == pytest.approx(0.001)
+    assert pace.seconds(1.0) > 0.05
 
 
 def test_tasks_are_longer_where_workers_are_very_many() -> None:
