@@ -196,6 +196,19 @@ def read_description(folder: Path) -> BundleDescription:
 def read_hashed(folder: Path, description: BundleDescription, name: str) -> bytes:
     """Read a network and check its hash against the description.
 
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    description : BundleDescription
+    name : str
+        Name of the network's file.
+
+    Returns
+    -------
+    bytes
+        The contents of the file.
+
     Raises
     ------
     BundleError

@@ -256,7 +256,18 @@ AnyEvent = TypeVar("AnyEvent", bound=_Stamped)
 def stamped(
     event: AnyEvent, *, at: datetime, source: str | None = None, title: str | None = None
 ) -> AnyEvent:
-    """Return the event with its time of day, its source's name and the station's title."""
+    """Return the event with its time of day, its source's name and the station's title.
+
+    Parameters
+    ----------
+    event : event
+    at : datetime
+        Time of day, with its offset from UTC.
+    source : str, optional
+        Name of the source, where there are several.
+    title : str, optional
+        Title that a radio station sends.
+    """
     return replace(event, at=at, source=source, title=title)
 
 

@@ -101,7 +101,20 @@ def _load(
 
 
 def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListener) -> Features:
-    """Load the features, and report clips that were left out and the path of the store."""
+    """Load the features, and report clips that were left out and the path of the store.
+
+    Parameters
+    ----------
+    data : DatasetOptions
+    spec : FrontEndSpec
+        The front end for folders and manifests; a store has its own.
+    listener : RunListener
+
+    Raises
+    ------
+    InputError
+        When a dataset cannot be used.
+    """
     stores: list[FeatureStore] = []
     skipped: list[str] = []
     with _engine(data, listener) as engine:
@@ -126,7 +139,19 @@ def divide(
     *,
     only: str | None = None,
 ) -> Split:
-    """Split a store and report the numbers of clips; ``only`` names the only part that is needed."""
+    """Split a store, and report the numbers of clips.
+
+    Parameters
+    ----------
+    data : DatasetOptions
+        Its split and seed are used.
+    store : FeatureStore
+    window_frames : int
+        Length of a segment of the ``segment`` split.
+    listener : RunListener
+    only : str, optional
+        The only part that is needed.
+    """
     name = data.split or default_split(store)
     split = split_store(store, name, window_frames=window_frames, seed=data.seed, only=only)
     counts = ", ".join(f"{len(segments)} {part}" for part, segments in split.parts.items())

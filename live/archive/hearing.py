@@ -113,7 +113,16 @@ class HearFiles(Work[Found, FileResult]):
 
 
 def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
-    """Classify one file; the result's ``error`` says if something was wrong with it."""
+    """Classify one file and return the result; its ``error`` says if something was wrong with the file.
+
+    Parameters
+    ----------
+    path : str
+        A path, or an address for fsspec.
+    classifier : Classifier
+    hearing : Hearing
+        The settings.
+    """
     heard = FileSum(classifier.description)
     try:
         with _local(path) as local:

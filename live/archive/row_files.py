@@ -39,7 +39,13 @@ class Format(Protocol):
 
 
 class JsonLines:
-    """One JSON object per line."""
+    """One JSON object per line.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The keys, in their order.
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -60,7 +66,12 @@ class JsonLines:
 
 
 class CsvLines:
-    """CSV with a header; null is an empty value."""
+    """CSV with a header; null is an empty value.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns

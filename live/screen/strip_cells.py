@@ -79,6 +79,15 @@ def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
 
     A file that fits is shown whole, with its future part empty. Anything else fills a growing span from the
     left; when the longest span is full, the strip scrolls cell by cell.
+
+    Parameters
+    ----------
+    time_s : float
+        Current stream time.
+    length_s : float or None
+        Length of the file, where known.
+    cells : int
+        Number of cells.
     """
     longest_s = max((span for span in _SPANS_S if span <= _RECENT_CELL_S * cells), default=_SPANS_S[0])
     if length_s is not None and max(length_s, time_s) <= longest_s:
@@ -95,7 +104,16 @@ def recent_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
 def list_scale(time_s: float, cells: int, oldest_s: float) -> Scale:
     """Return the scale of one source in a list: the right edge is now, and the span is that of all others.
 
-    The span grows with the oldest source, whose stream time is ``oldest_s``, to ten minutes or more.
+    The span grows with the oldest source to ten minutes or more.
+
+    Parameters
+    ----------
+    time_s : float
+        Current stream time of the source.
+    cells : int
+        Number of cells.
+    oldest_s : float
+        Current stream time of the oldest source.
     """
     longest_s = max(span for span in _SPANS_S if span <= max(_LIST_SPAN_S, _RECENT_CELL_S * cells))
     span_s = next((span for span in _SPANS_S if oldest_s <= span <= longest_s), longest_s)
@@ -105,7 +123,17 @@ def list_scale(time_s: float, cells: int, oldest_s: float) -> Scale:
 
 
 def whole_scale(time_s: float, length_s: float | None, cells: int) -> Scale:
-    """Return the scale from the start: the whole file, or the session in a span that grows in steps."""
+    """Return the scale from the start: the whole file, or the session in a span that grows in steps.
+
+    Parameters
+    ----------
+    time_s : float
+        Current stream time.
+    length_s : float or None
+        Length of the file, where known.
+    cells : int
+        Number of cells.
+    """
     if length_s is not None:
         return Scale(0.0, max(length_s, time_s, 1.0) / cells, cells, "file")
     if time_s > _STEPS_S[0]:

@@ -31,6 +31,13 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 class StationError(Exception):
     """The reason why a station cannot be heard now: a sentence without its full stop and without passwords.
 
+    Parameters
+    ----------
+    reason : str
+        The sentence.
+    is_final : bool
+        Whether another attempt would be useless.
+
     Attributes
     ----------
     is_final : bool

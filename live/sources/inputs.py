@@ -158,7 +158,24 @@ def _ways(device: InputDevice, wanted: InputRequest) -> list[tuple[int, int]]:
 
 
 class PortAudioInput:
-    """A device that PortAudio captures."""
+    """A device that PortAudio captures.
+
+    Parameters
+    ----------
+    device : InputDevice
+    sample_rate : int
+        In Hz.
+    channels : int
+    block_s : float
+        Requested length of the blocks, in seconds.
+    on_block, on_end : callable
+        Called with each block, and at the end of the stream, on PortAudio's thread.
+
+    Raises
+    ------
+    CaptureError
+        When the device cannot be opened.
+    """
 
     def __init__(
         self,
@@ -212,7 +229,25 @@ class PortAudioInput:
 
 
 class SoundServerInput:
-    """A source of PulseAudio or PipeWire."""
+    """A source of PulseAudio or PipeWire.
+
+    Parameters
+    ----------
+    device : InputDevice
+        With a ``source``.
+    sample_rate : int
+        In Hz.
+    channels : int
+    block_s : float
+        Requested length of the blocks, in seconds.
+    on_block, on_end : callable
+        Called with each block, and at the end of the stream, on a separate thread.
+
+    Raises
+    ------
+    CaptureError
+        When the source cannot be opened.
+    """
 
     def __init__(
         self,

@@ -74,6 +74,17 @@ class _StreamDecoder:
 class StationLink:
     """One connection to a station, from its first byte to its loss.
 
+    Parameters
+    ----------
+    feed : Feed
+        The bytes of the station.
+    program : str
+        Path of ffmpeg.
+    on_change : callable
+        Called when sound has arrived, or the connection has ended.
+    loud : bool
+        Whether ffmpeg's messages go to standard error.
+
     Attributes
     ----------
     first_byte_s, last_byte_s : float

@@ -97,6 +97,15 @@ class HttpFeed:
 def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Feed:
     """Open a station, following playlists, and return its bytes.
 
+    Parameters
+    ----------
+    opener : Opener
+        Opens the station's address.
+    stopping : threading.Event
+        Ends all waiting.
+    on_title : callable
+        Called with each title that the station sends.
+
     Raises
     ------
     StationError

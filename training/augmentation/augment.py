@@ -59,7 +59,25 @@ class AugmentationContext:
 def equalised(
     mel_db: Windows, generator: Generator, *, knots: int, reach_db: float, chance: float
 ) -> Windows:
-    """Return windows filtered by a smooth random frequency response, one for each window."""
+    """Return windows filtered by a smooth random frequency response, one for each window.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    generator : Generator
+    knots : int
+        Number of equally spaced bands at which the response is drawn.
+    reach_db : float
+        Largest boost or cut at a knot, in dB.
+    chance : float
+        Probability of a change.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
     windows, _, n_mels = mel_db.shape
     curve = interpolated(generator.uniform(-reach_db, reach_db, (windows, 1, knots)), n_mels)
     return mel_db + curve * happens(generator, chance, windows)
@@ -68,7 +86,24 @@ def equalised(
 def frequency_warped(
     mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, ratio: float, chance: float
 ) -> Windows:
-    """Return windows with the pitch shifted up or down by up to ``ratio``."""
+    """Return windows with the pitch shifted up or down by up to ``ratio``.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    spec : FrontEndSpec
+    generator : Generator
+    ratio : float
+        Largest factor of the frequency.
+    chance : float
+        Probability of a change.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
     centres = band_centres(spec)
     bands = np.arange(spec.n_mels)
     warped = mel_db.copy()
@@ -83,7 +118,23 @@ def frequency_warped(
 
 
 def masked(mel_db: Windows, generator: Generator, *, bands: int, frames: int, masks: int = 2) -> Windows:
-    """Return windows with bands and frames replaced by the window's mean (SpecAugment, Park et al., 2019)."""
+    """Return windows with bands and frames replaced by the window's mean (SpecAugment, Park et al., 2019).
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    generator : Generator
+    bands, frames : int
+        Largest widths of a mask.
+    masks : int
+        Number of masks over bands, and of masks over frames.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
     covered = mel_db.copy()
     for window in covered:
         mean = window.mean()
@@ -132,7 +183,24 @@ def resampled_in_time(
 def over_noise_floor(
     mel_db: Windows, spec: FrontEndSpec, generator: Generator, *, below_db: Range, chance: float
 ) -> Windows:
-    """Return windows with a steady, tilted noise that is ``below_db`` below the window's loudest level."""
+    """Return windows with a steady, tilted noise that is ``below_db`` below the window's loudest level.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    spec : FrontEndSpec
+    generator : Generator
+    below_db : range
+        Range of the distance, in dB.
+    chance : float
+        Probability of a noise.
+
+    Returns
+    -------
+    ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    """
     windows = len(mel_db)
     octaves = np.log2(band_centres(spec) / 1_000.0)
     tilt = np.clip(uniform(generator, (-6.0, 2.0), windows) * octaves, -30, 15)
@@ -196,6 +264,18 @@ def mixed_in_pairs(mel_db: Windows, targets: Targets, generator: Generator) -> t
     """Mix some windows and their targets with others at the same peak level (mixup, Zhang et al., 2018).
 
     The share of the louder part has a beta distribution. Unlabelled music is not mixed.
+
+    Parameters
+    ----------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+        In dB.
+    targets : Targets
+    generator : Generator
+
+    Returns
+    -------
+    mel_db : ndarray [shape=(windows, frames, n_mels)]
+    targets : Targets
     """
     genre = targets["genre"]
     windows = len(mel_db)

@@ -70,7 +70,7 @@ def interpolated(knots: npt.NDArray[np.floating[Any]], points: int) -> Windows:
 
 
 def uniform(generator: Generator, bounds: Range, windows: int) -> Windows:
-    """Return a uniform random number for each window [shape=(windows, 1, 1)]."""
+    """Return a uniform random number within ``bounds`` for each window [shape=(windows, 1, 1)]."""
     return generator.uniform(*bounds, (windows, 1, 1)).astype(np.float32)
 
 

@@ -22,7 +22,7 @@ SYLLABLES_PER_S = 4.0
 
 
 def speckle(generator: Generator, shape: tuple[int, ...], spec: FrontEndSpec) -> Windows:
-    """Return random factors of a noise's power in each frame: gamma variables of mean 1."""
+    """Return random factors of a noise's power in each frame [shape=shape]: gamma variables of mean 1."""
     bins = np.maximum(band_widths(spec) * spec.n_fft / spec.sample_rate, 1.0)
     scatter: Windows = (generator.standard_gamma(np.broadcast_to(bins, shape)) / bins).astype(np.float32)
     return scatter

@@ -157,6 +157,14 @@ def fluctuation(generator: Generator, shape: tuple[int, ...], freedom: Windows) 
     """Return random factors of a diffuse sound's power: gamma variables of mean 1 and shape ``freedom``.
 
     They are approximated by the cube of a normal variable (Wilson and Hilferty, 1931), which is faster.
+
+    Parameters
+    ----------
+    generator : Generator
+    shape : tuple of int
+        Shape of the result.
+    freedom : ndarray
+        Shape parameters, which broadcast to ``shape``.
     """
     ninth = np.float32(1 / 9) / np.maximum(freedom, np.float32(FEWEST_INDEPENDENT))
     normal = generator.standard_normal(shape, dtype=np.float32)

@@ -71,6 +71,14 @@ def worth(verdict: Verdict, label: str, genres: Sequence[str]) -> float:
     """Return the worth of a verdict to a user, for a clip of a label, from −1 to 1.
 
     A right answer is worth 1, a wrong genre −1, ``unsure`` 0, and a wrong state −0.5.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    label : str
+        The true label of the clip.
+    genres : sequence of str
+        The genres of the model.
     """
     if verdict.state == "genre":
         if label == UNLABELLED:

@@ -62,7 +62,24 @@ def impulse_response(rt60_s: float, direct_db: float, sample_rate: int, seed: in
 
 
 def in_room(samples: Samples, rt60_s: float, direct_db: float, sample_rate: int, seed: int) -> Samples:
-    """Return samples as they sound in a room, with the same length and level; RT60 0 means no room."""
+    """Return samples as they sound in a room, with the same length and level.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(n,)]
+    rt60_s : float
+        Reverberation time, in seconds; 0 for no room.
+    direct_db : float
+        Direct-to-reverberant energy ratio, in dB.
+    sample_rate : int
+        In Hz.
+    seed : int
+        Seed of the impulse response.
+
+    Returns
+    -------
+    ndarray [shape=(n,)]
+    """
     if rt60_s == 0:
         return samples
     from scipy.signal import fftconvolve  # type: ignore[import-untyped]

@@ -88,9 +88,19 @@ def hear_frames(
     hop_s: float = HOP_S,
     collection: str = "",
 ) -> HeardClip:
-    """Return the output for mel frames [shape=(frames, n_mels)], window by window.
+    """Return the output for mel frames, window by window; too few frames are repeated to fill a window.
 
-    Frames that do not fill a window are repeated until they do.
+    Parameters
+    ----------
+    classifier : Classifier
+    mel_db : ndarray [shape=(frames, n_mels)]
+        In dB.
+    clip, label : str
+        Fields of the result.
+    hop_s : float
+        Time from one window to the next, in seconds.
+    collection : str
+        Field of the result.
     """
     spec, window_frames = classifier.description.front_end, classifier.description.window_frames
     if len(mel_db) < window_frames:
@@ -142,7 +152,18 @@ def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardCl
 def vote_over(
     heard: HeardClip, labels: Sequence[str], parameters: Mapping[str, float], *, smooth_s: float = SMOOTH_S
 ) -> list[Verdict]:
-    """Return the vote after each window of a clip."""
+    """Return the verdict after each window of a clip.
+
+    Parameters
+    ----------
+    heard : HeardClip
+    labels : sequence of str
+        In the order of the probabilities.
+    parameters : mapping
+        Parameters of the vote.
+    smooth_s : float
+        Smoothing time of the vote, in seconds.
+    """
     vote = Vote(labels, smooth_s=smooth_s, parameters=parameters)
     verdicts, before = [], 0.0
     for probabilities, end_s, level in zip(heard.probabilities, heard.ends_s, heard.level_dbfs, strict=True):

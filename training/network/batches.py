@@ -30,6 +30,15 @@ def frames_of(store: FeatureStore, segment: Segment, start: int, frames: int) ->
 
     A shorter segment is repeated, as in listening to a short sound. Frames before its start are copies of
     its first one.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    segment : Segment
+    start : int
+        First frame, counted from the start of the segment; may be negative.
+    frames : int
+        Number of frames.
     """
     clip = store.clip_frames(segment.clip)[segment.start : segment.stop]
     if start >= 0 and start + frames <= len(clip):

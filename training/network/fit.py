@@ -220,7 +220,21 @@ def validate(network: Any, batches: Any, devices: Devices) -> tuple[float, float
 def validate_collections(
     network: Any, validation: Crops, batch_size: int, devices: Devices
 ) -> tuple[float, float]:
-    """Return the loss over the collections of a part (see ``worst_weighted``), and the accuracy of all."""
+    """Return the loss over the collections of a part, and the accuracy of all its windows.
+
+    Parameters
+    ----------
+    network : keras.Model
+    validation : Crops
+    batch_size : int
+    devices : Devices
+
+    Returns
+    -------
+    loss : float
+        In nats; see ``training.dataset.collections.worst_weighted``.
+    accuracy : float
+    """
     measured = [
         validate(network, validation.validation(batch_size, numbers), devices)
         for numbers in validation.by_collection()
