@@ -63,7 +63,7 @@ def _drawn(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def _unseen(
+def unseen(
     command: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command without output."""
@@ -82,16 +82,29 @@ def _unseen(
         process.wait()
 
 
+def with_children(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return a process and the processes that capture for it."""
+    return [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
+
+
+def cpu_loads(groups: Sequence[Sequence[int]], watched_s: float) -> list[float]:
+    """Return the CPU load of groups of processes over the same time, in per cent of a core."""
+    before = [sum(map(_used_s, group)) for group in groups]
+    began_s = time.monotonic()
+    time.sleep(watched_s)
+    elapsed_s = time.monotonic() - began_s
+    return [
+        100 * (sum(map(_used_s, group)) - earlier) / elapsed_s
+        for group, earlier in zip(groups, before, strict=True)
+    ]
+
+
 def _shares(
     processes: Sequence[subprocess.Popen[bytes]], warm_after_s: float, watched_s: float
 ) -> list[float]:
-    """Return the CPU load of each process over the same time, in per cent of a core."""
+    """Return the CPU load of each process, with what captures for it, over the same time."""
     time.sleep(warm_after_s)
-    before, began = [_used_s(process.pid) for process in processes], time.monotonic()
-    time.sleep(watched_s)
-    used = [_used_s(process.pid) - earlier for process, earlier in zip(processes, before, strict=True)]
-    elapsed_s = time.monotonic() - began
-    return [100 * share / elapsed_s for share in used]
+    return cpu_loads([with_children(process) for process in processes], watched_s)
 
 
 def measure(scale: Scale) -> Iterator[Row]:
@@ -106,7 +119,12 @@ def measure(scale: Scale) -> Iterator[Row]:
         ordinary = (*ORDINARY, str(scale.model), str(path), "--live", str(length_s))
         yield from _file(scale, path, ordinary, warm_after_s, watched_s)
         if missing := missing_parts():
-            yield Row("listening to a microphone, --json", "% of a core", None, note=f"needs {missing[0]}")
+            yield Row(
+                "listening to a microphone, --json, capture included",
+                "% of a core",
+                None,
+                note=f"needs {missing[0]}",
+            )
         else:
             yield _microphone(scale, path, ordinary, warm_after_s, watched_s)
 
@@ -122,8 +140,8 @@ def _file(
     for _ in range(scale.rounds(3)):
         with (
             _drawn(command) as first,
-            _unseen((*command, "--json")) as second,
-            _unseen(ordinary) as third,
+            unseen((*command, "--json")) as second,
+            unseen(ordinary) as third,
         ):
             shares = _shares((first, second, third), warm_after_s, watched_s)
         for values, share in zip((screen, lines, rival), shares, strict=True):
@@ -142,12 +160,12 @@ def _microphone(
     for _ in range(scale.rounds(3)):
         with (
             VirtualMicrophone(sample_rate=44_100) as microphone,
-            _unseen(command, microphone.environment) as first,
-            _unseen(ordinary) as second,
+            unseen(command, microphone.environment) as first,
+            unseen(ordinary) as second,
         ):
             microphone.wait_for_listener()
             microphone.start_playing(path)
             shares = _shares((first, second), warm_after_s, watched_s)
         for values, share in zip((lines, rival), shares, strict=True):
             values.append(share)
-    return compared("listening to a microphone, --json", "% of a core", lines, RIVAL, rival)
+    return compared("listening to a microphone, --json, capture included", "% of a core", lines, RIVAL, rival)

@@ -10,13 +10,13 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.listening import _unseen, _used_s
+from benchmarks.listening import cpu_loads, unseen, with_children
 from benchmarks.measuring import GENRE_LIVE, Figure, Row, Scale, compared
 from benchmarks.sound import write_wav
 from tests.end_to_end.virtual_microphone import SINK, SOURCE, VirtualMicrophone, missing_parts
@@ -42,23 +42,6 @@ def measure(scale: Scale) -> Iterator[Row]:
         yield from _stations(scale)
 
 
-def _processes(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the ids of a process and of its capture processes."""
-    return [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
-
-
-def _share(groups: Sequence[Sequence[int]], watched_s: float) -> list[float]:
-    """Return the CPU load of groups of processes over the same time, in per cent of a core."""
-    before = [sum(map(_used_s, group)) for group in groups]
-    began_s = time.monotonic()
-    time.sleep(watched_s)
-    elapsed_s = time.monotonic() - began_s
-    return [
-        100 * (sum(map(_used_s, group)) - earlier) / elapsed_s
-        for group, earlier in zip(groups, before, strict=True)
-    ]
-
-
 def _microphones(scale: Scale) -> Row:
     """Compare four virtual microphones in one process and in four, including the capture processes."""
     warm_s, watched_s = (5.0, 2.0) if scale.quick else (15.0, 15.0)
@@ -76,7 +59,7 @@ def _microphones(scale: Scale) -> Row:
                 devices = [("--device", source) for source in sources]
                 every = [word for device in devices for word in device]
                 both = [
-                    running.enter_context(_unseen((*command, *words), microphone.environment))
+                    running.enter_context(unseen((*command, *words), microphone.environment))
                     for words in (every, *devices)
                 ]
                 microphone.wait_for_listener(count=2 * MICROPHONES)
@@ -86,8 +69,8 @@ def _microphones(scale: Scale) -> Row:
                     running.callback(player.wait)
                     running.callback(player.kill)
                 time.sleep(warm_s)
-                first, *rest = map(_processes, both)
-                shares = _share([first, [pid for group in rest for pid in group]], watched_s)
+                first, *rest = map(with_children, both)
+                shares = cpu_loads([first, [pid for group in rest for pid in group]], watched_s)
             together.append(shares[0])
             apart.append(shares[1])
     return compared(f"{MICROPHONES} microphones in one process", "% of a core", together, APART, apart)
@@ -176,7 +159,7 @@ def _stations(scale: Scale) -> Iterator[Row]:
             heard_s = time.monotonic() - began_s
             time.sleep(settled_s)
             since_s = time.monotonic()
-            (share,) = _share([[process.pid]], watched_s)
+            (share,) = cpu_loads([[process.pid]], watched_s)
             until_s = time.monotonic()
             memory = psutil.Process(process.pid).memory_info().rss / 1e6
             process.terminate()  # in good order, so that it sums up what it skipped
