@@ -26,7 +26,7 @@ from live.spreading.processes import LocalProcesses
 
 GENRE_SCAN = (sys.executable, "-c", "from live.archive.cli import main; raise SystemExit(main())")
 SONG_S, SONGS = 240.0, 8
-CLIP_S, CLIPS = 10.0, 100  # several of which share a task of a cluster
+CLIP_S, CLIPS = 10.0, 240  # several of which share a task of a cluster
 ORDINARY_S = 20.0  # of a song are enough for the rival
 EXTRACTED = 700  # clips of half a minute: eight shards
 MANY, ONE_HEARD_IN = 100_000, 50  # the others are too short to be heard: what counts is their number
@@ -110,13 +110,13 @@ def _cluster(scale: Scale, folder: Path, clips_folder: Path) -> Iterator[Row]:
         yield missing("scanning, two Dask workers", "two local processes")
         return
     with dask_processes(2) as address:
-        for what, place in (
-            ("scanning, two Dask workers", folder),
-            (f"scanning clips of {CLIP_S:.0f} s, two Dask workers", clips_folder),
+        for what, place, rounds in (
+            ("scanning, two Dask workers", folder, 3),
+            (f"scanning clips of {CLIP_S:.0f} s, two Dask workers", clips_folder, 2),
         ):
             files = len(list(place.rglob("*.mp3")))
             dask, local = [], []
-            for _ in range(scale.rounds(3)):
+            for _ in range(scale.rounds(rounds)):
                 dask.append(heard_s(DaskCluster(address, print), scale.model, place, files, 2))
                 local.append(heard_s(LocalProcesses(2), scale.model, place, files, 2))
             yield compared(what, "× real time", dask, "two local processes", local, better="more")
