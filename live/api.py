@@ -242,5 +242,5 @@ def scan(
     return scan_paths(
         [str(Path(path).expanduser()) if "~" in str(path) else str(path) for path in paths],
         Hearing(folder, hop_s, smooth_s, sample_s),
-        lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, say=warnings.warn),
+        lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, notify=warnings.warn),
     )

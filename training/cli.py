@@ -127,7 +127,7 @@ def _evaluate(options: Options, model: str, listener: RunListener) -> None:
         return
     show_evaluation(Console(), result.evaluation, f"{result.model}: {result.evaluation.clean.clips} clips")
     for note in result.evaluation.notes:
-        listener.say(note)
+        listener.notify(note)
 
 
 def _run(options: Options) -> None:

@@ -25,7 +25,7 @@ from .network.fit import FitProgress
 class RunListener:
     """Receives messages and progress of a run; this base class ignores them."""
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Receive a sentence for the user."""
 
     def progress(self, title: str) -> AbstractContextManager[Progress]:
@@ -87,7 +87,9 @@ def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | No
     if data.scheduler is None or all(is_store(dataset) for dataset in data.datasets):
         yield None
         return
-    with closing(open_engine(workers=data.workers, scheduler=data.scheduler, say=listener.say)) as engine:
+    with closing(
+        open_engine(workers=data.workers, scheduler=data.scheduler, notify=listener.notify)
+    ) as engine:
         yield engine
 
 
@@ -121,11 +123,11 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListene
         for dataset in data.datasets:
             features = _load(dataset, data, spec, listener, engine)
             for sentence in features.skipped:
-                listener.say(f"Left out: {sentence}")
+                listener.notify(f"Left out: {sentence}")
             for sentence in features.read_in_part:
-                listener.say(sentence)
+                listener.notify(sentence)
             if features.store.path != dataset:
-                listener.say(f"The features of {len(features.store)} clips are in {features.store.path}.")
+                listener.notify(f"The features of {len(features.store)} clips are in {features.store.path}.")
             stores.append(features.store)
             skipped += features.skipped
     return Features(join_stores(stores, data.names), tuple(skipped))
@@ -155,9 +157,9 @@ def divide(
     name = data.split or default_split(store)
     split = split_store(store, name, window_frames=window_frames, seed=data.seed, only=only)
     counts = ", ".join(f"{len(segments)} {part}" for part, segments in split.parts.items())
-    listener.say(f"Split {name}: {counts} {'segments' if split.leaks else 'clips'}.")
+    listener.notify(f"Split {name}: {counts} {'segments' if split.leaks else 'clips'}.")
     for note in split.notes:
-        listener.say(note)
+        listener.notify(note)
     return split
 
 
@@ -173,7 +175,7 @@ def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
     if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
         raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
     if (out / DESCRIPTION_FILE).exists():
-        listener.say(f"{out} holds a model, which is replaced when the new one is done.")
+        listener.notify(f"{out} holds a model, which is replaced when the new one is done.")
 
 
 def digest_of_files(store: FeatureStore) -> str:

@@ -88,7 +88,7 @@ class ConsoleListener(RunListener):
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Print a sentence."""
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 

@@ -172,5 +172,5 @@ def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> Evaluate
         subject = ReportSubject(title, chosen.facts, chosen.warnings, parts={options.part: evaluation})
         threshold = VoteParameters.from_mapping(description.vote).unsure_below
         write_report(options.out, subject, threshold=threshold)
-        listener.say(f"The report is in {options.out}.")
+        listener.notify(f"The report is in {options.out}.")
     return EvaluateResult(description.name, options.part, evaluation)

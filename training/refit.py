@@ -169,7 +169,7 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
     recipe = replace(first.recipe.for_store(store.front_end), patience=None)
     split = _divide_alike(first, recipe, store, options.model)
     joined = [*split.parts["train"], *split.parts["valid"]]
-    listener.say(
+    listener.notify(
         f"Fitting for {first.best_epoch} epochs on {len(joined)} clips: training and validation together."
     )
     plan = FitPlan(
@@ -196,7 +196,7 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
         write_networks(folder, network, next(seen.validation(32))[0])
         _write_account(folder, options, first, recipe, len(joined))
     checkpoint.remove()
-    listener.say(f"The bundle is in {options.out}; its figures are those of {options.model}.")
+    listener.notify(f"The bundle is in {options.out}; its figures are those of {options.model}.")
     return RefitResult(options.out, len(joined))
 
 

@@ -156,7 +156,7 @@ def _prepare(options: TrainOptions, features: Features, listener: RunListener) -
     check_labels(used)
     check_measurable(store, split)
     for label in silent_labels(store):
-        listener.say(f"All clips of {label!r} are silent: look at their files.")
+        listener.notify(f"All clips of {label!r} are silent: look at their files.")
     labels = tuple(sorted(used - {UNLABELLED}))
     return _Material(store, split, labels, recipe, (*split.notes, *features.skipped))
 
@@ -177,11 +177,11 @@ def _choose_start(options: TrainOptions, material: _Material, listener: RunListe
             start = open_start(find_bundle(recipe.starts_from), recipe.front_end, recipe.window_frames)
         except InputError:  # there is no shipped model, or its front end differs
             return None
-        listener.say(
+        listener.notify(
             f"There are few clips to fit on ({few:g} a label), so the fit starts from {recipe.starts_from}, "
             f"which has heard more; --start-from {FROM_NOTHING} begins from nothing."
         )
-    listener.say(f"Starting from {start.description.name}: its front and its LSTM, with a new head.")
+    listener.notify(f"Starting from {start.description.name}: its front and its LSTM, with a new head.")
     return start
 
 
@@ -208,11 +208,11 @@ def _interrupted_fit(options: TrainOptions, listener: RunListener) -> Checkpoint
     checkpoint = Checkpoint(checkpoint_path(options.out))
     if checkpoint.path.exists():
         if options.resume:
-            listener.say("Going on where the interrupted training stood.")
+            listener.notify("Going on where the interrupted training stood.")
         else:
             checkpoint.remove()
     elif options.resume:
-        listener.say("There is no interrupted training to resume; beginning anew.")
+        listener.notify("There is no interrupted training to resume; beginning anew.")
     return checkpoint
 
 
@@ -267,13 +267,13 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     labels = set().union(*map(labels_of, options.data.datasets))
     check_labels(labels)
     for remark in remarks_on_labels(labels):
-        listener.say(remark)
+        listener.notify(remark)
     features = open_datasets(options.data, options.recipe.front_end, listener)
     material = _prepare(options, features, listener)
     store, split, recipe = material.store, material.split, material.recipe
     if options.export_json is not None:
         export_json(options.export_json, store, recipe)
-        listener.say(f"The MFCCs and labels are in {options.export_json}.")
+        listener.notify(f"The MFCCs and labels are in {options.export_json}.")
     start = _choose_start(options, material, listener)
     if start is not None:
         recipe = gentle(recipe)
@@ -306,7 +306,7 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         write_description(folder, replace(content, training=record.to_dict()))
         _write_report(folder, material, history, parts)
     checkpoint.remove()
-    listener.say(f"The bundle is in {options.out}, its report in {options.out / REPORT_FOLDER}.")
+    listener.notify(f"The bundle is in {options.out}, its report in {options.out / REPORT_FOLDER}.")
     return TrainResult(options.out, parts)
 
 
@@ -315,7 +315,7 @@ def _calibrate(
 ) -> BundleDescription:
     """Choose temperature and thresholds on the validation part, and write them."""
     write_description(folder, content)
-    listener.say("Calibrating on the validation part.")
+    listener.notify("Calibrating on the validation part.")
     uncalibrated = Classifier(folder)
     heard = list(hear_segments(uncalibrated, material.store, material.split.parts["valid"]))
     chosen = recalibrated_description(heard, uncalibrated.description)

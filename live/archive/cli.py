@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # the functions below import these when they need them: --hel
 
     from live.api import FileResult
     from live.archive.finding import Found
+    from live.archive.progress import ScanProgress
     from live.archive.scanning import Scan, Spool
-    from live.archive.telling import ScanProgress
 
 DESCRIPTION = "Classifies the music in many files, and writes one row for each file."
 EXAMPLES = """\
@@ -104,17 +104,17 @@ def _absolute_if_folder(model: str) -> str:
 
 
 def _hear(scan: Scan, spool: Spool, options: ScanOptions, console: Console) -> None:
-    from live.archive.telling import ScanProgress
+    from live.archive.progress import ScanProgress
     from live.spreading.engines import open_engine
 
-    engine = open_engine(workers=options.processes, scheduler=options.scheduler, say=scan.say)
+    engine = open_engine(workers=options.processes, scheduler=options.scheduler, notify=scan.notify)
     with contextlib.closing(engine), ScanProgress(console, spool.files, spool.size) as progress:
-        scan.say = progress.say
-        scan.hear(engine, spool, _Teller(progress, options, scan))
-    progress.say(progress.sentence())
+        scan.notify = progress.notify
+        scan.hear(engine, spool, _ResultHandler(progress, options, scan))
+    progress.notify(progress.sentence())
 
 
-class _Teller:
+class _ResultHandler:
     """Callback for each result: updates the progress, and writes rows that go to standard output."""
 
     def __init__(self, progress: ScanProgress, options: ScanOptions, scan: Scan) -> None:
@@ -134,7 +134,7 @@ def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:
     """Print a summary of the results and of the tags."""
     from rich.console import Console as StandardOutput
 
-    from live.archive.telling import summary_lines
+    from live.archive.progress import summary_lines
 
     def tell(sentence: str) -> None:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)

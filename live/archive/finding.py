@@ -24,7 +24,7 @@ _BEGINNINGS = re.compile(
     re.DOTALL,
 )
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Finder:
 
     Parameters
     ----------
-    say : callable
+    notify : callable
         Called with a sentence for each folder that cannot be read.
 
     Attributes
@@ -61,7 +61,7 @@ class Finder:
         Number of files that are not audio.
     """
 
-    say: Say
+    notify: Notify
     passed_over: int = field(default=0, init=False)
 
     def find(self, inputs: Iterable[str]) -> Iterator[Found]:
@@ -130,7 +130,7 @@ class Finder:
             folders += reversed(below)
 
     def _unreadable(self, error: OSError) -> None:
-        self.say(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
+        self.notify(f"{error.filename} is passed over, since it cannot be read: {error.strerror}.")
 
     def _listed(self, path: Path) -> Iterator[Found]:
         """Yield the files of a list, one per line; the row of a missing one holds the error."""

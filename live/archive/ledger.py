@@ -82,12 +82,12 @@ class Ledger:
                 file.close()
             self._notes.close()
 
-    def resume(self, say: Callable[[str], None], *, again: bool) -> None:
+    def resume(self, notify: Callable[[str], None], *, again: bool) -> None:
         """Read what earlier runs finished; with ``again``, discard it.
 
         Parameters
         ----------
-        say : callable
+        notify : callable
             Called with a sentence about earlier rows that cannot be continued.
         again : bool
 
@@ -110,7 +110,7 @@ class Ledger:
         has_put_in = self._rows.path.exists() or not self._rows.waits
         self._notes.read(sizes[0], sizes[1] if len(sizes) > 1 else 0, has_put_in=has_put_in)
         if self._notes.was_otherwise:
-            say(f"{self._rows.path} was made by another model or with other options: it is begun anew.")
+            notify(f"{self._rows.path} was made by another model or with other options: it is begun anew.")
             self._forget()
         elif self._notes.is_without_rows:
             self._forget()

@@ -23,7 +23,7 @@ from live.errors import InputError, one_line
 from live.events import Verdict
 from live.spreading.work import Engine, Lost
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 Heard = Callable[[Found, FileResult], None]
 
 
@@ -100,7 +100,7 @@ class Scan:
     inputs : tuple of str
     model : ModelName
     work : HearFiles
-    say : callable
+    notify : callable
     ledger : Ledger or None
         The files of rows; None if the results only go to ``on_heard``.
     tagger : Tagger or None
@@ -111,7 +111,7 @@ class Scan:
     inputs: tuple[str, ...]
     model: ModelName
     work: HearFiles
-    say: Say
+    notify: Notify
     ledger: Ledger | None = None
     tagger: Tagger | None = None
     tagged: Counter[str] = field(default_factory=Counter)
@@ -127,10 +127,10 @@ class Scan:
         InputError
             When an argument does not exist, or there are no files.
         """
-        finder = Finder(self.say)
+        finder = Finder(self.notify)
         ledger = self.ledger
         if ledger is not None:
-            ledger.resume(self.say, again=again)
+            ledger.resume(self.notify, again=again)
         seen: set[int] = set()
         stale: set[int] = set()
         for found in finder.find(self.inputs):
@@ -172,9 +172,9 @@ class Scan:
         tagged = self.tagger.tag(path, genre, confidence)
         self.tagged[tagged.outcome] += 1
         if tagged.outcome == "refused":
-            self.say(tagged.reason)
+            self.notify(tagged.reason)
         elif tagged.outcome == "shown":
-            self.say(f"{path}: {tagged.genre}")
+            self.notify(f"{path}: {tagged.genre}")
         return tagged
 
     def hear(self, engine: Engine, spool: Iterable[Found], on_heard: Heard) -> None:

@@ -33,9 +33,9 @@ class ServiceManager:
             case StartEvent():
                 self.notify("READY=1")
             case WindowEvent():
-                self._say(verdict_words(event.vote))
+                self._send_status(verdict_words(event.vote))
             case SourceEvent():
-                self._say(SOURCE_STATUS[event.status])
+                self._send_status(SOURCE_STATUS[event.status])
             case SummaryEvent():
                 self.notify("STOPPING=1")
 
@@ -46,14 +46,14 @@ class ServiceManager:
         microphone.
         """
         self.notify("READY=1")
-        self._say(for_what)
+        self._send_status(for_what)
         self.alive()
 
     def alive(self) -> None:
         """Feed the watchdog."""
         self.notify("WATCHDOG=1")
 
-    def _say(self, status: str) -> None:
+    def _send_status(self, status: str) -> None:
         if status != self._status:
             self._status = status
             self.notify(f"STATUS={status}")

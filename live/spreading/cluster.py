@@ -32,7 +32,7 @@ MOST_ITEMS = 100  # of a task
 PACE_REMEMBERED = 0.8  # of what was measured before, at each task
 TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 def seconds_of_task(threads: int, task_s: float = TASK_S) -> float:
@@ -47,7 +47,7 @@ class DaskCluster(Engine):
     ----------
     address : str
         Address of the scheduler, such as ``tcp://head:8786``.
-    say : callable
+    notify : callable
         Called with a sentence when a worker is refused.
     task_s : float
         Seconds of work that items sharing a task should be together; more if there are very many workers.
@@ -59,11 +59,11 @@ class DaskCluster(Engine):
         When there is no scheduler at the address, or the extra is not installed.
     """
 
-    def __init__(self, address: str, say: Say, *, task_s: float = TASK_S) -> None:
+    def __init__(self, address: str, notify: Notify, *, task_s: float = TASK_S) -> None:
         distributed = need("distributed", extra="cluster", purpose="--scheduler")
         for name in [*LOUD, *(name for name in logging.root.manager.loggerDict if name.startswith(LOUD))]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported here, in a sentence
-        self.address, self._say, self._task_s = address, say, task_s
+        self.address, self._notify, self._task_s = address, notify, task_s
         try:
             self._client: Any = distributed.Client(
                 address, timeout=CONNECT_WITHIN_S, set_as_default=False, name="genre-live"
@@ -79,7 +79,7 @@ class DaskCluster(Engine):
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
         """Do work on items; see :meth:`Engine.spread`."""
-        run = _Run(self._client, self.address, self._say, work, Hand(iter(items), ahead), self._task_s)
+        run = _Run(self._client, self.address, self._notify, work, Hand(iter(items), ahead), self._task_s)
         try:
             while run.hand_out():
                 yield from run.take()
@@ -127,7 +127,7 @@ class _Run:
 
     client: Any
     address: str
-    say: Say
+    notify: Notify
     work: Work[Any, Any]
     hand: Hand[Any]
     task_s: float = TASK_S
@@ -233,7 +233,7 @@ class _Run:
             self._waited_s = 0.0
             return
         if self._waited_s == 0:
-            self.say(f"There is no worker at {self.address} yet: waiting for one.")
+            self.notify(f"There is no worker at {self.address} yet: waiting for one.")
         self._waited_s += LOOK_EVERY_S
         if self._waited_s >= NO_WORKER_AFTER_S:
             raise RunningError(
@@ -295,7 +295,7 @@ class _Run:
             return
         self._refused.add(worker)
         self._why = f"The worker {worker} is not used. {reason}"
-        self.say(self._why)
+        self.notify(self._why)
         self._look()
         if not self._fit:
             raise RunningError(f"No worker at {self.address} can do this work. {self._why}")

@@ -20,7 +20,7 @@ def scheduler_address(text: str) -> str:
     return text
 
 
-def open_engine(*, workers: int, scheduler: str | None, say: Callable[[str], None]) -> Engine:
+def open_engine(*, workers: int, scheduler: str | None, notify: Callable[[str], None]) -> Engine:
     """Open an engine.
 
     Parameters
@@ -29,7 +29,7 @@ def open_engine(*, workers: int, scheduler: str | None, say: Callable[[str], Non
         Number of processes on this computer, if no scheduler is given.
     scheduler : str or None
         Address of a Dask scheduler.
-    say : callable
+    notify : callable
         Called with sentences about problems with the cluster's workers.
 
     Raises
@@ -40,7 +40,7 @@ def open_engine(*, workers: int, scheduler: str | None, say: Callable[[str], Non
     if scheduler is not None:
         from live.spreading.cluster import DaskCluster
 
-        return DaskCluster(scheduler, say)
+        return DaskCluster(scheduler, notify)
     from live.spreading.processes import LocalProcesses
 
     return LocalProcesses(workers)

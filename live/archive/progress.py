@@ -86,9 +86,9 @@ class ScanProgress:
             self._bar.update(self._task, completed=self._totals.files, done=done, note=note)
         elif self._bar is None and time.monotonic() - self._told_s >= LINE_EVERY_S:
             self._told_s = time.monotonic()
-            self.say(": ".join(self._line))
+            self.notify(": ".join(self._line))
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Print a sentence above the bar."""
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
