@@ -218,7 +218,6 @@ def scan(
     Yields
     ------
     FileResult
-        ``result.path`` is the file.
 
     Raises
     ------

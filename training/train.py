@@ -250,18 +250,11 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     ----------
     options : TrainOptions
     listener : RunListener
-        Receives messages and progress.
-
-    Returns
-    -------
-    TrainResult
 
     Raises
     ------
     InputError
         When the dataset cannot be used, or the bundle cannot be written.
-    RunningError
-        When LiteRT and Keras disagree.
     """
     check_new_bundle(options.out, options.name, listener)
     labels = set().union(*map(labels_of, options.data.datasets))
