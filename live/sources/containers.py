@@ -23,6 +23,7 @@ _BEGINNINGS = (
     (4, b"ftyp"), (0, _EBML), (0, _ASF), (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (0, b"MAC "),
     (0, b"wvpk"), (0, b"TTA1"), (0, b"tBaK"), (0, b".RMF"), (0, b"FLV"), (0, b"MPCK"), (0, b"DSD "),
 )  # fmt: skip
+_SEARCHED_AT_ONCE = 2**20  # bytes, a multiple of every system's pages
 _ONCE = (b"FLV", b"TTA1", b"MAC ", b"tBaK", b".RMF", b"MPCK", b"DSD ", b"nut/", b"FRM8", b"TWIN")
 _STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
@@ -146,8 +147,20 @@ def _voc(data: mmap.mmap, start: int) -> Extent:
     return Extent(at, None)
 
 
+def _find(data: mmap.mmap, wanted: bytes, start: int) -> int:
+    """Return where some bytes occur from ``start`` on, or -1; the file does not stay in memory meanwhile."""
+    for begin in range(start // _SEARCHED_AT_ONCE * _SEARCHED_AT_ONCE, len(data), _SEARCHED_AT_ONCE):
+        end = begin + _SEARCHED_AT_ONCE
+        found = data.find(wanted, max(begin, start), end + len(wanted) - 1)
+        if hasattr(data, "madvise"):  # not on Windows
+            data.madvise(mmap.MADV_DONTNEED, begin, min(end, len(data)) - begin)
+        if found >= 0:
+            return found
+    return -1
+
+
 def _flac(data: mmap.mmap, start: int) -> Extent:
-    found = [at for magic in _STREAM_INFO if (at := data.find(magic, start + 4)) > 0]
+    found = [at for magic in _STREAM_INFO if (at := _find(data, magic, start + 4)) > 0]
     return Extent(min(found), min(found)) if found else Extent(None, None)
 
 
@@ -226,5 +239,5 @@ def next_of_its_kind(path: Path, start: int) -> int | None:
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         magic = data[start : start + 8]
-        at = data.find(magic, start + 8) if magic.startswith(_ONCE) else -1
+        at = _find(data, magic, start + 8) if magic.startswith(_ONCE) else -1
         return at if at > 0 else None
