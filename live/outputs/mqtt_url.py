@@ -127,6 +127,9 @@ def tls_context(broker: Broker) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=broker.ca)
     except (OSError, ValueError) as error:
         raise InputError(_unusable("CA", broker.ca, error)) from None
+    if broker.ca is not None:
+        # From Python 3.13 on, a CA without the extension for key usage is refused, as many made at home are.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if broker.certificate is not None:
         try:
             # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.

@@ -116,6 +116,10 @@ class Answer:
         StationError
             When none arrive in time, or the connection breaks.
         """
+        if (
+            self.response.isclosed()
+        ):  # all was read, and with Python 3.13 its socket takes no timeout any more
+            return b""
         try:
             self.sock.settimeout(timeout_s)
             return self.response.read1(READ_AT_ONCE)

@@ -42,7 +42,7 @@ class WholeFile:
         self._part_began = 0  # samples decoded before the current part of the file
         self._missing_s = self._promised_s = 0.0
         self._parts = 1
-        self._is_over = False
+        self._is_over = self._is_doubted = False
         if isinstance(first, FfmpegDecoder) and len(first.tracks) > 1:
             self.note = _tracks_words(path.name, first, track)
 
@@ -101,8 +101,10 @@ class WholeFile:
         elif ending.is_proven and not has_grown:
             self._end(ending.missing_s, failure)
             return
-        elif ending.is_promised:
-            self._promised_s = heard_s + ending.missing_s
+        else:
+            self._is_doubted = True
+            if ending.is_promised:
+                self._promised_s = heard_s + ending.missing_s
         if not self._turn_to_ffmpeg(start):
             self._end(ending.missing_s if start == 0 else 0.0, failure)
 
@@ -138,6 +140,8 @@ class WholeFile:
         if failure is not None and self._missing_s < LEAST_MISSING_S:
             self._missing_s = LEAST_MISSING_S  # something is missing, but it is unknown how much
         heard_s = self._heard / self.sample_rate
+        if self._heard == 0 and self._is_doubted:  # there is more than no decoder found
+            self._missing_s = max(self._missing_s, LEAST_MISSING_S)
         if heard_s < SHORTEST_HEARD_S and self._missing_s >= LEAST_MISSING_S:
             raise failure or damaged(self._path.name, heard_s)
         if self._missing_s >= LEAST_MISSING_S:

@@ -201,8 +201,8 @@ def test_a_healthy_file_is_heard_to_its_end_and_never_called_damaged(kind: str, 
     heard = hear(path)
     assert heard.refusal == ""
     assert heard.told_s == 0
-    assert heard.heard_s == pytest.approx(LENGTH_S, abs=TOLERANCE_S)
-    assert heard.heard_s >= decoded_s(path) - TOLERANCE_S
+    # ffmpeg 7 makes twelve seconds of six with Speex.
+    assert heard.heard_s == pytest.approx(max(LENGTH_S, decoded_s(path)), abs=TOLERANCE_S)
 
 
 def cut(data: bytes, where: float, _size: int) -> bytes:
@@ -273,5 +273,7 @@ def test_a_header_that_tells_less_or_more_than_there_is_hides_nothing(
 ) -> None:
     (tmp_path / kind).write_bytes(LENGTHS[kind](content(kind), factor))
     heard = hear(tmp_path / kind)
-    assert heard.refusal == ""
-    assert heard.sum_s >= LENGTH_S - TOLERANCE_S, heard
+    if heard.refusal:  # so it may be where ffmpeg hears nothing, either
+        assert decoded_s(tmp_path / kind) < TOLERANCE_S, heard
+    else:
+        assert heard.sum_s >= LENGTH_S - TOLERANCE_S, heard
