@@ -62,6 +62,28 @@ def test_the_meter_falls_while_paused() -> None:
     assert "−120 dBFS" in printed(console)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no programs with Ctrl-Z.")
+def test_ctrl_z_is_heeded_from_before_the_page_is_taken_until_it_is_handed_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def is_heeded() -> bool:
+        return signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL
+
+    when_changed: list[bool] = []
+    console = console_of(80, 24)
+    change = console.set_alt_screen
+
+    def set_alt_screen(enable: bool) -> bool:
+        when_changed.append(is_heeded())
+        return change(enable)
+
+    monkeypatch.setattr(console, "set_alt_screen", set_alt_screen)
+    with Screen(console, theme=DARK):
+        pass
+    assert when_changed == [True, True]
+    assert not is_heeded()
+
+
 def test_only_lines_that_changed_are_written() -> None:
     clock = Clock()
     console = console_of(80, 24)

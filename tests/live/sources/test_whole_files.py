@@ -10,7 +10,9 @@ import pytest
 
 from live.errors import InputError
 from live.samples import Samples
+from live.sources.decoder import Ending
 from live.sources.decoding import open_decoder
+from live.sources.whole_file import WholeFile
 from tests.sounds import ffmpeg, tune, write_tune
 
 
@@ -144,3 +146,40 @@ def test_raw_samples_that_make_no_sense_are_refused(raw: str, tmp_path: Path) ->
     path = write_tune(tmp_path / "a.wav", 1)
     with pytest.raises(InputError, match=r"raw samples|out of bounds"):
         open_decoder(str(path), raw=raw)
+
+
+class Silent:
+    """A decoder that returns nothing of a file."""
+
+    sample_rate = 8_000
+    channels = 1
+    length_s: float | None = None
+
+    def __init__(self, *, is_proven: bool) -> None:
+        self._is_proven = is_proven
+
+    def read(self, samples: int) -> Samples:  # noqa: ARG002 (part of the interface)
+        return np.empty((0, 1), dtype=np.float32)
+
+    def ending(self, heard_s: float) -> Ending:  # noqa: ARG002
+        return Ending(self._is_proven)
+
+    def measured_s(self) -> float | None:
+        return None
+
+    def seek(self, sample: int) -> bool:  # noqa: ARG002
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_file_of_which_no_decoder_hears_anything_is_refused_unless_it_is_known_to_be_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.sources.whole_file.find_ffmpeg", lambda: None)
+    path = tmp_path / "a.au"
+    path.write_bytes(bytes(100_000))
+    assert len(WholeFile(path, Silent(is_proven=True)).read(100)) == 0
+    with pytest.raises(InputError, match="cannot be read as audio"):
+        WholeFile(path, Silent(is_proven=False)).read(100)
