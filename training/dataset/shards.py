@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from live import __version__
 from live.errors import InputError, RunningError
@@ -279,12 +280,12 @@ def is_sharded(dataset: Path) -> bool:
     return (dataset / INDEX_FILE).is_file()
 
 
-def _open_shard(path: Path, frames: int) -> Callable[[], MelLevels]:
+def _open_shard(path: Path, clips: Sequence[str], offset: npt.NDArray[np.int64]) -> Callable[[], MelLevels]:
     def open_it() -> MelLevels:
-        mel_db = open_store(path).pieces[0]
-        if len(mel_db) != frames:
+        store = open_store(path)
+        if tuple(clips) != store.clip or not np.array_equal(offset - offset[0], store.offset):
             raise InputError(f"{path} is not the shard that the index of its folder means: extract it anew.")
-        return mel_db
+        return store.pieces[0]
 
     return open_it
 
@@ -309,6 +310,8 @@ def open_shards(folder: Path) -> FeatureStore:
             raise ValueError("its columns are not of one length")
         if len(names) != len(frames) or sum(frames) != offset[-1] or (np.diff(offset) < 1).any():
             raise ValueError("its shards do not hold its clips")
+        if not np.isin(np.cumsum(frames), offset).all():
+            raise ValueError("a clip lies in two shards")
         if any(Path(name).name != name for name in names):
             raise ValueError("a shard lies outside its folder")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
@@ -316,5 +319,10 @@ def open_shards(folder: Path) -> FeatureStore:
     for name in names:
         if not (folder / name).is_file():
             raise InputError(f"The sharded store {folder} is not whole: its {name} is missing.")
-    openers = [_open_shard(folder / name, count) for name, count in zip(names, frames, strict=True)]
+    ends = np.searchsorted(offset, np.cumsum(frames))
+    starts = [0, *ends[:-1]]
+    openers = [
+        _open_shard(folder / name, clip[start:end], offset[start : end + 1])
+        for name, start, end in zip(names, starts, ends, strict=True)
+    ]
     return FeatureStore(folder, clip, label, group, offset, Pieces(openers, frames), front_end, fingerprint)
