@@ -28,6 +28,16 @@ def _style(color: str | None, background: str | None = None, bold: bool = False)
     return Style(color=color, bgcolor=background, bold=bold or None)
 
 
+@lru_cache(maxsize=256)
+def _block_letters(drawn: str, solid: Style, plain: Style) -> tuple[Line, int]:
+    """Return one row of block letters, which are the same in many frames, and its width."""
+    line = [
+        Segment(piece, None if piece[0] == " " else solid if piece[0] == "█" else plain)
+        for piece in _PIECES.findall(drawn)
+    ]
+    return line, cell_len(drawn)
+
+
 def margin(width: int) -> int:
     """Return the columns left free on either side."""
     return 2 if width >= 50 else 1 if width >= 36 else 0
@@ -69,7 +79,16 @@ class Row:
 
     def to(self, column: int) -> None:
         """Add spaces up to ``column``."""
-        self.add(" " * (column - self.width))
+        if column > self.width:
+            self.line.append(Segment(" " * (column - self.width)))
+            self.width = column
+
+    def filled(self, width: int) -> Line:
+        """Return the row's segments, cut or filled with spaces to exactly ``width`` cells."""
+        if self.width > width:
+            return Segment.adjust_line_length(self.line, width)
+        self.to(width)
+        return self.line
 
 
 class Canvas:
@@ -183,8 +202,6 @@ class Canvas:
     def letters(self, rows: Sequence[Row], words: str, font: Font, color: str) -> None:
         """Add block letters to the first of ``rows``; whole blocks leave no seam between rows."""
         for row, drawn in zip(rows, font.draw(words) or (), strict=False):
-            for piece in _PIECES.findall(self.characters.write(drawn)):
-                if piece[0] == " ":
-                    row.add(piece)
-                else:
-                    row.add(piece, self.solid(color) if piece[0] == "█" else self.style(color))
+            line, width = _block_letters(self.characters.write(drawn), self.solid(color), self.style(color))
+            row.line += line
+            row.width += width

@@ -54,9 +54,9 @@ class Frame:
         """Return exactly ``height`` lines of exactly ``width`` cells."""
         characters = ASCII if ascii_only else UNICODE
         canvas = Canvas(width, height, self.theme, self.view.snapshot.genres, characters, colored=colored)
-        lines = [row.line for row in rows_of(self.view, canvas)][:height]
-        lines += [[] for _ in range(height - len(lines))]
-        return [Segment.adjust_line_length(line, width) for line in lines]
+        rows = rows_of(self.view, canvas)[:height]
+        rows += [canvas.empty() for _ in range(height - len(rows))]
+        return [row.filled(width) for row in rows]
 
     def without_hints(self) -> Frame:
         """Return the same frame without keys and messages, for a saved picture."""

@@ -139,10 +139,9 @@ class SourceList:
         rows += [canvas.empty() for _ in range(height - plan.footer - len(rows))]
         if plan.footer:
             rows.append(self._footer(canvas))
-        lines = [row.line for row in rows][:height]
         if plan.in_view < len(self.views) and width >= 20:
             _scroll_bar(canvas, rows, place, plan, len(self.views))
-        return [Segment.adjust_line_length(line, width) for line in lines]
+        return [row.filled(width) for row in rows[:height]]
 
     def without_hints(self) -> SourceList:
         """Return the same frame without keys and messages, for a saved picture."""

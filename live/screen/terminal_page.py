@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.control import Control
+from rich.segment import Segments
 
 from live.screen.canvas import Line
 
@@ -80,8 +82,8 @@ class TerminalPage:
             with self.console as console:
                 if not before:
                     console.control(Control.clear())
-                for row in changed:
-                    console.update_screen_lines([lines[row]], 0, row)
+                parts = ((Control.move_to(0, row).segment, *lines[row]) for row in changed)
+                console.print(Segments(itertools.chain.from_iterable(parts)), end="", crop=False)
         self._lines = list(lines)
         return len(changed)
 
