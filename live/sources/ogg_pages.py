@@ -47,6 +47,11 @@ class OggPages:
         Whether the file consists of intact pages of one stream only.
     is_broken : bool
         Whether there was something else: a hole, another stream, a damaged page.
+
+    Notes
+    -----
+    The position of the last page may lie before the end of its last packet, which decoders then cut short
+    (RFC 7845, section 4.4). ``cut_s`` detects a position that would cut whole packets.
     """
 
     def __init__(self, path: Path, rate: int, skipped: int = 0) -> None:
@@ -59,6 +64,8 @@ class OggPages:
         self._serial: int | None = None
         self._number = 0
         self._last_granule = 0
+        self._packets = 0  # completed on the pages before the latest
+        self._latest = (0, 0)  # packets completed and samples that pass on the latest page
         self._has_ended = False
         self.is_whole = self.is_broken = False
 
@@ -66,6 +73,16 @@ class OggPages:
     def position_s(self) -> float:
         """Stream time at which the latest page ends, in seconds."""
         return max(0, self._last_granule - self._skipped) / self._rate
+
+    @property
+    def cut_s(self) -> float:
+        """Sound of the latest page that its position would cut, in seconds, its last packet left out.
+
+        It is estimated from the mean length of the packets before.
+        """
+        packets, samples = self._latest
+        mean = (self._last_granule - samples) / max(1, self._packets)
+        return max(0.0, (packets - 1) * mean - samples) / self._rate
 
     @property
     def unwalked(self) -> float:
@@ -110,6 +127,10 @@ class OggPages:
                 return False
             if self._last_granule == 0 and granule > _LATEST_START_S * self._rate:
                 return False  # part of a longer stream, whose positions do not begin at 0
+            self._packets += self._latest[0]
+            # A packet is stored in segments of 255 bytes, the last of which is shorter.
+            packets = sum(size < 255 for size in data[at + 27 : body]) if granule > 0 else 0
+            self._latest = (packets, granule - self._last_granule)
             self._last_granule = granule
         self._at, self._number = end, number
         self._has_ended = bool(flags & _ENDS)

@@ -87,7 +87,10 @@ class _OggSurvey:
         self._pages.walk(float("inf"))
         there_s = self._pages.position_s
         missing_s = there_s - heard_s + there_s * self._pages.unwalked
-        return Ending(self._pages.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
+        # Where the last position is wrong, ffmpeg decodes what libsndfile cuts. It may be right, so nothing
+        # is reported if there is no ffmpeg.
+        is_proven = self._pages.is_whole and max(missing_s, self._pages.cut_s) < LEAST_MISSING_S
+        return Ending(is_proven, max(0.0, missing_s))
 
     def counted_s(self) -> float | None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import struct
 import tempfile
 from collections.abc import Callable
@@ -135,6 +136,22 @@ def stream_info(data: bytes, factor: float) -> bytes:
     )
 
 
+def last_page(data: bytes, factor: float) -> bytes:
+    """Multiply the time that passes on the last page of an Ogg file, and give it its checksum anew."""
+    pages = [found.start() for found in re.finditer(b"OggS\0", data)]
+    before, last = (struct.unpack_from("<q", data, at + 6)[0] for at in pages[-2:])
+    page = bytearray(data[pages[-1] :])
+    struct.pack_into("<q", page, 6, before + round((last - before) * factor))
+    struct.pack_into("<I", page, 22, 0)
+    checksum = 0
+    for byte in page:  # RFC 3533, section 6
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+    struct.pack_into("<I", page, 22, checksum)
+    return data[: pages[-1]] + bytes(page)
+
+
 MOVIE = numbers(number(b"mvhd", ">I", 16), number(b"mdhd", ">I", 16))
 LENGTHS: dict[str, Callable[[bytes, float], bytes]] = {
     "16.wav": number(b"data", "<I"),
@@ -159,6 +176,9 @@ LENGTHS: dict[str, Callable[[bytes, float], bytes]] = {
     "a.wv": number(b"wvpk", "<I", 8),
     "mp3.avi": number(b"auds", "<I", 28),
     "aac.flv": number(b"duration\x00", ">d"),
+    "vorbis.ogg": last_page,
+    "a.opus": last_page,
+    "flac.ogg": last_page,
 }  # fmt: skip
 
 
