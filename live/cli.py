@@ -104,7 +104,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
     """Listen to the sources of the options until they end; ``closing`` is set when the end begins."""
     from live.bundle import find_bundle
     from live.classifier import Classifier
-    from live.making_sessions import hears_several, one_session, several_sessions
+    from live.making_sessions import hears_several, models_of, one_session, several_sessions
     from live.outputs.connections import Connections
     from live.outputs.lines import write_line
     from live.outputs.service import ServiceManager
@@ -119,8 +119,9 @@ def _listen(options: Options, closing: threading.Event) -> None:
     classifier = Classifier(find_bundle(options.model))
     service = ServiceManager()
     # Before the source, for which --wait may wait: wrong arguments must be reported now.
-    known = classifier.description
-    connections = Connections(options, known.labels, model=known.name, on_screen=on_screen)
+    models = models_of(requests, options)
+    labels = tuple(dict.fromkeys(label for model in models for label in model.labels))
+    connections = Connections(options, labels, models=[model.name for model in models], on_screen=on_screen)
     is_one = not hears_several(requests, options)
     sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
     keeper = None if connections.clips is None else connections.clips.keeper

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from live.bundle import find_bundle
+from live.bundle import BundleDescription, find_bundle, read_description
 from live.classifier import Classifier
 from live.events import Event
 from live.options import Options
@@ -34,6 +34,18 @@ Keeper = Callable[[], SoundKeeper]
 def hears_several(requests: Sequence[SourceRequest], options: Options) -> bool:
     """Return whether there may be several sources, so that every event has to carry a name."""
     return len(requests) > 1 or options.channels_apart or options.sources is not None
+
+
+def models_of(requests: Sequence[SourceRequest], options: Options) -> list[BundleDescription]:
+    """Return the descriptions of the sources' models, each once.
+
+    Raises
+    ------
+    BundleError
+        When there is no such model, or it is broken.
+    """
+    names = dict.fromkeys(request.model or options.model for request in requests)
+    return [read_description(find_bundle(name)) for name in names]
 
 
 def one_session(

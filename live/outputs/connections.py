@@ -51,9 +51,9 @@ class Connections:
     ----------
     options : Options
     labels : sequence of str
-        The model's labels.
-    model : str
-        The model's name.
+        The labels of all models in use.
+    models : sequence of str
+        Their names.
     on_screen : bool
         Whether a screen is drawn; messages must then wait.
 
@@ -72,9 +72,11 @@ class Connections:
         When one of them cannot be opened.
     """
 
-    def __init__(self, options: Options, labels: Sequence[str], *, model: str, on_screen: bool) -> None:
+    def __init__(
+        self, options: Options, labels: Sequence[str], *, models: Sequence[str], on_screen: bool
+    ) -> None:
         self.report = self._notices = Notices(keep=on_screen)
-        only = () if options.only is None else read_names(options.only, labels, model)
+        only = () if options.only is None else read_names(options.only, labels, models)
         self._narrow = Narrowing(only, options.min_confidence)
         self._threads: list[BackgroundSink | ChangeCommand] = []
         self._log: JsonLog | CsvLog | None = None

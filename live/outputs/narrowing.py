@@ -19,29 +19,31 @@ SLACK = 0.05
 STATES = tuple(state for state in get_args(VoteState) if state not in ("genre", "waiting"))
 
 
-def read_names(text: str, labels: Sequence[str], model: str) -> tuple[str, ...]:
-    """Return the genres and states that ``--only`` names, in the model's spelling.
+def read_names(text: str, labels: Sequence[str], models: Sequence[str]) -> tuple[str, ...]:
+    """Return the genres and states that ``--only`` names, in the models' spelling.
 
     Parameters
     ----------
     text : str
         Names separated by commas, in upper or lower case.
     labels : sequence of str
-        The model's labels.
-    model : str
-        The model's name, for the error.
+        The labels of all models in use.
+    models : sequence of str
+        Their names, for the error.
 
     Raises
     ------
     InputError
-        When one of them is neither a genre of the model nor a state.
+        When one of them is neither a genre of a model nor a state.
     """
     known = {name.casefold(): name for name in (*STATES, *genres_of(labels))}
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name.casefold() not in known:
             genres = ", ".join(genres_of(labels)[:20])
-            raise InputError(f"--only: the model {model} has no genre {name!r}: it has {genres}.")
+            if len(models) == 1:
+                raise InputError(f"--only: the model {models[0]} has no genre {name!r}: it has {genres}.")
+            raise InputError(f"--only: none of the models has a genre {name!r}: they have {genres}.")
     if not names:
         raise InputError("--only takes genres, separated by commas, such as --only jazz,blues.")
     return tuple(dict.fromkeys(known[name.casefold()] for name in names))

@@ -173,8 +173,8 @@ class CsvLog:
     path : Path
         A missing or empty file gets a header; one with other columns is an error.
     labels : sequence of str
-        The model's labels; each has a column with its smoothed probability. Where a source has another
-        model, columns of labels that it does not have stay empty.
+        The labels of all models in use; each has a column with its smoothed probability. Columns of labels
+        that a source's model does not have stay empty.
     """
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
@@ -252,7 +252,7 @@ def open_log(path: Path, labels: Sequence[str], inputs: Sequence[str] = ()) -> J
     ----------
     path : Path
     labels : sequence of str
-        The model's labels.
+        The labels of all models in use.
     inputs : sequence of str
         The files of the sources.
 

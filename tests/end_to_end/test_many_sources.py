@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
+from live.bundle import DESCRIPTION_FILE
+from tests.bundles import copy_bundle, describe
 from tests.end_to_end.commands import Outcome, genre_live
 from tests.end_to_end.listener import Event, Listener, is_window
 from tests.end_to_end.virtual_microphone import SOURCE, VirtualMicrophone
@@ -58,6 +61,32 @@ def test_a_file_of_sources_names_them_and_plain_lines_say_whose_they_are(
     assert outcome.status == 0, outcome.error
     assert {line.partition(":")[0] for line in outcome.out.splitlines()[2:]} == {"bar", "hall"}
     assert set(by_source(log.read_text().splitlines())) == {"bar", "hall"}
+
+
+def test_a_log_and_only_know_the_genres_of_every_sources_model(bundle: Path, tmp_path: Path) -> None:
+    other = copy_bundle(bundle, tmp_path / "other")
+    described = describe(other)
+    described["labels"] = ["salsa" if label == "rock" else label for label in described["labels"]]
+    (other / DESCRIPTION_FILE).write_text(json.dumps(described))
+    write_tune(tmp_path / "song.wav", 5)
+    (tmp_path / "rooms.toml").write_text(
+        '[[source]]\nname = "bar"\nfile = "song.wav"\n'
+        f'[[source]]\nname = "hall"\nfile = "song.wav"\nmodel = "{other}"\n'
+    )
+    how = ("--sources", tmp_path / "rooms.toml", "--speed", "max")
+    log = tmp_path / "log.csv"
+    outcome = genre_live(*how, "--log", log, "--on-change", "true", "--only", "salsa", model=bundle)
+    assert outcome.status == 0, outcome.error
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        whole = sum(float(row[label]) for label in (*describe(bundle)["labels"], "salsa") if row[label])
+        assert whole == pytest.approx(1, abs=0.01)
+        assert bool(row["salsa"]) == (row["source"] == "hall") != bool(row["rock"])
+    assert {row["source"] for row in rows} == {"bar", "hall"}
+    refused = genre_live(*how, "--on-change", "true", "--only", "polka", model=bundle)
+    assert (refused.status, refused.out) == (2, "")
+    assert "none of the models has a genre 'polka'" in refused.error
 
 
 def test_a_command_on_change_is_told_whose_verdict_it_is(bundle: Path, tmp_path: Path) -> None:

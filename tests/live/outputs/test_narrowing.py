@@ -80,7 +80,7 @@ def test_the_command_runs_for_what_was_asked_for(
 
 
 def test_names_are_the_models_whatever_their_capitals() -> None:
-    assert read_names(" Rock, metal,rock,NO_MUSIC,", LABELS, "m") == ("rock", "metal", "no_music")
+    assert read_names(" Rock, metal,rock,NO_MUSIC,", LABELS, ["m"]) == ("rock", "metal", "no_music")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,12 @@ def test_names_are_the_models_whatever_their_capitals() -> None:
 )
 def test_what_is_no_genre_is_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        read_names(text, LABELS, "m")
+        read_names(text, LABELS, ["m"])
+
+
+def test_what_none_of_several_models_has_is_said_of_all() -> None:
+    with pytest.raises(InputError, match="none of the models has a genre 'jaz': they have blues, metal"):
+        read_names("jaz", LABELS, ["m", "other"])
 
 
 def test_the_verdict_itself_is_left_as_it_is() -> None:
