@@ -24,6 +24,7 @@ from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
 
 GIVEN_AHEAD = 3  # items sent to a process in advance, so that it never waits for the next
 OPENS_WITHIN_S = 120.0
+LONGEST_WAIT_S = 1.0  # Ctrl-C does not end a wait that begins just after it, so none may be long
 # The interpreter's search path is passed on, so that modules that are not installed are found too.
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from live.spreading.child import run; run()"
 
@@ -207,10 +208,10 @@ class _Run:
         return any(child.given for child in self._children)
 
     def take(self) -> Iterator[Done[Any, Any]]:
-        """Wait for the next message of a process or for a time limit, and yield the results."""
+        """Wait a while for the next message of a process or for a time limit, and yield the results."""
         waits = [wait_s for child in self._children if (wait_s := child.patience_s) is not None]
         try:
-            child, message = self._answers.get(timeout=max(0.0, min(waits)) if waits else None)
+            child, message = self._answers.get(timeout=max(0.0, min([LONGEST_WAIT_S, *waits])))
         except queue.Empty:
             yield from self._give_up()
             return

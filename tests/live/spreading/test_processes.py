@@ -3,8 +3,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import queue
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ import psutil
 import pytest
 
 from live.errors import InputError, RunningError
-from live.spreading.processes import LocalProcesses
+from live.spreading import processes
+from live.spreading.processes import Child, LocalProcesses
 from live.spreading.work import Done, Hand, Lost, in_order
 from tests.live.spreading.works import Double
 
@@ -72,6 +76,35 @@ def test_a_process_that_the_system_kills_costs_no_item(tmp_path: Path) -> None:
     results = doubled(Double(kill=frozenset({1, 3}), once=str(tmp_path)), 6)
     assert results == {number: 2 * number for number in range(6)}
     assert (tmp_path / "3").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are held back on POSIX systems")
+def test_ctrl_c_just_before_a_wait_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf(queue.SimpleQueue[Any]):
+        """A queue whose waits no signal ends, like one that comes just before Python begins to wait."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                if made[0].is_ready:
+                    assert timeout is not None, "it would wait for ever"
+                    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+                return super().get(block, timeout)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    made: list[Child] = []
+
+    class Seen(Child):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(queue, "SimpleQueue", Deaf)
+    monkeypatch.setattr(processes, "Child", Seen)
+    with pytest.raises(KeyboardInterrupt):
+        list(LocalProcesses(1).spread(Double(hang=frozenset({0})), [0]))
+    assert children() == []
 
 
 def test_one_that_is_killed_twice_is_lost() -> None:
@@ -133,7 +166,8 @@ def test_ctrl_c_does_not_strike_the_processes_even_while_they_start(at_start: At
 def test_work_is_done_where_standard_output_and_error_are_closed(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from live.spreading.processes import LocalProcesses
+from live.spreading import processes
+from live.spreading.processes import Child, LocalProcesses
 from tests.live.spreading.works import Double
 [done] = LocalProcesses(1).spread(Double(), [21])
 Path({str(tmp_path / "told")!r}).write_text(str(done.result[0]))
@@ -147,7 +181,8 @@ Path({str(tmp_path / "told")!r}).write_text(str(done.result[0]))
 @pytest.mark.skipif(os.name == "nt", reason="a process can be killed on POSIX systems")
 def test_processes_end_when_whoever_started_them_is_killed(tmp_path: Path) -> None:
     program = f"""
-from live.spreading.processes import LocalProcesses
+from live.spreading import processes
+from live.spreading.processes import Child, LocalProcesses
 from tests.live.spreading.works import Double
 work = Double(hang=frozenset({{1}}), once={str(tmp_path)!r})
 for done in LocalProcesses(1).spread(work, range(2)):
