@@ -218,7 +218,7 @@ def read_hashed(folder: Path, description: BundleDescription, name: str) -> byte
     if hashlib.sha256(content).hexdigest() != description.sha256.get(name):
         raise BundleError(
             f"The bundle {folder} was changed after it was made: its {name} does not match its sha256; "
-            "train it anew or fetch it again."
+            "train it again or fetch it again."
         )
     return content
 

@@ -42,7 +42,7 @@ class _Network:
 
     def __init__(self, folder: Path, name: str, description: BundleDescription, content: bytes) -> None:
         if not _has_operators_and_graph(content):
-            raise BundleError(f"The bundle {folder} is broken: its {name} is no network.")
+            raise BundleError(f"The bundle {folder} is broken: its {name} is not a network.")
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -178,7 +178,7 @@ class Classifier:
         coefficients = mfcc(mel_db.astype(np.float32, copy=False), self.description.front_end)
         raw = np.concatenate([network(some) for network, some in self._in_turns(coefficients)])
         if not np.isfinite(raw).all() or raw.min() < 0 or not raw.any(axis=1).all():
-            raise RunningError("The model gave something that is no probability: choose another --model.")
+            raise RunningError("The model's output is not a probability: choose another --model.")
         return calibrated(raw, self.description.temperature)
 
     def _in_turns(

@@ -55,7 +55,7 @@ def _as_words(values: Mapping[str, Any]) -> list[str]:
     for key, value in values.items():
         option = OPTIONS.get(key.replace("-", "_"))
         if option is None or option.saved != "kept" or "_" in key:
-            raise ValueError(f"it holds {key!r}, which is no option that can be saved")
+            raise ValueError(f"it holds {key!r}, which is not an option that can be saved")
         if isinstance(value, bool):
             words += [f"--{key}"] if value else [f"--no-{key}"]
         elif isinstance(value, int | float | str):
@@ -158,7 +158,7 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
     _check_addresses(chosen)
     path = settings_path()
     if path is None:
-        raise InputError(f"There is no home to keep your defaults in: name a file in {PATH_VARIABLE}.")
+        raise InputError(f"There is no home directory for your defaults: name a file in {PATH_VARIABLE}.")
     before = {} if afresh else read_defaults(path)
     values = _values_to_save({**before, **chosen})
     import tomli_w

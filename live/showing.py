@@ -39,7 +39,7 @@ class _Keys:
             case "r":
                 for session in self._meant():
                     session.reset_vote()
-                return "The vote begins anew"
+                return "The vote starts again"
             case "s":
                 path = Path(time.strftime("genre-live-%Y%m%d-%H%M%S.svg"))
                 try:

@@ -200,7 +200,7 @@ def _as_sentence(error: OSError) -> GenreLiveError:
     if error.errno in UNUSABLE:
         sentence: GenreLiveError = InputError(f"{what} cannot be used ({reason}): choose another place.")
     else:
-        sentence = RunningError(f"{what} cannot be read or written ({reason}): see to its disk.")
+        sentence = RunningError(f"{what} cannot be read or written ({reason}): check the disk.")
     sentence.__cause__ = error
     return sentence
 

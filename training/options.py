@@ -124,6 +124,6 @@ def check_together(options: Options) -> None:
             raise InputError(f"{wrong.flag} is for training: leave it out with --evaluate.")
         if wrong.only_for == EVALUATE:
             raise InputError(f"{wrong.flag} is for --evaluate: leave it out, training measures every part.")
-        raise InputError(f"{wrong.flag} is settled by the model that --refit names: leave it out.")
+        raise InputError(f"{wrong.flag} is determined by the model that --refit names: leave it out.")
     if options.split is not None and options.evaluate is not None and options.part in {None, "all"}:
         raise InputError("--split divides nothing without --part: add --part valid or test, or leave it out.")

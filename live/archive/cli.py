@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         what = error.filename if isinstance(error.filename, str) else "A file"
-        failure = RunningError(f"{what} cannot be read or written ({error.strerror}): see to its disk.")
+        failure = RunningError(f"{what} cannot be read or written ({error.strerror}): check the disk.")
         return explain("genre-scan", failure, debug=debug)
     except Exception as error:
         return explain("genre-scan", error, debug=debug)

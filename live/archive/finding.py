@@ -89,7 +89,7 @@ class Finder:
             elif glob.has_magic(text):
                 matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (of any root)
                 if not matches:
-                    raise InputError(f"Nothing fits {text}: check the pattern.")
+                    raise InputError(f"Nothing matches {text}: check the pattern.")
                 for match in matches:
                     yield from self._named(match)
             else:

@@ -97,7 +97,7 @@ class HearFiles(Work[Found, FileResult]):
         from live.freed_memory import keep_freed_memory
 
         if self.version != __version__:
-            raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
+            raise RunningError(f"It has genre-live {__version__}, but {self.version} is needed.")
         classifier = Classifier(find_bundle(self.hearing.model))
         sha256 = classifier.description.sha256[NETWORK_FILE]
         if sha256 != self.sha256:

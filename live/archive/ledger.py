@@ -103,14 +103,14 @@ class Ledger:
         for file in self._files:
             if file.path.exists() and not has_notes:
                 raise InputError(
-                    f"{file.path} is there already, and not known to be of genre-scan: choose another name, "
+                    f"{file.path} already exists and was not written by genre-scan: choose another name, "
                     "or replace it with --again."
                 )
         sizes = [self._at_hand(file) for file in self._files]
         has_put_in = self._rows.path.exists() or not self._rows.waits
         self._notes.read(sizes[0], sizes[1] if len(sizes) > 1 else 0, has_put_in=has_put_in)
         if self._notes.was_otherwise:
-            notify(f"{self._rows.path} was made by another model or with other options: it is begun anew.")
+            notify(f"{self._rows.path} was made by another model or with other options: it is started again.")
             self._forget()
         elif self._notes.is_without_rows:
             self._forget()

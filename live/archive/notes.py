@@ -152,7 +152,7 @@ class Notes:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"Another genre-scan writes beside {self.path.parent / self.path.name}: wait for its end."
+                f"Another genre-scan is writing to {self.path.parent / self.path.name}: wait until it ends."
             ) from None
         except OSError as error:
             raise InputError(

@@ -231,7 +231,7 @@ class ParquetFile:
                 for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
                     yield from batch.to_pylist()
         except ArrowInvalid as error:
-            raise InputError(f"{self.path} is no Parquet file that can be read: {error}.") from None
+            raise InputError(f"{self.path} is not a readable Parquet file: {error}.") from None
 
     def put_in(self) -> None:
         """Move the waiting rows to the file, where they replace rows of the same paths."""

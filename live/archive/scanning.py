@@ -150,7 +150,7 @@ class Scan:
             spool.add(found)
         self.passed_over = finder.passed_over
         if not seen:
-            raise InputError("There is no audio in what was named: give files, folders or patterns.")
+            raise InputError("No audio was found: give files, folders or patterns.")
         if ledger is not None:
             ledger.begin(stale)
             self.totals = ledger.totals

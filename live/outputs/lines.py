@@ -49,7 +49,9 @@ def write_line(stream: TextIO, line: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise RunningError(f"The output cannot be written ({error.strerror}): see where it leads.") from error
+        raise RunningError(
+            f"The output cannot be written ({error.strerror}): check where it goes."
+        ) from error
 
 
 class JsonLines:

@@ -196,7 +196,7 @@ class LogReader:
             raise InputError(f"The log {self._path} cannot be read: {reason}.") from None
         if events == 0:
             raise InputError(
-                f"{self._path} is no session log: give a file of JSON lines that genre-live --log wrote."
+                f"{self._path} is not a session log: give a file of JSON lines that genre-live --log wrote."
             )
 
     @staticmethod

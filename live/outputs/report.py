@@ -80,7 +80,7 @@ def write_report(log: Path, output: Path | None = None) -> Report:
         if target.exists() and target.samefile(log):
             raise InputError(f"{target} is the log itself: choose another place with --output.")
         if output is None and target.exists() and GENERATOR not in _beginning(target):
-            raise InputError(f"{target} is there already and is no report: choose a place with --output.")
+            raise InputError(f"{target} already exists and is not a report: choose a place with --output.")
         target.write_text(page, encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

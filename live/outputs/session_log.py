@@ -229,7 +229,7 @@ def _check_events(path: Path) -> None:
     except (OSError, ValueError):
         return  # opening it for writing reports the error
     if head.strip(b"\0 \t\r\n") and not any(map(EVENT_LINE.match, head.splitlines())):
-        raise InputError(f"{path} is no session log, and is left as it is: choose another --log.")
+        raise InputError(f"{path} is not a session log, and is left as it is: choose another --log.")
 
 
 def _check_header(path: Path, header: str) -> None:

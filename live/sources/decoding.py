@@ -42,13 +42,13 @@ def _check_path(path: Path) -> None:
             raise InputError(f"There is no file {path}: check the path.")
         if not path.is_file():
             raise InputError(
-                f"{path} is no ordinary file: give an audio file, or - for a WAV stream on stdin."
+                f"{path} is not a regular file: give an audio file, or - for a WAV stream on stdin."
             )
         with path.open("rb") as file:
             if not file.read(1):
                 raise InputError(f"{path} is empty: there is nothing to listen to.")
     except PermissionError:
-        raise InputError(f"{path} may not be read: check its permissions.") from None
+        raise InputError(f"{path} cannot be read: check its permissions.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be opened: {error}.") from None
 
@@ -71,7 +71,7 @@ def _open_file(path: Path, track: int | None) -> Decoder:
     program = find_ffmpeg()
     if program is None:
         raise InputError(
-            f"{path} is no WAV, FLAC, OGG, Opus or MP3 that can be read: install ffmpeg for other formats."
+            f"{path} is not a readable WAV, FLAC, OGG, Opus or MP3 file: install ffmpeg for other formats."
         )
     track = track or 1
     return WholeFile(path, FfmpegDecoder(path.absolute(), program, track=track), track=track)
@@ -151,7 +151,7 @@ def open_decoder(
     if re.match("[A-Za-z][A-Za-z0-9+.-]*:/", path) and not os.path.exists(path):  # noqa: PTH110 (not a path)
         from live.sources.addresses import shown_address  # imports the network code, which files do not need
 
-        raise InputError(f"{shown_address(path)} is an address and no file: give it with --url.")
+        raise InputError(f"{shown_address(path)} is an address, not a file: give it with --url.")
     if raw is not None:
         parse_raw(raw)  # check it before anything is opened
     if path == "-":

@@ -279,7 +279,7 @@ def _chosen(
     if len(fitting) > 1:
         names = ", ".join(f"{device.index} {device.name!r}" for device in fitting)
         raise InputError(
-            f"{selector!r} fits several input devices ({names}): give more of the name, "
+            f"{selector!r} matches several input devices ({names}): give more of the name, "
             "the host API after a comma, or the number."
         )
     return fitting[0] if fitting else None

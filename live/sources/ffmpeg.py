@@ -141,7 +141,7 @@ class FfmpegDecoder:
             has = "1 audio track" if count == 1 else f"{count} audio tracks"
             error = InputError(f"{self._path} has {has}, and no track {self._track}: choose another.")
         elif report.form and count == 0:
-            error = InputError(f"{self._path} cannot be read as audio: the file holds no sound.")
+            error = InputError(f"{self._path} cannot be read as audio: it has no sound.")
         else:
             said = report.complaint.removeprefix(f"{self._input}: ").rstrip(".")
             reason = f"ffmpeg says: {said}" if said else "ffmpeg makes nothing of it"

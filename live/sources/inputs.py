@@ -119,7 +119,7 @@ def open_input(
     if wanted.again is not None:
         found = find_again(wanted.again, refresh=refresh)
         if found is None:
-            raise MissingDeviceError(f"{wanted.again.name} is not there: plug it in.")
+            raise MissingDeviceError(f"{wanted.again.name} is not connected: plug it in.")
         device = found
     else:
         device = find_device(wanted.selector, refresh=refresh)

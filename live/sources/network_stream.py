@@ -90,7 +90,7 @@ class NetworkStream:
             self.name = shown_address(url)
             self._connect = self._way_to(url)
         except StationError as error:
-            raise InputError(f"This is no address of a station ({error}): check --url.") from None
+            raise InputError(f"This is not the address of a station ({error}): check --url.") from None
         try:
             self._link = self._open_first(on_wait, wait=wait)
         except BaseException:

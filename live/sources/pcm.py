@@ -71,14 +71,14 @@ def parse_raw(text: str) -> tuple[PcmFormat, int, int]:
     match = _RAW.fullmatch(text.strip().lower())
     if match is None:
         raise InputError(
-            f"{text!r} names no raw samples: write FORMAT:RATE:CHANNELS, as s16le:44100:2 "
+            f"{text!r} is not a raw format: write FORMAT:RATE:CHANNELS, such as s16le:44100:2 "
             "(u8, s8, s16le, s24le, s32le, f32le, f64le, or be for the other byte order)."
         )
     byte, kind, bits, order, rate, channels = match.groups()
     if byte is not None:
         form = PcmFormat("u" if byte == "u8" else "s", 8, 1)
     elif (kind, bits) in {("s", "64"), ("f", "16"), ("f", "24")}:
-        raise InputError(f"{text!r} names no raw samples that exist: see genre-live --help.")
+        raise InputError(f"{text!r} is not a known raw format: see genre-live --help.")
     else:
         form = PcmFormat("s" if kind == "s" else "f", int(bits), int(bits) // 8, order == "be")
     if not LOWEST_SAMPLE_RATE <= int(rate) <= HIGHEST_SAMPLE_RATE or not 1 <= int(channels) <= MOST_CHANNELS:

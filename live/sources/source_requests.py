@@ -95,7 +95,7 @@ def read_sources(path: Path) -> list[SourceRequest]:
 
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path} is no list of sources: it is larger than {LARGEST_FILE} bytes.")
+            raise InputError(f"{path} is not a list of sources: it is larger than {LARGEST_FILE} bytes.")
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
@@ -149,7 +149,7 @@ def _broken(where: str, reason: str) -> InputError:
 def _request_from(where: str, number: int, table: Any) -> SourceRequest:
     """Return the request of one table."""
     if not isinstance(table, dict):
-        raise _broken(where, f"source {number} is no table")
+        raise _broken(where, f"source {number} is not a table")
     strange = [key for key in table if key not in KEYS]
     if strange:
         raise _broken(where, f"source {number} holds {strange[0]!r}, which is none of {', '.join(KEYS)}")
@@ -163,11 +163,11 @@ def _request_from(where: str, number: int, table: Any) -> SourceRequest:
         raise _broken(where, f"channel and gain of source {number} are for a device")
     channel, gain = table.get("channel"), table.get("gain", 0.0)
     if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 1):
-        raise _broken(where, f"the channel of source {number} is no number from 1")
+        raise _broken(where, f"the channel of source {number} is not a number from 1")
     bounds = bounds_of(Options, "gain")
     is_number = isinstance(gain, int | float) and not isinstance(gain, bool)
     if not is_number or not bounds.lowest <= gain <= bounds.highest:
-        raise _broken(where, f"the gain of source {number} is no number of decibels from -60 to 60")
+        raise _broken(where, f"the gain of source {number} is not a number of decibels from -60 to 60")
     return SourceRequest(kind, texts[place], texts.get("name"), channel, float(gain), texts.get("model"))
 
 
@@ -177,7 +177,7 @@ def _text(where: str, number: int, key: str, value: Any) -> str:
         return str(value)
     text = str(value) if isinstance(value, str | Path) else ""
     if not text.strip():
-        raise _broken(where, f"the {key} of source {number} is no text")
+        raise _broken(where, f"the {key} of source {number} is not a text")
     return text
 
 

@@ -135,7 +135,7 @@ class WavStream:
         if not riff:
             raise InputError(f"{name} is empty: give it a WAV stream, for example ffmpeg's with -f wav.")
         if len(riff) < 12 or riff[:4] not in (b"RIFF", b"RF64") or riff[8:] != b"WAVE":
-            raise InputError(f"{name} is no WAV stream: convert it, for example with ffmpeg's -f wav.")
+            raise InputError(f"{name} is not a WAV stream: convert it, for example with ffmpeg's -f wav.")
         self._form, self.sample_rate, self.channels, size = self._read_header()
         self._begin(size)
         self._missing = 0  # samples
@@ -162,18 +162,18 @@ class WavStream:
                 known = size if size < UNKNOWN_SIZE_FROM else long_size
                 return (*self._parse_format(chunk), known)
             if size > LARGEST_CHUNK:
-                raise InputError(f"{self._name} is no usable WAV stream: its header claims {size} bytes.")
+                raise InputError(f"{self._name} is not a usable WAV stream: its header claims {size} bytes.")
             content = self._bytes.read(size + size % 2)
             if kind == b"fmt ":
                 chunk = content
             elif kind == b"ds64" and len(content) >= 16:
                 long_size = int.from_bytes(content[8:16], "little")
                 long_size = long_size if 0 < long_size < LONGEST_KNOWN else None
-        raise InputError(f"{self._name} is no usable WAV stream: its header does not end.")
+        raise InputError(f"{self._name} is not a usable WAV stream: its header does not end.")
 
     def _parse_format(self, chunk: bytes) -> tuple[PcmFormat, int, int]:
         if len(chunk) < 16:
-            raise InputError(f"{self._name} is no usable WAV stream: it does not say its format.")
+            raise InputError(f"{self._name} is not a usable WAV stream: it does not say its format.")
         code, channels, sample_rate, _, block_bytes, bits = struct.unpack("<HHIIHH", chunk[:16])
         if code == EXTENSIBLE and len(chunk) >= 26:
             code = struct.unpack("<H", chunk[24:26])[0]

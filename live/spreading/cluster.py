@@ -237,7 +237,8 @@ class _Run:
         self._waited_s += LOOK_EVERY_S
         if self._waited_s >= NO_WORKER_AFTER_S:
             raise RunningError(
-                f"No worker came to {self.address} in {NO_WORKER_AFTER_S:.0f} s: start one with dask worker."
+                f"No worker connected to {self.address} within {NO_WORKER_AFTER_S:.0f} s: "
+                "start one with dask worker."
             )
 
     def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:

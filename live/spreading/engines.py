@@ -16,7 +16,7 @@ def scheduler_address(text: str) -> str:
         When it is not an address.
     """
     if "://" not in text:
-        raise ValueError(f"{text!r} is no address of a scheduler, such as tcp://head:8786")
+        raise ValueError(f"{text!r} is not the address of a scheduler, such as tcp://head:8786")
     return text
 
 

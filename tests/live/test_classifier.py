@@ -118,7 +118,7 @@ def test_four_windows_are_heard_at_a_time_and_what_is_no_probability_is_told(
     classifier = Classifier(folder)
     monkeypatch.setattr(classifier, "_network", _Silent(len(classifier.description.labels)))
     assert classifier.classify(random_windows(folder, 8)).sum() == pytest.approx(8, abs=1e-4)
-    with pytest.raises(RunningError, match="no probability"):
+    with pytest.raises(RunningError, match="not a probability"):
         classifier.classify(random_windows(folder, 5))
 
 
@@ -333,7 +333,7 @@ def test_a_network_whose_root_lacks_a_part_is_refused_and_brings_nothing_down(
     fields = root - int.from_bytes(content[root : root + 4], "little", signed=True)
     content[fields + 4 + 2 * field : fields + 6 + 2 * field] = b"\0\0"
     set_network(folder, bytes(content))
-    assert "no network" in refused(folder)
+    assert "not a network" in refused(folder)
 
 
 def test_a_network_too_large_is_refused_without_reading_it(folder: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_source_that_fails_midway_ends_the_session_after_what_it_delivered() -
 class _Broken(StubClassifier):
     def classify(self, mel_db: np.ndarray) -> np.ndarray:
         del mel_db
-        raise RuntimeError("The network gave something that is no probability.")
+        raise RuntimeError("The network's output is not a probability.")
 
 
 def test_a_network_that_fails_ends_the_session_with_its_error() -> None:

@@ -134,7 +134,7 @@ def test_showing_nothing(path: Path) -> None:
         ("hop = [1]", "its 'hop' is neither a text, a number, true nor false"),
         ("hop = 1979-05-27", "neither a text"),
         ("[hop]\na = 1", "neither a text"),
-        ("colour = 'red'", "it holds 'colour', which is no option that can be saved"),
+        ("colour = 'red'", "it holds 'colour', which is not an option that can be saved"),
         ("file = 'a.wav'", "it holds 'file'"),
         ("give_up = 3", "it holds 'give_up'"),
         ("no-wait = true", "it holds 'no-wait'"),

@@ -290,7 +290,7 @@ def test_a_full_disk_is_the_machines_fault(
     assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c") == 1
     told = said(capfd).splitlines()[-1]
     assert told.endswith(
-        f"{tmp_path / 'c'} cannot be read or written (No space left on device): see to its disk."
+        f"{tmp_path / 'c'} cannot be read or written (No space left on device): check the disk."
     )
 
 

@@ -65,8 +65,8 @@ def read_dataset(dataset: Path) -> list[Clip]:
         clips = _read_manifest(dataset)
     elif dataset.exists():
         raise InputError(
-            f"{dataset} is no dataset: give a folder of genre folders, a CSV manifest (path,label[,group]) "
-            "or a feature store (.npz)."
+            f"{dataset} is not a dataset: give a folder of genre folders, "
+            "a CSV manifest (path,label[,group]) or a feature store (.npz)."
         )
     else:
         raise InputError(f"There is no dataset {dataset}: check the path.")
@@ -100,12 +100,12 @@ def _check_spelling(labels: set[str]) -> None:
         other = seen.setdefault(_letters(label), label)
         if other in SPECIAL and label != other:
             raise InputError(
-                f"The label {label!r} is all but {other!r}, which means something: rename it to that, "
+                f"The label {label!r} is almost {other!r}, which has a special meaning: rename it to that, "
                 "or to something else."
             )
         if label != other:
             raise InputError(
-                f"The labels {other!r} and {label!r} are spelt all but alike: give them one name."
+                f"The labels {other!r} and {label!r} are spelled almost the same: give them one name."
             )
 
 
@@ -258,7 +258,7 @@ def _read_manifest(manifest: Path) -> list[Clip]:
     except OSError as error:
         _unreadable(error)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{manifest} is no CSV manifest in UTF-8: {error}; save it as UTF-8.") from None
+        raise InputError(f"{manifest} is not a CSV manifest in UTF-8: {error}; save it as UTF-8.") from None
     if not rows:
         raise InputError(f"{manifest} lists no clips: add a line path,label for each.")
     places = Counter(os.path.normpath(path.absolute()) for path, _, _ in rows)

@@ -45,7 +45,7 @@ def _mono_blocks(
         When the file cannot be read or is shorter than half a second.
     """
     if path.is_fifo():
-        raise InputError(f"{path} is a pipe, and whoever writes to it may not come: give files.")
+        raise InputError(f"{path} is a pipe, to which nobody may ever write: give files.")
     decoder = open_decoder(os.fspath(path.absolute()))
     try:
         resampler = Resampler(decoder.sample_rate, sample_rate)

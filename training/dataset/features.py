@@ -62,7 +62,7 @@ def cache_folder() -> Path:
         return platformdirs.user_cache_path("genre-live", appauthor=False)
     except RuntimeError:
         raise InputError(
-            "There is no home to keep the features in: name a folder with --cache DIR."
+            "There is no home directory for the features: name a folder with --cache DIR."
         ) from None
 
 

@@ -129,7 +129,7 @@ class WriteShards(Work[ShardOrder, Shard]):
     def open(self) -> Callable[[ShardOrder], Shard]:
         """Check that the folder exists, and return the function that writes a shard."""
         if self.version != __version__:
-            raise RunningError(f"It has genre-live {__version__}, and {self.version} is asked for.")
+            raise RunningError(f"It has genre-live {__version__}, but {self.version} is needed.")
         if not self.folder.is_dir():
             raise RunningError(f"It has no folder {self.folder}: give a --cache that all machines share.")
         keep_freed_memory(KEPT_BYTES)
@@ -284,7 +284,7 @@ def _open_shard(path: Path, clips: Sequence[str], offset: npt.NDArray[np.int64])
     def open_it() -> MelLevels:
         store = open_store(path)
         if tuple(clips) != store.clip or not np.array_equal(offset - offset[0], store.offset):
-            raise InputError(f"{path} is not the shard that the index of its folder means: extract it anew.")
+            raise InputError(f"{path} is not the shard that the index of its folder means: extract it again.")
         return store.pieces[0]
 
     return open_it
@@ -315,7 +315,7 @@ def open_shards(folder: Path) -> FeatureStore:
         if any(Path(name).name != name for name in names):
             raise ValueError("a shard lies outside its folder")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise InputError(f"{folder} is no sharded store that can be read: {error}.") from None
+        raise InputError(f"{folder} is not a readable sharded store: {error}.") from None
     for name in names:
         if not (folder / name).is_file():
             raise InputError(f"The sharded store {folder} is not whole: its {name} is missing.")

@@ -243,10 +243,10 @@ def open_store(path: Path) -> FeatureStore:
     except FileNotFoundError:
         raise InputError(f"There is no feature store {path}: check the path.") from None
     except KeyError as error:
-        raise InputError(f"{path} is no feature store: it has no array {error}.") from None
+        raise InputError(f"{path} is not a feature store: it has no array {error}.") from None
     except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no feature store that can be read: {reason}.") from None
+        raise InputError(f"{path} is not a feature store that can be read: {reason}.") from None
     clip, label, group = columns
     return FeatureStore(path, clip, label, group, offset, Pieces.of(mel_db), front_end, fingerprint)
 

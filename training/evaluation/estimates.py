@@ -48,7 +48,7 @@ class Estimate:
             bounds = (float(interval[0]), float(interval[1])) if interval else None
             return cls(None if value is None else float(value), bounds)
         except (TypeError, ValueError, IndexError, KeyError):
-            raise InputError("A figure of the report is no number: make the report anew.") from None
+            raise InputError("A figure of the report is not a number: make the report again.") from None
 
     @property
     def bounds(self) -> list[float]:

@@ -116,7 +116,7 @@ def measure(heard: Sequence[HeardClip], description: BundleDescription) -> Measu
     known = [outcome for outcome in outcomes if outcome.clip.label in genres]
     silent = [outcome for outcome in outcomes if outcome.clip.label == NO_MUSIC]
     if not known:
-        raise InputError(f"None of the clips bears a genre that the model knows ({', '.join(labels)}).")
+        raise InputError(f"None of the clips has a genre that the model knows ({', '.join(labels)}).")
     label = np.array([labels.index(outcome.clip.label) for outcome in known])
     hits = _hits(known, labels)
     drawn = Bootstrap(len(known))

@@ -53,7 +53,7 @@ class Group:
 def whole(value: Any) -> int:
     """Return a count from JSON; raise InputError if it is not an integer."""
     if not isinstance(value, int):
-        raise InputError("A count of the report is no whole number: make the report anew.")
+        raise InputError("A count of the report is not a whole number: make the report again.")
     return value
 
 
@@ -346,5 +346,5 @@ class Evaluation:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"The report's figures cannot be read ({error}): make the report anew."
+                f"The report's figures cannot be read ({error}): make the report again."
             ) from None

@@ -184,7 +184,7 @@ class Checkpoint:
                 if about["plan"] != plan.fingerprint:
                     raise InputError(
                         f"The interrupted training in {self.path.parent} was started with other options or "
-                        "data: give the same ones again, or leave out --resume to begin anew."
+                        "data: give the same ones again, or leave out --resume to start again."
                     )
                 for k, variable in enumerate(_all_variables(network)):
                     variable.assign(state[f"variable_{k}"])
@@ -194,7 +194,7 @@ class Checkpoint:
             return History(**about["history"]), best
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             raise InputError(
-                f"The checkpoint {self.path} is damaged: leave out --resume to begin anew."
+                f"The checkpoint {self.path} is damaged: leave out --resume to start again."
             ) from None
 
     def remove(self) -> None:

@@ -127,7 +127,7 @@ def _check_plain(config: Any) -> None:
     elif isinstance(config, dict):
         name, module = config.get("class_name"), str(config.get("module"))
         if isinstance(name, str) and name not in _LAYERS | _OTHERS and not module.startswith(_MODULES):
-            raise ValueError(f"it names {name[:80]!r}, which is no plain layer")
+            raise ValueError(f"it names {name[:80]!r}, which is not a plain layer")
         for each in config.values():
             _check_plain(each)
 

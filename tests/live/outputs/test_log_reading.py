@@ -173,7 +173,7 @@ def test_only_some_of_many_broken_lines_are_named(tmp_path: Path) -> None:
 def test_a_foreign_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="is no session log: give a file of JSON lines"):
+    with pytest.raises(InputError, match="is not a session log: give a file of JSON lines"):
         read(path)
 
 

@@ -221,7 +221,7 @@ def test_nothing_else_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixtu
     other = tmp_path / "log.html"
     other.write_text("<p>my own page</p>")
     assert cli.main(["--report", str(log)]) == 2
-    assert "is there already and is no report: choose a place with --output" in capsys.readouterr().err
+    assert "already exists and is not a report: choose a place with --output" in capsys.readouterr().err
     assert cli.main(["--report", str(log), "-o", str(log)]) == 2
     assert "is the log itself" in capsys.readouterr().err
     assert other.read_text() == "<p>my own page</p>"
@@ -231,8 +231,8 @@ def test_nothing_else_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("a.jsonl", b"", "is no session log"),
-        ("a.jsonl", b"RIFF....WAVE" * 100, "is no session log"),
+        ("a.jsonl", b"", "is not a session log"),
+        ("a.jsonl", b"RIFF....WAVE" * 100, "is not a session log"),
         ("a.csv", b"written_at,time_s\n", "is a table: a report takes a log of JSON lines"),
     ],
 )

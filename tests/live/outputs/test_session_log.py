@@ -119,7 +119,9 @@ NOT_LOGS = {
 def test_what_is_no_log_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(NOT_LOGS[name])
-    with pytest.raises(InputError, match=r"is no session log, and is left as it is: choose another --log\."):
+    with pytest.raises(
+        InputError, match=r"is not a session log, and is left as it is: choose another --log\."
+    ):
         open_log(path, LABELS)
     assert path.read_bytes() == NOT_LOGS[name]
 

@@ -122,7 +122,7 @@ def test_one_microphone_under_several_host_apis_is_chosen_by_name(
 
 def test_two_microphones_of_one_name_are_two_all_the_same(install: Install) -> None:
     install(FakeSoundDevice([*ON_WINDOWS, Device(ON_WINDOWS[1].name, host_api=3)]))
-    with pytest.raises(InputError, match="fits several"):
+    with pytest.raises(InputError, match="matches several"):
         find_device("USB Audio")
     assert find_device("USB Audio, MME").index == 2
 

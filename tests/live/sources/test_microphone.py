@@ -410,7 +410,7 @@ def test_what_is_waited_for_is_told_each_time_it_is_not_there(
     assert told == [f"Waiting for {which}, which is not there yet."] * 3
 
 
-@pytest.mark.parametrize(("device", "reason"), [("usb", "fits several"), (" ", "is empty")])
+@pytest.mark.parametrize(("device", "reason"), [("usb", "matches several"), (" ", "is empty")])
 def test_a_device_that_can_never_be_meant_is_not_waited_for(
     device: str, reason: str, audio: FakeSoundDevice
 ) -> None:

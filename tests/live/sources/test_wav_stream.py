@@ -122,8 +122,8 @@ def test_infinite_and_huge_samples_pass_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("at", "value", "complaint"),
     [
-        (0, b"OggS", "no WAV"),
-        (8, b"AVI ", "no WAV"),
+        (0, b"OggS", "not a WAV"),
+        (8, b"AVI ", "not a WAV"),
         (20, struct.pack("<H", 6), "cannot be streamed"),
         (34, struct.pack("<H", 12), "cannot be streamed"),
         (16, struct.pack("<I", 2**31), "claims"),

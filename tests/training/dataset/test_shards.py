@@ -159,7 +159,7 @@ def test_a_shard_that_is_missing_or_another_is_told(dataset: Path, tmp_path: Pat
     columns["clip"] = columns["clip"][::-1] if len(columns["clip"]) > 1 else np.array(["another"])
     np.savez(shard, **columns)  # as many clips and frames as the index tells, and yet others
     opened = load_features(store.path, SPEC, cache=tmp_path, workers=1).store
-    with pytest.raises(InputError, match="extract it anew"):
+    with pytest.raises(InputError, match="extract it again"):
         list(map(opened.clip_frames, range(len(opened))))
     shard.unlink()
     with pytest.raises(InputError, match="is missing"):
@@ -212,7 +212,7 @@ def test_processes_write_shards_side_by_side(dataset: Path, tmp_path: Path) -> N
 def test_a_worker_without_the_folder_or_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunningError, match="give a --cache that all machines share"):
         WriteShards(SPEC, tmp_path / "gone").open()
-    with pytest.raises(RunningError, match=r"and 9\.9 is asked for"):
+    with pytest.raises(RunningError, match=r"but 9\.9 is needed"):
         WriteShards(SPEC, tmp_path, version="9.9").open()
 
 

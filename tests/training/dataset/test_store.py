@@ -127,7 +127,7 @@ def test_a_broken_store_is_refused_in_one_sentence(tmp_path: Path, write: Any) -
     with np.load(tmp_path / "s.npz") as arrays:
         contents = {name: arrays[name] for name in arrays.files}
     write(tmp_path / "broken.npz", contents)
-    with pytest.raises(InputError, match="is no feature store") as caught:
+    with pytest.raises(InputError, match="is not a feature store") as caught:
         open_store(tmp_path / "broken.npz")
     assert "\n" not in str(caught.value)
 

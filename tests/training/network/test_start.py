@@ -116,7 +116,7 @@ def test_a_network_that_could_run_code_is_refused(trained: Path, tmp_path: Path)
     pooled = keras.layers.Lambda(lambda x: x[:, 0], name="pooled")(inputs)
     path = tmp_path / "network.keras"
     keras.Model(inputs, pooled).save(path)
-    with pytest.raises(InputError, match="it names 'Lambda', which is no plain layer"):
+    with pytest.raises(InputError, match="it names 'Lambda', which is not a plain layer"):
         open_start(changed(trained, tmp_path, path.read_bytes()), spec, 34)
 
 
