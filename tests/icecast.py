@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.server
 import os
+import re
 import shutil
 import signal
 import socket
@@ -170,10 +171,22 @@ def until(happened: object, complaint: str, within_s: float = READY_WITHIN_S) ->
 
 
 @contextlib.contextmanager
-def file_server(folder: Path) -> Iterator[str]:
+def file_server(folder: Path, *, knows_ranges: bool = False) -> Iterator[str]:
     """Serve the files of a folder over HTTP; gives the address."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if asked is None or not knows_ranges:
+                super().do_GET()
+                return
+            first, last = int(asked[1]), int(asked[2])
+            content = Path(self.translate_path(self.path)).read_bytes()[first : last + 1]
+            self.send_response(http.HTTPStatus.PARTIAL_CONTENT)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, *arguments: object) -> None:
             pass
 

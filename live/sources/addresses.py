@@ -108,6 +108,11 @@ class Answer:
         """The content type in lower case, without parameters."""
         return self.header("Content-Type").partition(";")[0].strip().lower()
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it holds only the bytes that were asked for."""
+        return self.response.status == http.HTTPStatus.PARTIAL_CONTENT
+
     def read_some(self, timeout_s: float) -> bytes:
         """Wait for bytes and return them; empty at the end.
 
@@ -183,8 +188,24 @@ class Opener:
         self._may_be_private: bool | None = None  # whether the station itself is in this network
         self.url = url
 
-    def open(self, url: str | None = None, *, timeout_s: float = 5.0, first_byte: int = 0) -> Answer:
+    def open(
+        self,
+        url: str | None = None,
+        *,
+        timeout_s: float = 5.0,
+        first_byte: int = 0,
+        length: int | None = None,
+    ) -> Answer:
         """Open an address (default: the user's) and follow redirects.
+
+        Parameters
+        ----------
+        url : str, optional
+        timeout_s : float
+            Time limit of each connection, in seconds.
+        first_byte, length : int
+            The bytes to ask for; without a length, all. Some servers send all nevertheless; see
+            ``Answer.is_part``.
 
         Raises
         ------
@@ -193,7 +214,7 @@ class Opener:
         """
         target = self.url if url is None else url
         for _ in range(MOST_HOPS):
-            answer = self._ask(target, timeout_s, first_byte)
+            answer = self._ask(target, timeout_s, first_byte, length)
             status = answer.response.status
             if status in _REDIRECTS and answer.header("Location"):
                 target = urljoin(target, answer.header("Location"))
@@ -206,7 +227,7 @@ class Opener:
             return answer
         raise StationError("it redirects without end", is_final=True)
 
-    def _ask(self, url: str, timeout_s: float, first_byte: int) -> Answer:
+    def _ask(self, url: str, timeout_s: float, first_byte: int, length: int | None) -> Answer:
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("it leads to an address that is neither http nor https", is_final=True)
@@ -219,8 +240,8 @@ class Opener:
         headers = {"User-Agent": f"genre-live/{__version__}", "Icy-MetaData": "1", "Accept": "*/*"}
         if self._authorization and (parts.scheme, parts.hostname, parts.port) == self._origin:
             headers["Authorization"] = self._authorization
-        if first_byte > 0:
-            headers["Range"] = f"bytes={first_byte}-"
+        if length is not None:
+            headers["Range"] = f"bytes={first_byte}-{first_byte + length - 1}"
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
             connection.connect()

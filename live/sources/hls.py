@@ -20,16 +20,37 @@ SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
 LONGEST_SEGMENT = 64_000_000  # bytes
 STARTS_BEFORE_END = 3  # segments
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+_BYTE_RANGE = re.compile(r"([1-9]\d{0,17})(?:@(\d{1,18}))?")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A file on a server, or a part of it.
+
+    Attributes
+    ----------
+    url : str
+    first_byte : int
+    length : int or None
+        Number of bytes; None for all of the file.
+    """
+
+    url: str
+    first_byte: int = 0
+    length: int | None = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A media segment: its number in the stream, address and length in seconds."""
+    """A media segment: its number in the stream, where it is, and its length in seconds.
+
+    ``header`` is what a decoder needs before it, if anything.
+    """
 
     number: int
-    url: str
+    resource: Resource
     duration_s: float
-    header_url: str | None = None
+    header: Resource | None = None
 
 
 @dataclass
@@ -63,7 +84,9 @@ def parse_playlist(text: str, url: str) -> Playlist:
         When it is not supported.
     """
     playlist = Playlist()
-    number, duration_s, header_url, bandwidth = 0, 0.0, None, None
+    number, duration_s, byte_range, bandwidth = 0, 0.0, "", None
+    header: Resource | None = None
+    latest = Resource("")
     for line in map(str.strip, text.splitlines()):
         name, _, value = line.partition(":")
         if not line.startswith("#"):
@@ -73,8 +96,10 @@ def parse_playlist(text: str, url: str) -> Playlist:
                 playlist.variants.append((bandwidth, urljoin(url, line)))
                 bandwidth = None
             else:
-                playlist.segments.append(Segment(number, urljoin(url, line), duration_s, header_url))
+                latest = _resource(urljoin(url, line), byte_range, latest)
+                playlist.segments.append(Segment(number, latest, duration_s, header))
                 number += 1
+                byte_range = ""
         elif name == "#EXTINF":
             duration_s = _number(value.partition(",")[0])
         elif name == "#EXT-X-MEDIA-SEQUENCE":
@@ -82,7 +107,8 @@ def parse_playlist(text: str, url: str) -> Playlist:
         elif name == "#EXT-X-TARGETDURATION":
             playlist.target_s = min(60.0, max(0.5, _number(value)))
         elif name == "#EXT-X-MAP":
-            header_url = urljoin(url, _attributes(value).get("URI", ""))
+            named = _attributes(value)
+            header = _resource(urljoin(url, named.get("URI", "")), named.get("BYTERANGE", ""), Resource(""))
         elif name == "#EXT-X-STREAM-INF":
             bandwidth = int(_number(_attributes(value).get("BANDWIDTH", "0")))
         elif name == "#EXT-X-MEDIA" and "TYPE=AUDIO" in value and "URI=" in value:
@@ -90,10 +116,23 @@ def parse_playlist(text: str, url: str) -> Playlist:
         elif name == "#EXT-X-KEY" and _attributes(value).get("METHOD", "NONE") != "NONE":
             raise StationError("its sound is encrypted, which cannot be heard", is_final=True)
         elif name == "#EXT-X-BYTERANGE":
-            raise StationError("it cuts its segments out of one file, which cannot be heard", is_final=True)
+            byte_range = value
         elif name == "#EXT-X-ENDLIST":
             playlist.is_over = True
     return playlist
+
+
+def _resource(url: str, byte_range: str, before: Resource) -> Resource:
+    """Return the part of a file that a byte range names; without a first byte, it follows the one before."""
+    if not byte_range:
+        return Resource(url)
+    parts = _BYTE_RANGE.fullmatch(byte_range)
+    if parts is None:
+        raise StationError("its playlist has a byte range that is not one", is_final=True)
+    length, first_byte = int(parts[1]), parts[2]
+    if first_byte is not None:
+        return Resource(url, int(first_byte), length)
+    return Resource(url, before.first_byte + (before.length or 0) if before.url == url else 0, length)
 
 
 def _number(text: str) -> float:
@@ -125,7 +164,7 @@ class HlsFeed:
     def __init__(self, opener: Opener, url: str, stopping: threading.Event) -> None:
         self._opener, self._url, self._stopping = opener, url, stopping
         self._next: int | None = None
-        self._header: str | None = None
+        self._header: Resource | None = None
         self._due_s = time.monotonic()
         self.lost_s = 0.0
         self.keeps_place = False
@@ -150,12 +189,20 @@ class HlsFeed:
         finally:
             answer.close()
 
-    def _fetch(self, url: str) -> bytes:
-        answer = self._opener.open(url, timeout_s=FETCHED_WITHIN_S)
+    def _fetch(self, resource: Resource) -> bytes:
+        first, length = resource.first_byte, resource.length
+        answer = self._opener.open(resource.url, timeout_s=FETCHED_WITHIN_S, first_byte=first, length=length)
         try:
-            return answer.read_all(max(FETCHED_WITHIN_S, 5.0), LONGEST_SEGMENT)
+            content = answer.read_all(max(FETCHED_WITHIN_S, 5.0), LONGEST_SEGMENT)
         finally:
             answer.close()
+        if length is None:
+            return content
+        if not answer.is_part:  # some servers know no ranges and send the whole file
+            content = content[first : first + length]
+        if len(content) != length:
+            raise StationError("it sends less than its playlist names")
+        return content
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the stream until it ends.
@@ -202,10 +249,10 @@ class HlsFeed:
         return [segment for segment in segments if segment.number >= self._next]
 
     def _segment(self, segment: Segment) -> Iterator[bytes]:
-        if segment.header_url is not None and segment.header_url != self._header:
-            yield self._fetch(segment.header_url)
-            self._header = segment.header_url
-        content = self._fetch(segment.url)
+        if segment.header is not None and segment.header != self._header:
+            yield self._fetch(segment.header)
+            self._header = segment.header
+        content = self._fetch(segment.resource)
         self._next = segment.number + 1
         yield content
 

@@ -130,6 +130,27 @@ def test_live_streaming_in_pieces_is_heard_lost_and_back(
         source.wait()
 
 
+@pytest.mark.parametrize("knows_ranges", [True, False])
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+def test_a_stream_whose_pieces_are_parts_of_one_file_is_heard_whole(
+    kind: str, knows_ranges: bool, listen: type[Listener], tmp_path: Path
+) -> None:
+    from tests.sounds import ffmpeg
+
+    ffmpeg(
+        "-f", "lavfi", "-i", "anoisesrc=r=44100:a=0.3:c=pink:d=7", "-c:a", "aac", "-f", "hls",
+        "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_flags", "single_file",
+        "-hls_segment_type", kind, tmp_path / "list.m3u8",
+    )  # fmt: skip
+    assert "#EXT-X-BYTERANGE" in (tmp_path / "list.m3u8").read_text()
+    with file_server(tmp_path, knows_ranges=knows_ranges) as address:
+        listener = listen(NetworkStream(f"{address}/list.m3u8"))
+        listener.wait_until(lambda: listener.ended, "it does not end")
+    assert listener.source.failure is None
+    assert listener.lost == 0
+    assert listener.heard / listener.source.sample_rate == pytest.approx(7, abs=0.2)
+
+
 def test_a_station_that_does_not_come_back_is_given_up(icecast: Icecast, listen: type[Listener]) -> None:
     icecast.feed("a.mp3", *TONE, *MP3)
     listener = listen(NetworkStream(icecast.url("a.mp3"), give_up_s=2.0))

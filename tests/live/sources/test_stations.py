@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.sources.addresses import Opener, StationError, shown_address
-from live.sources.hls import parse_playlist
+from live.sources.hls import Resource, parse_playlist
 from live.sources.mp3_frames import FrameStart
 from live.sources.network_stream import NetworkStream
 from live.sources.stations import connect
@@ -284,12 +284,27 @@ def test_a_playlist_of_segments_is_read() -> None:
         '#EXT-X-MAP:URI="init.mp4"\n#EXTINF:4.0,\na.ts\n#EXTINF:3.5,title\nhttp://other/b.ts\n'
     )
     playlist = parse_playlist(text, "http://host/live/list.m3u8")
-    assert [(segment.number, segment.url) for segment in playlist.segments] == [
-        (17, "http://host/live/a.ts"), (18, "http://other/b.ts"),
+    assert [(segment.number, segment.resource) for segment in playlist.segments] == [
+        (17, Resource("http://host/live/a.ts")), (18, Resource("http://other/b.ts")),
     ]  # fmt: skip
     assert playlist.segments[1].duration_s == 3.5
-    assert playlist.segments[0].header_url == "http://host/live/init.mp4"
+    assert playlist.segments[0].header == Resource("http://host/live/init.mp4")
     assert not playlist.is_over
+
+
+def test_segments_that_are_parts_of_a_file_follow_each_other() -> None:
+    text = (
+        '#EXTM3U\n#EXT-X-MAP:URI="a.mp4",BYTERANGE="700@0"\n#EXT-X-BYTERANGE:50@700\n#EXTINF:1,\na.mp4\n'
+        "#EXT-X-BYTERANGE:60\n#EXTINF:1,\na.mp4\n#EXTINF:1,\nb.mp4\n#EXT-X-BYTERANGE:9\n#EXTINF:1,\nc.mp4\n"
+    )
+    playlist = parse_playlist(text, "http://h/x.m3u8")
+    a, b, c = (f"http://h/{name}.mp4" for name in "abc")
+    assert [segment.resource for segment in playlist.segments] == [
+        Resource(a, 700, 50), Resource(a, 750, 60), Resource(b), Resource(c, 0, 9),
+    ]  # fmt: skip
+    assert playlist.segments[0].header == Resource(a, 0, 700)
+    with pytest.raises(StationError, match="byte range"):
+        parse_playlist("#EXTM3U\n#EXT-X-BYTERANGE:-3@x\na.ts\n", "http://h/x.m3u8")
 
 
 @settings(max_examples=200, deadline=None)
