@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         file = item.nodeid.partition("::")[0]
         if "virtual_microphone" in names and not file.endswith("test_learning.py"):
             item.add_marker(pytest.mark.real_time)
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, with all children, where the tests were started in the background of a shell script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

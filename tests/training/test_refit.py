@@ -95,4 +95,4 @@ def test_what_the_first_fit_settled_is_not_asked_again(
 ) -> None:
     arguments = [str(dataset), "--refit", str(trained), "--out", str(tmp_path / "again"), "--epochs", "3"]
     assert main(arguments) == 2
-    assert "--epochs is settled" in capsys.readouterr().err
+    assert "--epochs is determined" in capsys.readouterr().err

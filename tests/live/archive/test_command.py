@@ -277,7 +277,7 @@ def test_rows_go_to_standard_output_where_asked_for(music: Path, bundle: Path, c
         (["{music}", "--out", "genres.txt"], "genres.txt"),
         (["{music}", "--out", "{music}/no/such/folder/g.csv"], "choose another place"),
         (["{music}/gone.mp3", "--out", "{music}/g.csv"], "There is no file"),
-        (["{music}/a.txt", "--out", "{music}/g.csv"], "no audio"),
+        (["{music}/a.txt", "--out", "{music}/g.csv"], "No audio"),
         (["{music}", "--out", "{music}/g.csv", "--dry-run"], "--dry-run is for --tag"),
         (["{music}", "--out", "{music}/g.csv", "--model", "nosuch"], "no model"),
         (["{music}", "--out", "{music}/g.csv", "--sample", "-1"], "--sample"),
