@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 PASSWORD = "hackme"
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
 
 CONFIGURATION = """<icecast>
   <limits><clients>200</clients><sources>100</sources><source-timeout>10</source-timeout>

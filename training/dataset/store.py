@@ -189,20 +189,21 @@ def _map_member(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[
         name_length, extra_length = np.frombuffer(file.read(4), dtype="<u2")
         file.seek(member.header_offset + 30 + int(name_length) + int(extra_length))
     else:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 (the map keeps it alive)
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
         with archive.open(member) as packed:
             shutil.copyfileobj(packed, file, _COPY_BYTES)
         file.seek(0)
-    version = np.lib.format.read_magic(file)
-    read_header = (
-        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    )
-    shape, fortran_order, dtype = read_header(file)
-    if dtype.hasobject or fortran_order:
-        raise ValueError(f"{name} must be plain numbers in C order")
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    mapped: npt.NDArray[Any] = np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
+    with file:  # the map keeps what it needs of it
+        version = np.lib.format.read_magic(file)
+        read_header = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran_order, dtype = read_header(file)
+        if dtype.hasobject or fortran_order:
+            raise ValueError(f"{name} must be plain numbers in C order")
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        mapped: npt.NDArray[Any] = np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
     return mapped
 
 
@@ -231,7 +232,8 @@ def open_store(path: Path) -> FeatureStore:
         When it is missing, is not a store, or its arrays do not match.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: older versions of NumPy leave a broken file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             columns = [_texts(arrays, name) for name in _TEXT_COLUMNS]
             fingerprint = _texts(arrays, "fingerprint") if "fingerprint" in arrays.files else ()
             offset = np.asarray(arrays["offset"], dtype=np.int64)
