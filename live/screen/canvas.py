@@ -29,13 +29,13 @@ def _style(color: str | None, background: str | None = None, bold: bool = False)
 
 
 @lru_cache(maxsize=256)
-def _block_letters(drawn: str, solid: Style, plain: Style) -> tuple[Line, int]:
+def _block_letters(drawn: str, solid: Style, plain: Style) -> tuple[tuple[Segment, ...], int]:
     """Return one row of block letters, which are the same in many frames, and its width."""
-    line = [
+    line = (
         Segment(piece, None if piece[0] == " " else solid if piece[0] == "█" else plain)
         for piece in _PIECES.findall(drawn)
-    ]
-    return line, cell_len(drawn)
+    )
+    return tuple(line), cell_len(drawn)
 
 
 def margin(width: int) -> int:

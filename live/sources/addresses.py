@@ -143,7 +143,7 @@ class Answer:
             if not part:
                 return bytes(parts)
             if len(parts) > most:
-                raise StationError("it answers with more than a playlist can be", is_final=True)
+                raise StationError("it answers with more bytes than expected", is_final=True)
         raise StationError("it answers too slowly")
 
     def close(self) -> None:
