@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.sources.addresses import Opener, StationError, shown_address
-from live.sources.hls import Resource, parse_playlist
+from live.sources.hls import HlsFeed, Resource, parse_playlist
 from live.sources.mp3_frames import FrameStart
 from live.sources.network_stream import NetworkStream
 from live.sources.stations import connect
@@ -305,6 +305,20 @@ def test_segments_that_are_parts_of_a_file_follow_each_other() -> None:
     assert playlist.segments[0].header == Resource(a, 0, 700)
     with pytest.raises(StationError, match="byte range"):
         parse_playlist("#EXTM3U\n#EXT-X-BYTERANGE:-3@x\na.ts\n", "http://h/x.m3u8")
+
+
+def test_a_part_that_is_shorter_than_named_is_no_sound() -> None:
+    text = b"#EXTM3U\n#EXT-X-BYTERANGE:100@0\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        is_playlist = request.path.endswith(".m3u8")
+        answering(200 if is_playlist else 206, text if is_playlist else bytes(50))(request)
+
+    with server(respond) as address:
+        url = f"{address}/list.m3u8"
+        feed = HlsFeed(Opener(url), url, threading.Event())
+        with pytest.raises(StationError, match="less than its playlist names"):
+            list(feed.chunks())
 
 
 @settings(max_examples=200, deadline=None)

@@ -166,6 +166,16 @@ def test_a_shard_that_is_missing_or_another_is_told(dataset: Path, tmp_path: Pat
         load_features(store.path, SPEC, cache=tmp_path, workers=1)
 
 
+def test_an_index_that_cuts_a_clip_in_two_is_told(dataset: Path, tmp_path: Path) -> None:
+    store = load(dataset, tmp_path / "cache", Counting()).store
+    with np.load(store.path / "index.npz") as held:
+        columns = dict(held)
+    columns["shard_frames"][:2] += [1, -1]
+    np.savez(store.path / "index.npz", **columns)
+    with pytest.raises(InputError, match="a clip lies in two shards"):
+        load_features(store.path, SPEC, cache=tmp_path, workers=1)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="open files are limited on POSIX systems")
 def test_many_shards_hold_few_files_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards_module, "SHARD_BYTES", 1)
