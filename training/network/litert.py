@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ import numpy.typing as npt
 
 from live.library_messages import quiet_libraries
 
+from .rebuilding import call_copy, call_new, rebuilt
+
+NEGLIGIBLE = 1e-6  # singular values below this share of the largest are rounding errors
 SAID_OF_STEPS = ("activation", "recurrent_activation", "use_bias", "go_backwards", "return_state", "stateful")
 
 
@@ -24,65 +29,110 @@ def _is_plain(layer: Any) -> bool:
     return all(config[name] == plain[name] for name in SAID_OF_STEPS)
 
 
-def _as_one_loop(lstm: Any) -> Any:
-    """Return a layer that computes the same as a plain LSTM, with a loop that LiteRT runs efficiently.
+def _factors(matrix: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    """Return two matrices whose product is the given one, or itself, if two would not have fewer weights."""
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    rank = int((values > NEGLIGIBLE * values[0]).sum())
+    if rank * sum(matrix.shape) >= matrix.size:
+        return [matrix]
+    return [left[:, :rank] * values[:rank], right[:rank]]
+
+
+def _loop_layer() -> Any:
+    """Return the class of a layer that computes a plain LSTM with a loop that LiteRT runs efficiently.
 
     LiteRT packs the weights of each operator in the graph to memory of its own, so unrolled steps would hold
     the recurrent weights many times, more than fits into a processor's cache. In a loop they are packed once.
-    The product with the input is outside the loop, as one matrix product for all steps.
+    The product with the input is outside the loop, as one matrix product for all steps. A list of all states
+    is copied in every step; for their mean, a sum is enough. A recurrent kernel of low rank is two products,
+    whose weights stay nearer to the processor.
     """
     import keras
     import tensorflow
     from keras import ops
 
-    class Steps(keras.layers.Layer):  # type: ignore[misc]
-        """An LSTM with forget gates (Hochreiter and Schmidhuber, 1997; Gers et al., 2000)."""
+    class Loop(keras.layers.Layer):  # type: ignore[misc]
+        """An LSTM with forget gates (Hochreiter and Schmidhuber, 1997; Gers et al., 2000).
+
+        ``returns`` is its last state, all its states, or their mean; ``recurrent`` are the shapes of the
+        matrices whose product is the recurrent kernel.
+        """
+
+        def __init__(
+            self, units: int, returns: str, recurrent: Sequence[tuple[int, ...]], **options: Any
+        ) -> None:
+            super().__init__(**options)
+            self.units, self.returns, self.recurrent = units, returns, recurrent
 
         def build(self, shape: Any) -> None:
-            gates = 4 * lstm.units
-            self.kernel = self.add_weight(shape=(shape[-1], gates), name="kernel")
-            self.recurrent_kernel = self.add_weight(shape=(lstm.units, gates), name="recurrent_kernel")
-            self.bias = self.add_weight(shape=(gates,), name="bias")
+            self.kernel = self.add_weight(shape=(shape[-1], 4 * self.units), name="kernel")
+            self.bias = self.add_weight(shape=(4 * self.units,), name="bias")
+            self.recurrent_kernel = [self.add_weight(shape=factor) for factor in self.recurrent]
 
         def call(self, inputs: Any, **_: Any) -> Any:
             windows, steps, _features = inputs.shape
             # [shape=(steps, windows, gates)]
             from_input = ops.transpose(ops.matmul(inputs, self.kernel) + self.bias, (1, 0, 2))
-            recurrent_kernel = ops.convert_to_tensor(self.recurrent_kernel)
+            recurrent_kernel = [ops.convert_to_tensor(factor) for factor in self.recurrent_kernel]
 
-            def step(k: Any, state: Any, cell: Any, states: Any) -> Any:
-                gates = tensorflow.gather(from_input, k) + ops.matmul(state, recurrent_kernel)
+            def step(k: Any, state: Any, cell: Any) -> tuple[Any, Any]:
+                gates = tensorflow.gather(from_input, k) + reduce(ops.matmul, recurrent_kernel, state)
                 enter, keep, candidate, leave = ops.split(gates, 4, axis=-1)
                 cell = ops.sigmoid(enter) * ops.tanh(candidate) + ops.sigmoid(keep) * cell
-                state = ops.sigmoid(leave) * ops.tanh(cell)
+                return ops.sigmoid(leave) * ops.tanh(cell), cell
+
+            def step_with_all(k: Any, state: Any, cell: Any, states: Any) -> tuple[Any, ...]:
+                state, cell = step(k, state, cell)
                 return k + 1, state, cell, states.write(k, state)
 
-            zeros = ops.zeros((windows, lstm.units))
-            states = tensorflow.TensorArray("float32", size=steps, element_shape=zeros.shape)
-            _, state, _, states = tensorflow.while_loop(
-                lambda k, *_: k < steps, step, (tensorflow.constant(0), zeros, zeros, states)
-            )
-            return ops.transpose(states.stack(), (1, 0, 2)) if lstm.return_sequences else state
+            def step_with_sum(k: Any, state: Any, cell: Any, total: Any) -> tuple[Any, ...]:
+                state, cell = step(k, state, cell)
+                return k + 1, state, cell, total + state
 
-    return Steps(name=lstm.name)
+            zeros = ops.zeros((windows, self.units))
+            begin = tensorflow.constant(0), zeros, zeros
+            if self.returns == "all":
+                states = tensorflow.TensorArray("float32", size=steps, element_shape=zeros.shape)
+                *_, states = tensorflow.while_loop(lambda k, *_: k < steps, step_with_all, (*begin, states))
+                return ops.transpose(states.stack(), (1, 0, 2))
+            _, state, _, total = tensorflow.while_loop(
+                lambda k, *_: k < steps, step_with_sum, (*begin, zeros)
+            )
+            return total / steps if self.returns == "mean" else state
+
+    return Loop
 
 
 def for_windows(network: Any, windows: int) -> Any:
     """Return the same network with a fixed number of windows, which the conversion of an LSTM requires.
 
-    A plain LSTM is replaced by an equivalent loop, which is smaller and faster than Keras's.
+    A plain LSTM is replaced by an equivalent loop, which is smaller and faster than Keras's, together with
+    the mean of its states, if nothing else uses them.
     """
     import keras
 
-    def rebuilt(layer: Any) -> Any:
-        if _is_plain(layer):
-            return _as_one_loop(layer)
-        return layer.__class__.from_config(layer.get_config())
+    loop_layer = _loop_layer()
+    given: dict[str, tuple[Any, Any]] = {}  # the LSTM and the inputs of each loop
+
+    def looped(lstm: Any, returns: str, inputs: Any, name: str) -> Any:
+        kernel, recurrent_kernel, bias = lstm.get_weights()
+        factors = _factors(recurrent_kernel)
+        loop = loop_layer(lstm.units, returns, [factor.shape for factor in factors], name=name)
+        given[name] = lstm, inputs
+        return call_new(loop, [kernel, bias, *factors], inputs)
+
+    def called(own: Any, clone: Any, *arguments: Any, **options: Any) -> Any:
+        if _is_plain(own):
+            return looped(own, "all" if own.return_sequences else "last", arguments[0], own.name)
+        if isinstance(own, keras.layers.GlobalAveragePooling1D) and own.data_format == "channels_last":
+            before = arguments[0]._keras_history.operation
+            if before.name in given and not own.keepdims:
+                lstm, its_inputs = given[before.name]
+                return looped(lstm, "mean", its_inputs, f"{lstm.name}_{own.name}")
+        return call_copy(own, clone, *arguments, **options)
 
     inputs = keras.Input(network.input_shape[1:], batch_size=windows, name="mfcc")
-    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=rebuilt)
-    fixed.set_weights(network.get_weights())
-    return fixed
+    return rebuilt(network, called, inputs=inputs)
 
 
 def to_litert(network: Any, windows: int = 1) -> bytes:

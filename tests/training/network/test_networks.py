@@ -11,6 +11,7 @@ import pytest
 from live.front_end import FrontEndSpec
 from training.network.bundle import write_networks
 from training.network.litert import for_windows, largest_difference, run_litert, to_litert
+from training.network.merging import of_rank
 from training.network.networks import above_own_mean, conv_lstm_network, relative_levels, seed_network
 from training.network.recipes import LIVE, SEED, Recipe
 
@@ -114,6 +115,39 @@ def test_any_lstm_is_exported_as_what_it_is(options: dict[str, Any]) -> None:
     heard = np.random.default_rng(1).normal(size=(6, 9, 5)).astype(np.float32)
     for windows in (1, 4):
         assert largest_difference(network, to_litert(network, windows), heard) < 1e-5
+
+
+@pytest.mark.parametrize("rank", [2, 20])
+def test_the_mean_of_an_lstm_and_a_recurrent_kernel_of_low_rank_are_exported_as_what_they_are(
+    rank: int,
+) -> None:
+    units = 24
+    inputs = keras.Input((9, 5))
+    states = keras.layers.LSTM(units, return_sequences=True)(inputs)
+    mean = keras.layers.GlobalAveragePooling1D()(states)
+    last = keras.layers.Flatten()(states[:, -1:])  # the states are used twice
+    hidden = keras.layers.Concatenate()([mean, last])
+    network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(size=w.shape).astype(np.float32) for w in network.get_weights()]
+    left, right = generator.normal(size=(units, rank)), generator.normal(size=(rank, 4 * units))
+    weights[1] = (left @ right / units).astype(np.float32)
+    network.set_weights(weights)
+    heard = generator.normal(size=(6, 9, 5)).astype(np.float32)
+    for windows in (1, 4):
+        assert largest_difference(network, to_litert(network, windows), heard) < 1e-5
+
+
+def test_a_recurrent_kernel_of_low_rank_is_stored_as_two_small_ones() -> None:
+    sizes = []
+    for rank in (96, 8):
+        inputs = keras.Input((9, 5))
+        hidden = keras.layers.GlobalAveragePooling1D()(keras.layers.LSTM(96, return_sequences=True)(inputs))
+        network = keras.Model(inputs, hidden)
+        kernel, recurrent, bias = network.get_weights()
+        network.set_weights([kernel, of_rank(recurrent, rank), bias])
+        sizes.append(len(to_litert(network)))
+    assert sizes[0] - sizes[1] > 0.9 * 4 * (96 * 384 - 8 * (96 + 384))
 
 
 def test_level_does_not_matter_to_the_live_network() -> None:
