@@ -1,6 +1,6 @@
 """Learning curve for few clips per label: fine-tuning compared with a fit from random weights.
 
-    python scripts/learning_curve.py DATASET --count 5 --count 10 --count 20 --count 50
+    python -m scripts.learning_curve DATASET --count 5 --count 10 --count 20 --count 50
 
 draws so many clips of each label, by groups (artists, if a manifest names them), fits twice like genre-train,
 and evaluates both models on the clips of all other groups. It prints a Markdown table.

@@ -111,6 +111,10 @@ def _read_first_fit(model: Path) -> _FirstFit:
         raise InputError(f"{model} cannot be fitted again: it does not name its recipe and split.")
     if record.leaks:
         raise InputError(f"{model} cannot be fitted again: its split leaks, so nothing was measured.")
+    if record.merged_from:
+        raise InputError(
+            f"{model} cannot be fitted again: it is the mean of {len(record.merged_from)} models."
+        )
     if record.started_from is not None:
         raise InputError(f"{model} cannot be fitted again: it was started from {record.started_from}.")
     try:

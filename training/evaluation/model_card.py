@@ -39,6 +39,7 @@ def facts_of(description: BundleDescription) -> dict[str, str]:
             f"{spec.sample_rate} Hz",
         ),
         "Network": (record.parameters, f"{record.parameters or 0:,} parameters"),
+        "Merged from": (record.merged_from or None, f"the mean of {' and '.join(record.merged_from)}"),
         "Started from": (record.started_from, f"{record.started_from}: its front and its LSTM, a new head"),
         "Fit": (record.best_epoch, _fit_of(record)),
         "Temperature": (True, f"{description.temperature:g}"),
@@ -66,6 +67,14 @@ def _fit_of(record: TrainingRecord) -> str:
 def _warnings(record: TrainingRecord) -> tuple[str, ...]:
     if record.leaks:
         return (LEAK,)
+    if record.folds is not None:
+        fitted = (
+            "" if record.refit is None else f"The weights were fitted on all {record.refit.clips} clips. "
+        )
+        return (
+            f"{fitted}The figures are those of {record.folds} further models of the same recipe, each fitted "
+            "without some of the clips: every clip was heard by one to which it was new.",
+        )
     if record.refit is not None:
         return (
             "These weights were fitted on training and validation clips together "

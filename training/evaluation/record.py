@@ -78,6 +78,10 @@ class TrainingRecord:
     remarks : tuple of str
         Sentences about clips left out and similar.
     refit : RefitRecord or None
+    merged_from : tuple of str
+        The names of the models whose mean the network gives; empty for a single fit.
+    folds : int or None
+        Number of further fits with which the figures were measured, by cross-validation.
     """
 
     dataset: DatasetRecord = DatasetRecord()
@@ -95,6 +99,8 @@ class TrainingRecord:
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     refit: RefitRecord | None = None
+    merged_from: tuple[str, ...] = ()
+    folds: int | None = None
 
     @property
     def fitted_on(self) -> tuple[str, ...]:
@@ -122,6 +128,8 @@ class TrainingRecord:
             "metrics": {part: dict(figures) for part, figures in self.metrics.items()},
             "remarks": list(self.remarks),
             **({} if again is None else {"refit": again}),
+            **({"merged_from": list(self.merged_from)} if self.merged_from else {}),
+            **({} if self.folds is None else {"folds": self.folds}),
         }
 
     @classmethod
@@ -153,6 +161,8 @@ class TrainingRecord:
             refit=RefitRecord(_of(int, again.get("clips")) or 0, _of(int, again.get("epochs")) or 0)
             if "refit" in values
             else None,
+            merged_from=tuple(map(str, _of(list, values.get("merged_from")) or ())),
+            folds=_of(int, values.get("folds")),
         )
 
 

@@ -22,6 +22,7 @@ from live.front_end import FrontEndSpec
 
 from ..augmentation.mel_levels import Windows
 from .batches import Crops
+from .merging import pooled_outputs
 from .networks import POOLED_LAYER
 from .recipes import Recipe
 
@@ -51,7 +52,8 @@ class Start:
     ----------
     description : BundleDescription
     body : keras.Model
-        From MFCCs to the mean output of the LSTM over time [shape=(windows, units)].
+        From MFCCs to the mean output of the LSTM over time [shape=(windows, units)]; of a merged network, to
+        those of all its LSTMs.
     """
 
     description: BundleDescription
@@ -87,20 +89,32 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
             f"{description.name} has another front end and cannot be started from ({', '.join(differing)}): "
             "leave out --start-from, or give audio."
         )
-    network = _open_network(folder, description)
-    try:
-        pooled = network.get_layer(POOLED_LAYER).output
-    except ValueError:
+    network = open_network(folder, description)
+    pooled = pooled_outputs(network)
+    if not pooled:
         raise InputError(
             f"{description.name} cannot be started from: its network has no layer {POOLED_LAYER!r}."
-        ) from None
+        )
     import keras
 
-    return Start(description, keras.Model(network.input, pooled, name="body"))
+    features = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="features")(pooled)
+    return Start(description, keras.Model(network.input, features, name="body"))
 
 
-def _open_network(folder: Path, description: BundleDescription) -> Any:
-    """Open ``network.keras`` after checking its hash and that it consists of plain layers."""
+def open_network(folder: Path, description: BundleDescription) -> Any:
+    """Open ``network.keras`` after checking its hash and that it consists of plain layers.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    description : BundleDescription
+
+    Raises
+    ------
+    InputError
+        When there is none, or it is not as expected.
+    """
     content = read_hashed(folder, description, KERAS_FILE)
     import keras
 

@@ -1,0 +1,168 @@
+"""The scripts that merge fits and measure the result by cross-validation, end to end."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from live.bundle import read_description, write_description
+from live.classifier import Classifier
+from training.cli import main
+from training.common import DatasetOptions, open_datasets
+from training.console import ConsoleListener
+from training.dataset.splits import whole_store
+from training.dataset.store import FeatureStore
+from training.evaluation.folds import Fold, evaluate_folds
+from training.evaluation.metrics import evaluate
+from training.evaluation.record import TrainingRecord
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"scripts.{script}", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def merged(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the mean of a bundle with itself, factored."""
+    out = tmp_path_factory.mktemp("models") / "both"
+    finished = run(
+        "merge_models", trained, trained, "--out", out, "--ranks", 0, 40, 64, "--recurrent-rank", 64
+    )
+    assert finished.returncode == 0, finished.stderr
+    return out
+
+
+def at_temperature(model: Path, temperature: float, to: Path) -> Classifier:
+    shutil.copytree(model, to)
+    write_description(to, replace(read_description(to), temperature=temperature, sha256={}))
+    return Classifier(to)
+
+
+@pytest.fixture(scope="module")
+def sounds(dataset: Path, cache: Path, trained: Path) -> FeatureStore:
+    data = DatasetOptions([dataset], cache, workers=1, split=None, seed=0)
+    listener = ConsoleListener(Console(stderr=True))
+    return open_datasets(data, read_description(trained).front_end, listener).store
+
+
+def test_a_merged_model_listens_as_its_parts_do_and_says_what_it_is(
+    merged: Path, trained: Path, sounds: FeatureStore
+) -> None:
+    description = read_description(merged)
+    record = TrainingRecord.read(description.training)
+    assert description.name == "both"
+    assert record.merged_from == ("sounds", "sounds")
+    assert record.metrics == {}  # those of its parts are not its own
+    card = (merged / "README.md").read_text(encoding="utf-8")
+    assert "| Merged from | the mean of sounds and sounds |" in card
+    both, one = Classifier(merged), Classifier(trained)
+    for segment in whole_store(sounds):
+        window = sounds.clip_frames(segment.clip)[:34].astype(np.float32)
+        assert both(window).argmax() == one(window).argmax()
+    assert (merged / "network.tflite").stat().st_size < 1.4 * (trained / "network.tflite").stat().st_size
+
+
+def test_a_fit_can_start_from_a_merged_model(
+    merged: Path, dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--epochs", 1, "--batch-size", 8)
+    assert main([*map(str, words), "--start-from", str(merged)]) == 0
+    assert read_description(tmp_path / "m").training["metrics"]["valid"]["clip_accuracy"] == 1.0
+
+
+def test_a_merged_model_is_not_fitted_again(
+    merged: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = (dataset, "--refit", merged, "--out", tmp_path / "m", "--cache", cache)
+    assert main([*map(str, words)]) == 2
+    assert "cannot be fitted again: it is the mean of 2 models." in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--ranks", 40, 64), "--ranks 40 64: give one for each convolution."),
+        ((Path("nowhere"),), "nowhere"),
+    ],
+    ids=["ranks", "nowhere"],
+)
+def test_what_cannot_be_merged_is_told_in_a_sentence(
+    trained: Path, tmp_path: Path, words: tuple[object, ...], sentence: str
+) -> None:
+    finished = run("merge_models", trained, *words, "--out", tmp_path / "out")
+    assert finished.returncode == 2
+    assert sentence in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_with_other_labels_are_not_merged(trained: Path, tmp_path: Path) -> None:
+    from live.bundle import find_bundle
+
+    finished = run("merge_models", trained, find_bundle("genre-lstm"), "--out", tmp_path / "out")
+    assert finished.returncode == 2
+    assert "has other labels or another front end than" in finished.stderr
+
+
+def test_figures_of_folds_are_those_of_all_their_clips_whatever_the_temperatures(
+    trained: Path, sounds: FeatureStore, tmp_path: Path
+) -> None:
+    segments = whole_store(sounds)
+    description = read_description(trained)
+    whole = [Fold(at_temperature(trained, 1.0, tmp_path / "one"), segments)]
+    chosen, expected = evaluate_folds(whole, description, sounds)
+    halves = [
+        Fold(at_temperature(trained, 0.5, tmp_path / "sharp"), segments[::2]),
+        Fold(at_temperature(trained, 2.0, tmp_path / "soft"), segments[1::2]),
+    ]
+    again, found = evaluate_folds(halves, description, sounds)
+    assert again.temperature == pytest.approx(chosen.temperature, rel=0.02)
+    assert found.clean.clips == expected.clean.clips == len(segments)
+    assert found.clean.clip_accuracy.value == expected.clean.clip_accuracy.value
+    assert found.clean.ece.value == pytest.approx(expected.clean.ece.value, abs=0.01)
+    alone = evaluate(at_temperature(trained, chosen.temperature, tmp_path / "own"), sounds, segments)
+    assert expected.clean.window_accuracy.value == alone.clean.window_accuracy.value
+    assert expected.microphone.window_accuracy.value == alone.microphone.window_accuracy.value
+
+
+def test_cross_validation_writes_its_figures_to_the_card(
+    merged: Path, trained: Path, dataset: Path, cache: Path, sounds: FeatureStore, tmp_path: Path
+) -> None:
+    shutil.copytree(merged, tmp_path / "both")
+    for number in (0, 1):
+        lines = (f"{sounds.collection_of(clip)}/{sounds.clip[clip]}" for clip in range(number, 10, 2))
+        (tmp_path / f"{number}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    folds = [word for number in (0, 1) for word in ("--fold", trained, tmp_path / f"{number}.txt")]
+    words = (dataset, "--cache", cache, "--into", tmp_path / "both", *folds)
+    finished = run("cross_validation", *words)
+    assert finished.returncode == 0, finished.stderr
+    record = TrainingRecord.read(read_description(tmp_path / "both").training)
+    assert record.folds == 2
+    assert record.metrics["valid"]["clips"] == 10
+    assert record.metrics["valid"]["clip_accuracy"] == 1.0
+    card = (tmp_path / "both/README.md").read_text(encoding="utf-8")
+    assert "The figures are those of 2 further models of the same recipe" in card
+    assert (tmp_path / "both/report/vote_valid.png").stat().st_size > 1_000
+    Classifier(tmp_path / "both")  # its hashes are still right
+
+
+def test_a_clip_that_is_in_no_dataset_is_told(
+    merged: Path, trained: Path, dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "clips.txt").write_text("sounds/elsewhere\n", encoding="utf-8")
+    before = (merged / "bundle.json").read_bytes()
+    words = (dataset, "--cache", cache, "--into", merged, "--fold", trained, tmp_path / "clips.txt")
+    finished = run("cross_validation", *words)
+    assert finished.returncode == 2
+    assert "names 'sounds/elsewhere', which is in none of the datasets" in finished.stderr
+    assert (merged / "bundle.json").read_bytes() == before
