@@ -64,19 +64,17 @@ def test_the_body_is_carried_over_and_the_head_already_tells_the_labels_apart(
         recipe.front_end, recipe.window_frames, len(labels), crops.examples(16)
     )
     assert network.count_params() < start.body.count_params() + 1_000
-    for own, carried in zip(_lstm(network), _lstm(start.body), strict=True):
+    for own, carried in zip(_lstms(network), _lstms(start.body), strict=True):
         np.testing.assert_array_equal(own, carried)
     for inputs, targets in crops.validation(64):
         heard = np.asarray(network.predict_on_batch(inputs)).argmax(axis=1)
         assert (heard == targets["genre"].argmax(axis=1)).mean() > 0.9
 
 
-def _lstm(body: object) -> list[np.ndarray]:
+def _lstms(body: object) -> list[np.ndarray]:
     # By its kind: Keras numbers the names of layers for as long as a process lives.
     layers = body.layers  # type: ignore[attr-defined]
-    (lstm,) = (layer for layer in layers if type(layer).__name__ == "LSTM")
-    weights: list[np.ndarray] = lstm.get_weights()
-    return weights
+    return [weight for layer in layers if type(layer).__name__ == "LSTM" for weight in layer.get_weights()]
 
 
 def test_another_front_end_is_refused_in_a_sentence(
