@@ -142,15 +142,17 @@ class Crops:
         room = max(0, segment.stop - segment.start - frames)
         return frames_of(self._store, segment, int(generator.integers(0, room + 1)), frames)
 
-    def _order(self, generator: Generator) -> npt.NDArray[np.int64]:
+    def _order(self, generator: Generator, batch_size: int) -> npt.NDArray[np.int64]:
         """Return the number of the segment (or of the window, on a grid) of each crop of an epoch."""
         if self._recipe.crops == "grid":
             return generator.permutation(len(self._grid))
-        count = self.windows_in_epoch
         if not self._recipe.balanced:
             return generator.permutation(
                 np.repeat(np.arange(len(self._segments)), self._recipe.crops_per_clip)
             )
+        # A few more, so that all batches are equal: TensorFlow traces the network again for another size.
+        steps = self.steps_in_epoch(batch_size)
+        count = steps * -(-self.windows_in_epoch // steps)
         reached = np.cumsum(self._chances)
         evenly = (np.arange(count) + generator.random()) / count  # as evenly as possible
         return generator.permutation(np.searchsorted(reached, evenly * reached[-1], side="right"))
@@ -191,18 +193,21 @@ class Crops:
     def epoch(self, number: int, batch_size: int) -> Iterator[Batch]:
         """Yield the batches of one epoch; each is prepared while the previous one is in use.
 
+        Those of a balanced recipe are all of one size, at most ``batch_size``.
+
         Yields
         ------
         tuple of ndarray
             MFCCs [shape=(windows, window_frames, n_mfcc)] and targets.
         """
-        order = self._order(np.random.default_rng([self._seed, number]))
-        starts = range(0, len(order), batch_size)
+        order = self._order(np.random.default_rng([self._seed, number]), batch_size)
+        each = -(-len(order) // self.steps_in_epoch(batch_size)) if self._recipe.balanced else batch_size
+        starts = range(0, len(order), each)
         with ThreadPoolExecutor(1) as ahead:
             waiting = None
             for start in starts:
                 generator = np.random.default_rng([self._seed, number, start])
-                making = ahead.submit(self._batch, order[start : start + batch_size], generator)
+                making = ahead.submit(self._batch, order[start : start + each], generator)
                 if waiting is not None:
                     yield waiting.result()
                 waiting = making

@@ -67,6 +67,16 @@ def test_epochs_differ_and_can_be_drawn_again(store: FeatureStore) -> None:
     assert not np.array_equal(epoch(2), epoch(2, seed=1))
 
 
+@pytest.mark.parametrize("batch_size", [1, 5, 7, 16, 23, 24, 100])
+def test_the_batches_of_a_balanced_epoch_are_equally_large(tmp_path: Path, batch_size: int) -> None:
+    drawn = crops(small_store(tmp_path / "s.npz", spec=SPEC), replace(PLAIN, balanced=True))
+    sizes = [len(inputs) for inputs, _ in drawn.epoch(1, batch_size)]
+    assert len(sizes) == drawn.steps_in_epoch(batch_size)
+    assert len(set(sizes)) == 1
+    assert sizes[0] <= batch_size
+    assert drawn.windows_in_epoch <= sum(sizes) < drawn.windows_in_epoch + len(sizes)
+
+
 def test_a_balanced_epoch_gives_every_label_the_same(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "s.npz", SPEC) as writer:
         for number in range(12):
