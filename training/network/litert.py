@@ -75,30 +75,21 @@ def _loop_layer() -> Any:
             from_input = ops.transpose(ops.matmul(inputs, self.kernel) + self.bias, (1, 0, 2))
             recurrent_kernel = [ops.convert_to_tensor(factor) for factor in self.recurrent_kernel]
 
-            def step(k: Any, state: Any, cell: Any) -> tuple[Any, Any]:
+            def step(k: Any, state: Any, cell: Any, gathered: Any) -> tuple[Any, ...]:
                 gates = tensorflow.gather(from_input, k) + reduce(ops.matmul, recurrent_kernel, state)
                 enter, keep, candidate, leave = ops.split(gates, 4, axis=-1)
                 cell = ops.sigmoid(enter) * ops.tanh(candidate) + ops.sigmoid(keep) * cell
-                return ops.sigmoid(leave) * ops.tanh(cell), cell
-
-            def step_with_all(k: Any, state: Any, cell: Any, states: Any) -> tuple[Any, ...]:
-                state, cell = step(k, state, cell)
-                return k + 1, state, cell, states.write(k, state)
-
-            def step_with_sum(k: Any, state: Any, cell: Any, total: Any) -> tuple[Any, ...]:
-                state, cell = step(k, state, cell)
-                return k + 1, state, cell, total + state
+                state = ops.sigmoid(leave) * ops.tanh(cell)
+                more = gathered.write(k, state) if self.returns == "all" else gathered + state
+                return k + 1, state, cell, more
 
             zeros = ops.zeros((windows, self.units))
-            begin = tensorflow.constant(0), zeros, zeros
+            states = tensorflow.TensorArray("float32", size=steps, element_shape=zeros.shape)
+            begin = tensorflow.constant(0), zeros, zeros, states if self.returns == "all" else zeros
+            _, state, _, gathered = tensorflow.while_loop(lambda k, *_: k < steps, step, begin)
             if self.returns == "all":
-                states = tensorflow.TensorArray("float32", size=steps, element_shape=zeros.shape)
-                *_, states = tensorflow.while_loop(lambda k, *_: k < steps, step_with_all, (*begin, states))
-                return ops.transpose(states.stack(), (1, 0, 2))
-            _, state, _, total = tensorflow.while_loop(
-                lambda k, *_: k < steps, step_with_sum, (*begin, zeros)
-            )
-            return total / steps if self.returns == "mean" else state
+                return ops.transpose(gathered.stack(), (1, 0, 2))
+            return gathered / steps if self.returns == "mean" else state
 
     return Loop
 
