@@ -22,6 +22,7 @@ from training.dataset.store import FeatureStore
 from training.evaluation.folds import Fold, evaluate_folds
 from training.evaluation.metrics import evaluate
 from training.evaluation.record import TrainingRecord
+from training.evaluation.results import Following
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,6 +134,34 @@ def test_figures_of_folds_are_those_of_all_their_clips_whatever_the_temperatures
     alone = evaluate(at_temperature(trained, chosen.temperature, tmp_path / "own"), sounds, segments)
     assert expected.clean.window_accuracy.value == alone.clean.window_accuracy.value
     assert expected.microphone.window_accuracy.value == alone.microphone.window_accuracy.value
+
+
+def test_changes_and_rooms_are_heard_with_what_was_chosen(
+    trained: Path, sounds: FeatureStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import training.evaluation.folds as module
+
+    heard: list[Classifier] = []
+
+    def follow(classifier: Classifier, *_: object) -> Following:
+        heard.append(classifier)
+        return Following()
+
+    def rooms(classifier: Classifier, *_: object) -> tuple[()]:
+        heard.append(classifier)
+        return ()
+
+    monkeypatch.setattr(module, "follow_changes", follow)
+    monkeypatch.setattr(module, "hear_rooms", rooms)
+    own = at_temperature(trained, 3.0, tmp_path / "own")
+    vote = {"unsure_below": 0.9}
+    description = replace(read_description(trained), vote=vote)
+    chosen, _ = evaluate_folds([Fold(own, whole_store(sounds))], description, sounds, rooms=True)
+    for classifier in heard:
+        assert classifier.description.temperature == chosen.temperature != 3.0
+        assert classifier.description.vote == chosen.vote
+    assert len(heard) == 2
+    assert own.description.temperature == 3.0
 
 
 def test_cross_validation_writes_its_figures_to_the_card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -80,15 +81,22 @@ def evaluate_folds(
     clean, through_microphone = (
         measure(recalibrated(found, chosen.temperature), chosen) for found in heard.values()
     )
-    first = folds[0]
+    first, listens = folds[0], _with_vote_of(chosen, folds[0].classifier)
     return chosen, Evaluation(
         labels=chosen.labels,
         clean=clean,
         microphone=through_microphone,
-        following=follow_changes(first.classifier, store, first.segments),
+        following=follow_changes(listens, store, first.segments),
         notes=tuple(notes),
-        rooms=hear_rooms(first.classifier, store, first.segments) if rooms else (),
+        rooms=hear_rooms(listens, store, first.segments) if rooms else (),
     )
+
+
+def _with_vote_of(chosen: BundleDescription, classifier: Classifier) -> Classifier:
+    """Return the classifier of a fold with the temperature and thresholds that were chosen on all folds."""
+    other = copy.copy(classifier)
+    other.description = replace(classifier.description, temperature=chosen.temperature, vote=chosen.vote)
+    return other
 
 
 def _at_temperature_1(clip: HeardClip, temperature: float) -> HeardClip:
