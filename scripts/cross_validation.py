@@ -19,7 +19,7 @@ from rich.console import Console
 
 from live.bundle import read_description, write_description
 from live.classifier import Classifier
-from live.errors import GenreLiveError, InputError, explain
+from live.errors import GenreLiveError, InputError, explain, one_line
 from live.vote import VoteParameters
 from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
@@ -39,12 +39,16 @@ def segments_of(store: FeatureStore, listed: Path) -> list[Segment]:
     Raises
     ------
     InputError
-        When the data do not have one of them.
+        When the file cannot be read, or the data do not have one of them.
     """
     number_of = {(store.collection_of(clip), store.clip[clip]): clip for clip in range(len(store))}
     whole = {segment.clip: segment for segment in whole_store(store)}
     segments = []
-    for line in listed.read_text(encoding="utf-8").split("\n"):
+    try:
+        lines = listed.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The list of clips {listed} cannot be read: {one_line(str(error))}.") from None
+    for line in lines:
         if not line.strip():
             continue
         collection, _, name = line.strip().partition("/")

@@ -195,3 +195,6 @@ def test_a_clip_that_is_in_no_dataset_is_told(
     assert finished.returncode == 2
     assert "names 'sounds/elsewhere', which is in none of the datasets" in finished.stderr
     assert (merged / "bundle.json").read_bytes() == before
+    finished = run("cross_validation", *words[:-1], tmp_path / "none.txt")
+    assert finished.returncode == 2
+    assert "none.txt cannot be read" in finished.stderr
