@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,6 @@ def test_the_duration_ends_on_time_and_what_was_lost_is_told(
     assert ended_s < 9.0 - lost["time_s"] + LONGER_S
     assert summary["duration_s"] == 9.0
     assert summary["lost_s"] == pytest.approx(9.0 - lost["time_s"], abs=0.01)
-    # The time to listen ran from when the sound stopped, which was 1.5 s before that was told.
-    since_s = (datetime.fromisoformat(summary["at"]) - datetime.fromisoformat(lost["at"])).total_seconds()
-    assert since_s < 9.0 - lost["time_s"] - 1.0
     assert listener.process.returncode == 0
     assert complaints == ""
     check_losses(listener.events)

@@ -440,6 +440,47 @@ def test_a_lost_microphone_does_not_keep_a_session_beyond_its_time(monkeypatch: 
     assert told.summary["lost_s"] == pytest.approx(0.1)
 
 
+def test_the_time_to_listen_runs_from_the_last_sound_not_from_when_its_loss_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock stands still after that: whoever counts from the report would listen for ever."""
+    clock, waits = SimpleNamespace(now_s=0.0), threading.Event()
+    for module in ("session", "time_limit"):
+        monkeypatch.setattr(f"live.{module}.time", SimpleNamespace(monotonic=lambda: clock.now_s))
+    monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
+    heard = noise(1.03)
+
+    class LateReport(ScriptedSource):
+        def stop(self) -> None:
+            if not self.stopped.is_set():
+                self._ring.lose(10 * RATE, "stall")
+            super().stop()
+
+        def _play(self) -> None:
+            self._ring.write_all(heard)
+            assert waits.wait(PATIENCE_S)
+            clock.now_s += 1.5
+            self._ring.change_status("lost")
+            assert self.stopped.wait(PATIENCE_S)
+            self._ring.close()
+
+    source = LateReport(kind="microphone", is_live=True)
+    session = Session(source, StubClassifier(), hop_s=0.1, duration_s=2.0)
+    longest_wait_s = session._longest_wait_s
+
+    def wait_for_more_than_comes(position: int) -> float:
+        if position + session._samples_to_wait_for() > len(heard):
+            waits.set()
+        return longest_wait_s(position)
+
+    monkeypatch.setattr(session, "_longest_wait_s", wait_for_more_than_comes)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    assert session.summary is not None
+    assert session.summary.duration_s == 2.0
+    assert session.summary.lost_s == pytest.approx(2.0 - 1.03)
+
+
 def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
     session = Session(ScriptedSource([noise(4)]), StubClassifier())
