@@ -45,7 +45,7 @@ def windows_of(run: Samples, hop: int) -> list[Frames]:
     return windows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     shares=st.lists(st.floats(0, 1), max_size=15).map(sorted),
     rate=st.sampled_from([RATE, 11_025, 44_100]),
@@ -80,7 +80,7 @@ def test_at_the_models_own_rate_events_are_the_same_to_the_bit() -> None:
     assert len(whole) > 40
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     together=st.integers(2, 40), blocks=st.lists(st.integers(1, 9_000), max_size=12), lost=st.integers(1, 9)
 )
@@ -120,7 +120,7 @@ def test_windows_end_a_hop_apart_from_the_first_full_one_on(hop_s: float) -> Non
     assert subject.windows == len(times)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     runs=st.lists(st.tuples(st.integers(0, 9_000), st.integers(1, 30_000)), min_size=1, max_size=5),
     block=st.integers(1, 3_000),

@@ -275,7 +275,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_field_of_anything_at_all_is_taken_or_refused_in_a_sentence(
     data: st.DataObject, bundle: Path, tmp_path: Path

@@ -122,7 +122,7 @@ def test_a_full_cosine_transform_can_be_undone() -> None:
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(96), atol=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_frames_do_not_depend_on_how_the_samples_were_cut(data: st.DataObject) -> None:
     n_fft = data.draw(st.sampled_from([64, 100, 256]), "n_fft")

@@ -18,7 +18,7 @@ def _streamed(signal: Samples, cuts: list[int], source_rate: int, target_rate: i
     return np.concatenate([*pieces, resampler.feed(signal[:0], last=True)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rates=st.sampled_from(
         [(44_100, 22_050), (48_000, 22_050), (8_000, 22_050), (192_000, 22_050), (22_050, 22_050)]

@@ -77,7 +77,7 @@ class Reader:
                 pytest.fail("the stream ended before it was closed")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     capacity=st.integers(1, 64),
     channels=st.integers(1, 3),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from live.events import Event, GapEvent
@@ -25,7 +25,6 @@ def session(told: list[tuple[float, str | None, bool]]) -> list[Event]:
     return events
 
 
-@settings(deadline=None)
 @given(steps)
 def test_history_and_report_tell_the_same_stretches(told: list[tuple[float, str | None, bool]]) -> None:
     history, recording = History(), Recording(start())

@@ -44,7 +44,7 @@ windows = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(heard=st.lists(windows, max_size=30), smooth_s=st.floats(0.1, 3_600))
 def test_whatever_it_hears_the_verdict_makes_sense(
     heard: list[tuple[list[float], float, float, float]], smooth_s: float

@@ -47,7 +47,7 @@ def test_rows_are_read_back_as_they_were_written(path: Path) -> None:
     assert list(file.rows()) == rows
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(rows=some.lists(ROWS, max_size=5))
 def test_any_text_comes_back(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     for ending, kind in ((".jsonl", JsonLines), (".csv", CsvLines)):

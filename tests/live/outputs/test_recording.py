@@ -55,7 +55,7 @@ def test_a_short_session_is_told_exactly() -> None:
     assert heard[3.0].distribution["rock"] == pytest.approx(0.9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.floats(0.01, 50_000), st.sampled_from(["rock", "metal", None]), st.booleans()),

@@ -36,7 +36,7 @@ from tests.live.screen.drawing import (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     snapshot=snapshots(),
     width=st.integers(1, 220),

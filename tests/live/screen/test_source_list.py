@@ -53,7 +53,7 @@ def text_of(picture: SourceList, width: int = 80, height: int = 24, **options: b
     return ["".join(segment.text for segment in line) for line in picture.lines(width, height, **options)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shown=st.lists(snapshots(), min_size=1, max_size=12),
     width=st.integers(1, 220),

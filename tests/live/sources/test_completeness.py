@@ -263,7 +263,7 @@ HARMS: dict[str, Callable[[bytes, float, int], bytes]] = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     kind=st.sampled_from(list(KINDS)),
     where=st.floats(0.05, 0.98),

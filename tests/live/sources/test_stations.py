@@ -163,7 +163,7 @@ def test_a_station_that_sends_nothing_is_refused(monkeypatch: pytest.MonkeyPatch
             done.set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     interval=st.integers(1, 300),
     sound=st.binary(max_size=2_000),
@@ -195,7 +195,7 @@ def test_metadata_is_told_and_taken_out_of_the_sound(
 FRAME = b"\xff\xfb\x90\x00" + (b"\xff\x00" * 207)[:413]  # of 128 kbit/s; its sound looks like headers
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cut=st.integers(0, 834), sizes=st.lists(st.integers(400, 3_000), min_size=1, max_size=9))
 def test_a_stream_is_joined_at_the_first_whole_frame(cut: int, sizes: list[int]) -> None:
     stream, start, passed = (FRAME * 30)[cut:], FrameStart(), b""
@@ -321,7 +321,7 @@ def test_a_part_that_is_shorter_than_named_is_no_sound() -> None:
             list(feed.chunks())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=400))
 def test_no_playlist_raises_anything_else(text: str) -> None:
     with contextlib.suppress(StationError):

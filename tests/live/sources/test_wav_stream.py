@@ -71,7 +71,7 @@ def test_full_scale_is_one_as_libsndfile_has_it(subtype: str) -> None:
     np.testing.assert_array_equal(read_all(WavStream(io.BytesIO(content), "pipe")), libsndfiles)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=30), channels=st.integers(1, 3))
 def test_blocks_of_any_size_give_the_same_samples(sizes: list[int], channels: int) -> None:
     content = bytes(content_of(tune(0.1, channels=channels), "PCM_24"))
@@ -138,7 +138,7 @@ def test_a_header_that_makes_no_sense_is_refused(at: int, value: bytes, complain
         WavStream(io.BytesIO(content), "pipe")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(changes=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), min_size=1, max_size=8))
 def test_a_garbled_header_is_refused_or_read_and_raises_nothing_else(changes: list[tuple[int, int]]) -> None:
     content = content_of(tune(0.05))

@@ -143,7 +143,7 @@ def test_other_data_are_divided_by_group() -> None:
     assert default_split(store) == "group"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     groups=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40),
     seed=st.integers(0, 2**31 - 1),

@@ -35,7 +35,7 @@ def convolved(kernel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(layer(inputs))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     frames=st.sampled_from([1, 3]),
     bands=st.sampled_from([1, 3, 5]),
