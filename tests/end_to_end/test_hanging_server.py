@@ -57,7 +57,7 @@ def test_giving_up_ends_on_time(name: str, hanging: VirtualMicrophone, bundle: P
         summary, complaints = listener.result()
         ended_s = time.monotonic() - began_s
     assert ended_s < 4.0 + LONGER_S
-    assert summary["lost_s"] == pytest.approx(4.0, abs=0.6)
+    assert 3.9 < summary["lost_s"] < 4.0 + LONGER_S
     assert listener.process.returncode == 1
     assert complaints.count("\n") == 1
     assert "not back after 4 s" in complaints
