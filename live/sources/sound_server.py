@@ -24,6 +24,7 @@ CONTEXT_NO_AUTOSPAWN = 1
 CONTEXT_READY, CONTEXT_FAILED, CONTEXT_TERMINATED = 4, 5, 6
 OPERATION_RUNNING = 0
 STREAM_READY, STREAM_FAILED, STREAM_TERMINATED = 2, 3, 4
+WORTH_A_BLOCK = 0.8  # servers may send slightly shorter blocks
 STREAM_DONT_MOVE, STREAM_ADJUST_LATENCY = 0x0200, 0x2000
 FLOAT32 = 5 if sys.byteorder == "little" else 6
 ANYTHING = 0xFFFFFFFF  # a length that the server chooses
@@ -279,6 +280,8 @@ class SoundServerStream:
         if self._stream is None:
             raise SoundServerError(f"it does not give {channels} channels at {sample_rate} Hz")
         block_bytes = max(1, round(block_s * sample_rate)) * channels * 4
+        # The server sends a block in pieces of at most 64 KiB. Each alone would wake three threads.
+        self._fewest_bytes = round(WORTH_A_BLOCK * block_bytes)
         sizes = _BufferSizes(ANYTHING, ANYTHING, ANYTHING, ANYTHING, block_bytes)
         # Without the first flag, the server silently moves the stream to another source if this one goes.
         flags = STREAM_DONT_MOVE | STREAM_ADJUST_LATENCY
@@ -299,16 +302,24 @@ class SoundServerStream:
         SoundServerError
             At its end.
         """
-        data, size = c_void_p(), c_size_t()
+        pieces: list[bytes] = []
         while True:
             self._connection.turn()
             self._state()
-            while True:
-                self._library.pa_stream_peek(self._stream, ctypes.byref(data), ctypes.byref(size))
-                if not size.value:
-                    break
-                # A length without data is a hole; ``CaptureClock`` detects how much is missing there.
-                block = ctypes.string_at(data.value, size.value) if data.value else b""
-                self._library.pa_stream_drop(self._stream)
-                if block:
-                    yield block
+            pieces += self._arrived()
+            if sum(map(len, pieces)) >= self._fewest_bytes:
+                yield b"".join(pieces)
+                pieces.clear()
+
+    def _arrived(self) -> Iterator[bytes]:
+        """Yield the pieces that have arrived."""
+        data, size = c_void_p(), c_size_t()
+        while True:
+            self._library.pa_stream_peek(self._stream, ctypes.byref(data), ctypes.byref(size))
+            if not size.value:
+                return
+            # A length without data is a hole; ``CaptureClock`` detects how much is missing there.
+            piece = ctypes.string_at(data.value, size.value) if data.value else b""
+            self._library.pa_stream_drop(self._stream)
+            if piece:
+                yield piece

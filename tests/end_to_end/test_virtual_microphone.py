@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone
+from tests.end_to_end.virtual_microphone import DEVICE, SOURCE, VirtualMicrophone
 
 # PortAudio reads its environment once, when it is loaded: the listener must be another process.
 RECORD = """
@@ -147,3 +148,20 @@ def assert_hears(microphone: VirtualMicrophone, folder: Path) -> None:
         listener.kill()
         listener.wait()
     assert np.abs(np.load(folder / "again.npy")).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_pieces_of_a_block_arrive_as_one(virtual_microphone: VirtualMicrophone) -> None:
+    """PulseAudio sends at most 64 KiB at a time; each piece would wake three threads."""
+    asked_s, rate, channels = 0.5, 44_100, 2
+    program = (
+        "from itertools import islice; from live.sources.sound_server import *; "
+        f"source = next(s for s in sound_server_sources() if s.name == {SOURCE!r}); "
+        f"stream = SoundServerStream(source, {channels}, {rate}, {asked_s}); "
+        "print(*(len(block) for block in islice(stream.blocks(), 7)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=virtual_microphone.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lengths_s = [int(size) / (4 * channels * rate) for size in done.stdout.split()]
+    assert statistics.median(lengths_s) > 0.75 * asked_s
