@@ -15,7 +15,7 @@ from live.sources.capture import Capture
 from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.driver import HangingDriverError, Opened
 from live.sources.inputs import CaptureError, InputRequest
-from live.sources.source import WATCHED_BLOCK_S
+from live.sources.source import WATCHED_BLOCK_S, WORTH_A_BLOCK
 
 ANSWER_WITHIN_S = 10.0  # for a driver that opens a device for the first time
 FIRST_BLOCK_WITHIN_S = 8.0  # some servers take seconds before the first callback
@@ -25,7 +25,6 @@ OPENED_WITHIN_S = 3.0  # for each attempt to open a device again
 CLOSE_WITHIN_S = 2.0
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
 RETRY_GROWTH = 1.5
-WORTH_A_BLOCK = 0.8  # drivers may send slightly shorter blocks
 
 
 class Microphone:

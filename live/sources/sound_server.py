@@ -17,6 +17,8 @@ from ctypes import POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uin
 from dataclasses import dataclass
 from typing import Any
 
+from live.sources.source import WORTH_A_BLOCK
+
 SOUND_SERVER = "PulseAudio"
 MOST_CHANNELS = 32
 NO_SINK = 0xFFFFFFFF
@@ -24,7 +26,6 @@ CONTEXT_NO_AUTOSPAWN = 1
 CONTEXT_READY, CONTEXT_FAILED, CONTEXT_TERMINATED = 4, 5, 6
 OPERATION_RUNNING = 0
 STREAM_READY, STREAM_FAILED, STREAM_TERMINATED = 2, 3, 4
-WORTH_A_BLOCK = 0.8  # servers may send slightly shorter blocks
 STREAM_DONT_MOVE, STREAM_ADJUST_LATENCY = 0x0200, 0x2000
 FLOAT32 = 5 if sys.byteorder == "little" else 6
 ANYTHING = 0xFFFFFFFF  # a length that the server chooses
@@ -295,7 +296,7 @@ class SoundServerStream:
         return state
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield blocks as they arrive, until the source or the server is gone.
+        """Yield whole blocks, until the source or the server is gone.
 
         Raises
         ------

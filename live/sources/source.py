@@ -10,7 +10,8 @@ from live.ring_buffer import RingBuffer
 
 SHORTEST_FILE_S = 0.5
 WATCHED_BLOCK_S = 0.1  # the screen is drawn ten times a second
-UNWATCHED_BLOCK_S = 0.25  # nobody sees the level: fewer wake-ups, and a verdict 0.075 s later on average
+UNWATCHED_BLOCK_S = 0.2  # nobody sees the level: half the wake-ups, and a verdict 0.05 s later on average
+WORTH_A_BLOCK = 0.8  # of a block is taken for one: drivers and servers may send slightly shorter ones
 
 
 class AudioSource(Protocol):
