@@ -79,7 +79,7 @@ def test_it_ends_on_time_and_with_the_documented_status(
         took_s = time.monotonic() - began_s
     assert listener.process.returncode == status
     left_s = 3.0 if status else 15.0 - event["time_s"]
-    assert took_s < left_s + 15.0  # one that waits for the server never ends
+    assert took_s < left_s + 2 * LONGER_S  # less than the ten seconds that a driver has for its answer
     assert summary["lost_s"] > left_s - LONGER_S
     assert complaints.count("\n") == status
     check_losses(listener.events)
