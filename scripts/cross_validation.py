@@ -33,8 +33,13 @@ from training.evaluation.report import write_report
 from training.network.bundle import CARD_FILE, REPORT_FOLDER
 
 
-def segments_of(store: FeatureStore, listed: Path) -> list[Segment]:
-    """Return the clips that a file names, whole.
+def without_endings(store: FeatureStore) -> FeatureStore:
+    """Return the store with the names of its collections as lists of clips have them."""
+    return replace(store, collection=tuple(Path(store.collection_of(k)).stem for k in range(len(store))))
+
+
+def clips_named_in(listed: Path, store: FeatureStore) -> list[int]:
+    """Return the numbers of the clips that a file names.
 
     Raises
     ------
@@ -42,8 +47,7 @@ def segments_of(store: FeatureStore, listed: Path) -> list[Segment]:
         When the file cannot be read, or the data do not have one of them.
     """
     number_of = {(store.collection_of(clip), store.clip[clip]): clip for clip in range(len(store))}
-    whole = {segment.clip: segment for segment in whole_store(store)}
-    segments = []
+    clips = []
     try:
         lines = listed.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -54,8 +58,14 @@ def segments_of(store: FeatureStore, listed: Path) -> list[Segment]:
         collection, _, name = line.strip().partition("/")
         if (collection, name) not in number_of:
             raise InputError(f"{listed} names {line.strip()!r}, which is in none of the datasets.")
-        segments.append(whole[number_of[collection, name]])
-    return segments
+        clips.append(number_of[collection, name])
+    return clips
+
+
+def segments_of(store: FeatureStore, listed: Path) -> list[Segment]:
+    """Return the clips that a file names, whole; see ``clips_named_in``."""
+    whole = {segment.clip: segment for segment in whole_store(store)}
+    return [whole[clip] for clip in clips_named_in(listed, store)]
 
 
 def measure_folds(
@@ -75,8 +85,7 @@ def measure_folds(
     """
     listener = ConsoleListener(Console(stderr=True))
     description = read_description(into)
-    store = open_datasets(data, description.front_end, listener).store
-    store = replace(store, collection=tuple(Path(store.collection_of(k)).stem for k in range(len(store))))
+    store = without_endings(open_datasets(data, description.front_end, listener).store)
     heard = [Fold(Classifier(model), segments_of(store, listed)) for model, listed in folds]
     with listener.progress("Listening") as progress:
         chosen, evaluation = evaluate_folds(heard, description, store, rooms=rooms, progress=progress)

@@ -40,6 +40,7 @@ def facts_of(description: BundleDescription) -> dict[str, str]:
         ),
         "Network": (record.parameters, f"{record.parameters or 0:,} parameters"),
         "Merged from": (record.merged_from or None, f"the mean of {' and '.join(record.merged_from)}"),
+        "Taught by": (record.teachers, f"the mean answers of {record.teachers} wider networks"),
         "Started from": (record.started_from, f"{record.started_from}: its front and its LSTM, a new head"),
         "Fit": (record.best_epoch, _fit_of(record)),
         "Temperature": (True, f"{description.temperature:g}"),

@@ -80,6 +80,8 @@ class TrainingRecord:
     refit : RefitRecord or None
     merged_from : tuple of str
         The names of the models whose mean the network gives; empty for a single fit.
+    teachers : int or None
+        Number of wider networks whose answers the network was fitted to; None for a fit on labels alone.
     folds : int or None
         Number of further fits with which the figures were measured, by cross-validation.
     """
@@ -100,6 +102,7 @@ class TrainingRecord:
     remarks: tuple[str, ...] = ()
     refit: RefitRecord | None = None
     merged_from: tuple[str, ...] = ()
+    teachers: int | None = None
     folds: int | None = None
 
     @property
@@ -129,6 +132,7 @@ class TrainingRecord:
             "remarks": list(self.remarks),
             **({} if again is None else {"refit": again}),
             **({"merged_from": list(self.merged_from)} if self.merged_from else {}),
+            **({} if self.teachers is None else {"teachers": self.teachers}),
             **({} if self.folds is None else {"folds": self.folds}),
         }
 
@@ -162,6 +166,7 @@ class TrainingRecord:
             if "refit" in values
             else None,
             merged_from=tuple(map(str, _of(list, values.get("merged_from")) or ())),
+            teachers=_of(int, values.get("teachers")),
             folds=_of(int, values.get("folds")),
         )
 

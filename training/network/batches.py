@@ -76,6 +76,19 @@ def _parts_by_root(members: Mapping[str, list[int]], favours: Sequence[float] | 
     return shares
 
 
+def targets_of(labels: Sequence[str]) -> dict[str, Windows]:
+    """Return the target of each label, and of ``unlabelled``, which is 1 for all but ``no_music``.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        In the order of the targets' columns.
+    """
+    rows = {label: np.eye(len(labels), dtype=np.float32)[k] for k, label in enumerate(labels)}
+    rows[UNLABELLED] = np.array([label != NO_MUSIC for label in labels], dtype=np.float32)
+    return rows
+
+
 class Crops:
     """Draws the windows of one part of a dataset for a recipe.
 
@@ -110,8 +123,7 @@ class Crops:
         self._recipe = recipe
         self._seed = seed
         self._label = [store.label[segment.clip] for segment in segments]
-        rows = {label: np.eye(len(labels), dtype=np.float32)[k] for k, label in enumerate(labels)}
-        rows[UNLABELLED] = np.array([label != NO_MUSIC for label in labels], dtype=np.float32)
+        rows = targets_of(labels)
         self._target = np.stack([rows[label] for label in self._label])
         self._silent = [segment for segment in segments if store.label[segment.clip] == NO_MUSIC]
         self._context = AugmentationContext(
@@ -153,13 +165,13 @@ class Crops:
         # A few more, so that all batches are equal: TensorFlow traces the network again for another size.
         steps = self.steps_in_epoch(batch_size)
         count = steps * -(-self.windows_in_epoch // steps)
-        reached = np.cumsum(self._chances)
+        reached = np.cumsum(self.chances)
         evenly = (np.arange(count) + generator.random()) / count  # as evenly as possible
         return generator.permutation(np.searchsorted(reached, evenly * reached[-1], side="right"))
 
     @cached_property
-    def _chances(self) -> npt.NDArray[np.float64]:
-        """The probability of each segment [shape=(segments,)]."""
+    def chances(self) -> npt.NDArray[np.float64]:
+        """The probability with which a balanced recipe draws each segment [shape=(segments,)]."""
         recipe = self._recipe
         members = _by(range(len(self._segments)), lambda number: self._label[number])
         shares = {label: recipe.shares[label] for label in members if label in recipe.shares}

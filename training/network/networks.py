@@ -8,6 +8,7 @@ code of this package.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,15 @@ def _statistics(examples: Windows, spec: FrontEndSpec, bands: int) -> tuple[list
     return mean.tolist(), max(float((heard - mean).var()), SMALLEST_VARIANCE)
 
 
-def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examples: Windows) -> Any:
+def conv_lstm_network(
+    spec: FrontEndSpec,
+    window_frames: int,
+    labels: int,
+    examples: Windows,
+    *,
+    width: float = 1.0,
+    ranks: Sequence[int | None] = (None, None, None),
+) -> Any:
     """Return a network of a small 2-D convolutional front and an LSTM of 192 units, averaged over time.
 
     The convolutions have two input channels: levels relative to the window's loudest, and each band's level
@@ -131,6 +140,11 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
     labels : int
     examples : ndarray [shape=(examples, window_frames, n_mfcc)]
         MFCCs whose statistics standardise the input.
+    width : float
+        Factor for the channels of the convolutions and the units of the LSTM.
+    ranks : sequence of int or None
+        For each convolution, None, or the channels between two convolutions instead of one, over frames and
+        then over bands; see ``merging.factored``.
     """
     import keras
     from keras import layers
@@ -141,15 +155,19 @@ def conv_lstm_network(spec: FrontEndSpec, window_frames: int, labels: int, examp
     mean, variance = _statistics(examples, spec, bands)
     standardised = layers.Normalization(axis=-1, mean=mean, variance=[variance] * bands)(levels)
     hidden = keras.ops.stack([standardised, above_own_mean(levels)], axis=-1)
-    for channels, pool in BLOCKS:
-        hidden = layers.Conv2D(channels, 3, padding="same", use_bias=False)(hidden)
+    for (channels, pool), rank in zip(BLOCKS, ranks, strict=True):
+        if rank is not None:
+            hidden = layers.Conv2D(rank, (3, 1), padding="same", use_bias=False)(hidden)
+        shape = (3, 3) if rank is None else (1, 3)
+        hidden = layers.Conv2D(round(width * channels), shape, padding="same", use_bias=False)(hidden)
         hidden = layers.MaxPooling2D(pool)(hidden)
         hidden = layers.BatchNormalization(momentum=0.98)(hidden)
         hidden = layers.ReLU()(hidden)
         hidden = layers.SpatialDropout2D(DROPPED_CHANNELS)(hidden)
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
-    hidden = layers.Dense(UNITS, activation="relu")(hidden)
-    hidden = layers.LSTM(UNITS, return_sequences=True)(hidden)
+    units = round(width * UNITS)
+    hidden = layers.Dense(units, activation="relu")(hidden)
+    hidden = layers.LSTM(units, return_sequences=True)(hidden)
     hidden = layers.GlobalAveragePooling1D(name=POOLED_LAYER)(hidden)
     hidden = layers.Dropout(DROPPED)(hidden)
     hidden = layers.Dense(64, activation="relu")(hidden)

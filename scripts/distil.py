@@ -1,0 +1,368 @@
+"""Fit a small network of the recipe ``live`` to the answers of several wide ones, with JAX.
+
+    python -m scripts.distil GTZAN.npz wild.csv no_music.csv --out fits/all
+    python -m scripts.bundle_fit fits/all --out models/mine --recurrent-rank 64
+
+It needs JAX beside this package, and an accelerator: on an H200, a fit takes two minutes. First the wide
+networks, the teachers, are fitted together on the labels. Then the small network is fitted on new windows,
+mostly to the mean of the teachers' answers (Hinton, Vinyals and Dean, 2015), and partly to the labels. All
+windows are augmented as in genre-train, teacher and student receive the same ones, and no window is drawn
+twice. With --without, the clips that text files name (see scripts.cross_validation) are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from rich.console import Console
+
+from live.errors import GenreLiveError, InputError, explain
+from live.events import NO_MUSIC
+from scripts.cross_validation import clips_named_in, without_endings
+from scripts.jax_windows import Array, Augmenter, Drawn, Shares, Sounds, noise_stock, shares_of, sounds_of
+from training.common import DatasetOptions, open_datasets
+from training.console import ConsoleListener
+from training.dataset.clips import UNLABELLED, check_labels
+from training.dataset.features import cache_folder
+from training.dataset.splits import SPLITS, whole_store
+from training.dataset.store import FeatureStore
+from training.evaluation.record import DatasetRecord, RefitRecord, TrainingRecord
+from training.network.batches import Crops
+from training.network.bundle import package_versions
+from training.network.recipes import LIVE
+
+NETWORK_FILE = "network.keras"
+FIT_FILE = "fit.json"
+LABEL_SHARE = 0.2  # of the student's loss; the rest are the teachers' answers
+UNLABELLED_FOR_STUDENT = 0.14  # its targets are the teachers' answers, so it says more than to the teachers
+STEPS_AT_ONCE = 50
+STUDENT_RANKS = (None, 40, 64)
+
+State = Any
+"""Values of a network's trainable and other variables, and of the optimizer's."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to fit, and for how long.
+
+    Attributes
+    ----------
+    teachers : int
+    width : float
+        Of the teachers; the student has a width of 1.
+    teacher_steps, student_steps, batch_size : int
+    steps_at_once : int
+        Number of steps in one call of the accelerator.
+    seed : int
+    """
+
+    teachers: int
+    width: float
+    teacher_steps: int
+    student_steps: int
+    batch_size: int
+    steps_at_once: int
+    seed: int
+
+
+class Learner:
+    """A network of the recipe and its optimizer, whose values are kept outside, as JAX needs it.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Its fixed inverse DCT is replaced by the identity, since windows are given as mel levels here.
+    steps : int
+        Of the whole fit.
+    """
+
+    def __init__(self, network: Any, steps: int) -> None:
+        self.network = network
+        self._inverse_dct = network.get_layer("inverse_dct")
+        self._basis = self._inverse_dct.get_weights()
+        self._inverse_dct.set_weights([np.eye(*self._basis[0].shape, dtype=np.float32)])
+        self._optimizer = LIVE.optimizer(steps)
+        self._optimizer.build(network.trainable_variables)
+
+    def start(self) -> State:
+        """Return the values before the first step."""
+        own = self.network.trainable_variables, self.network.non_trainable_variables
+        return [[variable.value for variable in of] for of in (*own, self._optimizer.variables)]
+
+    def updated(self, state: State, windows: Array, loss: Callable[[Array], Array]) -> tuple[State, Array]:
+        """Return the state after one step, and the loss of the answers before it."""
+        trainable, other, optimizer = state
+
+        def of_values(values: Any) -> tuple[Array, Any]:
+            answers, changed = self.network.stateless_call(values, other, windows, training=True)
+            return loss(answers).mean(), changed
+
+        (value, other), gradients = jax.value_and_grad(of_values, has_aux=True)(trainable)
+        trainable, optimizer = self._optimizer.stateless_apply(optimizer, gradients, trainable)
+        return [trainable, other, optimizer], value
+
+    def answers(self, values: State, windows: Array) -> Array:
+        """Return probabilities, with the values that ``averaged`` returned."""
+        answers: Array = self.network.stateless_call(*values, windows, training=False)[0]
+        return answers
+
+    def averaged(self, state: State) -> State:
+        """Give the network its averaged weights, and return them and the other variables' values."""
+        trainable, other, optimizer = state
+        for variables, values in (
+            (self.network.trainable_variables, trainable),
+            (self.network.non_trainable_variables, other),
+            (self._optimizer.variables, optimizer),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self._optimizer.finalize_variable_values(self.network.trainable_variables)
+        return self.start()[:2]
+
+    def save(self, path: Path) -> None:
+        """Write the network for MFCCs."""
+        self._inverse_dct.set_weights(self._basis)
+        self.network.save(path)
+
+
+def label_loss(targets: Array, answers: Array) -> Array:
+    """Return the loss of ``training.network.fit.genre_loss`` with the recipe's smoothing."""
+    from training.network.fit import genre_loss
+
+    loss: Array = genre_loss(LIVE.label_smoothing)(targets, answers)
+    return loss
+
+
+def student_loss(targets: Array, taught: Array, answers: Array) -> Array:
+    """Return the cross-entropy to the teachers' answers, with a part of the loss of the labels.
+
+    Parameters
+    ----------
+    targets, taught, answers : array [shape=(windows, labels)]
+        Of the labels, the teachers and the student.
+    """
+    of_teachers = -(taught * jnp.log(jnp.clip(answers, 1e-7, 1.0))).sum(axis=-1)
+    unlabelled = targets.sum(axis=-1) > 1.5
+    share = jnp.where(unlabelled, 0.0, LABEL_SHARE)
+    return (1 - share) * of_teachers + share * label_loss(targets, answers)
+
+
+def _in_chunks(
+    learners: Sequence[Learner],
+    draw: Callable[[Array, Shares], Drawn],
+    losses: Callable[[Drawn], Callable[[Array], Array]],
+    steps_at_once: int,
+) -> Callable[[list[State], Array, Shares], tuple[list[State], Array]]:
+    """Return a compiled function that makes some steps with all learners, each on the same windows."""
+
+    def step(shares: Shares) -> Callable[[list[State], Array], tuple[list[State], Array]]:
+        def of_key(states: list[State], key: Array) -> tuple[list[State], Array]:
+            drawn = draw(key, shares)
+            loss = losses(drawn)
+            made = [
+                learner.updated(state, drawn.windows, loss)
+                for learner, state in zip(learners, states, strict=True)
+            ]
+            return [state for state, _ in made], jnp.stack([value for _, value in made])
+
+        return of_key
+
+    def chunk(states: list[State], key: Array, shares: Shares) -> tuple[list[State], Array]:
+        return lax.scan(step(shares), states, jax.random.split(key, steps_at_once))
+
+    return jax.jit(chunk, donate_argnums=0)
+
+
+def distil(
+    store: FeatureStore,
+    used: Sequence[int],
+    labels: tuple[str, ...],
+    plan: Plan,
+    progress: Callable[[str, int, int], None],
+) -> Learner:
+    """Fit the teachers, then the student, and return the student.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    used : sequence of int
+        The clips to fit on.
+    labels : tuple of str
+    plan : Plan
+    progress : callable
+        Called with what is fitted, the number of finished steps and of all steps.
+
+    Raises
+    ------
+    InputError
+        When there is no music or no ``no_music`` among the clips.
+    """
+    import keras
+
+    from training.network.networks import conv_lstm_network
+
+    spec, window_frames = LIVE.front_end, LIVE.window_frames
+    to_teach = shares_of(store, used, labels, LIVE)
+    to_student = shares_of(
+        store, used, labels, replace(LIVE, shares={**LIVE.shares, UNLABELLED: UNLABELLED_FOR_STUDENT})
+    )
+    augmenter = Augmenter(spec, window_frames, LIVE.context_frames)
+    sounds: Sounds = jax.device_put(
+        sounds_of(store, labels, noise_stock(spec, window_frames + LIVE.context_frames))
+    )
+    no_music = LIVE.shares[NO_MUSIC]
+
+    def draw(key: Array, shares: Shares) -> Drawn:
+        return augmenter.batch(key, sounds, shares, windows=plan.batch_size, no_music=no_music)
+
+    key = jax.random.key(plan.seed)
+    segments = [segment for segment in whole_store(store) if segment.clip in set(used)]
+    examples = Crops(store, segments, labels, LIVE, seed=plan.seed).examples(LIVE.batch_size)
+
+    def network(**options: Any) -> Any:
+        return conv_lstm_network(spec, window_frames, len(labels), examples, **options)
+
+    def fitted(what: str, learners: list[Learner], losses: Any, shares: Shares, steps: int) -> list[State]:
+        nonlocal key
+        make_steps = _in_chunks(learners, draw, losses, plan.steps_at_once)
+        states = [learner.start() for learner in learners]
+        for done in range(0, steps, plan.steps_at_once):
+            key, own = jax.random.split(key)
+            states, values = make_steps(states, own, shares)
+            if not bool(jnp.isfinite(values).all()):
+                raise InputError("The loss is no longer a number: look for damaged audio.")
+            progress(what, done + plan.steps_at_once, steps)
+        return [learner.averaged(state) for learner, state in zip(learners, states, strict=True)]
+
+    keras.utils.set_random_seed(plan.seed)
+    teachers = [Learner(network(width=plan.width), plan.teacher_steps) for _ in range(plan.teachers)]
+    taught = fitted(
+        "teachers",
+        teachers,
+        lambda drawn: lambda answers: label_loss(drawn.targets, answers),
+        to_teach,
+        plan.teacher_steps,
+    )
+
+    def mean_answers(windows: Array) -> Array:
+        logs = [
+            jnp.log(jnp.clip(teacher.answers(values, windows), 1e-7, 1.0))
+            for teacher, values in zip(teachers, taught, strict=True)
+        ]
+        return jax.nn.softmax(sum(logs) / len(logs))
+
+    def of_student(drawn: Drawn) -> Callable[[Array], Array]:
+        answered = mean_answers(drawn.windows)
+        return lambda answers: student_loss(drawn.targets, answered, answers)
+
+    student = Learner(network(ranks=STUDENT_RANKS), plan.student_steps)
+    fitted("student", [student], of_student, to_student, plan.student_steps)
+    return student
+
+
+def _record(
+    store: FeatureStore, used: Sequence[int], data: DatasetOptions, plan: Plan, student: Any
+) -> TrainingRecord:
+    windows = LIVE.crops_per_clip * len(used)
+    epochs = max(1, round(plan.student_steps * plan.batch_size / windows))
+    return TrainingRecord(
+        dataset=DatasetRecord(
+            name=data.name,
+            clips=len(used),
+            collections=Counter(store.collection_of(clip) for clip in used),
+        ),
+        split=data.split,
+        recipe=LIVE.name,
+        epochs=epochs,
+        best_epoch=epochs,
+        seed=plan.seed,
+        batch_size=plan.batch_size,
+        packages=package_versions() | {"jax": jax.__version__},
+        parameters=student.count_params(),
+        windows=windows,
+        refit=RefitRecord(len(used), epochs),
+        teachers=plan.teachers,
+    )
+
+
+def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) -> None:
+    """Fit, and write the network and its record to a folder.
+
+    Raises
+    ------
+    InputError
+        When the data or the lists cannot be used, or the folder cannot be written.
+    """
+    listener = ConsoleListener(Console(stderr=True))
+    store = without_endings(open_datasets(data, LIVE.front_end, listener).store)
+    left_out = {clip for listed in without for clip in clips_named_in(listed, store)}
+    used = [clip for clip in range(len(store)) if clip not in left_out]
+    labels = tuple(sorted({store.label[clip] for clip in used} - {UNLABELLED}))
+    check_labels(set(labels))
+    out.mkdir(parents=True, exist_ok=True)
+    with listener.progress("Fitting") as shown:
+        both = plan.teacher_steps + plan.student_steps
+
+        def progress(what: str, done: int, steps: int) -> None:
+            shown(done if what == "teachers" else both - steps + done, both)
+
+        student = distil(store, used, labels, plan, progress)
+    student.save(out / NETWORK_FILE)
+    record = _record(store, used, data, plan, student.network)
+    about = {"labels": labels, "training": record.to_dict()}
+    (out / FIT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    listener.notify(f"The student is in {out}.")
+
+
+def main() -> int:
+    """Fit from the command line, and return the exit status."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("datasets", type=Path, nargs="+", metavar="DATASET")
+    parser.add_argument("--without", type=Path, nargs="+", default=[], metavar="CLIPS")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--split", choices=SPLITS, help="in the bundle, for genre-train --evaluate --part")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--teachers", type=int, default=3)
+    parser.add_argument("--width", type=float, default=1.5, help="of the teachers (default: 1.5)")
+    parser.add_argument("--teacher-steps", type=int, default=4050)
+    parser.add_argument("--student-steps", type=int, default=4900)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--steps-at-once", type=int, default=STEPS_AT_ONCE)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    cache = arguments.cache or cache_folder() / "features"
+    plan = Plan(
+        teachers=arguments.teachers,
+        width=arguments.width,
+        teacher_steps=arguments.teacher_steps,
+        student_steps=arguments.student_steps,
+        batch_size=arguments.batch_size,
+        steps_at_once=arguments.steps_at_once,
+        seed=arguments.seed,
+    )
+    data = DatasetOptions(arguments.datasets, cache, workers=2, split=arguments.split, seed=0)
+    try:
+        fit(data, arguments.without, arguments.out, plan)
+    except (GenreLiveError, OSError) as error:
+        return explain("distil", error, debug=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

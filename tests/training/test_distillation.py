@@ -1,0 +1,175 @@
+"""The scripts that fit a small network to the answers of wide ones with JAX, and make a bundle of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.io import wavfile
+
+from live.bundle import find_bundle, read_description
+from live.classifier import Classifier
+from training.common import DatasetOptions, open_datasets
+from training.console import ConsoleListener
+from training.dataset.splits import whole_store
+from training.evaluation.record import TrainingRecord
+from training.network.batches import Crops
+from training.network.recipes import LIVE
+
+ROOT = Path(__file__).parents[2]
+NOT_OPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
+RATE = 22_050
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        cwd=ROOT,
+        env=os.environ | NOT_OPTIMISED,
+    )
+
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed: python -m pip install jax"
+)
+
+
+@pytest.fixture(scope="module")
+def with_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of chords, clicks and hiss of 5 s."""
+    folder = tmp_path_factory.mktemp("data") / "heard"
+    generator = np.random.default_rng(0)
+    time = np.arange(5 * RATE) / RATE
+    for number in range(4):
+        pitch = 220 * 2 ** (number / 12)
+        chord = sum(np.sin(2 * np.pi * pitch * ratio * time) for ratio in (1, 1.25, 1.5, 4)) / 4
+        clicks = (generator.random(len(time)) < 8 / RATE).astype(float)
+        clicks = np.convolve(clicks, np.exp(-np.arange(800) / 100), "same") * generator.normal(size=len(time))
+        for label, samples in (
+            ("classical", chord),
+            ("metal", clicks),
+            ("no_music", generator.normal(size=len(time)) / 8),
+        ):
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            wavfile.write(folder / label / f"{label}{number}.wav", RATE, samples.astype(np.float32) / 2)
+    return folder
+
+
+DUMP = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import jax, numpy as np
+from rich.console import Console
+from scripts.jax_windows import Augmenter, noise_stock, shares_of, sounds_of
+from training.common import DatasetOptions, open_datasets
+from training.console import ConsoleListener
+from training.network.recipes import LIVE
+folder, cache, out = map(Path, sys.argv[1:])
+data = DatasetOptions([folder], cache, workers=1, split=None, seed=0)
+store = open_datasets(data, LIVE.front_end, ConsoleListener(Console(stderr=True))).store
+labels = ("classical", "metal", "no_music")
+spec, frames, before = LIVE.front_end, LIVE.window_frames, LIVE.context_frames
+sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before)))
+shares = shares_of(store, range(len(store)), labels, LIVE)
+augmenter = Augmenter(spec, frames, before)
+batch = jax.jit(lambda key: augmenter.batch(key, sounds, shares, windows=250, no_music=0.18))
+drawn = [batch(jax.random.key(number)) for number in range(4)]
+windows, targets = (np.concatenate(each) for each in zip(*drawn))
+np.savez(out, windows=windows, targets=targets)
+"""
+
+
+def figures(windows: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Return what describes the augmented windows, of each label alone."""
+    below = windows - windows.max(axis=(1, 2), keepdims=True)
+    found = {}
+    for label in range(targets.shape[1]):
+        own = below[targets[:, label] > 0.9]
+        found |= {
+            f"{label} level": float(own.mean()),
+            f"{label} levels' spread": float(own.std()),
+            f"{label} in time": float(np.abs(np.diff(own, axis=1)).mean()),
+            f"{label} over bands": float(np.abs(np.diff(own, axis=2)).mean()),
+            f"{label} contrast": float(own.std(axis=(1, 2)).std()),
+            f"{label} low bands": float(own[:, :, :24].mean()),
+            f"{label} high bands": float(own[:, :, -24:].mean()),
+        }
+    return found
+
+
+def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, tmp_path: Path) -> None:
+    finished = run("-c", DUMP, with_noise, cache, tmp_path / "drawn.npz")
+    assert finished.returncode == 0, finished.stderr
+    with np.load(tmp_path / "drawn.npz") as file:
+        windows, targets = file["windows"], file["targets"]
+    assert windows.shape == (1000, LIVE.window_frames, LIVE.front_end.n_mels)
+    assert np.isfinite(windows).all()
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
+
+    data = DatasetOptions([with_noise], cache, workers=1, split=None, seed=0)
+    store = open_datasets(data, LIVE.front_end, ConsoleListener(Console(stderr=True))).store
+    labels = ("classical", "metal", "no_music")
+    of_levels = replace(LIVE, coefficients=lambda mel_db, _: mel_db)
+    crops = Crops(store, whole_store(store), labels, of_levels, seed=0)
+    batches = [batch for epoch in range(10) for batch in crops.epoch(epoch, 96)]
+    expected_windows = np.concatenate([inputs for inputs, _ in batches])
+    expected_windows = np.maximum(
+        expected_windows, expected_windows.max(axis=(1, 2), keepdims=True) - LIVE.front_end.top_db
+    )
+    expected_targets = np.concatenate([row["genre"] for _, row in batches])
+    np.testing.assert_allclose(targets.mean(axis=0), expected_targets.mean(axis=0), atol=0.03)
+    expected = figures(expected_windows, expected_targets)
+    for name, value in figures(windows, targets).items():
+        assert value == pytest.approx(expected[name], rel=0.2, abs=0.5), name
+
+
+def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "left-out.txt").write_text("heard/metal3\n", encoding="utf-8")
+    words: tuple[object, ...] = (with_noise, "--cache", cache, "--out", tmp_path / "fit", "--teachers", 2)
+    words += ("--without", tmp_path / "left-out.txt", "--width", 0.25, "--batch-size", 8)
+    words += ("--steps-at-once", 1)
+    finished = run("-m", "scripts.distil", *words, "--teacher-steps", 2, "--student-steps", 2)
+    assert finished.returncode == 0, finished.stderr
+    finished = run(
+        "-m", "scripts.bundle_fit", tmp_path / "fit", "--out", tmp_path / "m", "--recurrent-rank", 64
+    )
+    assert finished.returncode == 0, finished.stderr
+    description = read_description(tmp_path / "m")
+    record = TrainingRecord.read(description.training)
+    assert description.labels == ("classical", "metal", "no_music")
+    assert (record.teachers, record.dataset.clips, record.fitted_on) == (2, 11, ("train", "valid"))
+    probabilities = Classifier(tmp_path / "m")(np.zeros((34, 96), np.float32))
+    assert probabilities.shape == (3,)
+    shipped = (find_bundle("genre-lstm") / "network.tflite").stat().st_size
+    assert (tmp_path / "m/network.tflite").stat().st_size == pytest.approx(shipped, rel=0.01)
+    card = (tmp_path / "m/README.md").read_text(encoding="utf-8")
+    assert "| Taught by | the mean answers of 2 wider networks |" in card
+
+
+def test_what_cannot_be_distilled_is_told_in_a_sentence(
+    with_noise: Path, dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    finished = run("-m", "scripts.distil", dataset, "--cache", cache, "--out", tmp_path / "fit")
+    assert finished.returncode == 2
+    assert "Give both music and clips with the label no_music." in finished.stderr
+    (tmp_path / "clips.txt").write_text("heard/elsewhere\n", encoding="utf-8")
+    words = (with_noise, "--cache", cache, "--out", tmp_path / "fit", "--without", tmp_path / "clips.txt")
+    finished = run("-m", "scripts.distil", *words)
+    assert finished.returncode == 2
+    assert "names 'heard/elsewhere', which is in none of the datasets" in finished.stderr
+    finished = run("-m", "scripts.bundle_fit", tmp_path / "nowhere", "--out", tmp_path / "m")
+    assert finished.returncode == 2
+    assert "does not hold a fit of scripts.distil" in finished.stderr
+    assert "Traceback" not in finished.stderr
