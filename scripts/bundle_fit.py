@@ -4,6 +4,7 @@
 
 With --recurrent-rank, the recurrent kernel of the LSTM is replaced by one of that rank, which is
 faster.
+With --start, a fit that starts from the model starts from that network instead (a Keras file of the recipe).
 The bundle has the thresholds of the recipe and no figures; scripts.cross_validation gives it its own.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from live.bundle import BundleDescription, read_description, write_description
+from live.bundle import START_FILE, BundleDescription, read_description, write_description
 from live.errors import GenreLiveError, InputError, explain, one_line
 from scripts.merge_models import SPREAD_DB
 from training.evaluation.model_card import model_card
@@ -48,7 +50,7 @@ def read_fit(folder: Path) -> tuple[Any, tuple[str, ...], TrainingRecord]:
         raise InputError(f"{folder} does not hold a fit of scripts.distil: {one_line(str(error))}.") from None
 
 
-def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None) -> None:
+def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None, start: Path | None) -> None:
     """Write the bundle of a fit.
 
     Raises
@@ -68,6 +70,8 @@ def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None) -> None:
     record = replace(record, packages=dict(record.packages) | package_versions())
     with replacing(out) as folder:
         write_networks(folder, network, examples)
+        if start is not None:
+            shutil.copyfile(start, folder / START_FILE)
         description = BundleDescription(
             name=out.absolute().name,
             labels=labels,
@@ -88,9 +92,10 @@ def main() -> int:
     parser.add_argument("fit", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recurrent-rank", type=int)
+    parser.add_argument("--start", type=Path, metavar="NETWORK")
     arguments = parser.parse_args()
     try:
-        bundle_fit(arguments.fit, arguments.out, arguments.recurrent_rank)
+        bundle_fit(arguments.fit, arguments.out, arguments.recurrent_rank, arguments.start)
     except (GenreLiveError, OSError) as error:
         return explain("bundle_fit", error, debug=False)
     return 0

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.bundle import DESCRIPTION_FILE, KERAS_FILE, NETWORK_FILE, SEVERAL_FILE
+from live.bundle import DESCRIPTION_FILE, HASHED_FILES, KERAS_FILE, NETWORK_FILE, SEVERAL_FILE
 from live.errors import InputError, RunningError
 
 from .litert import largest_difference, to_litert
 
 CARD_FILE = "README.md"
 REPORT_FOLDER = "report"
-BUNDLE_NAMES = {DESCRIPTION_FILE, NETWORK_FILE, SEVERAL_FILE, KERAS_FILE, CARD_FILE, REPORT_FOLDER}
+BUNDLE_NAMES = {DESCRIPTION_FILE, *HASHED_FILES, CARD_FILE, REPORT_FOLDER}
 LARGEST_DIFFERENCE = 1e-5  # between the probabilities of LiteRT and Keras
 CHECKED_WINDOWS = 32
 AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster

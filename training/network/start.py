@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from live.bundle import KERAS_FILE, BundleDescription, read_description, read_hashed
+from live.bundle import KERAS_FILE, START_FILE, BundleDescription, read_description, read_hashed
 from live.errors import InputError
 from live.front_end import FrontEndSpec
 
@@ -75,7 +75,12 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
     Raises
     ------
     InputError
-        When its front end differs, it has no ``network.keras``, or that file is not as expected.
+        When its front end differs, it has no ``network.keras``, or the file is not as expected.
+
+    Notes
+    -----
+    A bundle may have another network to start from, in ``start.keras``: one that was fitted to the answers of
+    others hears well, but its features are a worse start for other genres (figures in ``docs/training.md``).
     """
     description = read_description(folder)
     own, wanted = description.front_end.to_dict(), front_end.to_dict()
@@ -89,7 +94,9 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
             f"{description.name} has another front end and cannot be started from ({', '.join(differing)}): "
             "leave out --start-from, or give audio."
         )
-    network = open_network(folder, description)
+    network = open_network(
+        folder, description, START_FILE if START_FILE in description.sha256 else KERAS_FILE
+    )
     pooled = pooled_outputs(network)
     if not pooled:
         raise InputError(
@@ -101,30 +108,32 @@ def open_start(folder: Path, front_end: FrontEndSpec, window_frames: int) -> Sta
     return Start(description, keras.Model(network.input, features, name="body"))
 
 
-def open_network(folder: Path, description: BundleDescription) -> Any:
-    """Open ``network.keras`` after checking its hash and that it consists of plain layers.
+def open_network(folder: Path, description: BundleDescription, name: str = KERAS_FILE) -> Any:
+    """Open a Keras network of a bundle after checking its hash and that it consists of plain layers.
 
     Parameters
     ----------
     folder : Path
         The bundle.
     description : BundleDescription
+    name : str
+        The file.
 
     Raises
     ------
     InputError
         When there is none, or it is not as expected.
     """
-    content = read_hashed(folder, description, KERAS_FILE)
+    content = read_hashed(folder, description, name)
     import keras
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_plain(json.loads(archive.read("config.json")))
-        return keras.models.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+        return keras.models.load_model(folder / name, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RecursionError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"{description.name} cannot be started from: its {KERAS_FILE}: {reason}.") from None
+        raise InputError(f"{description.name} cannot be started from: its {name}: {reason}.") from None
 
 
 def _check_plain(config: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live.bundle import find_bundle, read_description
+from live.bundle import find_bundle, read_description, write_description
 from live.classifier import Classifier
 from live.errors import BundleError, GenreLiveError, InputError
 from live.front_end import FrontEndSpec
@@ -135,6 +135,23 @@ def test_a_network_that_is_not_the_bundles_is_refused(trained: Path, tmp_path: P
         file.write(b"more")
     with pytest.raises(BundleError, match="does not match its sha256"):
         open_start(model, FrontEndSpec(), 34)
+
+
+def test_a_bundle_may_have_another_network_to_start_from(trained: Path, tmp_path: Path) -> None:
+    import keras
+
+    inputs = keras.Input((34, 96))
+    other = tmp_path / "other.keras"
+    keras.Model(inputs, keras.layers.GlobalAveragePooling1D(name="pooled")(inputs)).save(other)
+    assert open_start(trained, FrontEndSpec(), 34).body.output_shape == (None, 192)
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    shutil.copyfile(other, copy / "start.keras")
+    write_description(copy, read_description(copy))
+    assert open_start(copy, FrontEndSpec(), 34).body.output_shape == (None, 96)
+    (copy / "start.keras").write_bytes(b"something else")
+    with pytest.raises(BundleError, match="does not match its sha256"):
+        open_start(copy, FrontEndSpec(), 34)
 
 
 def test_a_network_without_the_layer_to_go_on_from_is_refused(trained: Path, tmp_path: Path) -> None:
