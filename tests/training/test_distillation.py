@@ -109,6 +109,7 @@ def figures(windows: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     return found
 
 
+@pytest.mark.timeout(900)
 def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, tmp_path: Path) -> None:
     finished = run("-c", DUMP, with_noise, cache, tmp_path / "drawn.npz")
     assert finished.returncode == 0, finished.stderr
@@ -135,6 +136,7 @@ def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, 
         assert value == pytest.approx(expected[name], rel=0.2, abs=0.5), name
 
 
+@pytest.mark.timeout(900)  # XLA compiles for a minute on an idle machine
 def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "left-out.txt").write_text("heard/metal3\n", encoding="utf-8")
     words: tuple[object, ...] = (with_noise, "--cache", cache, "--out", tmp_path / "fit", "--teachers", 2)
@@ -159,6 +161,7 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     assert "| Taught by | the mean answers of 2 wider networks |" in card
 
 
+@pytest.mark.timeout(900)
 def test_what_cannot_be_distilled_is_told_in_a_sentence(
     with_noise: Path, dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
