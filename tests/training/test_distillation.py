@@ -144,9 +144,9 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     words += ("--steps-at-once", 1)
     finished = run("-m", "scripts.distil", *words, "--teacher-steps", 2, "--student-steps", 2)
     assert finished.returncode == 0, finished.stderr
-    finished = run(
-        "-m", "scripts.bundle_fit", tmp_path / "fit", "--out", tmp_path / "m", "--recurrent-rank", 64
-    )
+    words = (tmp_path / "fit", "--out", tmp_path / "m", "--recurrent-rank", 64)
+    words += ("--start", find_bundle("genre-lstm") / "network.keras")
+    finished = run("-m", "scripts.bundle_fit", *words)
     assert finished.returncode == 0, finished.stderr
     description = read_description(tmp_path / "m")
     record = TrainingRecord.read(description.training)
