@@ -2,9 +2,8 @@
 
     python -m scripts.bundle_fit fits/all --out models/mine --recurrent-rank 64
 
-With --recurrent-rank, the recurrent kernel of the LSTM is replaced by one of that rank, which is
-faster.
-With --start, a fit that starts from the model starts from that network instead (a Keras file of the recipe).
+With --recurrent-rank, the recurrent kernel of the LSTM is replaced by one of that rank, which is faster. With
+--start, a fit that starts from the model starts from that network instead (a Keras file of the recipe).
 The bundle has the thresholds of the recipe and no figures; scripts.cross_validation gives it its own.
 """
 
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from live.bundle import START_FILE, BundleDescription, read_description, write_description
+from live.bundle import KERAS_FILE, START_FILE, BundleDescription, read_description, write_description
 from live.errors import GenreLiveError, InputError, explain, one_line
 from scripts.merge_models import SPREAD_DB
 from training.evaluation.model_card import model_card
@@ -28,8 +27,9 @@ from training.evaluation.record import TrainingRecord
 from training.network.bundle import CARD_FILE, check_destination, package_versions, replacing, write_networks
 from training.network.merging import factored
 from training.network.recipes import LIVE
+from training.network.start import open_start
 
-NETWORK_FILE, FIT_FILE = "network.keras", "fit.json"
+FIT_FILE = "fit.json"  # the labels and the record, beside the network
 
 
 def read_fit(folder: Path) -> tuple[Any, tuple[str, ...], TrainingRecord]:
@@ -44,7 +44,7 @@ def read_fit(folder: Path) -> tuple[Any, tuple[str, ...], TrainingRecord]:
 
     try:
         about = json.loads((folder / FIT_FILE).read_text(encoding="utf-8"))
-        network = keras.models.load_model(folder / NETWORK_FILE, compile=False)
+        network = keras.models.load_model(folder / KERAS_FILE, compile=False)
         return network, tuple(about["labels"]), TrainingRecord.read(about["training"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} does not hold a fit of scripts.distil: {one_line(str(error))}.") from None
@@ -61,6 +61,8 @@ def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None, start: Path | N
     import keras
 
     check_destination(out)
+    if recurrent_rank is not None and recurrent_rank <= 0:
+        raise InputError(f"--recurrent-rank {recurrent_rank}: give a rank above 0.")
     network, labels, record = read_fit(fit)
     if recurrent_rank is not None:
         convolutions = sum(isinstance(layer, keras.layers.Conv2D) for layer in network.layers)
@@ -71,7 +73,10 @@ def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None, start: Path | N
     with replacing(out) as folder:
         write_networks(folder, network, examples)
         if start is not None:
-            shutil.copyfile(start, folder / START_FILE)
+            try:
+                shutil.copyfile(start, folder / START_FILE)
+            except OSError as error:
+                raise InputError(f"{start} cannot be read: {error.strerror}.") from None
         description = BundleDescription(
             name=out.absolute().name,
             labels=labels,
@@ -81,6 +86,7 @@ def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None, start: Path | N
             training=record.to_dict(),
         )
         write_description(folder, description)
+        open_start(folder, LIVE.front_end, LIVE.window_frames)  # refuses a --start that is no such network
         (folder / CARD_FILE).write_text(model_card(read_description(folder), {}), encoding="utf-8")
 
 

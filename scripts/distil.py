@@ -22,14 +22,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from rich.console import Console
 
-from live.errors import GenreLiveError, InputError, explain
+try:
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+except ImportError:
+    sys.exit("distil: JAX is not installed: python -m pip install jax, or jax[cuda13] for a GPU of NVIDIA's.")
+
+from live.bundle import KERAS_FILE
+from live.errors import GenreLiveError, InputError, RunningError, explain
 from live.events import NO_MUSIC
+from scripts.bundle_fit import FIT_FILE
 from scripts.cross_validation import clips_named_in, without_endings
 from scripts.jax_windows import Array, Augmenter, Drawn, Shares, Sounds, noise_stock, shares_of, sounds_of
 from training.common import DatasetOptions, open_datasets
@@ -43,8 +49,6 @@ from training.network.batches import Crops
 from training.network.bundle import package_versions
 from training.network.recipes import LIVE
 
-NETWORK_FILE = "network.keras"
-FIT_FILE = "fit.json"
 LABEL_SHARE = 0.2  # of the student's loss; the rest are the teachers' answers
 UNLABELLED_FOR_STUDENT = 0.14  # its targets are the teachers' answers, so it says more than to the teachers
 STEPS_AT_ONCE = 50
@@ -52,6 +56,9 @@ STUDENT_RANKS = (None, 40, 64)
 
 State = Any
 """Values of a network's trainable and other variables, and of the optimizer's."""
+
+Losses = Callable[[Drawn, Any], Callable[[Array], Array]]
+"""(drawn windows, values of the teachers) → a function from answers to the loss of each window."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,13 @@ class Plan:
         Of the teachers; the student has a width of 1.
     teacher_steps, student_steps, batch_size : int
     steps_at_once : int
-        Number of steps in one call of the accelerator.
+        Number of steps in one call of the accelerator; a divisor of both numbers of steps.
     seed : int
+
+    Raises
+    ------
+    InputError
+        When a number is not positive, or ``steps_at_once`` is no such divisor.
     """
 
     teachers: int
@@ -76,6 +88,13 @@ class Plan:
     batch_size: int
     steps_at_once: int
     seed: int
+
+    def __post_init__(self) -> None:
+        numbers = (self.teachers, self.width, self.teacher_steps, self.student_steps, self.batch_size)
+        if min(*numbers, self.steps_at_once) <= 0:
+            raise InputError("Numbers of teachers, steps and windows and the width must be above 0.")
+        if self.teacher_steps % self.steps_at_once or self.student_steps % self.steps_at_once:
+            raise InputError(f"Give multiples of {self.steps_at_once} steps, or another --steps-at-once.")
 
 
 class Learner:
@@ -100,7 +119,8 @@ class Learner:
     def start(self) -> State:
         """Return the values before the first step."""
         own = self.network.trainable_variables, self.network.non_trainable_variables
-        return [[variable.value for variable in of] for of in (*own, self._optimizer.variables)]
+        # Copies, because the accelerator reuses the memory of a state for the next one.
+        return [[jnp.array(variable.value) for variable in of] for of in (*own, self._optimizer.variables)]
 
     def updated(self, state: State, windows: Array, loss: Callable[[Array], Array]) -> tuple[State, Array]:
         """Return the state after one step, and the loss of the answers before it."""
@@ -162,28 +182,39 @@ def student_loss(targets: Array, taught: Array, answers: Array) -> Array:
 
 def _in_chunks(
     learners: Sequence[Learner],
-    draw: Callable[[Array, Shares], Drawn],
-    losses: Callable[[Drawn], Callable[[Array], Array]],
+    draw: Callable[[Array, Sounds, Shares], Drawn],
+    losses: Losses,
     steps_at_once: int,
-) -> Callable[[list[State], Array, Shares], tuple[list[State], Array]]:
-    """Return a compiled function that makes some steps with all learners, each on the same windows."""
+) -> Callable[[list[State], Array, Sounds, Shares, Any], tuple[list[State], Array]]:
+    """Return a compiled function that makes some steps with all learners, each on the same windows.
 
-    def step(shares: Shares) -> Callable[[list[State], Array], tuple[list[State], Array]]:
-        def of_key(states: list[State], key: Array) -> tuple[list[State], Array]:
-            drawn = draw(key, shares)
-            loss = losses(drawn)
+    Sounds, shares and teachers are arguments, because JAX compiles what it finds elsewhere into the program.
+    """
+
+    def chunk(
+        states: list[State], key: Array, sounds: Sounds, shares: Shares, taught: Any
+    ) -> tuple[list[State], Array]:
+        def step(states: list[State], key: Array) -> tuple[list[State], Array]:
+            drawn = draw(key, sounds, shares)
+            loss = losses(drawn, taught)
             made = [
                 learner.updated(state, drawn.windows, loss)
                 for learner, state in zip(learners, states, strict=True)
             ]
             return [state for state, _ in made], jnp.stack([value for _, value in made])
 
-        return of_key
-
-    def chunk(states: list[State], key: Array, shares: Shares) -> tuple[list[State], Array]:
-        return lax.scan(step(shares), states, jax.random.split(key, steps_at_once))
+        return lax.scan(step, states, jax.random.split(key, steps_at_once))
 
     return jax.jit(chunk, donate_argnums=0)
+
+
+def mean_answers(teachers: Sequence[Learner], taught: Sequence[State], windows: Array) -> Array:
+    """Return the probabilities of the mean of the teachers' logits [shape=(windows, labels)]."""
+    logs = [
+        jnp.log(jnp.clip(teacher.answers(values, windows), 1e-7, 1.0))
+        for teacher, values in zip(teachers, taught, strict=True)
+    ]
+    return jax.nn.softmax(sum(logs) / len(logs))
 
 
 def distil(
@@ -209,6 +240,8 @@ def distil(
     ------
     InputError
         When there is no music or no ``no_music`` among the clips.
+    RunningError
+        When the loss is no longer a number.
     """
     import keras
 
@@ -225,7 +258,7 @@ def distil(
     )
     no_music = LIVE.shares[NO_MUSIC]
 
-    def draw(key: Array, shares: Shares) -> Drawn:
+    def draw(key: Array, sounds: Sounds, shares: Shares) -> Drawn:
         return augmenter.batch(key, sounds, shares, windows=plan.batch_size, no_music=no_music)
 
     key = jax.random.key(plan.seed)
@@ -235,15 +268,17 @@ def distil(
     def network(**options: Any) -> Any:
         return conv_lstm_network(spec, window_frames, len(labels), examples, **options)
 
-    def fitted(what: str, learners: list[Learner], losses: Any, shares: Shares, steps: int) -> list[State]:
+    def fitted(
+        what: str, learners: list[Learner], losses: Losses, shares: Shares, steps: int, taught: Any = ()
+    ) -> list[State]:
         nonlocal key
         make_steps = _in_chunks(learners, draw, losses, plan.steps_at_once)
         states = [learner.start() for learner in learners]
         for done in range(0, steps, plan.steps_at_once):
             key, own = jax.random.split(key)
-            states, values = make_steps(states, own, shares)
+            states, values = make_steps(states, own, sounds, shares, taught)
             if not bool(jnp.isfinite(values).all()):
-                raise InputError("The loss is no longer a number: look for damaged audio.")
+                raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
             progress(what, done + plan.steps_at_once, steps)
         return [learner.averaged(state) for learner, state in zip(learners, states, strict=True)]
 
@@ -252,24 +287,17 @@ def distil(
     taught = fitted(
         "teachers",
         teachers,
-        lambda drawn: lambda answers: label_loss(drawn.targets, answers),
+        lambda drawn, _: lambda answers: label_loss(drawn.targets, answers),
         to_teach,
         plan.teacher_steps,
     )
 
-    def mean_answers(windows: Array) -> Array:
-        logs = [
-            jnp.log(jnp.clip(teacher.answers(values, windows), 1e-7, 1.0))
-            for teacher, values in zip(teachers, taught, strict=True)
-        ]
-        return jax.nn.softmax(sum(logs) / len(logs))
-
-    def of_student(drawn: Drawn) -> Callable[[Array], Array]:
-        answered = mean_answers(drawn.windows)
+    def of_student(drawn: Drawn, taught: Any) -> Callable[[Array], Array]:
+        answered = mean_answers(teachers, taught, drawn.windows)
         return lambda answers: student_loss(drawn.targets, answered, answers)
 
     student = Learner(network(ranks=STUDENT_RANKS), plan.student_steps)
-    fitted("student", [student], of_student, to_student, plan.student_steps)
+    fitted("student", [student], of_student, to_student, plan.student_steps, taught)
     return student
 
 
@@ -312,7 +340,10 @@ def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) ->
     used = [clip for clip in range(len(store)) if clip not in left_out]
     labels = tuple(sorted({store.label[clip] for clip in used} - {UNLABELLED}))
     check_labels(set(labels))
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}; give another --out.") from None
     with listener.progress("Fitting") as shown:
         both = plan.teacher_steps + plan.student_steps
 
@@ -320,7 +351,7 @@ def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) ->
             shown(done if what == "teachers" else both - steps + done, both)
 
         student = distil(store, used, labels, plan, progress)
-    student.save(out / NETWORK_FILE)
+    student.save(out / KERAS_FILE)
     record = _record(store, used, data, plan, student.network)
     about = {"labels": labels, "training": record.to_dict()}
     (out / FIT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
@@ -347,17 +378,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     cache = arguments.cache or cache_folder() / "features"
-    plan = Plan(
-        teachers=arguments.teachers,
-        width=arguments.width,
-        teacher_steps=arguments.teacher_steps,
-        student_steps=arguments.student_steps,
-        batch_size=arguments.batch_size,
-        steps_at_once=arguments.steps_at_once,
-        seed=arguments.seed,
-    )
     data = DatasetOptions(arguments.datasets, cache, workers=2, split=arguments.split, seed=0)
     try:
+        plan = Plan(
+            teachers=arguments.teachers,
+            width=arguments.width,
+            teacher_steps=arguments.teacher_steps,
+            student_steps=arguments.student_steps,
+            batch_size=arguments.batch_size,
+            steps_at_once=arguments.steps_at_once,
+            seed=arguments.seed,
+        )
         fit(data, arguments.without, arguments.out, plan)
     except (GenreLiveError, OSError) as error:
         return explain("distil", error, debug=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -133,7 +134,49 @@ def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, 
     np.testing.assert_allclose(targets.mean(axis=0), expected_targets.mean(axis=0), atol=0.03)
     expected = figures(expected_windows, expected_targets)
     for name, value in figures(windows, targets).items():
-        assert value == pytest.approx(expected[name], rel=0.2, abs=0.5), name
+        varied = name.startswith(str(labels.index("no_music")))  # a few dozen synthetic noises of all kinds
+        assert value == pytest.approx(expected[name], rel=0.2 if varied else 0.08), name
+
+
+SEVERAL = """
+import json, sys
+from scripts.distil import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = words
+    print(main())
+"""
+
+LOSSES = """
+import json, os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+import jax, jax.numpy as jnp
+from scripts.distil import mean_answers, student_loss
+rows = jnp.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]])  # labelled, and unlabelled: the first or the second
+taught = jnp.array([[0.2, 0.7, 0.1]] * 2)
+def steepness(row, answers):  # 0 for what a student answers in the end
+    loss = lambda z: student_loss(rows[row : row + 1], taught[row : row + 1], jax.nn.softmax(z))[0]
+    return float(jnp.abs(jax.grad(loss)(jnp.log(jnp.array([answers])))).max())
+class Teacher:
+    def answers(self, values, windows):
+        return jnp.array(values)
+mean = mean_answers([Teacher()] * 2, [[[0.5, 0.4, 0.1]], [[0.1, 0.4, 0.5]]], None)
+expected = json.loads(sys.argv[1])
+print(json.dumps([[steepness(row, each) for each in expected] for row in (0, 1)] + [mean[0].tolist()]))
+"""
+
+
+@pytest.mark.timeout(900)
+def test_a_student_learns_most_from_the_teachers_and_of_the_unlabelled_all() -> None:
+    smoothed = np.array([1, 0, 0]) * (1 - LIVE.label_smoothing) + LIVE.label_smoothing / 3
+    taught = np.array([0.2, 0.7, 0.1])
+    both = 0.8 * taught + 0.2 * smoothed
+    finished = run("-c", LOSSES, json.dumps([both.tolist(), taught.tolist()]))
+    assert finished.returncode == 0, finished.stderr
+    labelled, unlabelled, mean = json.loads(finished.stdout)
+    assert labelled[0] == pytest.approx(0, abs=1e-4) != labelled[1]
+    assert unlabelled[1] == pytest.approx(0, abs=1e-4) != unlabelled[0]
+    geometric = np.sqrt([0.05, 0.16, 0.05])
+    assert mean == pytest.approx(geometric / geometric.sum(), abs=1e-4)
 
 
 @pytest.mark.timeout(900)  # XLA compiles for a minute on an idle machine
@@ -156,6 +199,9 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     assert probabilities.shape == (3,)
     shipped = (find_bundle("genre-lstm") / "network.tflite").stat().st_size
     assert (tmp_path / "m/network.tflite").stat().st_size == pytest.approx(shipped, rel=0.01)
+    finished = run("-m", "scripts.bundle_fit", *words[:5], "--start", tmp_path / "left-out.txt")
+    assert finished.returncode == 2
+    assert "cannot be started from: its start.keras" in finished.stderr
     assert set(description.sha256) >= {"network.keras", "start.keras"}
     card = (tmp_path / "m/README.md").read_text(encoding="utf-8")
     assert "| Taught by | the mean answers of 2 wider networks |" in card
@@ -173,6 +219,17 @@ def test_what_cannot_be_distilled_is_told_in_a_sentence(
     finished = run("-m", "scripts.distil", *words)
     assert finished.returncode == 2
     assert "names 'heard/elsewhere', which is in none of the datasets" in finished.stderr
+    common = [str(with_noise), "--cache", str(cache), "--out", str(tmp_path / "fit")]
+    wrong = (["--teachers", "0"], ["--teacher-steps", "75"], ["--out", str(tmp_path / "clips.txt")])
+    finished = run("-c", SEVERAL, json.dumps([["distil", *common, *words] for words in wrong]))
+    assert finished.stdout.split() == ["2", "2", "2"]
+    for sentence in (
+        "Numbers of teachers, steps and windows and the width must be above 0.",
+        "Give multiples of 50 steps, or another --steps-at-once.",
+        "clips.txt cannot be written: File exists; give another --out.",
+    ):
+        assert sentence in finished.stderr
+    assert "Traceback" not in finished.stderr
     finished = run("-m", "scripts.bundle_fit", tmp_path / "nowhere", "--out", tmp_path / "m")
     assert finished.returncode == 2
     assert "does not hold a fit of scripts.distil" in finished.stderr
