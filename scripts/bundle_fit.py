@@ -24,6 +24,7 @@ from live.errors import GenreLiveError, InputError, explain, one_line
 from scripts.merge_models import SPREAD_DB
 from training.evaluation.model_card import model_card
 from training.evaluation.record import TrainingRecord
+from training.garbage import look_for_garbage_seldom
 from training.network.bundle import CARD_FILE, check_destination, package_versions, replacing, write_networks
 from training.network.merging import factored
 from training.network.recipes import LIVE
@@ -92,6 +93,7 @@ def bundle_fit(fit: Path, out: Path, recurrent_rank: int | None, start: Path | N
 
 def main() -> int:
     """Make a bundle from the command line, and return the exit status."""
+    look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -30,6 +30,7 @@ from training.evaluation.folds import Fold, evaluate_folds
 from training.evaluation.model_card import main_figures, model_card, report_subject
 from training.evaluation.record import TrainingRecord
 from training.evaluation.report import write_report
+from training.garbage import look_for_garbage_seldom
 from training.network.bundle import CARD_FILE, REPORT_FOLDER
 
 
@@ -104,6 +105,7 @@ def measure_folds(
 
 def main() -> int:
     """Measure from the command line, and return the exit status."""
+    look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

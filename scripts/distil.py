@@ -37,7 +37,17 @@ from live.errors import GenreLiveError, InputError, RunningError, explain
 from live.events import NO_MUSIC
 from scripts.bundle_fit import FIT_FILE
 from scripts.cross_validation import clips_named_in, without_endings
-from scripts.jax_windows import Array, Augmenter, Drawn, Shares, Sounds, noise_stock, shares_of, sounds_of
+from scripts.jax_windows import (
+    STOCK,
+    Array,
+    Augmenter,
+    Drawn,
+    Shares,
+    Sounds,
+    noise_stock,
+    shares_of,
+    sounds_of,
+)
 from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.dataset.clips import UNLABELLED, check_labels
@@ -45,6 +55,7 @@ from training.dataset.features import cache_folder
 from training.dataset.splits import SPLITS, whole_store
 from training.dataset.store import FeatureStore
 from training.evaluation.record import DatasetRecord, RefitRecord, TrainingRecord
+from training.garbage import look_for_garbage_seldom
 from training.network.batches import Crops
 from training.network.bundle import package_versions
 from training.network.recipes import LIVE
@@ -253,9 +264,9 @@ def distil(
         store, used, labels, replace(LIVE, shares={**LIVE.shares, UNLABELLED: UNLABELLED_FOR_STUDENT})
     )
     augmenter = Augmenter(spec, window_frames, LIVE.context_frames)
-    sounds: Sounds = jax.device_put(
-        sounds_of(store, labels, noise_stock(spec, window_frames + LIVE.context_frames))
-    )
+    drawn_windows = plan.batch_size * (plan.teacher_steps + plan.student_steps)
+    stock = noise_stock(spec, window_frames + LIVE.context_frames, min(STOCK, drawn_windows))
+    sounds: Sounds = jax.device_put(sounds_of(store, labels, stock))
     no_music = LIVE.shares[NO_MUSIC]
 
     def draw(key: Array, sounds: Sounds, shares: Shares) -> Drawn:
@@ -361,6 +372,7 @@ def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) ->
 def main() -> int:
     """Fit from the command line, and return the exit status."""
     os.environ["KERAS_BACKEND"] = "jax"
+    look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

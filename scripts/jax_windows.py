@@ -31,7 +31,7 @@ Array = Any
 
 NEPERS = math.log(10) / 10
 SMALLEST_POWER = 1e-10
-STOCK = 2048
+STOCK = 2048  # synthetic noises of each kind
 VOICES = 6
 LOWEST_DB, STEP_DB = -100.0, 0.6  # levels are kept as bytes
 
@@ -43,7 +43,7 @@ class Sounds(NamedTuple):
     first: Array  # [shape=(clips,)]
     count: Array  # [shape=(clips,)]
     target: Array  # [shape=(clips, labels)]
-    machines: Array  # power [shape=(STOCK, frames, n_mels)]
+    machines: Array  # power [shape=(noises, frames, n_mels)]
     rooms_and_voices: Array  # power, likewise
 
 
@@ -168,7 +168,7 @@ class Augmenter:
     def changed_no_music(self, mel_db: Array, sounds: Sounds, shares: Shares, draws: Draws) -> Array:
         """Return varied ``no_music`` windows."""
         windows, frames, _ = mel_db.shape
-        made = sounds.machines[draws.integers(STOCK, (windows,)), :frames]
+        made = sounds.machines[draws.integers(len(sounds.machines), (windows,)), :frames]
         power = jnp.where(draws.happens(0.2, windows), made, to_power(mel_db))
         clip = draws.clips(shares.noise, windows)
         other = self._at_unit_power(to_power(random_crops(sounds, clip, draws, frames)))
@@ -242,8 +242,8 @@ class Augmenter:
         return lax.scan(frame, before, power.swapaxes(0, 1), unroll=8)[1].swapaxes(0, 1)
 
     def _noise_beside(self, windows: int, frames: int, sounds: Sounds, shares: Shares, draws: Draws) -> Array:
-        by_machines = sounds.machines[draws.integers(STOCK, (windows,)), :frames]
-        by_people = sounds.rooms_and_voices[draws.integers(STOCK, (windows,)), :frames]
+        by_machines = sounds.machines[draws.integers(len(sounds.machines), (windows,)), :frames]
+        by_people = sounds.rooms_and_voices[draws.integers(len(sounds.machines), (windows,)), :frames]
         made = jnp.where(draws.happens(0.4, windows), by_machines, by_people)
         clip = draws.clips(shares.noise, windows * VOICES)
         voices = to_power(random_crops(sounds, clip, draws, frames))
@@ -439,9 +439,12 @@ def sounds_of(store: FeatureStore, labels: tuple[str, ...], stock: tuple[Array, 
     )
 
 
-def noise_stock(spec: FrontEndSpec, frames: int, seed: int = 0) -> tuple[Array, Array]:
-    """Return synthetic noises of machines, and of rooms and voices, as power."""
+def noise_stock(spec: FrontEndSpec, frames: int, size: int = STOCK, seed: int = 0) -> tuple[Array, Array]:
+    """Return synthetic noises of machines, and of rooms and voices, as power.
+
+    Each has the shape (size, frames, n_mels).
+    """
     generator = np.random.default_rng(seed)
-    machines = noises.mechanical_noise(generator, STOCK, frames, spec)
-    others = noises.simulated_noise(generator, STOCK, frames, spec)
+    machines = noises.mechanical_noise(generator, size, frames, spec)
+    others = noises.simulated_noise(generator, size, frames, spec)
     return machines.astype(np.float32), others.astype(np.float32)

@@ -24,6 +24,7 @@ from training.dataset.features import cache_folder, load_features
 from training.dataset.pieces import Pieces
 from training.dataset.splits import Segment, split_store, whole_store
 from training.dataset.store import FeatureStore
+from training.garbage import look_for_garbage_seldom
 from training.network.batches import Crops
 from training.network.fit import Checkpoint, FitPlan, fit
 from training.network.recipes import LIVE, Recipe
@@ -105,6 +106,7 @@ def run(
 
 def main() -> None:
     """Measure the learning curve and print it."""
+    look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -22,6 +22,7 @@ from live.bundle import BundleDescription, read_description, write_description
 from live.errors import GenreLiveError, InputError, explain
 from training.evaluation.model_card import model_card
 from training.evaluation.record import TrainingRecord
+from training.garbage import look_for_garbage_seldom
 from training.network.bundle import CARD_FILE, check_destination, package_versions, replacing, write_networks
 from training.network.merging import factored, merged
 from training.network.start import open_network
@@ -101,6 +102,7 @@ def merge(
 
 def main() -> int:
     """Merge models from the command line, and return the exit status."""
+    look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -18,6 +18,7 @@ from live.argument_parser import given_options, make_parser
 from live.errors import GenreLiveError, InputError, RunningError, explain, print_message
 from live.library_messages import quiet_libraries
 
+from .garbage import look_for_garbage_seldom
 from .options import Options, check_together
 
 if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load TensorFlow
@@ -162,6 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0 done, 1 failed or interrupted while running, 2 bad arguments or unreadable data.
     """
+    look_for_garbage_seldom()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     if not debug:

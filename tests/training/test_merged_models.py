@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import shutil
 import subprocess
 import sys
@@ -27,19 +30,29 @@ from training.evaluation.results import Following
 ROOT = Path(__file__).parents[2]
 
 
-def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"scripts.{script}", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT)
+def run(script: str, *words: object) -> tuple[int, str]:
+    """Run a script in this process, and return its exit status and what it wrote to stderr."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told):
+        patch.setattr(sys, "argv", [script, *map(str, words)])
+        status: int = importlib.import_module(f"scripts.{script}").main()
+    return status, told.getvalue()
+
+
+def test_the_scripts_are_commands() -> None:
+    for script in ("merge_models", "cross_validation"):
+        command = [sys.executable, "-m", f"scripts.{script}", "--help"]
+        finished = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        assert "--into" in finished.stdout or "--ranks" in finished.stdout
 
 
 @pytest.fixture(scope="module")
 def merged(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the mean of a bundle with itself, factored."""
     out = tmp_path_factory.mktemp("models") / "both"
-    finished = run(
-        "merge_models", trained, trained, "--out", out, "--ranks", 0, 40, 64, "--recurrent-rank", 64
-    )
-    assert finished.returncode == 0, finished.stderr
+    ranks = ("--ranks", 0, 40, 64, "--recurrent-rank", 64)
+    status, told = run("merge_models", trained, trained, "--out", out, *ranks)
+    assert status == 0, told
     return out
 
 
@@ -100,19 +113,19 @@ def test_a_merged_model_is_not_fitted_again(
 def test_what_cannot_be_merged_is_told_in_a_sentence(
     trained: Path, tmp_path: Path, words: tuple[object, ...], sentence: str
 ) -> None:
-    finished = run("merge_models", trained, *words, "--out", tmp_path / "out")
-    assert finished.returncode == 2
-    assert sentence in finished.stderr
-    assert "Traceback" not in finished.stderr
+    status, told = run("merge_models", trained, *words, "--out", tmp_path / "out")
+    assert status == 2
+    assert sentence in told
+    assert "Traceback" not in told
     assert not (tmp_path / "out").exists()
 
 
 def test_models_with_other_labels_are_not_merged(trained: Path, tmp_path: Path) -> None:
     from live.bundle import find_bundle
 
-    finished = run("merge_models", trained, find_bundle("genre-lstm"), "--out", tmp_path / "out")
-    assert finished.returncode == 2
-    assert "has other labels or another front end than" in finished.stderr
+    status, told = run("merge_models", trained, find_bundle("genre-lstm"), "--out", tmp_path / "out")
+    assert status == 2
+    assert "has other labels or another front end than" in told
 
 
 def test_figures_of_folds_are_those_of_all_their_clips_whatever_the_temperatures(
@@ -173,8 +186,8 @@ def test_cross_validation_writes_its_figures_to_the_card(
         (tmp_path / f"{number}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     folds = [word for number in (0, 1) for word in ("--fold", trained, tmp_path / f"{number}.txt")]
     words = (dataset, "--cache", cache, "--into", tmp_path / "both", *folds)
-    finished = run("cross_validation", *words)
-    assert finished.returncode == 0, finished.stderr
+    status, told = run("cross_validation", *words)
+    assert status == 0, told
     record = TrainingRecord.read(read_description(tmp_path / "both").training)
     assert record.folds == 2
     assert record.metrics["valid"]["clips"] == 10
@@ -191,10 +204,10 @@ def test_a_clip_that_is_in_no_dataset_is_told(
     (tmp_path / "clips.txt").write_text("sounds/elsewhere\n", encoding="utf-8")
     before = (merged / "bundle.json").read_bytes()
     words = (dataset, "--cache", cache, "--into", merged, "--fold", trained, tmp_path / "clips.txt")
-    finished = run("cross_validation", *words)
-    assert finished.returncode == 2
-    assert "names 'sounds/elsewhere', which is in none of the datasets" in finished.stderr
+    status, told = run("cross_validation", *words)
+    assert status == 2
+    assert "names 'sounds/elsewhere', which is in none of the datasets" in told
     assert (merged / "bundle.json").read_bytes() == before
-    finished = run("cross_validation", *words[:-1], tmp_path / "none.txt")
-    assert finished.returncode == 2
-    assert "none.txt cannot be read" in finished.stderr
+    status, told = run("cross_validation", *words[:-1], tmp_path / "none.txt")
+    assert status == 2
+    assert "none.txt cannot be read" in told
