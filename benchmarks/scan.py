@@ -131,7 +131,7 @@ def _extraction(scale: Scale, place: Path, address: str) -> Row:
     spec = read_description(scale.model).front_end
     clips = _clips(place, 8 if scale.quick else EXTRACTED, 2.0 if scale.quick else 30.0)
     sharded, whole = [], []
-    for turn in range(scale.rounds(2)):
+    for turn in range(scale.rounds(7)):
         engine, shards = DaskCluster(address, print), place / f"{turn}.shards"
         took_s = seconds(lambda e=engine, s=shards: build_shards(clips, spec, s, engine=e))  # type: ignore[misc]
         sharded.append(len(clips) / took_s)
