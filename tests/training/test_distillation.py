@@ -82,7 +82,7 @@ data = DatasetOptions([folder], cache, workers=1, split=None, seed=0)
 store = open_datasets(data, LIVE.front_end, ConsoleListener(Console(stderr=True))).store
 labels = ("classical", "metal", "no_music")
 spec, frames, before = LIVE.front_end, LIVE.window_frames, LIVE.context_frames
-sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before, 512)))
+sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before)))
 shares = shares_of(store, range(len(store)), labels, LIVE)
 augmenter = Augmenter(spec, frames, before)
 batch = jax.jit(lambda key: augmenter.batch(key, sounds, shares, windows=250, no_music=0.18))

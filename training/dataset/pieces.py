@@ -26,8 +26,10 @@ class Pieces(Sequence[MelLevels]):
     """
 
     def __init__(self, openers: Sequence[Callable[[], MelLevels]], frames: Sequence[int]) -> None:
-        self.openers, self.frames = tuple(openers), tuple(frames)
-        self._mapped = lru_cache(maxsize=MOST_MAPPED)(lambda number: self.openers[number]())
+        kept = self.openers = tuple(openers)
+        self.frames = tuple(frames)
+        # Without a reference to this object: in a cycle, files stay open until Python looks for garbage.
+        self._mapped = lru_cache(maxsize=MOST_MAPPED)(lambda number: kept[number]())
 
     @classmethod
     def of(cls, array: MelLevels) -> Pieces:
