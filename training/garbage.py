@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 
-OBJECTS = 50_000  # new ones before a search; Python's own value is 700
+OBJECTS = 50_000  # new ones before a search; Python's own value is 700 or 2 000
 
 
 def look_for_garbage_seldom() -> None:
