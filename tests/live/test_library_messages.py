@@ -25,7 +25,7 @@ def test_libraries_are_silenced_and_the_program_is_not(capfd: pytest.CaptureFixt
     assert capfd.readouterr().err == "before words after"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_their_warnings_end_no_program_that_makes_errors_of_warnings() -> None:
     with quiet_libraries():
         warnings.warn("oneOf is deprecated", DeprecationWarning, stacklevel=1)

@@ -73,7 +73,7 @@ def test_channels_are_mixed_to_their_mean(channels: int) -> None:
     np.testing.assert_allclose(to_mono(block), block.mean(axis=1), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("channels", [1, 2, 8])
 def test_what_is_no_number_is_heard_as_silence_and_says_nothing(channels: int) -> None:
     block = np.full((6, channels), 0.5, dtype=np.float32)
@@ -84,7 +84,7 @@ def test_what_is_no_number_is_heard_as_silence_and_says_nothing(channels: int) -
     np.testing.assert_array_equal(mono, np.array([0, 0, 0, 0, 0.5, 0.5], dtype=np.float32))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_enormous_samples_do_not_poison_the_stream() -> None:
     enormous = np.full((2_000, 2), 3e38, dtype=np.float32)
     enormous[::2] *= -1

@@ -299,7 +299,7 @@ def open_shards(folder: Path) -> FeatureStore:
         When its index cannot be read, or a shard is missing.
     """
     try:
-        with np.load(folder / INDEX_FILE, allow_pickle=False) as index:
+        with (folder / INDEX_FILE).open("rb") as file, np.load(file, allow_pickle=False) as index:
             clip, label, group, fingerprint, names = (
                 tuple(index[name].tolist()) for name in (*COLUMNS, "shard")
             )

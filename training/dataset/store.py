@@ -232,7 +232,7 @@ def open_store(path: Path) -> FeatureStore:
         When it is missing, is not a store, or its arrays do not match.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             columns = [_texts(arrays, name) for name in _TEXT_COLUMNS]
             fingerprint = _texts(arrays, "fingerprint") if "fingerprint" in arrays.files else ()
             offset = np.asarray(arrays["offset"], dtype=np.int64)

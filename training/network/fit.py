@@ -179,7 +179,7 @@ class Checkpoint:
             When the checkpoint is broken or belongs to another fit.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as state:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as state:
                 about = json.loads(str(state["about"]))
                 if about["plan"] != plan.fingerprint:
                     raise InputError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import tracemalloc
 from dataclasses import replace
@@ -102,6 +103,12 @@ def spoilt(change: dict[str, Any]) -> Any:
     return write
 
 
+def _one_array(path: Path, _: Any) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
 @pytest.mark.parametrize(
     "write",
     [
@@ -119,7 +126,7 @@ def spoilt(change: dict[str, Any]) -> Any:
         spoilt({"mel_db": np.array([[{}]])}),
         lambda path, _: path.write_bytes(b""),
         lambda path, _: path.write_bytes(b"PK\x03\x04 not a zip"),
-        lambda path, _: np.save(path.open("wb"), np.zeros(3)),
+        _one_array,
     ],
 )
 def test_a_broken_store_is_refused_in_one_sentence(tmp_path: Path, write: Any) -> None:
@@ -130,6 +137,8 @@ def test_a_broken_store_is_refused_in_one_sentence(tmp_path: Path, write: Any) -
     with pytest.raises(InputError, match="is not a feature store") as caught:
         open_store(tmp_path / "broken.npz")
     assert "\n" not in str(caught.value)
+    del caught
+    gc.collect()  # a file that was left open is told of here, and fails the test
 
 
 def test_stores_are_joined_without_copying(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
     np.testing.assert_allclose(risk, [0, 0, 0.25])
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")
 def test_clips_too_soft_for_a_vote_have_a_report_and_a_card(tmp_path: Path) -> None:
     silent = [replace(clip, level_dbfs=np.full(8, -90.0)) for clip in random_clips(3)]
     measures = measure(silent, DESCRIPTION)
