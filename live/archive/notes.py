@@ -148,9 +148,10 @@ class Notes:
         import fcntl
 
         try:
-            self._lock = self.path.with_name(f"{self.path.name}.lock").open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = self.path.with_name(f"{self.path.name}.lock").open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.close()
             raise InputError(
                 f"Another genre-scan is writing to {self.path.parent / self.path.name}: wait until it ends."
             ) from None
@@ -158,6 +159,7 @@ class Notes:
             raise InputError(
                 f"{self.path.parent} cannot be written to ({error.strerror}): choose another place."
             ) from None
+        self._lock = lock
 
     def _head(self) -> bytes:
         return json.dumps({"genre_scan": 1, **self._about}, sort_keys=True).encode() + b"\n"

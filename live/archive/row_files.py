@@ -95,12 +95,13 @@ class CsvLines:
         return text.getvalue().encode()
 
     def decode(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
-        """Read the lines back."""
-        for values in csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline="")):
-            yield {
-                name: None if text == "" else float(text) if is_number(name) else text
-                for name, text in values.items()
-            }
+        """Read the lines back, and close the file."""
+        with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+            for values in csv.DictReader(lines):
+                yield {
+                    name: None if text == "" else float(text) if is_number(name) else text
+                    for name, text in values.items()
+                }
 
 
 def cannot_write(path: Path, error: OSError) -> RunningError:
