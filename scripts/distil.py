@@ -7,18 +7,21 @@ It needs JAX beside this package, and an accelerator: on an H200, a fit takes tw
 networks, the teachers, are fitted together on the labels. Then the small network is fitted on new windows,
 mostly to the mean of the teachers' answers (Hinton, Vinyals and Dean, 2015), and partly to the labels. All
 windows are augmented as in genre-train, teacher and student receive the same ones, and no window is drawn
-twice. With --without, the clips that text files name (see scripts.cross_validation) are left out.
+twice. With --without, the clips that text files name (see scripts.cross_validation) are left out. The
+teachers are saved as soon as they are fitted; with --resume, a fit that was interrupted later goes on there.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ except ImportError:
     sys.exit("distil: JAX is not installed: python -m pip install jax, or jax[cuda13] for a GPU of NVIDIA's.")
 
 from live.bundle import KERAS_FILE
-from live.errors import GenreLiveError, InputError, RunningError, explain
+from live.errors import GenreLiveError, InputError, RunningError, explain, one_line
 from live.events import NO_MUSIC
 from scripts.bundle_fit import FIT_FILE
 from scripts.cross_validation import clips_named_in, without_endings
@@ -63,6 +66,7 @@ from training.network.recipes import LIVE
 LABEL_SHARE = 0.2  # of the student's loss; the rest are the teachers' answers
 UNLABELLED_FOR_STUDENT = 0.14  # its targets are the teachers' answers, so it says more than to the teachers
 STEPS_AT_ONCE = 50
+TEACHERS_FILE = "teachers.json"
 STUDENT_RANKS = (None, 40, 64)
 
 State = Any
@@ -100,6 +104,11 @@ class Plan:
     steps_at_once: int
     seed: int
 
+    def teachers_fingerprint(self, clips: Sequence[str], labels: Sequence[str]) -> str:
+        """Return a digest of all that the teachers are fitted with."""
+        fitted_with = {**asdict(self), "student_steps": None, "clips": list(clips), "labels": list(labels)}
+        return hashlib.sha256(json.dumps(fitted_with).encode()).hexdigest()
+
     def __post_init__(self) -> None:
         numbers = (self.teachers, self.width, self.teacher_steps, self.student_steps, self.batch_size)
         if min(*numbers, self.steps_at_once) <= 0:
@@ -123,9 +132,12 @@ class Learner:
         self.network = network
         self._inverse_dct = network.get_layer("inverse_dct")
         self._basis = self._inverse_dct.get_weights()
-        self._inverse_dct.set_weights([np.eye(*self._basis[0].shape, dtype=np.float32)])
+        self._take_mel_levels()
         self._optimizer = LIVE.optimizer(steps)
         self._optimizer.build(network.trainable_variables)
+
+    def _take_mel_levels(self) -> None:
+        self._inverse_dct.set_weights([np.eye(*self._basis[0].shape, dtype=np.float32)])
 
     def start(self) -> State:
         """Return the values before the first step."""
@@ -167,6 +179,67 @@ class Learner:
         """Write the network for MFCCs."""
         self._inverse_dct.set_weights(self._basis)
         self.network.save(path)
+        self._take_mel_levels()
+
+    def load(self, path: Path) -> State:
+        """Give the network the weights that ``save`` wrote, and return what ``averaged`` did."""
+        self.network.load_weights(path)
+        self._take_mel_levels()
+        return self.start()[:2]
+
+
+class TeachersFolder:
+    """The fitted teachers of a fit, on disk until its student is fitted too.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the fit.
+    fingerprint : str
+        See ``Plan.teachers_fingerprint``.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self._folder, self._fingerprint = folder, fingerprint
+        self._about = folder / TEACHERS_FILE
+
+    def _network(self, number: int) -> Path:
+        return self._folder / f"teacher-{number}.keras"
+
+    def save(self, teachers: Sequence[Learner]) -> None:
+        """Write the teachers."""
+        self._about.unlink(missing_ok=True)
+        for number, teacher in enumerate(teachers):
+            teacher.save(self._network(number))
+        self._about.write_text(json.dumps({"fingerprint": self._fingerprint}) + "\n", encoding="utf-8")
+
+    def load(self, teachers: Sequence[Learner]) -> list[State] | None:
+        """Give the teachers their weights, and return their values; None when they are not fitted yet.
+
+        Raises
+        ------
+        InputError
+            When the teachers belong to another fit, or cannot be read.
+        """
+        if not self._about.exists():
+            return None
+        again = "leave out --resume to start again"
+        try:
+            if json.loads(self._about.read_text(encoding="utf-8"))["fingerprint"] != self._fingerprint:
+                raise InputError(
+                    f"The teachers in {self._folder} were fitted with other options or data: give the same "
+                    f"ones again, or {again}."
+                )
+            return [teacher.load(self._network(number)) for number, teacher in enumerate(teachers)]
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"The teachers in {self._folder} cannot be read: {again} ({one_line(str(error))})."
+            ) from None
+
+    def remove(self, teachers: int) -> None:
+        """Remove them."""
+        for path in (self._about, *map(self._network, range(teachers))):
+            path.unlink(missing_ok=True)
 
 
 def label_loss(targets: Array, answers: Array) -> Array:
@@ -192,21 +265,15 @@ def student_loss(targets: Array, taught: Array, answers: Array) -> Array:
 
 
 def _in_chunks(
-    learners: Sequence[Learner],
-    draw: Callable[[Array, Sounds, Shares], Drawn],
-    losses: Losses,
-    steps_at_once: int,
-) -> Callable[[list[State], Array, Sounds, Shares, Any], tuple[list[State], Array]]:
-    """Return a compiled function that makes some steps with all learners, each on the same windows.
+    learners: Sequence[Learner], losses: Losses
+) -> Callable[[list[State], Drawn, Any], tuple[list[State], Array]]:
+    """Return a compiled function that makes a step with all learners on each of some batches of windows.
 
-    Sounds, shares and teachers are arguments, because JAX compiles what it finds elsewhere into the program.
+    The teachers are arguments, because JAX compiles what it finds elsewhere into the program.
     """
 
-    def chunk(
-        states: list[State], key: Array, sounds: Sounds, shares: Shares, taught: Any
-    ) -> tuple[list[State], Array]:
-        def step(states: list[State], key: Array) -> tuple[list[State], Array]:
-            drawn = draw(key, sounds, shares)
+    def chunk(states: list[State], batches: Drawn, taught: Any) -> tuple[list[State], Array]:
+        def step(states: list[State], drawn: Drawn) -> tuple[list[State], Array]:
             loss = losses(drawn, taught)
             made = [
                 learner.updated(state, drawn.windows, loss)
@@ -214,7 +281,7 @@ def _in_chunks(
             ]
             return [state for state, _ in made], jnp.stack([value for _, value in made])
 
-        return lax.scan(step, states, jax.random.split(key, steps_at_once))
+        return lax.scan(step, states, batches)
 
     return jax.jit(chunk, donate_argnums=0)
 
@@ -234,6 +301,9 @@ def distil(
     labels: tuple[str, ...],
     plan: Plan,
     progress: Callable[[str, int, int], None],
+    saved: TeachersFolder,
+    *,
+    resume: bool = False,
 ) -> Learner:
     """Fit the teachers, then the student, and return the student.
 
@@ -246,11 +316,15 @@ def distil(
     plan : Plan
     progress : callable
         Called with what is fitted, the number of finished steps and of all steps.
+    saved : TeachersFolder
+        Where the teachers are saved.
+    resume : bool
+        Whether to take the teachers that were saved there, if there are any.
 
     Raises
     ------
     InputError
-        When there is no music or no ``no_music`` among the clips.
+        When there is no music or no ``no_music`` among the clips, or saved teachers cannot be taken.
     RunningError
         When the loss is no longer a number.
     """
@@ -269,10 +343,14 @@ def distil(
     sounds: Sounds = jax.device_put(sounds_of(store, labels, stock))
     no_music = LIVE.shares[NO_MUSIC]
 
+    @jax.jit  # apart from the steps, so that it is compiled once for teachers and student
     def draw(key: Array, sounds: Sounds, shares: Shares) -> Drawn:
-        return augmenter.batch(key, sounds, shares, windows=plan.batch_size, no_music=no_music)
+        def batch(key: Array) -> Drawn:
+            return augmenter.batch(key, sounds, shares, windows=plan.batch_size, no_music=no_music)
 
-    key = jax.random.key(plan.seed)
+        return lax.map(batch, jax.random.split(key, plan.steps_at_once))
+
+    of_teachers, of_student = jax.random.split(jax.random.key(plan.seed))
     segments = [segment for segment in whole_store(store) if segment.clip in set(used)]
     examples = Crops(store, segments, labels, LIVE, seed=plan.seed).examples(LIVE.batch_size)
 
@@ -280,35 +358,39 @@ def distil(
         return conv_lstm_network(spec, window_frames, len(labels), examples, **options)
 
     def fitted(
-        what: str, learners: list[Learner], losses: Losses, shares: Shares, steps: int, taught: Any = ()
+        what: str,
+        learners: list[Learner],
+        losses: Losses,
+        shares: Shares,
+        steps: int,
+        key: Array,
+        taught: Any = (),
     ) -> list[State]:
-        nonlocal key
-        make_steps = _in_chunks(learners, draw, losses, plan.steps_at_once)
+        make_steps = _in_chunks(learners, losses)
         states = [learner.start() for learner in learners]
         for done in range(0, steps, plan.steps_at_once):
-            key, own = jax.random.split(key)
-            states, values = make_steps(states, own, sounds, shares, taught)
+            batches = draw(jax.random.fold_in(key, done), sounds, shares)
+            states, values = make_steps(states, batches, taught)
             if not bool(jnp.isfinite(values).all()):
                 raise RunningError("Fitting failed: the loss is no longer a number; look for damaged audio.")
             progress(what, done + plan.steps_at_once, steps)
         return [learner.averaged(state) for learner, state in zip(learners, states, strict=True)]
 
-    keras.utils.set_random_seed(plan.seed)
-    teachers = [Learner(network(width=plan.width), plan.teacher_steps) for _ in range(plan.teachers)]
-    taught = fitted(
-        "teachers",
-        teachers,
-        lambda drawn, _: lambda answers: label_loss(drawn.targets, answers),
-        to_teach,
-        plan.teacher_steps,
-    )
+    def loss_of_teachers(drawn: Drawn, _taught: Any) -> Callable[[Array], Array]:
+        return lambda answers: label_loss(drawn.targets, answers)
 
-    def of_student(drawn: Drawn, taught: Any) -> Callable[[Array], Array]:
+    def loss_of_student(drawn: Drawn, taught: Any) -> Callable[[Array], Array]:
         answered = mean_answers(teachers, taught, drawn.windows)
         return lambda answers: student_loss(drawn.targets, answered, answers)
 
+    keras.utils.set_random_seed(plan.seed)
+    teachers = [Learner(network(width=plan.width), plan.teacher_steps) for _ in range(plan.teachers)]
     student = Learner(network(ranks=STUDENT_RANKS), plan.student_steps)
-    fitted("student", [student], of_student, to_student, plan.student_steps, taught)
+    taught = saved.load(teachers) if resume else None
+    if taught is None:
+        taught = fitted("teachers", teachers, loss_of_teachers, to_teach, plan.teacher_steps, of_teachers)
+        saved.save(teachers)
+    fitted("student", [student], loss_of_student, to_student, plan.student_steps, of_student, taught)
     return student
 
 
@@ -337,13 +419,15 @@ def _record(
     )
 
 
-def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) -> None:
+def fit(
+    data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan, *, resume: bool = False
+) -> None:
     """Fit, and write the network and its record to a folder.
 
     Raises
     ------
     InputError
-        When the data or the lists cannot be used, or the folder cannot be written.
+        When the data, the lists or saved teachers cannot be used, or the folder cannot be written.
     """
     listener = ConsoleListener(Console(stderr=True))
     store = without_endings(open_datasets(data, LIVE.front_end, listener).store)
@@ -361,11 +445,14 @@ def fit(data: DatasetOptions, without: Sequence[Path], out: Path, plan: Plan) ->
         def progress(what: str, done: int, steps: int) -> None:
             shown(done if what == "teachers" else both - steps + done, both)
 
-        student = distil(store, used, labels, plan, progress)
+        fingerprint = plan.teachers_fingerprint([store.clip[clip] for clip in used], labels)
+        saved = TeachersFolder(out, fingerprint)
+        student = distil(store, used, labels, plan, progress, saved, resume=resume)
     student.save(out / KERAS_FILE)
     record = _record(store, used, data, plan, student.network)
     about = {"labels": labels, "training": record.to_dict()}
     (out / FIT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    saved.remove(plan.teachers)
     listener.notify(f"The student is in {out}.")
 
 
@@ -388,6 +475,7 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--steps-at-once", type=int, default=STEPS_AT_ONCE)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on with teachers that were fitted before")
     arguments = parser.parse_args()
     cache = arguments.cache or cache_folder() / "features"
     data = DatasetOptions(arguments.datasets, cache, workers=2, split=arguments.split, seed=0)
@@ -401,7 +489,7 @@ def main() -> int:
             steps_at_once=arguments.steps_at_once,
             seed=arguments.seed,
         )
-        fit(data, arguments.without, arguments.out, plan)
+        fit(data, arguments.without, arguments.out, plan, resume=arguments.resume)
     except (GenreLiveError, OSError) as error:
         return explain("distil", error, debug=False)
     return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,10 @@ from training.network.recipes import LIVE
 
 ROOT = Path(__file__).parents[2]
 NOT_OPTIMISED = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
+COMPILED_ONCE = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 RATE = 22_050
 
 
@@ -37,13 +43,21 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=900,
         cwd=ROOT,
-        env=os.environ | NOT_OPTIMISED,
+        env=os.environ | NOT_OPTIMISED | COMPILED_ONCE,
     )
 
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX is not installed: python -m pip install jax"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the processes of this module share what JAX has compiled."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +196,24 @@ def test_a_student_learns_most_from_the_teachers_and_of_the_unlabelled_all() -> 
 @pytest.mark.timeout(900)  # XLA compiles for a minute on an idle machine
 def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "left-out.txt").write_text("heard/metal3\n", encoding="utf-8")
-    words: tuple[object, ...] = (with_noise, "--cache", cache, "--out", tmp_path / "fit", "--teachers", 2)
-    words += ("--without", tmp_path / "left-out.txt", "--width", 0.25, "--batch-size", 8)
-    words += ("--steps-at-once", 1)
-    finished = run("-m", "scripts.distil", *words, "--teacher-steps", 2, "--student-steps", 2)
-    assert finished.returncode == 0, finished.stderr
+    fit, damaged = tmp_path / "fit", tmp_path / "damaged"
+    words: tuple[object, ...] = (with_noise, "--cache", cache, "--without", tmp_path / "left-out.txt")
+    words += ("--teachers", 2, "--width", 0.25, "--batch-size", 8, "--steps-at-once", 1)
+    words += ("--teacher-steps", 2, "--student-steps", 2)
+    (fit / "network.keras").mkdir(parents=True)  # in the student's way, so the fit ends after its teachers
+    finished = run("-m", "scripts.distil", *words, "--out", fit)
+    assert finished.returncode != 0
+    assert "Traceback" not in finished.stderr
+    (fit / "network.keras").rmdir()
+    shutil.copytree(fit, damaged)
+    (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
+    resumed: list[tuple[object, ...]] = [(fit, "--seed", 1), (damaged,), (fit,)]
+    commands = [list(map(str, ("distil", *words, "--resume", "--out", *more))) for more in resumed]
+    finished = run("-c", SEVERAL, json.dumps(commands))
+    assert finished.stdout.split() == ["2", "2", "0"], finished.stderr
+    assert "were fitted with other options or data" in finished.stderr
+    assert "cannot be read: leave out --resume to start again" in finished.stderr
+    assert not list(fit.glob("teacher*"))
     words = (tmp_path / "fit", "--out", tmp_path / "m", "--recurrent-rank", 64)
     words += ("--start", find_bundle("genre-lstm") / "network.keras")
     finished = run("-m", "scripts.bundle_fit", *words)
