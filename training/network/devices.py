@@ -67,7 +67,6 @@ class Devices:
         if self._strategy is None:
             return dict(network.train_on_batch(inputs, targets, return_dict=True))
         if network.train_function is None:
-            network.test_on_batch(inputs, targets)  # creates the metrics, with an undivided batch
             network.make_train_function()
         shares, weight = shared_out(len(inputs), self.count)
         shared = {name: self._values(array, shares) for name, array in targets.items()}

@@ -136,7 +136,12 @@ def _compiled(plan: FitPlan, training: Crops) -> tuple[Any, Any]:
         loss={"genre": genre_loss(recipe.label_smoothing)},
         metrics={"genre": [hit_accuracy]},
     )
+    # A step that creates variables, as of the optimizer and the metrics, is traced twice.
     fitted.optimizer.build(fitted.trainable_variables)
+    blank = {"genre": np.zeros((1, len(plan.labels)), dtype=np.float32)}
+    fitted.compute_loss(None, blank, blank)
+    fitted.compute_metrics(None, blank, blank)
+    fitted.reset_metrics()
     return network, fitted
 
 
