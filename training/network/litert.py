@@ -129,8 +129,9 @@ def for_windows(network: Any, windows: int) -> Any:
 def to_litert(network: Any, windows: int = 1) -> bytes:
     """Convert a Keras network to a LiteRT flat buffer that takes ``windows`` windows at a time.
 
-    The weights are constants of the converted function. With variables, as in ``from_keras_model``, TensorFlow
-    would save the model to a folder and trace it several times, which takes twice as long for the same result.
+    The weights are constants of the converted function. With variables, as in ``from_keras_model``,
+    TensorFlow would save the model to a folder and trace it several times, which takes twice as long for the
+    same result.
     """
     import tensorflow
 
