@@ -17,12 +17,17 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that hear in real time; ``./check`` runs them apart from those that compute."""
+    """Mark the tests that hear in real time, and put those that may take longest first.
+
+    ``./check`` runs the former apart from those that compute. The latter would leave all but one worker idle
+    at the end.
+    """
     for item in items:
         names = getattr(item, "fixturenames", ())
         file = item.nodeid.partition("::")[0]
         if "virtual_microphone" in names and not file.endswith("test_learning.py"):
             item.add_marker(pytest.mark.real_time)
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 def pytest_configure() -> None:
