@@ -9,6 +9,7 @@ draws other windows from disk in each epoch and writes a checkpoint after it.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 
 from benchmarks.cold import WITHOUT_GPU
 from benchmarks.measuring import Row, Scale, compared, missing, run
+from training.garbage import look_for_garbage_seldom
 
 LABELS = ("blues", "classical", "jazz", "rock")
 CLIP_FRAMES = 344  # of 30 s
@@ -108,9 +110,7 @@ def _fit_plain(store_path: Path, epochs: int) -> list[float]:
 
 def measure(scale: Scale) -> Iterator[Row]:
     """Compare fits, each in a process of its own."""
-    try:
-        import keras  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("keras") is None:
         yield missing("fitting, an epoch", RIVAL)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("epochs", type=int)
     arguments = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    look_for_garbage_seldom()  # on both sides, as in genre-train
     if arguments.side == "plain":
         times = _fit_plain(arguments.store, arguments.epochs)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,7 @@ WHAT, RIVAL = "genre-train, 10× the data: peak memory", "genre-train, 1× the d
 
 def measure(scale: Scale) -> Iterator[Row]:
     """Train for one epoch on a small store and on one ten times as large."""
-    try:
-        import keras  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("keras") is None:
         yield missing(WHAT, RIVAL)
         return
     clips = 12 if scale.quick else CLIPS
