@@ -14,13 +14,14 @@ teachers are saved as soon as they are fitted; with --resume, a fit that was int
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,18 @@ class Learner:
         return self.start()[:2]
 
 
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise a RunningError when what is inside cannot write to a folder, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise RunningError(
+            f"{folder} cannot be written ({error.strerror or error}): make room, and give --resume to go on "
+            "with teachers that are fitted."
+        ) from None
+
+
 class TeachersFolder:
     """The fitted teachers of a fit, on disk until its student is fitted too.
 
@@ -208,10 +221,11 @@ class TeachersFolder:
 
     def save(self, teachers: Sequence[Learner]) -> None:
         """Write the teachers."""
-        self._about.unlink(missing_ok=True)
-        for number, teacher in enumerate(teachers):
-            teacher.save(self._network(number))
-        self._about.write_text(json.dumps({"fingerprint": self._fingerprint}) + "\n", encoding="utf-8")
+        with _writing(self._folder):
+            self._about.unlink(missing_ok=True)
+            for number, teacher in enumerate(teachers):
+                teacher.save(self._network(number))
+            self._about.write_text(json.dumps({"fingerprint": self._fingerprint}) + "\n", encoding="utf-8")
 
     def load(self, teachers: Sequence[Learner]) -> list[State] | None:
         """Give the teachers their weights, and return their values; None when they are not fitted yet.
@@ -326,7 +340,7 @@ def distil(
     InputError
         When there is no music or no ``no_music`` among the clips, or saved teachers cannot be taken.
     RunningError
-        When the loss is no longer a number.
+        When the loss is no longer a number, or the teachers cannot be written.
     """
     import keras
 
@@ -427,7 +441,9 @@ def fit(
     Raises
     ------
     InputError
-        When the data, the lists or saved teachers cannot be used, or the folder cannot be written.
+        When the data, the lists or saved teachers cannot be used, or the folder cannot be made.
+    RunningError
+        When the fit fails, or cannot be written.
     """
     listener = ConsoleListener(Console(stderr=True))
     store = without_endings(open_datasets(data, LIVE.front_end, listener).store)
@@ -448,10 +464,11 @@ def fit(
         fingerprint = plan.teachers_fingerprint([store.clip[clip] for clip in used], labels)
         saved = TeachersFolder(out, fingerprint)
         student = distil(store, used, labels, plan, progress, saved, resume=resume)
-    student.save(out / KERAS_FILE)
     record = _record(store, used, data, plan, student.network)
     about = {"labels": labels, "training": record.to_dict()}
-    (out / FIT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    with _writing(out):
+        student.save(out / KERAS_FILE)
+        (out / FIT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     saved.remove(plan.teachers)
     listener.notify(f"The student is in {out}.")
 

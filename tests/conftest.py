@@ -19,8 +19,8 @@ settings.load_profile("untimed")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that hear in real time, and put those that may take longest first.
 
-    ``./check`` runs the former apart from those that compute. The latter would leave all but one worker idle
-    at the end.
+    ``./check`` runs the former apart from those that compute. The latter, if they came last, would leave all
+    but one worker idle.
     """
     for item in items:
         names = getattr(item, "fixturenames", ())

@@ -29,7 +29,7 @@ from .clips import Clip
 from .extraction import ReadInPart, extract_or_explain
 from .pieces import MelLevels, Pieces
 from .reader_processes import KEPT_BYTES, lost_sentence
-from .store import FeatureStore, StoreWriter, open_store
+from .store import FeatureStore, StoreWriter, open_arrays, open_store
 
 INDEX_FILE = "index.npz"
 COLUMNS = ("clip", "label", "group", "fingerprint")
@@ -299,7 +299,7 @@ def open_shards(folder: Path) -> FeatureStore:
         When its index cannot be read, or a shard is missing.
     """
     try:
-        with (folder / INDEX_FILE).open("rb") as file, np.load(file, allow_pickle=False) as index:
+        with open_arrays(folder / INDEX_FILE) as index:
             clip, label, group, fingerprint, names = (
                 tuple(index[name].tolist()) for name in (*COLUMNS, "shard")
             )

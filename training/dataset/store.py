@@ -8,13 +8,14 @@ memory. While it is written, it needs twice its own size on disk.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 import zipfile
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
@@ -223,6 +224,16 @@ def _check(offset: npt.NDArray[Any], clips: int, mel_db: npt.NDArray[Any], front
         raise ValueError("each clip must have at least one frame")
 
 
+@contextlib.contextmanager
+def open_arrays(path: Path) -> Iterator[Any]:
+    """Open an .npz file; a broken one is a ValueError too. NumPy, given a path, would leave it open."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from None
+
+
 def open_store(path: Path) -> FeatureStore:
     """Open and check a feature store; the frames stay on disk.
 
@@ -232,7 +243,7 @@ def open_store(path: Path) -> FeatureStore:
         When it is missing, is not a store, or its arrays do not match.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             columns = [_texts(arrays, name) for name in _TEXT_COLUMNS]
             fingerprint = _texts(arrays, "fingerprint") if "fingerprint" in arrays.files else ()
             offset = np.asarray(arrays["offset"], dtype=np.int64)

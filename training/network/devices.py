@@ -66,8 +66,7 @@ class Devices:
         inputs, targets = batch
         if self._strategy is None:
             return dict(network.train_on_batch(inputs, targets, return_dict=True))
-        if network.train_function is None:
-            network.make_train_function()
+        network.make_train_function()
         shares, weight = shared_out(len(inputs), self.count)
         shared = {name: self._values(array, shares) for name, array in targets.items()}
         given = (self._values(inputs, shares), shared, self._values(weight, range(self.count)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from live.errors import InputError, RunningError
 
 from ..dataset.collections import worst_weighted
+from ..dataset.store import open_arrays
 from .batches import Batch, Crops
 from .devices import Devices, found_gpus
 from .history import History
@@ -184,7 +184,7 @@ class Checkpoint:
             When the checkpoint is broken or belongs to another fit.
         """
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as state:
+            with open_arrays(self.path) as state:
                 about = json.loads(str(state["about"]))
                 if about["plan"] != plan.fingerprint:
                     raise InputError(
@@ -197,7 +197,7 @@ class Checkpoint:
                     state[f"best_{k}"] for k in range(sum(name.startswith("best_") for name in state.files))
                 ]
             return History(**about["history"]), best
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
             raise InputError(
                 f"The checkpoint {self.path} is damaged: leave out --resume to start again."
             ) from None

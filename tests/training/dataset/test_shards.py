@@ -22,7 +22,7 @@ from tests.live.spreading.in_process import InThisProcess
 from tests.training.conftest import RATE, hiss, write_dataset
 from training.dataset.clips import Clip, read_dataset
 from training.dataset.features import build_store, load_features
-from training.dataset.shards import MOST_CLIPS, WriteShards, orders
+from training.dataset.shards import MOST_CLIPS, WriteShards, open_shards, orders
 from training.dataset.store import join_stores
 
 SPEC = FrontEndSpec()
@@ -165,6 +165,13 @@ def test_a_shard_that_is_missing_or_another_is_told(dataset: Path, tmp_path: Pat
     shard.unlink()
     with pytest.raises(InputError, match="is missing"):
         load_features(store.path, SPEC, cache=tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no index", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
+def test_an_index_that_cannot_be_read_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "index.npz").write_bytes(content)
+    with pytest.raises(InputError, match="is not a readable sharded store"):
+        open_shards(tmp_path)
 
 
 def test_an_index_that_cuts_a_clip_in_two_is_told(dataset: Path, tmp_path: Path) -> None:

@@ -124,9 +124,10 @@ def test_another_fit_is_not_resumed(store: FeatureStore, tmp_path: Path) -> None
     run(store, tmp_path / "c.npz", epochs=1)
     with pytest.raises(InputError, match="other options"):
         run(store, tmp_path / "c.npz", epochs=1, seed=5, resume=True)
-    (tmp_path / "c.npz").write_bytes(b"damaged")
-    with pytest.raises(InputError, match="damaged"):
-        run(store, tmp_path / "c.npz", epochs=1, resume=True)
+    for content in (b"damaged", b"PK\x03\x04 damaged"):
+        (tmp_path / "c.npz").write_bytes(content)
+        with pytest.raises(InputError, match="damaged"):
+            run(store, tmp_path / "c.npz", epochs=1, resume=True)
 
 
 def test_a_loss_that_is_no_number_ends_the_fit(store: FeatureStore, tmp_path: Path) -> None:
