@@ -18,7 +18,7 @@ from live.sources.inputs import CaptureError, InputRequest, OnBlock
 
 LIST_WITHIN_S = 10.0
 DRAINED_WITHIN_S = 0.5  # to read what an ended process left in its pipe
-ROOM_BYTES = 262_144  # in a pipe; 0.2 s of stereo take less
+ROOM_BYTES = 262_144  # in a pipe; 0.25 s of stereo take less
 
 NO_ANSWER = (
     "The sound system does not answer: restart the sound server (with systemd: "

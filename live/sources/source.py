@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from live.errors import GenreLiveError
@@ -10,7 +11,7 @@ from live.ring_buffer import RingBuffer
 
 SHORTEST_FILE_S = 0.5
 WATCHED_BLOCK_S = 0.1  # the screen is drawn ten times a second
-UNWATCHED_BLOCK_S = 0.2  # nobody sees the level: half the wake-ups, and a verdict 0.05 s later on average
+UNWATCHED_BLOCK_S = 0.25  # nobody sees the level, so fewer wake-ups are enough
 WORTH_A_BLOCK = 0.8  # of a block is taken for one: drivers and servers may send slightly shorter ones
 
 
@@ -63,6 +64,8 @@ class AudioSource(Protocol):
 def block_length_s(hop_s: float, *, is_watched: bool) -> float:
     """Return how long the blocks of sound in real time should be, in seconds.
 
+    A whole number of them makes a hop, so that a verdict need not wait for the rest of a block.
+
     Parameters
     ----------
     hop_s : float
@@ -70,7 +73,8 @@ def block_length_s(hop_s: float, *, is_watched: bool) -> float:
     is_watched : bool
         Whether the level is shown.
     """
-    return min(WATCHED_BLOCK_S if is_watched else UNWATCHED_BLOCK_S, hop_s)
+    longest_s = WATCHED_BLOCK_S if is_watched else UNWATCHED_BLOCK_S
+    return hop_s / math.ceil(hop_s / longest_s - 1e-9)
 
 
 def too_short(name: str, length_s: float) -> str:

@@ -105,7 +105,7 @@ def test_a_device_is_not_asked_to_be_quicker_than_a_screen_is_drawn(audio: FakeS
 
 @pytest.mark.parametrize(
     ("hop_s", "is_watched", "block_s"),
-    [(0.5, True, 0.1), (0.5, False, 0.2), (0.05, True, 0.05), (0.05, False, 0.05)],
+    [(0.5, True, 0.1), (0.5, False, 0.25), (0.05, True, 0.05), (0.05, False, 0.05)],
 )
 def test_blocks_are_longer_where_nobody_watches_and_never_than_a_hop(
     hop_s: float, is_watched: bool, block_s: float, audio: FakeSoundDevice
