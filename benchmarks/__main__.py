@@ -1,6 +1,6 @@
 """Compares genre-live with its rivals, and prints one table.
 
-    python -m benchmarks                    all measurements, about a quarter of an hour on two cores
+    python -m benchmarks                    all measurements, about forty minutes on two cores
     python -m benchmarks --quick            once, with little data: to check that it runs, not how fast
     python -m benchmarks --only hop         the measurements of one module
     python -m benchmarks --json             one JSON object per row
