@@ -15,6 +15,8 @@ from tests.bundles import a_bundle
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+HEARING_FOLDERS = ("tests/end_to_end/", "tests/examples/")  # where ./check looks for tests in real time
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that hear in real time, and put those that may take longest first.
@@ -26,6 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = getattr(item, "fixturenames", ())
         file = item.nodeid.partition("::")[0]
         if "virtual_microphone" in names and not file.endswith("test_learning.py"):
+            if not file.startswith(HEARING_FOLDERS):
+                raise pytest.UsageError(f"{file} hears in real time: move it to {HEARING_FOLDERS[0]}.")
             item.add_marker(pytest.mark.real_time)
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 

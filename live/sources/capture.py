@@ -54,7 +54,7 @@ class Capture:
     def open(self, wanted: InputRequest, within_s: float) -> Opened:
         """Ask the driver for the device; see ``Driver``."""
         self.opened = self.driver.open(wanted, within_s)
-        self.clock = CaptureClock(self.opened.sample_rate)
+        self.clock = CaptureClock(self.opened.sample_rate, block_s=wanted.block_s)
         return self.opened
 
     def start(self, within_s: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 LARGEST_DRIFT = 500e-6  # relative difference between the clocks of the sound card and the computer
 LONGEST_SUSPICION_S = 2.0  # longest interval with late blocks before a decision
+SHIFT = 0.6  # of a block: a server delivers in pieces of half a block, and may shift them by one
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class CaptureClock:
         Length of the intervals while nothing is suspect.
     tolerance_s : float
         Increase of the lag that counts as a loss. Smaller increases accumulate until they reach it.
+    block_s : float
+        Requested length of the blocks. PulseAudio renders again when the volume of what a monitor hears
+        changes, and is then later by half a block for good, so this is no loss either.
     flagged_tolerance_s : float
         The same after an overflow flag of the driver.
     """
@@ -61,10 +65,12 @@ class CaptureClock:
         stretch_s: float = 1.0,
         tolerance_s: float = 0.08,
         flagged_tolerance_s: float = 0.005,
+        block_s: float = 0.0,
     ) -> None:
         self.sample_rate = sample_rate
         self._late_s, self._patience_s, self._stretch_s = late_s, patience_s, stretch_s
-        self._tolerance_s, self._flagged_tolerance_s = tolerance_s, flagged_tolerance_s
+        self._tolerance_s = max(tolerance_s, SHIFT * block_s)
+        self._flagged_tolerance_s = flagged_tolerance_s
         self.reset()
 
     def reset(self) -> None:

@@ -215,3 +215,18 @@ def test_a_device_that_is_late_all_the_time_is_judged_all_the_same() -> None:
     assert max(np.diff(settled)) * 0.4 < 4
     lost_s = sum(finding.lost_samples for finding in findings) / RATE
     assert lost_s == pytest.approx(100 * 0.38, abs=4)  # the last are not yet judged
+
+
+@pytest.mark.parametrize("block_s", [0.1, 0.25])
+def test_a_server_that_is_later_by_half_a_block_from_now_on_has_lost_nothing(block_s: float) -> None:
+    clock, samples = CaptureClock(RATE, block_s=block_s), round(block_s * RATE)
+    for number in range(1, 200):
+        later_s = block_s / 2 if number > 100 else 0.0
+        assert clock.block(number * block_s + later_s, samples).lost_samples == 0
+
+
+def test_a_loss_of_a_block_is_told_however_long_blocks_are() -> None:
+    clock, samples = CaptureClock(RATE, block_s=0.25), RATE // 4
+    blocks = [number for number in range(1, 200) if number != 100]
+    losses = [clock.block(number * 0.25, samples).lost_samples for number in blocks]
+    assert sum(losses) == pytest.approx(samples, abs=RATE // 100)
