@@ -288,10 +288,10 @@ class SoundServerInput:
         finally:
             self._opened.set()
         with contextlib.suppress(SoundServerError):
-            for block in stream.blocks():
+            for block, has_hole in stream.blocks():
                 if self._closed.is_set():
                     return
                 if self._started.is_set():  # sound from before the start is dropped
                     samples = len(block) // (4 * self.channels)
-                    self._on_block(block, samples, time.monotonic(), overflowed=False)
+                    self._on_block(block, samples, time.monotonic(), overflowed=has_hole)
         self._on_end()

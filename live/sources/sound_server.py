@@ -29,6 +29,7 @@ STREAM_READY, STREAM_FAILED, STREAM_TERMINATED = 2, 3, 4
 STREAM_DONT_MOVE, STREAM_ADJUST_LATENCY = 0x0200, 0x2000
 FLOAT32 = 5 if sys.byteorder == "little" else 6
 ANYTHING = 0xFFFFFFFF  # a length that the server chooses
+HOLE = b""  # in place of a piece that the server lost
 
 
 class _SampleSpec(Structure):
@@ -295,8 +296,8 @@ class SoundServerStream:
             raise SoundServerError("the source is not there")
         return state
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield whole blocks, until the source or the server is gone.
+    def blocks(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield whole blocks, each with whether the server lost sound in it, until the source is gone.
 
         Raises
         ------
@@ -309,18 +310,17 @@ class SoundServerStream:
             self._state()
             pieces += self._arrived()
             if sum(map(len, pieces)) >= self._fewest_bytes:
-                yield b"".join(pieces)
+                yield b"".join(pieces), HOLE in pieces
                 pieces.clear()
 
     def _arrived(self) -> Iterator[bytes]:
-        """Yield the pieces that have arrived."""
+        """Yield the pieces that have arrived, and ``HOLE`` where some are lost."""
         data, size = c_void_p(), c_size_t()
         while True:
             self._library.pa_stream_peek(self._stream, ctypes.byref(data), ctypes.byref(size))
             if not size.value:
                 return
-            # A length without data is a hole; ``CaptureClock`` detects how much is missing there.
-            piece = ctypes.string_at(data.value, size.value) if data.value else b""
+            # A length without data; ``CaptureClock`` detects how much is missing there.
+            piece = ctypes.string_at(data.value, size.value) if data.value else HOLE
             self._library.pa_stream_drop(self._stream)
-            if piece:
-                yield piece
+            yield piece

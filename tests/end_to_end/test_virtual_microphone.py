@@ -157,7 +157,7 @@ def test_the_pieces_of_a_block_arrive_as_one(virtual_microphone: VirtualMicropho
         "from itertools import islice; from live.sources.sound_server import *; "
         f"source = next(s for s in sound_server_sources() if s.name == {SOURCE!r}); "
         f"stream = SoundServerStream(source, {channels}, {rate}, {asked_s}); "
-        "print(*(len(block) for block in islice(stream.blocks(), 7)))"
+        "print(*(len(block) for block, _ in islice(stream.blocks(), 7)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,0 +1,51 @@
+"""The pieces in which a sound server delivers, without a server."""
+
+from __future__ import annotations
+
+import ctypes
+from itertools import islice
+from typing import Any
+
+from live.sources.sound_server import STREAM_READY, SoundServerStream
+
+PIECE = b"\1" * 400
+
+
+class Library:
+    """What of libpulse a stream asks while it is read; None stands for a hole."""
+
+    def __init__(self, pieces: list[bytes | None]) -> None:
+        self._pieces = pieces
+        self._buffers: list[ctypes.Array[ctypes.c_char]] = []
+
+    def pa_stream_get_state(self, _stream: object) -> int:
+        return STREAM_READY
+
+    def pa_stream_peek(self, _stream: object, data: Any, size: Any) -> None:
+        size._obj.value = 0
+        if self._pieces:
+            piece = self._pieces[0]
+            self._buffers.append(ctypes.create_string_buffer(piece or b"", 400))
+            data._obj.value = None if piece is None else ctypes.addressof(self._buffers[-1])
+            size._obj.value = 400
+
+    def pa_stream_drop(self, _stream: object) -> None:
+        del self._pieces[0]
+
+
+class Connection:
+    """A connection on which something has always arrived."""
+
+    def turn(self) -> None:
+        pass
+
+
+def test_a_block_says_whether_the_server_lost_sound_in_it() -> None:
+    stream = SoundServerStream.__new__(SoundServerStream)
+    pieces: list[bytes | None] = [PIECE, PIECE, PIECE, None, PIECE, PIECE, PIECE]
+    stream.__dict__.update(_connection=Connection(), _library=Library(pieces), _stream=1, _fewest_bytes=800)
+    given = list(islice(stream.blocks(), 1))
+    assert given == [(PIECE * 6, True)]  # all that has arrived is one block
+
+    stream.__dict__.update(_library=Library([PIECE, PIECE]))
+    assert next(stream.blocks()) == (PIECE * 2, False)
