@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 LARGEST_DRIFT = 500e-6  # relative difference between the clocks of the sound card and the computer
 LONGEST_SUSPICION_S = 2.0  # longest interval with late blocks before a decision
-SHIFT = 0.6  # of a block: a server delivers in pieces of half a block, and may shift them by one
+SHIFT = 0.6  # of a block: a server delivers in pieces of half a block, and may be behind by one more
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,8 @@ class CaptureClock:
     tolerance_s : float
         Increase of the lag that counts as a loss. Smaller increases accumulate until they reach it.
     block_s : float
-        Requested length of the blocks. PulseAudio renders again when the volume of what a monitor hears
-        changes, and is then later by half a block for good, so this is no loss either.
-    flagged_tolerance_s : float
-        The same after an overflow flag of the driver.
+        Requested length of the blocks. Some servers, when the computer is busy, begin to deliver later by
+        a piece of a block and stay so, without any loss.
     """
 
     def __init__(
