@@ -49,6 +49,8 @@ class CaptureClock:
         Length of the intervals while nothing is suspect.
     tolerance_s : float
         Increase of the lag that counts as a loss. Smaller increases accumulate until they reach it.
+    flagged_tolerance_s : float
+        The same after an overflow flag of the driver or a hole that the server names.
     block_s : float
         Requested length of the blocks. Some servers, when the computer is busy, begin to deliver later by
         a piece of a block and stay so, without any loss.
@@ -96,7 +98,7 @@ class CaptureClock:
         samples : int
             Its length.
         overflowed : bool
-            Whether the driver reported a loss before it.
+            Whether the driver or the server reported a loss before it.
         """
         if self._first_s is None:
             self._first_s = self._latest_s = now_s

@@ -183,6 +183,16 @@ def test_all_that_is_delivered_is_heard_and_nothing_is_called_lost(audio: FakeSo
     assert stream.closed
 
 
+def test_long_blocks_that_come_later_by_half_a_block_from_now_on_are_no_loss(audio: FakeSoundDevice) -> None:
+    microphone, heard, stream = begin(audio, block_s=0.25)
+    for number in range(40):
+        audio.now_s += 0.125 if number == 20 else 0.0
+        stream.deliver(0.25)
+    microphone.stop()
+    heard.until(lambda heard: heard.frames == 12 * RATE)
+    assert heard.gaps == []
+
+
 def test_a_device_that_ends_is_lost_and_opened_again_by_its_name(audio: FakeSoundDevice) -> None:
     microphone, heard, stream = begin(audio)
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import threading
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from live.sources.sound_server import STREAM_READY, SoundServerStream
+import pytest
+
+from live.sources import inputs
+from live.sources.devices import InputDevice
+from live.sources.sound_server import STREAM_READY, SoundServerError, SoundServerSource, SoundServerStream
 
 PIECE = b"\1" * 400
+SOURCE = SoundServerSource("mic", "Mic", 2, 48_000, False, False, (1, 2))
+DEVICE = InputDevice(0, "Mic", "PulseAudio", 2, 48_000, True, SOURCE)
 
 
 class Library:
@@ -49,3 +57,29 @@ def test_a_block_says_whether_the_server_lost_sound_in_it() -> None:
 
     stream.__dict__.update(_library=Library([PIECE, PIECE]))
     assert next(stream.blocks()) == (PIECE * 2, False)
+
+
+def test_a_hole_is_passed_on_as_an_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def blocks(self) -> Iterator[tuple[bytes, bool]]:
+            started.wait()
+            yield PIECE, False
+            yield PIECE, True
+            raise SoundServerError("the source is not there")
+
+    started, ended = threading.Event(), threading.Event()
+    told: list[tuple[bytes, int, bool]] = []
+    monkeypatch.setattr(inputs, "SoundServerStream", Stream)
+
+    def on_block(data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
+        assert at_s > 0
+        told.append((data, samples, overflowed))
+
+    opened = inputs.SoundServerInput(DEVICE, 48_000, 2, 0.25, on_block, ended.set)
+    opened.start()
+    started.set()
+    assert ended.wait(30)
+    assert told == [(PIECE, 50, False), (PIECE, 50, True)]
