@@ -41,10 +41,10 @@ def read_fit(folder: Path) -> tuple[Any, tuple[str, ...], TrainingRecord]:
     InputError
         When the folder does not hold them.
     """
-    import keras
-
     try:
         about = json.loads((folder / FIT_FILE).read_text(encoding="utf-8"))
+        import keras  # takes seconds
+
         network = keras.models.load_model(folder / KERAS_FILE, compile=False)
         return network, tuple(about["labels"]), TrainingRecord.read(about["training"])
     except (OSError, ValueError, KeyError, TypeError) as error:

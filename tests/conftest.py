@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +20,11 @@ settings.load_profile("untimed")
 HEARING_FOLDERS = ("tests/end_to_end/", "tests/examples/")  # where ./check looks for tests in real time
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that hear in real time, and put those that may take longest first.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the tests that hear in real time, and deal those that may take longest to all workers.
 
-    ``./check`` runs the former apart from those that compute. The latter, if they came last, would leave all
-    but one worker idle.
+    ``./check`` runs the former apart from those that compute.
     """
     for item in items:
         names = getattr(item, "fixturenames", ())
@@ -31,7 +33,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if not file.startswith(HEARING_FOLDERS):
                 raise pytest.UsageError(f"{file} hears in real time: move it to {HEARING_FOLDERS[0]}.")
             item.add_marker(pytest.mark.real_time)
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    yield  # until those that were not asked for have left the list
+    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Return the tests in an order in which each worker begins with its share of those that may take long.
+
+    With ``--dist worksteal``, each worker receives an equal piece of the list, and one that is idle takes
+    from the end of another's. With all long tests in one piece, one worker would be busy at the end, and
+    all others idle.
+    """
+    long = [item for item in items if item.get_closest_marker("timeout") is not None]
+    other = iter([item for item in items if item.get_closest_marker("timeout") is None])
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        size = (len(items) - len(order)) // (workers - worker)
+        share = long[worker::workers]
+        order += share + list(itertools.islice(other, max(size - len(share), 0)))
+    return order + list(other)
 
 
 def pytest_configure() -> None:

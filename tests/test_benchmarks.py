@@ -14,17 +14,26 @@ from benchmarks.__main__ import GROUPS
 from benchmarks.measuring import Figure, Row, compared, missing, pairs, percentile, run
 
 ROOT = Path(__file__).parents[1]
+# Groups whose rivals take long to import and to compile share a process.
+IN_ONE_PROCESS = (
+    ("hop", "front_end", "network", "files", "streams"),
+    ("cold", "extraction", "scan"),
+    ("listening", "many", "web"),
+    ("fitting",),
+    ("training_memory",),
+)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="the rivals need the extra [train]")
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_row_is_measured_and_beside_its_rival_where_it_has_one(group: str) -> None:
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--json", "--only", group]
+@pytest.mark.parametrize("groups", IN_ONE_PROCESS, ids="+".join)
+def test_every_row_is_measured_and_beside_its_rival_where_it_has_one(groups: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--json"]
+    command += [word for group in groups for word in ("--only", group)]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=580)
     assert finished.returncode == 0, finished.stderr
     rows = [json.loads(line) for line in finished.stdout.splitlines()]
-    assert {row["module"] for row in rows} == {group}
+    assert {row["module"] for row in rows} == set(groups)
     for row in rows:
         if row["note"]:
             assert row["note"] == "not installed" or row["note"].startswith("needs ")
@@ -34,6 +43,10 @@ def test_every_row_is_measured_and_beside_its_rival_where_it_has_one(group: str)
         assert row["ours"]["median"] >= 0
         assert not row["rival"] or row["theirs"]["median"] > 0
         assert row["unit"]
+
+
+def test_every_group_is_run() -> None:
+    assert sorted(group for groups in IN_ONE_PROCESS for group in groups) == sorted(GROUPS)
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:

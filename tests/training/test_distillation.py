@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,7 +96,7 @@ data = DatasetOptions([folder], cache, workers=1, split=None, seed=0)
 store = open_datasets(data, LIVE.front_end, ConsoleListener(Console(stderr=True))).store
 labels = ("classical", "metal", "no_music")
 spec, frames, before = LIVE.front_end, LIVE.window_frames, LIVE.context_frames
-sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before)))
+sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before, 500)))
 shares = shares_of(store, range(len(store)), labels, LIVE)
 augmenter = Augmenter(spec, frames, before)
 batch = jax.jit(lambda key: augmenter.batch(key, sounds, shares, windows=250, no_music=0.18))
@@ -154,11 +154,18 @@ def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, 
 
 SEVERAL = """
 import json, sys
-from scripts.distil import main
+from importlib import import_module
 for words in json.loads(sys.argv[1]):
     sys.argv = words
-    print(main())
+    print(import_module(words[0]).main())
 """
+
+
+def run_several(*commands: Sequence[object]) -> tuple[list[str], str]:
+    """Run scripts one after another in a process, and return their exit statuses and standard error."""
+    finished = run("-c", SEVERAL, json.dumps([list(map(str, words)) for words in commands]))
+    return finished.stdout.split(), finished.stderr
+
 
 LOSSES = """
 import json, os, sys
@@ -209,16 +216,18 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     shutil.copytree(fit, damaged)
     (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
     resumed: list[tuple[object, ...]] = [(fit, "--seed", 1), (damaged,), (fit,)]
-    commands = [list(map(str, ("distil", *words, "--resume", "--out", *more))) for more in resumed]
-    finished = run("-c", SEVERAL, json.dumps(commands))
-    assert finished.stdout.split() == ["2", "2", "0"], finished.stderr
-    assert "were fitted with other options or data" in finished.stderr
-    assert "cannot be read: leave out --resume to start again" in finished.stderr
+    commands = [("scripts.distil", *words, "--resume", "--out", *more) for more in resumed]
+    statuses, said = run_several(*commands)
+    assert statuses == ["2", "2", "0"], said
+    assert "were fitted with other options or data" in said
+    assert "cannot be read: leave out --resume to start again" in said
     assert not list(fit.glob("teacher*"))
-    words = (tmp_path / "fit", "--out", tmp_path / "m", "--recurrent-rank", 64)
-    words += ("--start", find_bundle("genre-lstm") / "network.keras")
-    finished = run("-m", "scripts.bundle_fit", *words)
-    assert finished.returncode == 0, finished.stderr
+    words = ("scripts.bundle_fit", fit, "--out", tmp_path / "m", "--recurrent-rank", 64, "--start")
+    statuses, said = run_several(
+        (*words, tmp_path / "left-out.txt"), (*words, find_bundle("genre-lstm") / "network.keras")
+    )
+    assert statuses == ["2", "0"], said
+    assert "cannot be started from: its start.keras" in said
     description = read_description(tmp_path / "m")
     record = TrainingRecord.read(description.training)
     assert description.labels == ("classical", "metal", "no_music")
@@ -227,9 +236,6 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     assert probabilities.shape == (3,)
     shipped = (find_bundle("genre-lstm") / "network.tflite").stat().st_size
     assert (tmp_path / "m/network.tflite").stat().st_size == pytest.approx(shipped, rel=0.01)
-    finished = run("-m", "scripts.bundle_fit", *words[:5], "--start", tmp_path / "left-out.txt")
-    assert finished.returncode == 2
-    assert "cannot be started from: its start.keras" in finished.stderr
     assert set(description.sha256) >= {"network.keras", "start.keras"}
     card = (tmp_path / "m/README.md").read_text(encoding="utf-8")
     assert "| Taught by | the mean answers of 2 wider networks |" in card
@@ -239,26 +245,25 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
 def test_what_cannot_be_distilled_is_told_in_a_sentence(
     with_noise: Path, dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
-    finished = run("-m", "scripts.distil", dataset, "--cache", cache, "--out", tmp_path / "fit")
-    assert finished.returncode == 2
-    assert "Give both music and clips with the label no_music." in finished.stderr
-    (tmp_path / "clips.txt").write_text("heard/elsewhere\n", encoding="utf-8")
-    words = (with_noise, "--cache", cache, "--out", tmp_path / "fit", "--without", tmp_path / "clips.txt")
-    finished = run("-m", "scripts.distil", *words)
-    assert finished.returncode == 2
-    assert "names 'heard/elsewhere', which is in none of the datasets" in finished.stderr
-    common = [str(with_noise), "--cache", str(cache), "--out", str(tmp_path / "fit")]
-    wrong = (["--teachers", "0"], ["--teacher-steps", "75"], ["--out", str(tmp_path / "clips.txt")])
-    finished = run("-c", SEVERAL, json.dumps([["distil", *common, *words] for words in wrong]))
-    assert finished.stdout.split() == ["2", "2", "2"]
+    out, clips = tmp_path / "fit", tmp_path / "clips.txt"
+    clips.write_text("heard/elsewhere\n", encoding="utf-8")
+    common = ("scripts.distil", with_noise, "--cache", cache, "--out", out)
+    statuses, said = run_several(
+        ("scripts.distil", dataset, "--cache", cache, "--out", out),
+        (*common, "--without", clips),
+        (*common, "--teachers", 0),
+        (*common, "--teacher-steps", 75),
+        (*common, "--out", clips),
+        ("scripts.bundle_fit", tmp_path / "nowhere", "--out", tmp_path / "m"),
+    )
+    assert statuses == ["2"] * 6, said
     for sentence in (
+        "Give both music and clips with the label no_music.",
+        "names 'heard/elsewhere', which is in none of the datasets",
         "Numbers of teachers, steps and windows and the width must be above 0.",
         "Give multiples of 50 steps, or another --steps-at-once.",
         "clips.txt cannot be written: File exists; give another --out.",
+        "does not hold a fit of scripts.distil",
     ):
-        assert sentence in finished.stderr
-    assert "Traceback" not in finished.stderr
-    finished = run("-m", "scripts.bundle_fit", tmp_path / "nowhere", "--out", tmp_path / "m")
-    assert finished.returncode == 2
-    assert "does not hold a fit of scripts.distil" in finished.stderr
-    assert "Traceback" not in finished.stderr
+        assert sentence in said
+    assert "Traceback" not in said
