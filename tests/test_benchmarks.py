@@ -16,8 +16,7 @@ from benchmarks.measuring import Figure, Row, compared, missing, pairs, percenti
 ROOT = Path(__file__).parents[1]
 # Groups whose rivals take long to import and to compile share a process.
 IN_ONE_PROCESS = (
-    ("hop", "front_end", "network", "files", "streams"),
-    ("cold", "extraction", "scan"),
+    ("cold", "hop", "front_end", "network", "files", "streams", "extraction", "scan"),
     ("listening", "many", "web"),
     ("fitting",),
     ("training_memory",),

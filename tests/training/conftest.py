@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -84,15 +87,31 @@ def store(tmp_path: Path) -> FeatureStore:
     return small_store(tmp_path / "store.npz")
 
 
+@contextlib.contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Keep other workers of the run out of what is inside, where the system can."""
+    with lock.open("w") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle that the command trained on the synthetic dataset."""
+    """Return a bundle that the command trained on the synthetic dataset; a run's workers share it."""
     from training.cli import main
 
-    out = tmp_path_factory.mktemp("models") / "sounds"
-    words = [str(dataset), "--out", str(out), "--cache", str(cache), "--workers", "2"]
-    words += ["--epochs", "5", "--batch-size", "8", "--start-from", "none"]
-    assert main(words) == 0
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ and sys.platform != "win32":
+        folder = folder.parent
+    out = folder / "trained" / "sounds"
+    with one_at_a_time(folder / "trained.lock"):
+        if not out.exists():
+            words = [str(dataset), "--out", str(out), "--cache", str(cache), "--workers", "2"]
+            words += ["--epochs", "5", "--batch-size", "8", "--start-from", "none"]
+            assert main(words) == 0
     return out
 
 

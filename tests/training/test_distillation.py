@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,16 +155,46 @@ def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, 
 SEVERAL = """
 import json, sys
 from importlib import import_module
-for words in json.loads(sys.argv[1]):
-    sys.argv = words
-    print(import_module(words[0]).main())
+for line in sys.stdin:
+    sys.argv = json.loads(line)
+    print(import_module(sys.argv[0]).main(), flush=True)
 """
 
 
-def run_several(*commands: Sequence[object]) -> tuple[list[str], str]:
-    """Run scripts one after another in a process, and return their exit statuses and standard error."""
-    finished = run("-c", SEVERAL, json.dumps([list(map(str, words)) for words in commands]))
-    return finished.stdout.split(), finished.stderr
+class Scripts:
+    """Scripts that run one after another in a process, which imports and compiles once for all of them."""
+
+    def __init__(self, stderr: Path) -> None:
+        self._stderr = stderr
+        with stderr.open("w", encoding="utf-8") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SEVERAL],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                cwd=ROOT,
+                env=os.environ | NOT_OPTIMISED | COMPILED_ONCE,
+            )
+
+    def __enter__(self) -> Scripts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def run(self, *words: object) -> tuple[int, str]:
+        """Run a script, and return its exit status and what it wrote on standard error."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        before = self._stderr.stat().st_size
+        self._process.stdin.write(json.dumps(list(map(str, words))) + "\n")
+        self._process.stdin.flush()
+        status = self._process.stdout.readline()
+        said = self._stderr.read_bytes()[before:].decode()
+        assert status, said
+        return int(status), said
 
 
 LOSSES = """
@@ -208,26 +238,31 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
     words += ("--teachers", 2, "--width", 0.25, "--batch-size", 8, "--steps-at-once", 1)
     words += ("--teacher-steps", 2, "--student-steps", 2)
     (fit / "network.keras").mkdir(parents=True)  # in the student's way, so the fit ends after its teachers
-    finished = run("-m", "scripts.distil", *words, "--out", fit)
-    assert finished.returncode == 1
-    assert "cannot be written (Is a directory): make room, and give --resume" in finished.stderr
-    assert "Traceback" not in finished.stderr
-    (fit / "network.keras").rmdir()
-    shutil.copytree(fit, damaged)
-    (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
-    resumed: list[tuple[object, ...]] = [(fit, "--seed", 1), (damaged,), (fit,)]
-    commands = [("scripts.distil", *words, "--resume", "--out", *more) for more in resumed]
-    statuses, said = run_several(*commands)
-    assert statuses == ["2", "2", "0"], said
-    assert "were fitted with other options or data" in said
-    assert "cannot be read: leave out --resume to start again" in said
-    assert not list(fit.glob("teacher*"))
+    with Scripts(tmp_path / "fitting.txt") as scripts:
+        status, said = scripts.run("scripts.distil", *words, "--out", fit)
+        assert status == 1, said
+        assert "cannot be written (Is a directory): make room, and give --resume" in said
+        assert "Traceback" not in said
+        (fit / "network.keras").rmdir()
+        shutil.copytree(fit, damaged)
+        (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
+        words += ("--resume",)
+        status, said = scripts.run("scripts.distil", *words, "--out", fit, "--seed", 1)
+        assert status == 2, said
+        assert "were fitted with other options or data" in said
+        status, said = scripts.run("scripts.distil", *words, "--out", damaged)
+        assert status == 2, said
+        assert "cannot be read: leave out --resume to start again" in said
+        status, said = scripts.run("scripts.distil", *words, "--out", fit)
+        assert status == 0, said
+        assert not list(fit.glob("teacher*"))
     words = ("scripts.bundle_fit", fit, "--out", tmp_path / "m", "--recurrent-rank", 64, "--start")
-    statuses, said = run_several(
-        (*words, tmp_path / "left-out.txt"), (*words, find_bundle("genre-lstm") / "network.keras")
-    )
-    assert statuses == ["2", "0"], said
-    assert "cannot be started from: its start.keras" in said
+    with Scripts(tmp_path / "bundling.txt") as scripts:
+        status, said = scripts.run(*words, tmp_path / "left-out.txt")
+        assert status == 2, said
+        assert "cannot be started from: its start.keras" in said
+        status, said = scripts.run(*words, find_bundle("genre-lstm") / "network.keras")
+        assert status == 0, said
     description = read_description(tmp_path / "m")
     record = TrainingRecord.read(description.training)
     assert description.labels == ("classical", "metal", "no_music")
@@ -248,22 +283,19 @@ def test_what_cannot_be_distilled_is_told_in_a_sentence(
     out, clips = tmp_path / "fit", tmp_path / "clips.txt"
     clips.write_text("heard/elsewhere\n", encoding="utf-8")
     common = ("scripts.distil", with_noise, "--cache", cache, "--out", out)
-    statuses, said = run_several(
-        ("scripts.distil", dataset, "--cache", cache, "--out", out),
-        (*common, "--without", clips),
-        (*common, "--teachers", 0),
-        (*common, "--teacher-steps", 75),
-        (*common, "--out", clips),
-        ("scripts.bundle_fit", tmp_path / "nowhere", "--out", tmp_path / "m"),
-    )
-    assert statuses == ["2"] * 6, said
-    for sentence in (
-        "Give both music and clips with the label no_music.",
-        "names 'heard/elsewhere', which is in none of the datasets",
-        "Numbers of teachers, steps and windows and the width must be above 0.",
-        "Give multiples of 50 steps, or another --steps-at-once.",
-        "clips.txt cannot be written: File exists; give another --out.",
-        "does not hold a fit of scripts.distil",
-    ):
-        assert sentence in said
-    assert "Traceback" not in said
+    with Scripts(tmp_path / "said.txt") as scripts:
+        for words, sentence in (
+            (("scripts.distil", dataset, *common[2:]), "Give both music and clips with the label no_music."),
+            ((*common, "--without", clips), "names 'heard/elsewhere', which is in none of the datasets"),
+            (
+                (*common, "--teachers", 0),
+                "Numbers of teachers, steps and windows and the width must be",
+            ),
+            ((*common, "--teacher-steps", 75), "Give multiples of 50 steps, or another --steps-at-once."),
+            ((*common, "--out", clips), "clips.txt cannot be written: File exists; give another --out."),
+            (("scripts.bundle_fit", out / "no", "--out", out), "does not hold a fit of scripts.distil"),
+        ):
+            status, said = scripts.run(*words)
+            assert status == 2, said
+            assert sentence in said
+            assert "Traceback" not in said
