@@ -140,16 +140,19 @@ class Finder:
                     text = os.fsdecode(line.rstrip(b"\r\n"))
                     if not text.strip() or text.startswith("#"):
                         continue
-                    if is_address(text):
-                        yield from self._at_address(text)
-                    elif Path(text).is_dir():
-                        yield from self._below(text)
-                    elif Path(text).exists():
-                        yield from self._one(text)
-                    else:
-                        yield Found(text)
+                    yield from self._line(text)
         except OSError as error:
             raise InputError(f"The list {path} cannot be read: {error.strerror}; check its path.") from None
+
+    def _line(self, text: str) -> Iterator[Found]:
+        if is_address(text):
+            yield from self._at_address(text)
+        elif os.path.isdir(text):  # noqa: PTH112 (false where Path raises, as for a name that is too long)
+            yield from self._below(text)
+        elif os.path.exists(text):  # noqa: PTH110
+            yield from self._one(text)
+        else:
+            yield Found(text)
 
     def _at_address(self, address: str) -> Iterator[Found]:
         core = need("fsspec", extra="cluster", purpose=f"Reading {address}").core

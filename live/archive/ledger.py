@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from live.api import FileResult
-from live.archive.finding import Found
+from live.archive.finding import Found, is_address
 from live.archive.hearing import Hearing
 from live.archive.notes import BROKEN, Note, Notes, Totals, key_of, state_of
 from live.archive.row_files import RowFile
@@ -47,7 +47,8 @@ class Ledger:
             "sample_s": hearing.sample_s,
             "stretches": stretches is not None,
         }
-        self._notes = Notes(out.with_name(f".{out.name}.scan"), about)
+        self._folder = str(Path.cwd())
+        self._notes = Notes(out.with_name(f".{out.name}.scan"), about, self._folder)
         self._is_open = False
 
     @property
@@ -130,6 +131,22 @@ class Ledger:
         if retry and key in self._notes.broken:
             return False
         return self._notes.finished.get(key) == state_of(found)
+
+    def check_folder(self, found: Found) -> None:
+        """Check that a path does not mean another file than the same path of an earlier run.
+
+        Raises
+        ------
+        InputError
+            When the path is relative, and the rows were begun in another folder.
+        """
+        begun_in = self._notes.begun_in
+        if begun_in == self._folder or is_address(found.path) or Path(found.path).is_absolute():
+            return
+        raise InputError(
+            f"The paths in {self._rows.path} may be relative to {begun_in}, where it was begun: run the command "
+            "there, give absolute paths, or choose another --out."
+        )
 
     def is_known(self, key: int) -> bool:
         """Return whether there is a row of a path, even of an earlier version of the file."""

@@ -113,9 +113,13 @@ class Notes:
     path : Path
     about : mapping
         How the files are classified; notes with other values are ignored.
+    folder : str
+        The current folder, to which relative paths belong.
 
     Attributes
     ----------
+    begun_in : str
+        The current folder of the run that began the notes.
     finished : dict of int to int
         For each finished file, the digest of its size and date by the digest of its path.
     renewed : dict of int to int
@@ -128,8 +132,9 @@ class Notes:
         Whether there were notes whose rows are missing.
     """
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
-        self.path, self._about = path, about
+    def __init__(self, path: Path, about: dict[str, Any], folder: str) -> None:
+        self.path, self._about = path, {"genre_scan": 1, **about}
+        self._folder = self.begun_in = folder
         self._file: IO[bytes] | None = None
         self._lock: IO[bytes] | None = None
         self.finished: dict[int, int] = {}
@@ -162,7 +167,7 @@ class Notes:
         self._lock = lock
 
     def _head(self) -> bytes:
-        return json.dumps({"genre_scan": 1, **self._about}, sort_keys=True).encode() + b"\n"
+        return json.dumps({**self._about, "folder": self.begun_in}, sort_keys=True).encode() + b"\n"
 
     def _notes(self, length: int | None = None) -> Generator[tuple[Note, int], None, None]:
         """Yield the notes of the first ``length`` bytes, or of all, up to the first incomplete one.
@@ -200,9 +205,15 @@ class Notes:
         with self.path.open("rb") as file:
             head = file.readline()
         self._length = len(head)
-        if head != self._head():
+        try:
+            about = dict(json.loads(head))
+        except (ValueError, TypeError):
+            about = {}
+        begun_in = about.pop("folder", self._folder)
+        if about != self._about:
             self.was_otherwise = True
             return
+        self.begun_in = begun_in
         for note, position in self._notes():
             if note.rows > rows_at_hand or note.stretches > stretches_at_hand:
                 break
@@ -271,6 +282,7 @@ class Notes:
 
     def remove(self) -> None:
         """Delete all notes, to begin again."""
+        self.begun_in = self._folder
         self.path.unlink(missing_ok=True)
         self._length = 0
 

@@ -165,7 +165,9 @@ class AppendedRows:
             raise cannot_write(self.path, error) from None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Read all rows back."""
+        """Read all rows back; none where there is no file yet."""
+        if not self.path.exists():
+            return
         with self.path.open("rb") as file:
             yield from self._format.decode(file)
 
@@ -234,14 +236,18 @@ class ParquetFile:
         except ArrowInvalid as error:
             raise InputError(f"{self.path} is not a readable Parquet file: {error}.") from None
 
+    def all_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the file whose paths have no waiting rows, and then those."""
+        renewed = {row["path"] for row in self.waiting.rows()}
+        kept = (row for row in self.rows() if row["path"] not in renewed)
+        return itertools.chain(kept, self.waiting.rows())
+
     def put_in(self) -> None:
         """Move the waiting rows to the file, where they replace rows of the same paths."""
         from pyarrow import Table, float64, parquet, schema, string
 
         fields = schema([(name, float64() if is_number(name) else string()) for name in self._columns])
-        renewed = {row["path"] for row in self.waiting.rows()}
-        kept = (row for row in self.rows() if row["path"] not in renewed)
-        rows = itertools.chain(kept, self.waiting.rows())
+        rows = self.all_rows()
         with Replacing(self.path) as (partial, commit):
             with parquet.ParquetWriter(partial, fields, compression="zstd") as writer:
                 while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
@@ -304,11 +310,11 @@ class RowFile:
         self._appended.write(*rows)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield all rows in the order in which they were written."""
-        if self._parquet is not None:
-            yield from self._parquet.rows()
-        if self._appended.path.exists():
+        """Yield all rows in the order in which they were written; of a path, only the last."""
+        if self._parquet is None:
             yield from self._appended.rows()
+        else:
+            yield from self._parquet.all_rows()
 
     def drop(self, is_stale: Callable[[str], bool]) -> None:
         """Remove the rows of some paths before the file is opened; in Parquet, new rows will replace them."""

@@ -116,8 +116,13 @@ class Scan:
     tagger: Tagger | None = None
     tagged: Counter[str] = field(default_factory=Counter)
     totals: Totals = field(default_factory=Totals)
-    finished_before: int = 0
     passed_over: int = 0
+    _finished: set[int] = field(default_factory=set)
+
+    @property
+    def finished_before(self) -> int:
+        """Number of files that an earlier run classified."""
+        return len(self._finished)
 
     def find(self, spool: Spool, *, again: bool = False, retry: bool = False) -> None:
         """Find the files to classify, and prepare the files of rows.
@@ -125,7 +130,8 @@ class Scan:
         Raises
         ------
         InputError
-            When an argument does not exist, or there are no files.
+            When an argument does not exist, there are no files, or paths are relative to another folder
+            than those of the rows.
         """
         finder = Finder(self.notify)
         ledger = self.ledger
@@ -139,8 +145,9 @@ class Scan:
                 continue
             seen.add(key)
             if ledger is not None:
+                ledger.check_folder(found)
                 if ledger.is_finished(key, found, retry=retry):
-                    self.finished_before += 1
+                    self._finished.add(key)
                     continue
                 if ledger.is_known(key):
                     stale.add(key)
@@ -156,10 +163,12 @@ class Scan:
             self.totals = ledger.totals
 
     def tag_finished(self) -> None:
-        """Write the tags of files that an earlier run classified."""
-        if self.tagger is None or self.ledger is None or not self.finished_before:
+        """Write the tags of the files of this run that an earlier one classified."""
+        if self.tagger is None or self.ledger is None or not self._finished:
             return
         for row in self.ledger.rows():
+            if key_of(row["path"]) not in self._finished:
+                continue
             tagged = self._tag(row["path"], row["genre"], row["confidence"], row["error"])
             if tagged is not None and tagged.outcome == "written":
                 self.ledger.renew(seen_again(row["path"]))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -215,6 +216,28 @@ def test_rows_of_somebody_else_are_not_touched(
     assert len(rows_of(out, bundle)) == 4
 
 
+def test_relative_paths_belong_to_the_folder_in_which_the_rows_were_begun(
+    music: Path, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    others = shutil.copytree(music, tmp_path / "others")
+    out = tmp_path / "genres.jsonl"
+    monkeypatch.chdir(music)
+    assert scan(".", "--out", out, bundle=bundle) == 0
+    before = out.read_bytes()
+    monkeypatch.chdir(others)
+    assert scan(".", "--out", out, bundle=bundle) == 2
+    said = capfd.readouterr().err
+    assert f"may be relative to {music}, where it was begun: run the command there" in said
+    assert out.read_bytes() == before
+    assert scan(others / "a.wav", "--out", out, bundle=bundle) == 0  # is another path
+    assert len(out.read_text().splitlines()) == 5
+    monkeypatch.chdir(music)
+    assert scan(".", "--out", out, bundle=bundle) == 0
+    assert "4 files had their rows already" in capfd.readouterr().err
+    monkeypatch.chdir(others)
+    assert scan(".", "--out", out, "--again", bundle=bundle) == 0
+
+
 def test_rows_that_were_taken_away_are_made_again(music: Path, tmp_path: Path, bundle: Path) -> None:
     for ending in (".jsonl", ".parquet"):
         if ending == ".parquet":
@@ -353,6 +376,31 @@ def test_tags_are_shown_and_then_written_and_need_no_second_hearing(
     said = capfd.readouterr().err
     assert "Heard" not in said
     assert "2 files have a genre already." in said
+
+
+def test_only_the_files_that_are_named_get_the_tags_of_an_earlier_run(
+    albums: Path, tmp_path: Path, bundle: Path
+) -> None:
+    out = ("--out", tmp_path / "genres.jsonl")
+    assert scan(albums, *out, bundle=bundle) == 0
+    assert scan(albums / "a.flac", *out, "--tag", "--at-least", "0", bundle=bundle) == 0
+    assert {name: bool(tags) for name, tags in tags_of(albums).items()} == {
+        "a.flac": True, "b.flac": False, "c.flac": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_the_tag_is_that_of_the_sound_that_a_file_has_now(
+    albums: Path, tmp_path: Path, bundle: Path, ending: str, capfd: Capture
+) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    out = ("--out", tmp_path / f"genres{ending}")
+    assert scan(albums, *out, bundle=bundle) == 0
+    soundfile.write(albums / "a.flac", np.zeros((20 * 44_100, 2)), 44_100)  # has no genre
+    assert scan(albums, *out, "--tag", "--at-least", "0", bundle=bundle) == 0
+    assert tags_of(albums)["a.flac"] == []
+    assert tags_of(albums)["b.flac"] != []
 
 
 def test_tags_alone_are_written_without_rows_and_tagged_files_are_not_heard(

@@ -69,6 +69,12 @@ def test_a_list_names_one_a_line_and_what_is_missing_gets_its_row(music: Path, t
     assert names(found(f"@{listed}")[0], music) == ["b.mp3", "deep/er/c.ogg", "gone.mp3"]
 
 
+def test_a_line_that_cannot_be_a_name_costs_no_other(music: Path, tmp_path: Path) -> None:
+    names = ["x" * 300, str(music / "one.wav"), f"{music}/one.wav/no.mp3"]
+    (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
+    assert [found.path for found in Finder(print).find([f"@{tmp_path / 'list.txt'}"])] == names
+
+
 def test_audio_is_known_by_its_beginning_where_its_name_says_nothing(tmp_path: Path) -> None:
     sound = write_tune(tmp_path / "sound", format="FLAC")
     text = tmp_path / "text"
