@@ -144,8 +144,8 @@ class Ledger:
         if begun_in == self._folder or is_address(found.path) or Path(found.path).is_absolute():
             return
         raise InputError(
-            f"The paths in {self._rows.path} may be relative to {begun_in}, where it was begun: run the command "
-            "there, give absolute paths, or choose another --out."
+            f"The paths in {self._rows.path} may be relative to {begun_in}, where it was begun: run the "
+            "command there, give absolute paths, or choose another --out."
         )
 
     def is_known(self, key: int) -> bool:

@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from live import __version__
 from live.errors import one_line
@@ -25,6 +25,7 @@ MOST_HOPS = 8
 LONGEST_PLAYLIST = 1_000_000  # bytes
 READ_AT_ONCE = 65_536
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNQUOTED = "!#$%&'()*+,/:;=?@[]~"  # reserved characters, and those of what is quoted already
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -65,6 +66,28 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         raise StationError("the address is malformed", is_final=True) from None
     return parts
+
+
+def joined(base: str, reference: str) -> str:
+    """Return the address that a reference in the answer of ``base`` means.
+
+    Raises
+    ------
+    StationError
+        When it is malformed.
+    """
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        raise StationError("it leads to a malformed address", is_final=True) from None
+
+
+def _as_sent(header: str) -> str:
+    """Return the text of a header that may be UTF-8; http.client takes all for Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 class _Response(http.client.HTTPResponse):
@@ -217,8 +240,8 @@ class Opener:
             answer = self._ask(target, timeout_s, first_byte, length)
             status = answer.response.status
             if status in _REDIRECTS and answer.header("Location"):
-                target = urljoin(target, answer.header("Location"))
                 answer.close()
+                target = joined(target, _as_sent(answer.header("Location")))
                 continue
             if status not in (200, 206):
                 answer.close()
@@ -248,7 +271,7 @@ class Opener:
             # The connection forgets it when the body ends with the connection, as that of most stations does.
             sock = connection.sock
             self._check_peer(sock, is_given=url == self.url)
-            connection.request("GET", path.replace(" ", "%20"), headers=headers)
+            connection.request("GET", quote(path, safe=_UNQUOTED), headers=headers)
             return Answer(url, connection.getresponse(), connection, sock)
         except StationError:
             connection.close()

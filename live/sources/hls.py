@@ -10,15 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
-from live.sources.addresses import LONGEST_PLAYLIST, Opener, StationError
+from live.sources.addresses import LONGEST_PLAYLIST, Opener, StationError, joined
 
 SILENT_AFTER_S = 3.5  # after the time at which the next segment was due
 FETCHED_WITHIN_S = 3.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
 LONGEST_SEGMENT = 64_000_000  # bytes
 STARTS_BEFORE_END = 3  # segments
+MOST_MISSED_S = 86_400.0  # after a larger jump, the numbers are those of another stream
+LARGEST_NUMBER = 2.0**53
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 _BYTE_RANGE = re.compile(r"([1-9]\d{0,17})(?:@(\d{1,18}))?")
 
@@ -93,10 +94,10 @@ def parse_playlist(text: str, url: str) -> Playlist:
             if not line:
                 continue
             if bandwidth is not None:
-                playlist.variants.append((bandwidth, urljoin(url, line)))
+                playlist.variants.append((bandwidth, joined(url, line)))
                 bandwidth = None
             else:
-                latest = _resource(urljoin(url, line), byte_range, latest)
+                latest = _resource(joined(url, line), byte_range, latest)
                 playlist.segments.append(Segment(number, latest, duration_s, header))
                 number += 1
                 byte_range = ""
@@ -108,11 +109,11 @@ def parse_playlist(text: str, url: str) -> Playlist:
             playlist.target_s = min(60.0, max(0.5, _number(value)))
         elif name == "#EXT-X-MAP":
             named = _attributes(value)
-            header = _resource(urljoin(url, named.get("URI", "")), named.get("BYTERANGE", ""), Resource(""))
+            header = _resource(joined(url, named.get("URI", "")), named.get("BYTERANGE", ""), Resource(""))
         elif name == "#EXT-X-STREAM-INF":
             bandwidth = int(_number(_attributes(value).get("BANDWIDTH", "0")))
-        elif name == "#EXT-X-MEDIA" and "TYPE=AUDIO" in value and "URI=" in value:
-            playlist.sound_url = playlist.sound_url or urljoin(url, _attributes(value)["URI"])
+        elif name == "#EXT-X-MEDIA" and "TYPE=AUDIO" in value and "URI" in _attributes(value):
+            playlist.sound_url = playlist.sound_url or joined(url, _attributes(value)["URI"])
         elif name == "#EXT-X-KEY" and _attributes(value).get("METHOD", "NONE") != "NONE":
             raise StationError("its sound is encrypted, which cannot be heard", is_final=True)
         elif name == "#EXT-X-BYTERANGE":
@@ -137,7 +138,7 @@ def _resource(url: str, byte_range: str, before: Resource) -> Resource:
 
 def _number(text: str) -> float:
     try:
-        return max(0.0, float(text))
+        return min(max(0.0, float(text)), LARGEST_NUMBER)
     except ValueError:
         return 0.0
 
@@ -238,14 +239,17 @@ class HlsFeed:
         segments = playlist.segments
         if not segments:
             return []
-        if self._next is None or segments[-1].number < self._next - 1:  # the first time, or it restarted
+        first, last = segments[0].number, segments[-1].number
+        missed_s = 0.0 if self._next is None else max(0, first - self._next) * playlist.target_s
+        # The first time, or it was restarted.
+        if self._next is None or last < self._next - 1 or missed_s > MOST_MISSED_S:
             self.keeps_place = False
             chosen = segments if playlist.is_over else segments[-STARTS_BEFORE_END:]
             self._next = chosen[0].number
             return chosen
         self.keeps_place = True
-        missed = max(0, segments[0].number - self._next)
-        self.lost_s += missed * playlist.target_s
+        self.lost_s += missed_s
+        self._next = max(self._next, first)
         return [segment for segment in segments if segment.number >= self._next]
 
     def _segment(self, segment: Segment) -> Iterator[bytes]:

@@ -6,9 +6,9 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from live.sources.addresses import LONGEST_PLAYLIST, READ_AT_ONCE, Answer, Opener, StationError
+from live.sources.addresses import LONGEST_PLAYLIST, READ_AT_ONCE, Answer, Opener, StationError, joined
 from live.sources.hls import HlsFeed
 from live.sources.mp3_frames import FrameStart
 from live.sources.titles import IcyMetadata, OggTitles
@@ -23,6 +23,7 @@ _HLS_TYPES = frozenset(
 _MP3_TYPES = frozenset({"", "audio/mpeg", "audio/mp3", "audio/mpeg3", "audio/x-mpeg"})
 _LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
 _LIST_ENTRY = re.compile(r"(?im)^\s*(?:file\d+\s*=\s*)?(\w+://\S+|[^#\[\s=][^=\s]*)\s*$")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 OnTitle = Callable[[str | None], None]
 
@@ -62,10 +63,8 @@ class HttpFeed:
     def __init__(self, answer: Answer, stopping: threading.Event, on_title: OnTitle) -> None:
         self._answer, self._stopping = answer, stopping
         self.lost_s = 0.0
-        length = answer.header("Content-Length")
-        self._length = int(length) if length.isdigit() else None
-        interval = answer.header("icy-metaint")
-        self._metadata = IcyMetadata(int(interval) if interval.isdigit() else 0, on_title)
+        self._length = _number(answer.header("Content-Length"))
+        self._metadata = IcyMetadata(_number(answer.header("icy-metaint")) or 0, on_title)
         self._titles = OggTitles(on_title) if "ogg" in answer.content_type else None
         self._start = FrameStart()
         if answer.content_type not in _MP3_TYPES:
@@ -92,6 +91,11 @@ class HttpFeed:
     def close(self) -> None:
         """Close the connection."""
         self._answer.close()
+
+
+def _number(header: str) -> int | None:
+    """Return the number of a header; None if it is none."""
+    return int(header) if _NUMBER.fullmatch(header) else None
 
 
 def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Feed:
@@ -130,5 +134,5 @@ def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Fee
         entry = _LIST_ENTRY.search(text)
         if entry is None:
             raise StationError("its playlist names no stream", is_final=True)
-        url = urljoin(answer.url, entry.group(1))
+        url = joined(answer.url, entry.group(1))
     raise StationError("its playlists lead to playlists without end", is_final=True)

@@ -151,6 +151,7 @@ class WebPage:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # else a proxy's client would take the place of the connection's own address
             h11_max_incomplete_event_size=LARGEST_REQUEST,
         )
         config.load()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import itertools
 import struct
 import subprocess
 import threading
@@ -56,6 +57,21 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Respond:
         request.wfile.write(body)
 
     return respond
+
+
+def test_an_address_may_have_letters_of_any_language() -> None:
+    asked: list[str] = []
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        if len(asked) == 1:
+            answering(302, Location="/\xc3\xb6.mp3")(request)  # http.server sends it as Latin-1
+        else:
+            answering(200, b"x")(request)
+
+    with server(respond) as url:
+        Opener(f"{url}/österreich 1.mp3?a=ä&b=%20").open().close()
+    assert asked == ["/%C3%B6sterreich%201.mp3?a=%C3%A4&b=%20", "/%C3%B6.mp3"]
 
 
 def test_no_password_is_part_of_what_is_shown() -> None:
@@ -137,6 +153,16 @@ def test_a_password_goes_to_its_own_host_alone() -> None:
         (answering(200, b"<html>", Content_Type="text/html"), "web page"),
         (answering(200, b"#EXTM3U\n", Content_Type="audio/x-mpegurl"), "names no stream"),
         (answering(302, Location="/again"), "without end"),
+        (answering(302, Location="http://[maintenance"), "malformed address"),
+        (answering(200, b"http://[x/a.mp3\n", Content_Type="audio/x-mpegurl"), "malformed address"),
+        (
+            answering(200, b"x" * 3_000, Content_Type="audio/mpeg", icy_metaint="\xb2"),
+            "closed the connection",
+        ),
+        (
+            answering(200, b"x" * 3_000, Content_Type="audio/mpeg", Content_Length="9" * 99),
+            "closed the connection",
+        ),
         (answering(200, b"x" * 3_000, Content_Type="audio/mpeg", Content_Length="3000"), "makes nothing"),
     ],
 )
@@ -321,8 +347,53 @@ def test_a_part_that_is_shorter_than_named_is_no_sound() -> None:
             list(feed.chunks())
 
 
+TAGS = (
+    "#EXTINF:", "#EXT-X-MEDIA-SEQUENCE:", "#EXT-X-TARGETDURATION:", "#EXT-X-MAP:URI=", "#EXT-X-BYTERANGE:",
+    "#EXT-X-STREAM-INF:BANDWIDTH=", "#EXT-X-MEDIA:TYPE=AUDIO,URI=", "#EXT-X-MEDIA:TYPE=AUDIO,XURI=", "",
+)  # fmt: skip
+VALUES = ("inf", "nan", "1e999", "-1", "²", "http://[x", '"http://[x"', "a.ts", "5@1", "")
+
+
 @settings(max_examples=200)
-@given(st.text(max_size=400))
+@given(
+    st.text(max_size=400)
+    | st.lists(st.builds(str.__add__, st.sampled_from(TAGS), st.sampled_from(VALUES))).map("\n".join)
+)
 def test_no_playlist_raises_anything_else(text: str) -> None:
     with contextlib.suppress(StationError):
         parse_playlist("#EXTM3U\n" + text, "http://host/list.m3u8")
+
+
+def playlist_of(first: int, names: str) -> bytes:
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:{first}\n"
+    return (text + "".join(f"#EXTINF:4,\n{name}.ts\n" for name in names)).encode()
+
+
+def test_segments_that_were_missed_are_counted_once() -> None:
+    playlists = iter([playlist_of(0, "abc"), *[playlist_of(5, "fgh")] * 3])
+    refused = iter([True, True, False])
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        if request.path == "/list.m3u8":
+            answering(200, next(playlists))(request)
+        elif request.path == "/f.ts" and next(refused):
+            answering(404)(request)
+        else:
+            answering(200, request.path.encode())(request)
+
+    with server(respond) as address:
+        url = f"{address}/list.m3u8"
+        feed = HlsFeed(Opener(url), url, threading.Event())
+        heard = list(itertools.islice(feed.chunks(), 6))
+    assert heard == [f"/{name}.ts".encode() for name in "abcfgh"]
+    assert feed.lost_s == 2 * 4.0
+
+
+def test_a_stream_that_counts_anew_has_lost_no_years() -> None:
+    playlists = iter([playlist_of(0, "abc"), playlist_of(1_700_000_000, "vwxyz")])
+    answers = lambda request: answering(200, next(playlists) if "m3u8" in request.path else b"x")(request)  # noqa: E731
+    with server(answers) as address:
+        url = f"{address}/list.m3u8"
+        feed = HlsFeed(Opener(url), url, threading.Event())
+        assert len(list(itertools.islice(feed.chunks(), 6))) == 6
+    assert feed.lost_s == 0
