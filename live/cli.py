@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import gc
 import io
@@ -84,7 +85,9 @@ def _ending_signals() -> Iterator[threading.Event]:
         if not closing.is_set():
             raise _Stop
 
-    names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as with nohup
+        names.append(signal.SIGHUP)
     before = {name: signal.signal(name, stop) for name in names}
     try:
         yield closing
@@ -200,7 +203,10 @@ def _q_ends(*, enabled: bool) -> Iterator[None]:
 
     def on_key(key: str) -> None:
         if key == "q":
-            os.kill(os.getpid(), signal.SIGINT)
+            if sys.platform == "win32":
+                _thread.interrupt_main()  # os.kill would end the process at once
+            else:
+                os.kill(os.getpid(), signal.SIGINT)
 
     with KeyReader(on_key):
         yield

@@ -10,22 +10,18 @@ from live.bundle import BundleDescription, find_bundle, read_description
 from live.classifier import Classifier
 from live.events import Event
 from live.options import Options
-from live.samples import Samples
-from live.session import Session, Sink
+from live.session import Session, Sink, SoundSink
 from live.sessions import OnFailure, Place, Sessions, one_at_a_time
 from live.shared_classifier import SharedClassifier
 from live.sources.source import AudioSource
 from live.sources.source_requests import SourceRequest, open_sources
 
 
-class SoundKeeper(Protocol):
+class SoundKeeper(SoundSink, Protocol):
     """Keeps the sound of one source, to save clips of it."""
 
     def __call__(self, event: Event) -> None:
         """Receive an event."""
-
-    def hear(self, samples: Samples) -> None:
-        """Receive samples [shape=(n, channels)] before they are analysed."""
 
 
 Keeper = Callable[[], SoundKeeper]
@@ -162,7 +158,7 @@ def _session(
         smooth_s=options.smooth,
         duration_s=options.duration,
         sinks=[*sinks] if kept is None else [*sinks, kept],
-        sound_sinks=[] if kept is None else [kept.hear],
+        sound_sinks=[] if kept is None else [kept],
         name=name,
         is_watched=is_watched,
     )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from live.analyser import Analyser
 from live.classifier import Classifier
@@ -37,7 +38,16 @@ MUTED_AFTER_S = 5.0  # digital zero for this long means that the microphone is m
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound
 
 Sink = Callable[[Event], None]
-SoundSink = Callable[[Samples], None]
+
+
+class SoundSink(Protocol):
+    """Receives the analysed samples of a session; it must not block."""
+
+    def hear(self, samples: Samples) -> None:
+        """Receive samples [shape=(n, channels)], before the events that they lead to."""
+
+    def reset(self) -> None:
+        """Forget the samples so far: those that follow do not continue them."""
 
 
 class Session:
@@ -56,9 +66,8 @@ class Session:
         Stream time after which to stop, in seconds.
     sinks : sequence of callables
         Each is called with every event, in order, on the worker's thread.
-    sound_sinks : sequence of callables
-        Each is called with the analysed samples [shape=(n, channels)], before the events that they lead to,
-        on the worker's thread. They must not block.
+    sound_sinks : sequence of SoundSink
+        Each receives the analysed samples, on the worker's thread.
     name : str, optional
         The source's name where there are several; every event then carries it.
     is_watched : bool
@@ -112,6 +121,7 @@ class Session:
         self._condition: SourceCondition = "opening"
         self._meter = Meter(source.sample_rate, is_live=source.is_live, is_shown=is_watched)
         self._vote_reset = False
+        self._has_skipped = False  # since samples were last heard
         self._corrections: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = False
         self._going = threading.Event()
@@ -152,11 +162,6 @@ class Session:
         """Record what the user says is playing now: a genre, or another label."""
         self._corrections.put(label)
 
-    def toggle_pause(self) -> bool:
-        """Pause or resume, and return whether the session is now paused."""
-        self.pause(self._going.is_set())
-        return not self._going.is_set()
-
     def pause(self, is_paused: bool) -> None:
         """Pause or resume. A paused file stops; a microphone's samples are counted but not analysed."""
         (self._going.clear if is_paused else self._going.set)()
@@ -194,7 +199,7 @@ class Session:
         """Read items from the ring buffer until the end of the stream."""
         position = 0
         while not self._limit.is_reached(position):
-            while not self._source.is_live and not self._going.wait(HEARTBEAT_S):
+            while not (self._source.is_live or self._stopped or self._going.wait(HEARTBEAT_S)):
                 self.alive_s = time.monotonic()
                 self._emit_corrections()
             if self._is_over_while_lost(position):
@@ -213,6 +218,7 @@ class Session:
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
+                    self._has_skipped = True
                 # The last samples before a loss may have arrived long before the loss was reported.
                 waited_s = self.alive_s - began_s - len(item.samples) / self._source.sample_rate
                 self._limit.note_sound(max(0.0, waited_s))
@@ -252,8 +258,11 @@ class Session:
         self._meter.measure(samples)
         if self._source.is_live:
             self._check_muted()
-        for take in self._sound_sinks:
-            take(samples)
+        for sound_sink in self._sound_sinks:
+            if self._has_skipped:
+                sound_sink.reset()
+            sound_sink.hear(samples)
+        self._has_skipped = False
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)
 

@@ -242,6 +242,11 @@ class ClipKeeper:
         """Add samples [shape=(n, channels)], without waiting."""
         self._recent.add(samples)
 
+    def reset(self) -> None:
+        """Forget the sound so far and its stretch, because what follows does not continue them."""
+        self._recent.clear()
+        self._stretch = _Stretch(None, 0.0, [])
+
     def __call__(self, event: Event) -> None:
         """Receive the next event, without waiting."""
         match event:

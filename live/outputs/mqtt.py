@@ -109,8 +109,8 @@ class Publications:
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
                 wanted = self._tell_window(event)
-        if event.title is not None:
-            wanted["title"] = event.title
+        if event.title is not None or self.said.get("title"):
+            wanted["title"] = event.title or ""
         changed = {topic: text for topic, text in wanted.items() if self.said.get(topic) != text}
         self.said |= changed
         return changed

@@ -55,21 +55,40 @@ class _FannedOut(RingBuffer):
 
 
 class _Shared:
-    """The source of the channels: starts when all of them have started, stops when all have stopped."""
+    """The source of the channels: starts when all of them have started, stops when all have stopped.
+
+    If it cannot start, or a channel stops before all have started, all channels end.
+    """
 
     def __init__(self, source: AudioSource) -> None:
         self.source = source
         self._changed = threading.Lock()
         self._rings: dict[int, RingBuffer] = {}
         self._left = set(range(source.channels))
+        self._never_starts = False
+        self._failure: GenreLiveError | None = None
+
+    @property
+    def failure(self) -> GenreLiveError | None:
+        """What ended the source early."""
+        return self._failure or self.source.failure
 
     def start(self, number: int, ring: RingBuffer) -> None:
         """Start a channel."""
         with self._changed:
             self._rings[number] = ring
+            if self._never_starts:
+                ring.close()
+                return
             if len(self._rings) < self.source.channels:
                 return
-        self.source.start(_FannedOut([self._rings[k] for k in sorted(self._rings)]))
+        try:
+            self.source.start(_FannedOut([self._rings[k] for k in sorted(self._rings)]))
+        except BaseException as error:
+            if isinstance(error, GenreLiveError):
+                self._failure = error
+            self._end_all()
+            raise
 
     def stop(self, number: int) -> None:
         """Stop a channel."""
@@ -77,9 +96,19 @@ class _Shared:
             self._left.discard(number)
             is_last = not self._left
             ring = self._rings.get(number)
+            has_started = len(self._rings) == self.source.channels
         if is_last:
             self.source.stop()
         if ring is not None:
+            ring.close()
+        if not has_started:
+            self._end_all()
+
+    def _end_all(self) -> None:
+        with self._changed:
+            self._never_starts = True
+            rings = list(self._rings.values())
+        for ring in rings:
             ring.close()
 
 
@@ -98,7 +127,7 @@ class _Channel:
 
     @property
     def failure(self) -> GenreLiveError | None:
-        return self._shared.source.failure
+        return self._shared.failure
 
     @failure.setter
     def failure(self, _failure: GenreLiveError | None) -> None:

@@ -22,7 +22,7 @@ _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
 _STREAM = re.compile(r"Stream #0:(\d+)(?:\[\w+\])?(?:\((\w+)\))?: (\w+): (.*)")
 _STREAM_DURATION = re.compile(r"DURATION\s*: (\d+):(\d\d):(\d\d\.\d+)")
 _PACKETS = re.compile(
-    r"Input stream #0:\d+ \(audio\): (\d+) packets read \((\d+) bytes\); (\d+) frames decoded"
+    r"Input stream #0:\d+ \(audio\): \d+ packets read \((\d+) bytes\); (\d+) frames decoded"
 )
 _TAKEN = re.compile(r"Statistics: (\d+) bytes read")
 _FAILED = re.compile(
@@ -58,7 +58,6 @@ class Report:
     tracks: list[Track] = field(default_factory=list)
     has_pictures: bool = False  # video, whose length counts for the container too
     has_cover: bool = False
-    packets: int = 0
     packet_bytes: int = 0
     decoded: int = 0
     failed_packets: int = 0
@@ -90,7 +89,7 @@ class Report:
         if match := _INPUT.search(text):
             self.form = match.group(1).split(",")[0]
         elif match := _PACKETS.search(text):
-            self.packets, self.packet_bytes, self.decoded = map(int, match.groups())
+            self.packet_bytes, self.decoded = map(int, match.groups())
         elif match := _TAKEN.search(text):
             self.taken_bytes = max(self.taken_bytes, int(match.group(1)))
         elif match := _STREAM_DURATION.search(text):

@@ -301,12 +301,12 @@ class Microphone:
             capture.open(wanted, within_s)
         except MissingDeviceError:
             return False  # the same process can try again
-        except InputError:
+        except (InputError, RuntimeError):  # the latter is what nobody foresaw, and may pass, too
             self._close()
             return False
         try:
             capture.start(within_s)
-        except CaptureError:
+        except (CaptureError, RuntimeError):
             self._close()
             return False
         with self._changed:

@@ -163,8 +163,12 @@ class _Connection:
         self.context = self.library.pa_context_new(
             self.library.pa_mainloop_get_api(self._loop), b"genre-live"
         )
-        self.library.pa_context_connect(self.context, None, CONTEXT_NO_AUTOSPAWN, None)
-        self.turn_until(lambda: self.library.pa_context_get_state(self.context) == CONTEXT_READY)
+        try:
+            self.library.pa_context_connect(self.context, None, CONTEXT_NO_AUTOSPAWN, None)
+            self.turn_until(lambda: self.library.pa_context_get_state(self.context) == CONTEXT_READY)
+        except BaseException:
+            self.close()  # one more attempt each few seconds would use up the file descriptors
+            raise
 
     def turn(self) -> None:
         """Wait for the next event of the server, and process it."""
@@ -270,6 +274,13 @@ class SoundServerStream:
 
     def __init__(self, source: SoundServerSource, channels: int, sample_rate: int, block_s: float) -> None:
         self._connection = _Connection()
+        try:
+            self._connect(source, channels, sample_rate, block_s)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _connect(self, source: SoundServerSource, channels: int, sample_rate: int, block_s: float) -> None:
         self._library = self._connection.library
         spec = _SampleSpec(FLOAT32, sample_rate, channels)
         positions = None

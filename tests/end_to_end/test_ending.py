@@ -81,6 +81,20 @@ def test_a_signal_ends_it_with_a_summary(name: str, bundle: Path, tmp_path: Path
 
 
 @needs_signals
+def test_a_hang_up_that_is_ignored_as_with_nohup_ends_nothing(bundle: Path, tmp_path: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 60)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # children inherit it
+    try:
+        with running(["--file", path, "--speed", "30"], bundle) as process:
+            lines = until_first_window(process)
+            process.send_signal(signal.SIGHUP)
+            session = rest(process, lines).session()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert session.summary["duration_s"] == 60.0
+
+
+@needs_signals
 def test_the_same_signal_twice_at_once_as_timeout_sends_it_ends_it_with_a_summary(
     bundle: Path, tmp_path: Path
 ) -> None:

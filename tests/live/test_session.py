@@ -47,6 +47,25 @@ def recorded(events: Sequence[Event]) -> Recorded:
     return check([to_json_line(event) for event in events])
 
 
+class KeptSound:
+    """A sound sink that holds what it has heard since its last reset."""
+
+    def __init__(self) -> None:
+        self.samples: list[Any] = []
+
+    def hear(self, samples: Any) -> None:
+        self.samples.append(samples)
+
+    def reset(self) -> None:
+        self.samples.clear()
+
+
+def toggle_pause(session: Session) -> bool:
+    """Pause or resume, and return whether the session is now paused."""
+    session.pause(session._going.is_set())
+    return not session._going.is_set()
+
+
 def test_a_session_keeps_the_event_contract() -> None:
     session, events = listen(ScriptedSource([noise(2), noise(1, seed=1)]))
     told = recorded(events)
@@ -283,8 +302,9 @@ def test_who_is_not_watched_wakes_for_windows_and_not_for_blocks() -> None:
     for is_watched, lengths in chunks.items():
         source = ScriptedSource(blocks, kind="microphone", is_live=True)
         source.buffer_s, source.block_s = 10.0, 0.01
-        take = [lambda samples, lengths=lengths: lengths.append(len(samples))]
-        session, _ = listen(source, sound_sinks=take, is_watched=is_watched)
+        kept = KeptSound()
+        session, _ = listen(source, sound_sinks=[kept], is_watched=is_watched)
+        lengths += [len(samples) for samples in kept.samples]
         assert (session.snapshot.level_dbfs > -120) is is_watched
     assert sum(chunks[False]) == sum(chunks[True]) == 4_000
     assert min(chunks[False][:-1], default=4_000) >= 0.1 * RATE  # the last ends with the stream
@@ -355,7 +375,7 @@ def test_a_paused_microphone_passes_by_unheard_and_its_time_goes_on() -> None:
 
     def pause(event: Event) -> None:
         if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
-            assert session.toggle_pause()
+            assert toggle_pause(session)
 
     session._sinks = (*session._sinks, pause)
     session.start()
@@ -374,14 +394,14 @@ def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
 
     def pause(event: Event) -> None:
         if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
-            session.toggle_pause()
+            toggle_pause(session)
             paused.set()
 
     session._sinks = (*session._sinks, pause)
     session.start()
     assert paused.wait(PATIENCE_S)
     assert not session.ended.is_set()
-    assert not session.toggle_pause()
+    assert not toggle_pause(session)
     assert session.ended.wait(PATIENCE_S)
     told = recorded(events)
     assert len(told.windows) == len(recorded(listen(ScriptedSource([noise(4)]))[1]).windows)
@@ -398,12 +418,12 @@ def test_what_a_file_gives_while_it_is_being_paused_is_heard(monkeypatch: pytest
         item = read(*arguments)
         taken += 1
         if taken == 30:
-            assert session.toggle_pause()
+            assert toggle_pause(session)
         return item
 
     def go_on() -> Any:
         if not session._going.is_set():
-            assert not session.toggle_pause()
+            assert not toggle_pause(session)
         return take_snapshot()
 
     monkeypatch.setattr(session._ring, "read", read_and_be_paused)
@@ -494,7 +514,7 @@ def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -
         return wait(*arguments)
 
     monkeypatch.setattr(session._going, "wait", wait_and_see)
-    session.toggle_pause()
+    toggle_pause(session)
     session.start()
     assert seen.wait(PATIENCE_S)
     session.stop()
@@ -510,7 +530,7 @@ def test_a_paused_microphones_time_is_of_no_genre_and_ends_what_was_said() -> No
     def pause_from_4_to_32_s() -> Snapshot:
         snapshot = take_snapshot()
         is_due = snapshot.time_s >= (4 if session._going.is_set() else 32) and not at_the_end_of_the_pause
-        if is_due and not session.toggle_pause():
+        if is_due and not toggle_pause(session):
             at_the_end_of_the_pause.append(snapshot.verdict.state)
         return snapshot
 
@@ -581,7 +601,7 @@ def test_a_stop_ends_a_paused_session() -> None:
     for is_live in (False, True):
         source = ScriptedSource([noise(1)], endless=True, kind="microphone", is_live=is_live)
         session = Session(source, StubClassifier())
-        session.toggle_pause()
+        toggle_pause(session)
         session.start()
         session.stop()
         assert session.ended.wait(PATIENCE_S)
@@ -644,13 +664,50 @@ def test_a_session_without_its_end_is_caught() -> None:
 
 
 def test_what_is_heard_goes_to_whoever_keeps_the_sound() -> None:
-    kept: list[Any] = []
+    kept = KeptSound()
     sound = [noise(1), noise(1, seed=1), noise(0.5, seed=2)]
     deeds: list[Deed] = [sound[0], (4_000, "overflow"), *sound[1:]]
-    session, _ = listen(ScriptedSource(deeds, kind="microphone"), sound_sinks=[kept.append], duration_s=2.75)
+    session, _ = listen(ScriptedSource(deeds, kind="microphone"), sound_sinks=[kept], duration_s=2.75)
     assert session.failure is None
     expected = np.concatenate(sound)[: round((2.75 - 0.5) * RATE)]
-    np.testing.assert_array_equal(np.concatenate(kept), expected)
+    np.testing.assert_array_equal(np.concatenate(kept.samples), expected)
+
+
+def test_what_is_kept_of_a_microphone_is_not_spliced_across_a_pause() -> None:
+    source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
+    kept = KeptSound()
+    session = Session(source, StubClassifier(), hop_s=0.1, sound_sinks=[kept])
+    take_snapshot = session._take_snapshot
+
+    def pause_from_1_to_2_s() -> Snapshot:
+        snapshot = take_snapshot()
+        session.pause(1 <= snapshot.time_s < 2)
+        if 1 <= snapshot.time_s < 2:
+            assert kept.samples  # a correction during the pause is about what was heard before
+        return snapshot
+
+    session._take_snapshot = pause_from_1_to_2_s  # type: ignore[method-assign]
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    whole = noise(4)
+    np.testing.assert_array_equal(np.concatenate(kept.samples), whole[-sum(map(len, kept.samples)) :])
+    assert sum(map(len, kept.samples)) <= 2 * RATE
+
+
+def test_a_pause_after_the_stop_keeps_nothing_going(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ScriptedSource([noise(1)], endless=True)
+    session = Session(source, StubClassifier())
+    take_snapshot = session._take_snapshot
+
+    def stop_and_pause() -> Snapshot:
+        if not session._stopped:
+            session.stop()
+            session.pause(True)
+        return take_snapshot()
+
+    monkeypatch.setattr(session, "_take_snapshot", stop_and_pause)
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
 
 
 def test_a_listeners_correction_is_told_beside_what_was_said() -> None:

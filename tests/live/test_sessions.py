@@ -10,7 +10,7 @@ import pytest
 
 from live.errors import InputError, RunningError
 from live.events import Event, SourceEvent, SummaryEvent, WindowEvent
-from live.ring_buffer import RingBuffer
+from live.ring_buffer import End, RingBuffer
 from live.session import Session
 from live.sessions import Place, Sessions, one_at_a_time
 from live.sources.channels_apart import channels_apart
@@ -209,6 +209,27 @@ def test_one_that_cannot_be_opened_is_told_before_anything_is_heard(heard: Heard
         heard.run(heard.of(opened), heard.place(refuse))
     assert opened.stopped.is_set()
     assert heard.events == []
+
+
+def test_channels_apart_of_a_source_that_does_not_start_all_end_with_its_reason(heard: Heard) -> None:
+    source = ScriptedSource(channels=3, error_at_start=RunningError("The desk does not start: look at it."))
+    sessions = heard.run(heard.of(*channels_apart(source), name="desk"))
+    assert sessions.ended.wait(PATIENCE_S)
+    assert [str(failure) for _, failure in heard.failures] == ["The desk does not start: look at it."] * 3
+    assert source.stopped.is_set()
+
+
+def test_a_channel_that_ends_before_all_have_started_ends_the_others() -> None:
+    source = ScriptedSource([noise(1)], channels=2, kind="microphone", is_live=True)
+    first, second = channels_apart(source)
+    rings = RingBuffer(8_000, 1), RingBuffer(8_000, 1)
+    first.start(rings[0])
+    second.stop()
+    assert isinstance(rings[0].read(1, PATIENCE_S), End)
+    second.start(rings[1])
+    assert isinstance(rings[1].read(1, PATIENCE_S), End)
+    first.stop()
+    assert source.stopped.is_set()
 
 
 def test_channels_apart_are_sources_of_their_own_with_the_losses_of_all(heard: Heard) -> None:

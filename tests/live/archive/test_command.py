@@ -506,6 +506,22 @@ def test_an_interruption_leaves_whole_rows_and_the_same_command_goes_on(
     assert len(rows_of(out, bundle)) == 5
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGHUP")
+def test_a_hang_up_that_is_ignored_as_with_nohup_ends_nothing(
+    music: Path, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "live.archive.scanning.Scan.tag_finished", lambda _: os.kill(os.getpid(), signal.SIGHUP)
+    )
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert scan(music, "--out", tmp_path / "genres.jsonl", bundle=bundle) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert len(rows_of(tmp_path / "genres.jsonl", bundle)) == 4
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files are limited in size on Linux")
 def test_a_full_disk_leaves_whole_rows_and_a_sentence(music: Path, tmp_path: Path, bundle: Path) -> None:
     import resource

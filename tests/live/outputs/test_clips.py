@@ -114,6 +114,15 @@ def test_a_correction_before_the_clip_was_due_leaves_nothing_under_the_wrong_nam
     assert set(room.end()) == {"tango", "jazz"}
 
 
+def test_a_clip_does_not_span_a_pause(room: Room) -> None:
+    room.hear("rock", 10)
+    room.keeper.reset()
+    room.time_s += 100
+    room.hear("rock", 2)
+    room.correct("tango")
+    assert room.end() == {"rock": [(0.0, 2.5)], "tango": [(110.0, 112.0)]}
+
+
 def test_a_loss_parts_the_sound_and_a_tiny_one_does_not(room: Room) -> None:
     room.hear("rock", 6)
     room.hear("jazz", 1)

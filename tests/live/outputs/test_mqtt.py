@@ -45,6 +45,8 @@ def test_a_station_title_is_said() -> None:
     publish = Publications()
     assert publish(stamped(window(3.0, "rock"), at=AT, title="a song"))["title"] == "a song"
     assert publish(stamped(window(3.5, "rock"), at=AT, title="a song")) == {}
+    assert publish(window(4.0, "rock"))["title"] == ""  # and taken back
+    assert publish(window(4.5, "rock")) == {}
 
 
 @given(st.text(), st.text())

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from live.sources import inputs
+from live.sources import inputs, sound_server
 from live.sources.devices import InputDevice
-from live.sources.sound_server import STREAM_READY, SoundServerError, SoundServerSource, SoundServerStream
+from live.sources.sound_server import (
+    STREAM_READY,
+    SoundServerError,
+    SoundServerSource,
+    SoundServerStream,
+    sound_server_sources,
+)
 
 PIECE = b"\1" * 400
 SOURCE = SoundServerSource("mic", "Mic", 2, 48_000, False, False, (1, 2))
@@ -57,6 +65,19 @@ def test_a_block_says_whether_the_server_lost_sound_in_it() -> None:
 
     stream.__dict__.update(_library=Library([PIECE, PIECE]))
     assert next(stream.blocks()) == (PIECE * 2, False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="libpulse is Linux's.")
+def test_attempts_without_a_server_leave_nothing_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/none")
+    if sound_server._library() is None:
+        pytest.skip("libpulse is not installed.")
+    assert sound_server_sources() == []  # what the library opens once is open now
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert [sound_server_sources() for _ in range(5)] == [[]] * 5
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_hole_is_passed_on_as_an_overflow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,14 @@ def test_who_does_not_know_the_token_sees_nothing() -> None:
         served.close()
 
 
+def test_the_events_pass_through_a_proxy_on_this_computer(served: Served) -> None:
+    served.tell(session_start())
+    follower = Follower(served.port, x_forwarded_for="192.0.2.7", x_forwarded_proto="https")
+    assert follower.answer.status == 200
+    assert follower.next() == session_start().to_dict()
+    follower.close()
+
+
 def test_who_leaves_is_forgotten_though_nothing_happens(served: Served) -> None:
     served.tell(session_start())
     follower = Follower(served.port)
