@@ -6,12 +6,13 @@ of Matroska, the objects of ASF.
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from live.sources.file_bytes import FileBytes
 
 _MOST_PIECES = 100_000
 _UNKNOWN_SIZE_FROM = 0x7FFF_F000
@@ -23,7 +24,6 @@ _BEGINNINGS = (
     (4, b"ftyp"), (0, _EBML), (0, _ASF), (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"), (0, b"MAC "),
     (0, b"wvpk"), (0, b"TTA1"), (0, b"tBaK"), (0, b".RMF"), (0, b"FLV"), (0, b"MPCK"), (0, b"DSD "),
 )  # fmt: skip
-_SEARCHED_AT_ONCE = 2**20  # bytes, a multiple of every system's pages
 _ONCE = (b"FLV", b"TTA1", b"MAC ", b"tBaK", b".RMF", b"MPCK", b"DSD ", b"nut/", b"FRM8", b"TWIN")
 _STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
@@ -44,13 +44,13 @@ class Extent:
     next_start: int | None
 
 
-def _begins(data: mmap.mmap | bytes, at: int) -> bool:
+def _begins(data: FileBytes | bytes, at: int) -> bool:
     return any(
         data[at + offset : at + offset + len(magic)] == magic for offset, magic in _BEGINNINGS
     ) and at + 16 <= len(data)
 
 
-def _boxes(data: mmap.mmap, start: int) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(data: FileBytes, start: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, start and end of each of MP4's boxes."""
     at = start
     for _ in range(_MOST_PIECES):
@@ -67,7 +67,7 @@ def _boxes(data: mmap.mmap, start: int) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
-def _mp4(data: mmap.mmap, start: int) -> Extent:
+def _mp4(data: FileBytes, start: int) -> Extent:
     end = start
     for kind, at, box_end in _boxes(data, start):
         if kind == b"ftyp" and at > start:
@@ -78,7 +78,7 @@ def _mp4(data: mmap.mmap, start: int) -> Extent:
     return Extent(end, None)
 
 
-def _asf(data: mmap.mmap, start: int) -> Extent:
+def _asf(data: FileBytes, start: int) -> Extent:
     at = start
     for _ in range(_MOST_PIECES):
         if at + 24 > len(data):
@@ -92,7 +92,7 @@ def _asf(data: mmap.mmap, start: int) -> Extent:
     return Extent(at, None)
 
 
-def _variable_size(data: mmap.mmap, at: int) -> tuple[int | None, int]:
+def _variable_size(data: FileBytes, at: int) -> tuple[int | None, int]:
     """Return an EBML size (None for an unknown size) and the byte after it."""
     first = data[at]
     width = 9 - first.bit_length()
@@ -102,7 +102,7 @@ def _variable_size(data: mmap.mmap, at: int) -> tuple[int | None, int]:
     return (None if value == (1 << 7 * width) - 1 else value), at + width
 
 
-def _matroska(data: mmap.mmap, start: int) -> Extent:
+def _matroska(data: FileBytes, start: int) -> Extent:
     size, at = _variable_size(data, start + 4)
     if size is None or at + size + 5 > len(data) or data[at + size : at + size + 4] != _SEGMENT:
         return Extent(None, None)
@@ -110,7 +110,7 @@ def _matroska(data: mmap.mmap, start: int) -> Extent:
     return Extent(None if size is None else at + size, None)
 
 
-def _caf(data: mmap.mmap, start: int) -> Extent:
+def _caf(data: FileBytes, start: int) -> Extent:
     at = start + 8
     for _ in range(_MOST_PIECES):
         if at + 12 > len(data) or data[at : at + 4] == b"caff":
@@ -122,7 +122,7 @@ def _caf(data: mmap.mmap, start: int) -> Extent:
     return Extent(at, None)
 
 
-def _iff(data: mmap.mmap, start: int) -> Extent:
+def _iff(data: FileBytes, start: int) -> Extent:
     order = ">" if data[start : start + 4] in (b"FORM", b"RIFX") else "<"
     size = struct.unpack(f"{order}I", data[start + 4 : start + 8])[0]
     if size == 0 or size >= _UNKNOWN_SIZE_FROM:
@@ -133,12 +133,12 @@ def _iff(data: mmap.mmap, start: int) -> Extent:
     return Extent(end, None)
 
 
-def _sun(data: mmap.mmap, start: int) -> Extent:
+def _sun(data: FileBytes, start: int) -> Extent:
     offset, size = struct.unpack(">II", data[start + 4 : start + 12])
     return Extent(None if size >= _UNKNOWN_SIZE_FROM else start + offset + size, None)
 
 
-def _voc(data: mmap.mmap, start: int) -> Extent:
+def _voc(data: FileBytes, start: int) -> Extent:
     at = start + int.from_bytes(data[start + 20 : start + 22], "little")
     for _ in range(_MOST_PIECES):
         if at + 4 > len(data) or data[at] == 0:
@@ -147,24 +147,12 @@ def _voc(data: mmap.mmap, start: int) -> Extent:
     return Extent(at, None)
 
 
-def _find(data: mmap.mmap, wanted: bytes, start: int) -> int:
-    """Return where some bytes occur from ``start`` on, or -1; the file does not stay in memory meanwhile."""
-    for begin in range(start // _SEARCHED_AT_ONCE * _SEARCHED_AT_ONCE, len(data), _SEARCHED_AT_ONCE):
-        end = begin + _SEARCHED_AT_ONCE
-        found = data.find(wanted, max(begin, start), end + len(wanted) - 1)
-        if hasattr(data, "madvise"):  # not on Windows
-            data.madvise(mmap.MADV_DONTNEED, begin, min(end, len(data)) - begin)
-        if found >= 0:
-            return found
-    return -1
-
-
-def _flac(data: mmap.mmap, start: int) -> Extent:
-    found = [at for magic in _STREAM_INFO if (at := _find(data, magic, start + 4)) > 0]
+def _flac(data: FileBytes, start: int) -> Extent:
+    found = [at for magic in _STREAM_INFO if (at := data.find(magic, start + 4)) > 0]
     return Extent(min(found), min(found)) if found else Extent(None, None)
 
 
-def _extent(data: mmap.mmap, start: int) -> Extent:
+def _extent(data: FileBytes, start: int) -> Extent:
     head = data[start : start + 16]
     if len(head) < 16:
         return Extent(None, None)
@@ -182,7 +170,7 @@ def _extent(data: mmap.mmap, start: int) -> Extent:
 
 def extent(path: Path, start: int = 0) -> Extent:
     """Return the extent of the container that begins at byte ``start``."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         found = _extent(data, start)
         if found.next_start is None and found.end is not None:
             for end in (found.end, found.end + found.end % 2):
@@ -195,7 +183,7 @@ def _is_text(name: bytes) -> bool:
     return all(32 <= byte < 127 for byte in name)
 
 
-def _chunks(data: mmap.mmap) -> tuple[int, int, Callable[[int], int]] | None:
+def _chunks(data: FileBytes) -> tuple[int, int, Callable[[int], int]] | None:
     """Return where the chunks begin, the length of their headers, and a function that reads their sizes."""
     head = data[:16]
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
@@ -212,7 +200,7 @@ def unclaimed_bytes(path: Path) -> int:
     The header of a chunk of sound may say less than there is. What follows is then no chunk: its name is no
     text. Padding with zeros is not counted, nor what a chunk lacks that ends beyond the file.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         found = _chunks(data)
         if found is None:
             return 0
@@ -237,7 +225,7 @@ def next_of_its_kind(path: Path, start: int) -> int | None:
 
     This is done only for kinds whose first bytes occur nowhere else, unlike those of frames and pages.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         magic = data[start : start + 8]
-        at = _find(data, magic, start + 8) if magic.startswith(_ONCE) else -1
+        at = data.find(magic, start + 8) if magic.startswith(_ONCE) else -1
         return at if at > 0 else None

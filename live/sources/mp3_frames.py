@@ -8,9 +8,10 @@ its ends, their number gives the length of the sound. The layout of headers is t
 
 from __future__ import annotations
 
-import mmap
 import struct
 from pathlib import Path
+
+from live.sources.file_bytes import FileBytes
 
 _BIT_RATES = {  # kbit/s, by (whether it is MPEG 1, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -45,7 +46,7 @@ def _frame(header: int) -> tuple[int, int, int] | None:
     return samples // 8 * bits_per_s // sample_rate + padding, samples, sample_rate
 
 
-def _tag_size(data: mmap.mmap | bytes, at: int) -> int:
+def _tag_size(data: FileBytes | bytes, at: int) -> int:
     """Return the length of the ID3v2 tag at a byte; 0 if there is none."""
     header = data[at : at + 10]
     if header[:3] != b"ID3" or len(header) < 10:
@@ -56,7 +57,7 @@ def _tag_size(data: mmap.mmap | bytes, at: int) -> int:
     return 10 + size + (10 if header[5] & 0x10 else 0)
 
 
-def tag_bytes_at_start(data: mmap.mmap | bytes) -> int:
+def tag_bytes_at_start(data: FileBytes | bytes) -> int:
     """Return the length of the ID3v2 tags at the start of a file, in bytes."""
     position = 0
     while size := _tag_size(data, position):
@@ -64,7 +65,7 @@ def tag_bytes_at_start(data: mmap.mmap | bytes) -> int:
     return min(position, len(data))
 
 
-def tag_bytes_at_end(data: mmap.mmap | bytes) -> int:
+def tag_bytes_at_end(data: FileBytes | bytes) -> int:
     """Return the length of ID3v1, APE and Lyrics3 tags and zeros at the end of a file, in bytes."""
     end = len(data)
     while True:
@@ -108,8 +109,7 @@ class Mp3Frames:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._data = FileBytes(path)
         self._end = len(self._data) - tag_bytes_at_end(self._data)
         self._position = tag_bytes_at_start(self._data)
         self.samples = 0
@@ -155,11 +155,15 @@ class Mp3Frames:
 
     def walk(self, samples: int) -> None:
         """Continue until ``samples`` samples are passed or no frame follows."""
-        data, sizes, end = self._data, self._sizes, self._end
+        sizes, end = self._sizes, self._end
         position, each = self._position, self._samples_each if not self.is_broken else 0
+        block, begin = b"", position
         while not (self.is_broken or self.is_whole) and self.samples < samples:
             for _ in range(_WALKED_AT_ONCE):
-                header = int.from_bytes(data[position : position + 4], "big")
+                at = position - begin
+                if at + 4 > len(block):
+                    block, begin, at = self._data.block(position), position, 0
+                header = int.from_bytes(block[at : at + 4], "big")
                 size = sizes.get(header) or self._size(header)
                 if size == 0 or position + size > end:
                     self._note_end(position, size)
@@ -237,13 +241,13 @@ def _start_of_frames(data: bytes) -> int | None:
 
 def tag_bytes(path: Path) -> tuple[int, int]:
     """Return the lengths of the tags at the start and at the end of a file, in bytes."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         return tag_bytes_at_start(data), tag_bytes_at_end(data)
 
 
 def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
     """Return the number of bytes from ``start`` to ``end`` outside of frames and the file's tags."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         at = max(start, tag_bytes_at_start(data) if start == 0 else start)
         end = min(end, len(data) - tag_bytes_at_end(data))
         harmed = 0
@@ -262,7 +266,7 @@ def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
         return harmed
 
 
-def _is_frame_or_end(data: mmap.mmap, at: int, end: int) -> bool:
+def _is_frame_or_end(data: FileBytes, at: int, end: int) -> bool:
     return (
         at >= end
         or data[at : at + 3] in (b"ID3", b"TAG")

@@ -8,10 +8,11 @@ reaches it.
 
 from __future__ import annotations
 
-import mmap
 import struct
 import zlib
 from pathlib import Path
+
+from live.sources.file_bytes import FileBytes
 
 _HEADER = struct.Struct("<4sBBqIIIB")
 _BEGINS, _ENDS = 2, 4  # flags of the first and last page
@@ -55,8 +56,7 @@ class OggPages:
     """
 
     def __init__(self, path: Path, rate: int, skipped: int = 0) -> None:
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._data = FileBytes(path)
         self._rate, self._skipped = rate, skipped
         if self._data[28:36] == b"OpusHead":
             self._skipped = struct.unpack("<H", self._data[38:40])[0]
@@ -105,7 +105,9 @@ class OggPages:
         data, at = self._data, self._at
         if at + 27 > len(data):
             return False
-        magic, version, flags, granule, serial, number, checksum, segments = _HEADER.unpack_from(data, at)
+        magic, version, flags, granule, serial, number, checksum, segments = _HEADER.unpack(
+            data[at : at + 27]
+        )
         if magic != b"OggS" or version != 0:
             return False
         body = at + 27 + segments
@@ -143,7 +145,7 @@ class OggPages:
 
 def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
     """Return the number of bytes from ``start`` to ``end`` outside of intact pages."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with FileBytes(path) as data:
         harmed, at = 0, start
         while at < end:
             found = data.find(b"OggS", at, end)
@@ -155,7 +157,7 @@ def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
         return harmed
 
 
-def _page_bytes(data: mmap.mmap, at: int) -> int:
+def _page_bytes(data: FileBytes, at: int) -> int:
     """Return the length of the intact page at a byte; 0 if there is none."""
     if at + 27 > len(data):
         return 0

@@ -1,0 +1,95 @@
+"""The bytes of a file as a sequence, read when they are asked for.
+
+With a memory map, a file that becomes shorter or that can no longer be read would end the process (SIGBUS).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self, overload
+
+BLOCK_BYTES = 2**18
+_SEARCHED_AT_ONCE = 2**20  # bytes
+
+
+class FileBytes:
+    """The bytes of a file, of which only the block around the latest position is in memory.
+
+    Its length is that at the start. What is no longer there when it is asked for reads as zeros.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read; also later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._length = os.fstat(self._file.fileno()).st_size
+        self._block, self._begin = b"", 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+
+    def __getitem__(self, key: int | slice) -> int | bytes:
+        """Return a byte, or bytes that follow each other."""
+        if isinstance(key, slice):
+            start, stop, step = key.indices(self._length)
+            assert step == 1  # noqa: S101 (of this package alone)
+            return self._between(start, stop)
+        if not -self._length <= key < self._length:
+            raise IndexError(key)
+        return self._between(key % self._length, key % self._length + 1)[0]
+
+    def _between(self, start: int, stop: int) -> bytes:
+        if stop <= start:
+            return b""
+        if stop - start > BLOCK_BYTES:
+            return self._read(start, stop)
+        if start < self._begin or stop > self._begin + len(self._block):
+            self._block, self._begin = self._read(start, min(start + BLOCK_BYTES, self._length)), start
+        return self._block[start - self._begin : stop - self._begin]
+
+    def block(self, start: int) -> bytes:
+        """Return the bytes from a position on, up to some hundred kilobytes; empty only at the end."""
+        return self._read(start, min(start + BLOCK_BYTES, self._length))
+
+    def _read(self, start: int, stop: int) -> bytes:
+        self._file.seek(start)
+        parts = bytearray()
+        while len(parts) < stop - start and (part := self._file.read(stop - start - len(parts))):
+            parts += part
+        return bytes(parts).ljust(max(0, stop - start), b"\0")
+
+    def find(self, wanted: bytes, start: int = 0, end: int | None = None) -> int:
+        """Return where some bytes first occur as a whole between two positions, or −1."""
+        end = self._length if end is None else min(end, self._length)
+        for begin in range(max(0, start), end, _SEARCHED_AT_ONCE):
+            found = self._read(begin, min(begin + _SEARCHED_AT_ONCE + len(wanted) - 1, end)).find(wanted)
+            if found >= 0:
+                return begin + found
+        return -1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
