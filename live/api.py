@@ -184,7 +184,7 @@ def _close_at_end(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> None:
 
 
 def scan(
-    paths: Iterable[str | PathLike[str]],
+    paths: Iterable[str | PathLike[str]] | str | PathLike[str],
     *,
     model: str | PathLike[str] = DEFAULTS.model,
     hop_s: float = DEFAULTS.hop,
@@ -200,7 +200,7 @@ def scan(
 
     Parameters
     ----------
-    paths : iterable of str or path
+    paths : iterable of str or path, or one of them
         Files, folders, patterns such as ``music/**/*.mp3``, and addresses that fsspec opens.
     model : str or path
         Name of a shipped model, or the folder of a model made by genre-train.
@@ -232,6 +232,9 @@ def scan(
     ...     print(result.path, result.error or result.genre)
     """
     api_checks.check_bounds(hop_s=hop_s, smooth_s=smooth_s, duration_s=sample_s)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more.")
+    named = [paths] if isinstance(paths, (str, PathLike)) else paths
     from live.archive.hearing import Hearing
     from live.archive.options import default_workers
     from live.archive.scanning import scan_paths
@@ -239,7 +242,7 @@ def scan(
 
     folder = str(find_bundle(str(model)).absolute()) if Path(model).is_dir() else str(model)
     return scan_paths(
-        [str(Path(path).expanduser()) if "~" in str(path) else str(path) for path in paths],
+        [str(Path(path).expanduser()) if "~" in str(path) else str(path) for path in named],
         Hearing(folder, hop_s, smooth_s, sample_s),
         lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, notify=warnings.warn),
     )

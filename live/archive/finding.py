@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import re
@@ -13,14 +14,15 @@ from typing import Any
 
 from live.errors import InputError
 from live.extras import need
-from live.sources.suffixes import AUDIO_SUFFIXES
+from live.sources.suffixes import AMBIGUOUS_SUFFIXES, AUDIO_SUFFIXES
 
 SNIFFED_BYTES = 4_096
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.IGNORECASE)
 # First bytes of audio files, to recognise them without a suffix.
 _BEGINNINGS = re.compile(
     rb"RIFF....WAVE|RF64|fLaC|OggS|ID3|\xff[\xe2-\xff]|FORM....AIF|\.snd|caff|....ftyp|\x1aE\xdf\xa3"
-    rb"|MAC |wvpk|TTA1|MPCK|MP\+|#!AMR|\x0bw|0&\xb2u|\x7f\xfe\x80\x01",
+    rb"|MAC |wvpk|TTA1|MPCK|MP\+|#!AMR|\x0bw|0&\xb2u|\x7f\xfe\x80\x01"
+    rb"|\0\0\x01\xba|\x47.{187}\x47|.{4}\x47.{191}\x47",
     re.DOTALL,
 )
 
@@ -121,11 +123,15 @@ class Finder:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     below.append(entry.path)
-                elif _suffix(entry.name) in AUDIO_SUFFIXES:
+                elif _suffix(entry.name) in AUDIO_SUFFIXES or (
+                    _suffix(entry.name) in AMBIGUOUS_SUFFIXES and _begins_as_audio(entry.path)
+                ):
                     found = _looked_up(entry)
                     if found is not None:
                         yield found
-                elif not entry.is_dir():
+                    elif not _leads_to_folder(entry):
+                        self.passed_over += 1
+                elif not _leads_to_folder(entry):
                     self.passed_over += 1
             folders += reversed(below)
 
@@ -135,14 +141,15 @@ class Finder:
     def _listed(self, path: Path) -> Iterator[Found]:
         """Yield the files of a list, one per line; the row of a missing one holds the error."""
         try:
-            with path.open("rb") as file:
-                for line in file:
-                    text = os.fsdecode(line.rstrip(b"\r\n"))
-                    if not text.strip() or text.startswith("#"):
-                        continue
+            for text in _lines(path):
+                if text.strip() and not text.startswith("#"):
                     yield from self._line(text)
         except OSError as error:
             raise InputError(f"The list {path} cannot be read: {error.strerror}; check its path.") from None
+        except ValueError:
+            raise InputError(
+                f"The list {path} is no text with a path on each line: without @, it is a file to be heard."
+            ) from None
 
     def _line(self, text: str) -> Iterator[Found]:
         if is_address(text):
@@ -184,6 +191,23 @@ def is_address(path: str) -> bool:
     return _ADDRESS.match(path) is not None
 
 
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a list, in the encoding of names or in UTF-16; raise ValueError if it is no text."""
+    with path.open("rb") as file:
+        mark = file.read(2)
+        if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            with path.open(encoding="utf-16") as lines:
+                for line in lines:
+                    yield line.rstrip("\r\n")
+            return
+        file.seek(0)
+        for number, content in enumerate(file):
+            if b"\0" in content:
+                raise ValueError("no text")
+            name = content.removeprefix(codecs.BOM_UTF8) if number == 0 else content
+            yield os.fsdecode(name.rstrip(b"\r\n"))
+
+
 def _stat(path: str) -> Found:
     try:
         status = os.stat(path)  # noqa: PTH116 (of a million files)
@@ -198,13 +222,20 @@ def _suffix(name: str) -> str:
     return name[dot:].lower() if dot > 0 else ""
 
 
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a folder that may not be read
+        return False
+
+
 def _looked_up(entry: os.DirEntry[str]) -> Found | None:
-    """Return the file of a folder's entry; None for a link to a folder."""
+    """Return the file of a folder's entry; None if it is no regular file, such as a link to a folder."""
     try:
         status = entry.stat()
     except (OSError, ValueError):  # a link that leads nowhere: its row says so
         return Found(entry.path)
-    if stat.S_ISDIR(status.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return None
     return Found(entry.path, status.st_size, str(status.st_mtime_ns))
 

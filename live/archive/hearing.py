@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -144,18 +145,22 @@ def _local(path: str) -> Iterator[str]:
 
     fsspec = need("fsspec", extra="cluster", purpose=f"Reading {path}")
     suffix = Path(path.partition("::")[0]).suffix
-    with tempfile.NamedTemporaryFile(prefix="genre-scan-", suffix=suffix[:16]) as copy:
+    handle, name = tempfile.mkstemp(prefix="genre-scan-", suffix=suffix[:16])
+    try:
         try:
-            with fsspec.open(path, "rb") as remote:
+            with os.fdopen(handle, "wb") as copy, fsspec.open(path, "rb") as remote:
                 shutil.copyfileobj(remote, copy, 1 << 20)
-            copy.flush()
         except Exception as error:  # each file system has its own exceptions
             raise InputError(f"{path} cannot be fetched: {str(error) or type(error).__name__}.") from None
-        yield copy.name
+        yield name  # closed, since Windows does not open a file twice
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -> None:
     """Classify a file, or the middle of it."""
+    if Path(path).is_fifo():
+        raise InputError(f"{path} is a pipe, which cannot be read twice: give an audio file.")
     if hearing.sample_s is None:
         with contextlib.closing(open_decoder(path)) as decoder:
             _hear_part(path, heard, classifier, hearing, decoder, None)

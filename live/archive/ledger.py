@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,11 @@ from live.errors import InputError
 def heard_of(result: FileResult) -> str:
     """Return the genre of a file, ``BROKEN``, or else its state, for its note."""
     return result.genre or (result.state if result.error is None else BROKEN)
+
+
+def _joined(checksums: Sequence[int]) -> int:
+    """Return one or two 32-bit checksums as one number."""
+    return checksums[0] << 32 | (checksums[1] if len(checksums) > 1 else 0)
 
 
 class Ledger:
@@ -95,7 +100,7 @@ class Ledger:
         Raises
         ------
         InputError
-            When there are rows without notes, because another program may have written them.
+            When another program wrote the rows, or changed them.
         """
         if again:
             self._forget()
@@ -111,10 +116,20 @@ class Ledger:
         has_put_in = self._rows.path.exists() or not self._rows.waits
         self._notes.read(sizes[0], sizes[1] if len(sizes) > 1 else 0, has_put_in=has_put_in)
         if self._notes.was_otherwise:
-            notify(f"{self._rows.path} was made by another model or with other options: it is started again.")
-            self._forget()
+            aside = [file.set_aside() for file in self._files]
+            self._notes.remove()
+            notify(
+                f"{self._rows.path} was made by another model or with other options: it is started again, "
+                f"and the rows so far are in {aside[0].name}."
+            )
         elif self._notes.is_without_rows:
             self._forget()
+        elif self._checksums((self._notes.rows, self._notes.stretches)) != self._notes.checksums:
+            paths = " or ".join(str(file.path) for file in self._files)
+            raise InputError(
+                f"{paths} was changed after genre-scan wrote it: "
+                "choose another name, or replace it with --again."
+            )
 
     @staticmethod
     def _at_hand(file: RowFile) -> int:
@@ -161,11 +176,19 @@ class Ledger:
                 file.close()
                 file.drop(lambda path: key_of(path) in stale)
             lengths = [self._at_hand(file) for file in self._files]
-            self._notes.rewrite(stale, lengths[0], lengths[1] if len(lengths) > 1 else 0)
+            self._rewrite_notes(stale, lengths)
         for file, length in zip(self._files, lengths, strict=False):
             file.open(length)
         self._notes.open()
         self._is_open = True
+
+    def _checksums(self, lengths: Sequence[int]) -> int:
+        """Return the checksums of the first bytes of the files on disk."""
+        return _joined([file.checksum_of(length) for file, length in zip(self._files, lengths, strict=False)])
+
+    def _rewrite_notes(self, drop: Container[int], lengths: Sequence[int]) -> None:
+        stretches = lengths[1] if len(lengths) > 1 else 0
+        self._notes.rewrite(drop, lengths[0], stretches, self._checksums(lengths))
 
     def add(self, found: Found, result: FileResult) -> dict[str, Any]:
         """Write a file's rows and its note, and return its row.
@@ -185,6 +208,7 @@ class Ledger:
                 state_of(found),
                 self._rows.length,
                 0 if self._stretches is None else self._stretches.length,
+                _joined([file.checksum for file in self._files]),
                 result.duration_s,
                 heard_of(result),
             )
@@ -206,8 +230,7 @@ class Ledger:
             return
         for file in waiting:
             file.put_in()
-        lengths = [0 if file.waits else file.length for file in self._files]
-        self._notes.rewrite((), lengths[0], lengths[1] if len(lengths) > 1 else 0)
+        self._rewrite_notes((), [0 if file.waits else file.length for file in self._files])
         for file in waiting:
             file.close()
             with contextlib.suppress(OSError):

@@ -56,6 +56,8 @@ class Note(NamedTuple):
         Digests of its path, and of its size and date.
     rows, stretches : int
         Lengths of the files of rows after it, in bytes.
+    checksums : int
+        Of the files of rows up to there.
     seconds : float
         Duration of the classified sound.
     heard : str
@@ -66,21 +68,25 @@ class Note(NamedTuple):
     state: int
     rows: int
     stretches: int
+    checksums: int
     seconds: float
     heard: str
 
     def encode(self) -> bytes:
         """Return the note as a line."""
-        numbers = f"{self.key:016x} {self.state:016x} {self.rows} {self.stretches} {self.seconds:.3f}"
-        return f"{numbers} {json.dumps(self.heard)}\n".encode()
+        numbers = f"{self.key:016x} {self.state:016x} {self.rows} {self.stretches} {self.checksums:x}"
+        return f"{numbers} {self.seconds:.3f} {json.dumps(self.heard)}\n".encode()
 
     @classmethod
     def decode(cls, line: bytes) -> Note:
         """Return the note of a line; raise ValueError if it is not a note."""
         if not line.endswith(b"\n"):
             raise ValueError("a line that was not finished")
-        key, state, rows, stretches, seconds, heard = line.split(b" ", 5)
-        return cls(int(key, 16), int(state, 16), int(rows), int(stretches), float(seconds), _text_of(heard))
+        key, state, rows, stretches, checksums, seconds, heard = line.split(b" ", 6)
+        return cls(
+            int(key, 16), int(state, 16), int(rows), int(stretches), int(checksums, 16), float(seconds),
+            _text_of(heard),
+        )  # fmt: skip
 
 
 @dataclass
@@ -133,7 +139,7 @@ class Notes:
     """
 
     def __init__(self, path: Path, about: dict[str, Any], folder: str) -> None:
-        self.path, self._about = path, {"genre_scan": 1, **about}
+        self.path, self._about = path, {"genre_scan": 2, **about}
         self._folder = self.begun_in = folder
         self._file: IO[bytes] | None = None
         self._lock: IO[bytes] | None = None
@@ -141,7 +147,7 @@ class Notes:
         self.renewed: dict[int, int] = {}
         self.broken: set[int] = set()
         self.totals = Totals()
-        self.rows = self.stretches = 0
+        self.rows = self.stretches = self.checksums = 0
         self._length = 0
         self.was_otherwise = False
         self.is_without_rows = False
@@ -222,7 +228,7 @@ class Notes:
                 return
             self._count(note)
             self._length = position
-            self.rows, self.stretches = note.rows, note.stretches
+            self.rows, self.stretches, self.checksums = note.rows, note.stretches, note.checksums
 
     def _count(self, note: Note) -> None:
         self.finished[note.key] = note.state
@@ -230,8 +236,8 @@ class Notes:
         if note.heard == BROKEN:
             self.broken.add(note.key)
 
-    def rewrite(self, drop: Container[int], rows: int, stretches: int) -> None:
-        """Write the notes again, without those in ``drop`` and with the new lengths of the files of rows."""
+    def rewrite(self, drop: Container[int], rows: int, stretches: int, checksums: int) -> None:
+        """Write the notes again, without those in ``drop`` and with the new state of the files of rows."""
         before = self._notes(self._length)
         self.finished, self.broken, self.totals = {}, set(), Totals()
         with Replacing(self.path) as (partial, commit), contextlib.closing(before):
@@ -242,12 +248,14 @@ class Notes:
                 for note, _ in before:
                     if note.key not in drop:
                         state = self.renewed.get(note.key, note.state)
-                        moved = note._replace(state=state, rows=rows, stretches=stretches)
+                        moved = note._replace(
+                            state=state, rows=rows, stretches=stretches, checksums=checksums
+                        )
                         length += file.write(moved.encode())
                         self._count(moved)
             commit()
         self._length = length
-        self.rows, self.stretches = rows, stretches
+        self.rows, self.stretches, self.checksums = rows, stretches, checksums
 
     def open(self) -> None:
         """Open the notes to append more."""

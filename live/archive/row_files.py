@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from live.extras import need
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 ROWS_AT_ONCE = 10_000  # rows of a row group in a Parquet file
+READ_AT_ONCE = 2**20  # bytes
 
 
 class Format(Protocol):
@@ -125,6 +127,7 @@ class AppendedRows:
         self.path, self._format = path, format
         self._file: IO[bytes] | None = None
         self.length = 0  # bytes of the header and of complete rows
+        self.checksum = 0  # CRC-32 of these bytes
 
     def open(self, length: int) -> None:
         """Open the file and truncate it to a length; with 0, begin it."""
@@ -132,6 +135,7 @@ class AppendedRows:
             self._file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
             self._file.truncate(length)
             self.length = self._file.seek(length)
+            self.checksum = self.checksum_of(length)
             if length == 0:
                 self._append(self._format.head())
         except OSError as error:
@@ -150,6 +154,17 @@ class AppendedRows:
             self._file.seek(self.length)
             raise
         self.length += len(content)
+        self.checksum = zlib.crc32(content, self.checksum)
+
+    def checksum_of(self, length: int) -> int:
+        """Return the CRC-32 of the first bytes of the file on disk."""
+        checksum = 0
+        if length > 0:
+            with self.path.open("rb") as file:
+                while length > 0 and (part := file.read(min(length, READ_AT_ONCE))):
+                    length -= len(part)
+                    checksum = zlib.crc32(part, checksum)
+        return checksum
 
     def write(self, *rows: Row) -> None:
         """Append rows, all of them or none.
@@ -297,6 +312,15 @@ class RowFile:
         return self._appended.length
 
     @property
+    def checksum(self) -> int:
+        """CRC-32 of the complete rows in it."""
+        return self._appended.checksum
+
+    def checksum_of(self, length: int) -> int:
+        """Return the CRC-32 of its first bytes on disk."""
+        return self._appended.checksum_of(length)
+
+    @property
     def waits(self) -> bool:
         """Whether rows are moved to the file only at the end."""
         return self._parquet is not None
@@ -342,3 +366,13 @@ class RowFile:
         """Delete the file and its waiting rows, to begin again."""
         self.path.unlink(missing_ok=True)
         self._appended.path.unlink(missing_ok=True)
+
+    def set_aside(self) -> Path:
+        """Rename the file, and waiting rows, to begin again; return the new path of the rows."""
+        aside = self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
+        if self.path.exists():
+            self.path.replace(aside)
+        if self._appended.path.exists():
+            aside = aside.with_suffix(".jsonl")
+            self._appended.path.replace(aside)
+        return aside

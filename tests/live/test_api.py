@@ -296,3 +296,11 @@ def test_a_file_that_is_cut_short_says_so_in_its_warnings(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (warning,) = live.classify_file(path).warnings
     assert "3.0 s could not be decoded" in warning
+
+
+def test_one_path_can_be_scanned_and_no_workers_are_refused(tmp_path: Path, bundle: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 4.0)
+    for one in (path, str(path)):
+        assert [result.path for result in live.scan(one, model=bundle, workers=1)] == [str(path)]
+    with pytest.raises(ValueError, match="give 1 or more"):
+        next(live.scan([path], workers=0))

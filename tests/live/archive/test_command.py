@@ -191,6 +191,44 @@ def test_another_model_begins_anew(music: Path, tmp_path: Path, bundle: Path, ca
     assert {row["model"] for row in rows_of(out, other).values()} == {"other"}
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_rows_of_other_options_are_set_aside(
+    music: Path, tmp_path: Path, bundle: Path, ending: str, capfd: Capture
+) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    out = tmp_path / f"genres{ending}"
+    assert scan(music, "--out", out, bundle=bundle) == 0
+    before = out.read_bytes()
+    assert scan(music / "a.wav", "--out", out, "--sample", "2", bundle=bundle) == 0
+    assert f"the rows so far are in genres.before{ending}." in capfd.readouterr().err
+    assert (tmp_path / f"genres.before{ending}").read_bytes() == before
+    assert set(rows_of(out, bundle)) == {"a.wav"}
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+@pytest.mark.parametrize("what", ["a row fewer", "other line ends", "another word"])
+def test_rows_that_another_program_changed_are_not_touched(
+    music: Path, tmp_path: Path, bundle: Path, ending: str, what: str, capfd: Capture
+) -> None:
+    out = tmp_path / f"genres{ending}"
+    assert scan(music, "--out", out, bundle=bundle) == 0
+    lines = out.read_bytes().splitlines(keepends=True)
+    if what == "a row fewer":
+        del lines[1]
+    elif what == "other line ends":
+        lines = [line.replace(b"\n", b"\r\n") for line in lines]
+    else:
+        lines[1] = lines[1].swapcase()
+    out.write_bytes(b"".join(lines))
+    capfd.readouterr()
+    assert scan(music, "--out", out, bundle=bundle) == 2
+    assert f"{out} was changed after genre-scan wrote it: choose another name" in capfd.readouterr().err
+    assert out.read_bytes() == b"".join(lines)
+    assert scan(music, "--out", out, "--again", bundle=bundle) == 0
+    assert len(rows_of(out, bundle)) == 4
+
+
 def test_broken_files_are_heard_again_when_asked_for(
     music: Path, tmp_path: Path, bundle: Path, capfd: Capture
 ) -> None:
@@ -253,6 +291,13 @@ def test_a_file_named_twice_has_one_row(music: Path, tmp_path: Path, bundle: Pat
     out = tmp_path / "genres.jsonl"
     assert scan(music, music / "a.wav", music / "*.wav", "--out", out, bundle=bundle) == 0
     assert len(rows_of(out, bundle)) == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_at_once(tmp_path: Path, bundle: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp3")
+    assert scan(tmp_path / "pipe.mp3", "--out", tmp_path / "genres.csv", bundle=bundle) == 0
+    assert "is a pipe" in rows_of(tmp_path / "genres.csv", bundle)["pipe.mp3"]["error"]
 
 
 def test_a_sample_is_the_middle(tmp_path: Path, bundle: Path) -> None:

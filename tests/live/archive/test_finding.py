@@ -69,6 +69,39 @@ def test_a_list_names_one_a_line_and_what_is_missing_gets_its_row(music: Path, t
     assert names(found(f"@{listed}")[0], music) == ["b.mp3", "deep/er/c.ogg", "gone.mp3"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_may_begin_with_a_mark(music: Path, tmp_path: Path, encoding: str) -> None:
+    lines = [str(music / "b.mp3"), "# comment", str(music / "e [live].wav")]
+    (tmp_path / "list.txt").write_text("\r\n".join(lines), encoding=encoding)
+    assert found(f"@{tmp_path / 'list.txt'}")[0] == lines[::2]
+
+
+def test_a_list_that_is_sound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"RIFF" + bytes(100))
+    with pytest.raises(InputError, match="no text with a path on each line"):
+        found(f"@{tmp_path / 'list'}")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_links_without_end_and_pipes_in_a_folder_are_passed_over(music: Path) -> None:
+    (music / "loop").symlink_to("loop")
+    os.mkfifo(music / "pipe.mp3")
+    (music / "folder.mp3").symlink_to(music / "deep")
+    paths, passed_over = found(music)
+    assert names(paths, music) == ["a.FLAC", "b.mp3", "e [live].wav", "deep/er/c.ogg"]
+    assert passed_over == 3  # with the cover
+
+
+def test_mpeg_streams_are_told_from_programs_of_the_same_suffix(tmp_path: Path) -> None:
+    packet = b"\x47" + bytes(187)
+    (tmp_path / "radio.ts").write_bytes(packet * 9)
+    (tmp_path / "disc.m2ts").write_bytes((bytes(4) + packet) * 9)
+    (tmp_path / "program.ts").write_text("export const x = 1;\n" * 99)
+    (tmp_path / "film").write_bytes(b"\0\0\x01\xba" + bytes(99))
+    assert names(found(tmp_path)[0], tmp_path) == ["disc.m2ts", "radio.ts"]
+    assert len(found(tmp_path / "radio.ts", tmp_path / "film", tmp_path / "program.ts")[0]) == 2
+
+
 def test_a_line_that_cannot_be_a_name_costs_no_other(music: Path, tmp_path: Path) -> None:
     names = ["x" * 300, str(music / "one.wav"), f"{music}/one.wav/no.mp3"]
     (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
