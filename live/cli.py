@@ -181,7 +181,10 @@ def _run_to_end(
                 if on_screen:
                     from live.showing import show
 
-                    show(heard, connections.clips, lambda: _feed_watchdog(heard, service), service.interval_s)
+                    show(
+                        heard, connections.clips, connections.report,
+                        lambda: _feed_watchdog(heard, service), service.interval_s,
+                    )  # fmt: skip
                 else:
                     _wait(heard, service)
         finally:

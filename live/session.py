@@ -163,7 +163,7 @@ class Session:
         self._corrections.put(label)
 
     def pause(self, is_paused: bool) -> None:
-        """Pause or resume. A paused file stops; a microphone's samples are counted but not analysed."""
+        """Pause or resume. A paused file stops; a live source is muted: its samples are only counted."""
         (self._going.clear if is_paused else self._going.set)()
 
     @property
@@ -218,7 +218,7 @@ class Session:
                     self._hear(samples)
                 else:
                     self._analyser.skip(len(samples))
-                    self._has_skipped = True
+                    self._note_pause()
                 # The last samples before a loss may have arrived long before the loss was reported.
                 waited_s = self.alive_s - began_s - len(item.samples) / self._source.sample_rate
                 self._limit.note_sound(max(0.0, waited_s))
@@ -265,6 +265,13 @@ class Session:
         self._has_skipped = False
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)
+
+    def _note_pause(self) -> None:
+        """Emit that nothing is heard of a live source, which else only the screen would know."""
+        self._has_skipped = True
+        if self._condition in ("opening", "listening"):
+            self._condition = "muted"
+            self._emit(SourceEvent(self._analyser.time_s, "muted"))
 
     def _check_muted(self) -> None:
         """Emit an event when a microphone starts or stops to deliver nothing but digital zero."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from live.outputs.clips import ClipWriter
+from live.outputs.connections import Notices
 from live.outputs.lines import nobody_reads
 from live.screen import Keeping, Screen
 from live.screen.correction import label_name
@@ -74,6 +75,7 @@ class _Keys:
 def show(
     heard: Session | Sessions,
     clips: ClipWriter | None,
+    notices: Notices,
     feed_watchdog: Callable[[], None],
     interval_s: float | None,
 ) -> None:
@@ -84,6 +86,8 @@ def show(
     heard : Session or Sessions
     clips : ClipWriter or None
         Saves clips of the sound, where that was asked for.
+    notices : Notices
+        What the outputs report; it is shown while the screen is drawn, and printed at the end.
     feed_watchdog : callable
         Called again and again while the screen is drawn.
     interval_s : float or None
@@ -101,6 +105,7 @@ def show(
     keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)
     with nobody_reads(), Screen(keeping=keeping) as screen:
         keys = _Keys(heard, screen, clips)
+        notices.on_screen = screen.show_notice
         if isinstance(heard, Session):
             screen.run(lambda: newest()[0], heard.ended, keys.press, keys.correct)
         else:

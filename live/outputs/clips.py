@@ -237,6 +237,8 @@ class ClipKeeper:
         self._writer = writer
         self._recent = RecentSound(writer.seconds)
         self._stretch = _Stretch(None, 0.0, [])
+        self._corrections: list[SavedClip] = []  # clips of the latest correction
+        self._corrected_s = float("-inf")
 
     def hear(self, samples: Samples) -> None:
         """Add samples [shape=(n, channels)], without waiting."""
@@ -245,7 +247,7 @@ class ClipKeeper:
     def reset(self) -> None:
         """Forget the sound so far and its stretch, because what follows does not continue them."""
         self._recent.clear()
-        self._stretch = _Stretch(None, 0.0, [])
+        self._stretch, self._corrections = _Stretch(None, 0.0, []), []
 
     def __call__(self, event: Event) -> None:
         """Receive the next event, without waiting."""
@@ -279,8 +281,12 @@ class ClipKeeper:
             stretch.due_s = float("inf")
 
     def _corrected(self, event: CorrectionEvent) -> None:
-        self._writer.relabel(self._stretch.saved, event.genre)
+        if event.time_s - self._corrected_s >= self._writer.seconds:
+            self._corrections = []  # of other sound; else the last correction was a slip
+        self._corrections += self._stretch.saved
         self._stretch.saved = []
+        self._corrected_s = event.time_s
+        self._writer.relabel(list(self._corrections), event.genre)
         if self._stretch.label != UNSURE:
             self._stretch.due_s = float("inf")  # the verdict is wrong, so save no more under its label
         self._save(event, event.genre, is_correction=True)
@@ -292,8 +298,7 @@ class ClipKeeper:
         clip = self._writer.write(
             lambda: Clip(label, at, sound(), rate, event.source), beyond_bounds=is_correction
         )
-        if not is_correction:
-            self._stretch.saved.append(clip)
+        (self._corrections if is_correction else self._stretch.saved).append(clip)
 
 
 def label_of(verdict: Verdict) -> str | None:

@@ -26,17 +26,25 @@ class Notices:
     ----------
     keep : bool
         Whether to hold them back until ``show``.
+
+    Attributes
+    ----------
+    on_screen : callable or None
+        Called with each message that is held back, to show it on the screen meanwhile.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self._keep = keep
         self._kept: list[str] = []
+        self.on_screen: Callable[[str], None] | None = None
 
     def __call__(self, sentence: str) -> None:
         """Print or keep a message; any thread may call this."""
         self._kept.append(sentence)
         if not self._keep:
             self.show()
+        elif self.on_screen is not None:
+            self.on_screen(sentence)
 
     def show(self) -> None:
         """Print the messages that were held back."""
@@ -61,7 +69,7 @@ class Connections:
     ----------
     sinks : list of callables
         The sinks for the session.
-    report : callable
+    report : Notices
         Prints a message for the user, at once or after the screen has closed.
     clips : ClipWriter or None
         Saves clips, where the options ask for it.
@@ -75,7 +83,7 @@ class Connections:
     def __init__(
         self, options: Options, labels: Sequence[str], *, models: Sequence[str], on_screen: bool
     ) -> None:
-        self.report = self._notices = Notices(keep=on_screen)
+        self.report = Notices(keep=on_screen)
         only = () if options.only is None else read_names(options.only, labels, models)
         self._narrow = Narrowing(only, options.min_confidence)
         self._threads: list[BackgroundSink | ChangeCommand] = []
@@ -86,7 +94,7 @@ class Connections:
             self._threads.append(
                 ChangeCommand(
                     options.on_change,
-                    self._notices,
+                    self.report,
                     cooldown_s=options.cooldown or 0.0,
                     show_output=options.debug,
                     runs_for=self._narrow.runs_for,
@@ -95,17 +103,17 @@ class Connections:
         if options.osc is not None:
             from live.outputs.open_sound_control import OpenSoundControl
 
-            self._threads.append(OpenSoundControl(options.osc, self._notices))
+            self._threads.append(OpenSoundControl(options.osc, self.report))
         if options.mqtt is not None:
             from live.outputs.mqtt import Mqtt
 
-            self._threads.append(Mqtt(options.mqtt, self._notices))
+            self._threads.append(Mqtt(options.mqtt, self.report))
         if options.log is not None:
             from live.outputs.session_log import open_log
 
             inputs = [path for path in options.file if path != "-"]
             self._log = open_log(options.log, labels, inputs)
-        self.clips = _clips(options, self._notices)
+        self.clips = _clips(options, self.report)
         self._page = self._open_page(options) if options.web is not None else None
         self.sinks: list[Callable[[Event], None]] = [self._tell_programs]
         self.sinks += [sink for sink in (self._log, self._page) if sink is not None]
@@ -113,7 +121,7 @@ class Connections:
     def _open_page(self, options: Options) -> WebPage:
         from live.outputs.web.server import WebPage
 
-        page = WebPage(str(options.web), self._notices, token=options.web_token, is_open=options.web_open)
+        page = WebPage(str(options.web), self.report, token=options.web_token, is_open=options.web_open)
         page.start()  # before the source is open: meanwhile the page says that the program waits for it
         print_message("genre-live", page.notice)  # at once, before a screen is drawn
         return page
@@ -151,7 +159,7 @@ class Connections:
             self._page.close()
         if self._log is not None:
             self._log.close()
-        self._notices.show()
+        self.report.show()
 
 
 def _clips(options: Options, report: Notices) -> ClipWriter | None:

@@ -40,7 +40,7 @@ OnKey = Callable[[str], str | None]
 _FRAME_S = 0.1
 _IDLE_FRAME_S = 0.25
 _IDLE_AFTER_S = 1.0
-_MESSAGE_S = 4.0
+_MESSAGE_S, _NOTICE_S = 4.0, 15.0
 
 
 class Screen:
@@ -90,8 +90,8 @@ class Screen:
         self._moving: dict[int, tuple[Animation, StripCache]] = {}
         self._place = Navigation()
         self._shown: Frame | SourceList | None = None
-        self._message = ""
-        self._message_until_s = 0.0
+        self._message = ("", 0.0)  # and until when it is shown; one value, since other threads set it, too
+        self._notices = 0
         self._last_change_s = 0.0
         self._stop_asked = False
         self._stop_signal = contextlib.ExitStack()
@@ -126,8 +126,12 @@ class Screen:
 
     def show_message(self, message: str) -> None:
         """Show a message for a few seconds in the last row."""
-        self._message = message
-        self._message_until_s = self._clock() + _MESSAGE_S
+        self._message = (message, self._clock() + _MESSAGE_S)
+
+    def show_notice(self, notice: str) -> None:
+        """Show a problem for longer, and from then on that there was one; any thread may call this."""
+        self._notices += 1
+        self._message = (notice, self._clock() + _NOTICE_S)
 
     def run(
         self,
@@ -271,10 +275,12 @@ class Screen:
         return self._put(self._list(snapshots, self._extras(LIST_KEYS if keys else ()), now_s))
 
     def _extras(self, keys: tuple[tuple[str, str], ...]) -> Extras:
+        message, until_s = self._message
         return Extras(
             keys=keys,
             paused=self.paused,
-            message=self._message if self._clock() < self._message_until_s else "",
+            message=message if self._clock() < until_s else "",
+            notices=self._notices,
             keeping=None if self._keeping is None else self._keeping(),
             letters=self._letters,
         )

@@ -40,6 +40,8 @@ class Extras:
         Whether listening is paused.
     message : str
         A message for the last row, instead of the program's state.
+    notices : int
+        Number of problems that the outputs have reported.
     keeping : Keeping or None
         The state of saving clips, where clips are saved.
     letters : mapping of str to str
@@ -49,12 +51,13 @@ class Extras:
     keys: tuple[tuple[str, str], ...] = ()
     paused: bool = False
     message: str = ""
+    notices: int = 0
     keeping: Keeping | None = None
     letters: Mapping[str, str] = field(default_factory=dict)
 
     def to_be_kept(self) -> Extras:
         """Return the extras without those that do not belong on a saved picture."""
-        return replace(self, keys=(), message="", letters={})
+        return replace(self, keys=(), message="", notices=0, letters={})
 
 
 NO_EXTRAS = Extras()

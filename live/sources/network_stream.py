@@ -111,9 +111,10 @@ class NetworkStream:
                 return self._open()
             except StationError as error:
                 if not wait or error.is_final:
-                    raise InputError(f"{self.name} cannot be heard: {error}.") from None
+                    advice = "check the address" if error.is_final else "check the address, or give --wait"
+                    raise InputError(f"{self.name} cannot be heard ({error}): {advice}.") from None
                 if self._give_up_s is not None and time.monotonic() - began_s > self._give_up_s:
-                    raise RunningError(f"{self.name} cannot be heard: {error}.") from None
+                    raise RunningError(f"{self.name} cannot be heard ({error}): try again later.") from None
                 if on_wait is not None:
                     on_wait(f"Waiting for {self.name}: {error}.")
             self._stopping.wait(retry_s)

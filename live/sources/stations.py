@@ -122,7 +122,7 @@ def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Fee
         kind = answer.content_type
         if kind in {"text/html", "application/xhtml+xml"}:
             answer.close()
-            raise StationError("it is a web page and no stream: give the address of its sound", is_final=True)
+            raise StationError("it is a web page and not the sound itself", is_final=True)
         if not (kind in _HLS_TYPES | _LIST_TYPES or path.endswith((".m3u8", ".m3u", ".pls"))):
             return HttpFeed(answer, stopping, on_title)
         try:

@@ -17,6 +17,7 @@ import live
 from live.errors import InputError, RunningError
 from live.events import WindowEvent
 from tests.live.stubs import LABELS, ScriptedSource, StubClassifier, noise
+from tests.sounds import write_tune
 
 RATE = 8_000
 

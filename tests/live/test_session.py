@@ -387,6 +387,29 @@ def test_a_paused_microphone_passes_by_unheard_and_its_time_goes_on() -> None:
     assert session.summary.lost_s == 0
 
 
+def test_programs_are_told_that_a_paused_microphone_is_muted_and_back() -> None:
+    source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
+    events: list[Event] = []
+    conditions: list[str] = []
+    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
+    take_snapshot = session._take_snapshot
+
+    def pause_from_1_to_2_s() -> Snapshot:
+        snapshot = take_snapshot()
+        if 1.2 < snapshot.time_s < 2:
+            conditions.append(snapshot.source_condition)
+        session.pause(1 <= snapshot.time_s < 2)
+        return snapshot
+
+    session._take_snapshot = pause_from_1_to_2_s  # type: ignore[method-assign]
+    session.start()
+    assert session.ended.wait(PATIENCE_S)
+    told = [event for event in events if isinstance(event, SourceEvent)]
+    assert [event.status for event in told] == ["muted", "back"]
+    assert [event.time_s for event in told] == pytest.approx([1.05, 2.0])
+    assert set(conditions) == {"muted"}
+
+
 def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
     events: list[Event] = []
     paused = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -135,8 +136,12 @@ def listen(address: Address) -> socket.socket:
         taken.setblocking(False)
     except OSError as error:
         taken.close()
+        advice = (
+            "give an address of this computer to --web, or the port alone."
+            if error.errno == errno.EADDRNOTAVAIL
+            else "choose another port for --web, or end the program that has it."
+        )
         raise InputError(
-            f"The page cannot be served at {address.host}:{address.port} ({error.strerror}): "
-            "choose another port for --web, or end the program that has it."
+            f"The page cannot be served at {address.host}:{address.port} ({error.strerror}): {advice}"
         ) from None
     return taken

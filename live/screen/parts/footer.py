@@ -50,7 +50,9 @@ class Footer(Part):
 
     def _health(self) -> Iterator[Phrase]:
         """Yield phrases about the state of the program, the most important first."""
-        snapshot = self.view.snapshot
+        snapshot, notices = self.view.snapshot, self.view.extras.notices
+        if notices:
+            yield Phrase("1 problem" if notices == 1 else f"{notices} problems", "warning")
         if snapshot.lost_s > 0:
             yield Phrase(f"{snapshot.lost_s:.1f} s lost", "warning")
         if snapshot.skipped_windows:

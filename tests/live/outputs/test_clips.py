@@ -106,6 +106,17 @@ def test_a_correction_keeps_the_sound_under_the_right_name_and_moves_what_was_un
     assert room.end() == {"tango": [(0.0, 2.5), (6.0, 10.0)]}
 
 
+def test_a_correction_of_a_slip_moves_all_of_the_sound(room: Room) -> None:
+    room.hear("rock", 10)
+    room.correct("tango")
+    room.hear("rock", 2)
+    room.correct("samba")  # what was meant
+    room.hear("rock", 20)
+    room.correct("waltz")  # something else is playing now
+    clips = room.end()
+    assert clips == {"samba": [(0.0, 2.5), (6.0, 10.0), (8.0, 12.0)], "waltz": [(28.0, 32.0)]}
+
+
 def test_a_correction_before_the_clip_was_due_leaves_nothing_under_the_wrong_name(room: Room) -> None:
     room.hear("rock", 1.5)
     room.correct("tango")

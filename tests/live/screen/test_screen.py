@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from rich.console import Console, ConsoleDimensions
 
+from live.outputs.connections import Notices
 from live.palette import DARK, LIGHT
 from live.screen import Keeping, Screen, render
 from live.screen.animation import at_rest
@@ -176,6 +177,20 @@ def test_a_message_goes_away_by_itself() -> None:
         clock.time_s += 10
         screen.draw(SONG)
         assert "nothing lost" in printed(console)
+
+
+def test_a_problem_of_an_output_is_shown_and_stays_known() -> None:
+    clock = Clock()
+    console = console_of(80, 24)
+    notices = Notices(keep=True)
+    with Screen(console, clock=clock, theme=DARK) as screen:
+        notices.on_screen = screen.show_notice
+        notices("The broker cannot be reached: check its address.")
+        screen.draw(SONG)
+        assert "The broker cannot be reached: check its address." in printed(console)
+        clock.time_s += 20
+        screen.draw(SONG)
+        assert "1 problem" in printed(console)
 
 
 def run_with_keys(keys: list[str], **options: Any) -> tuple[list[str], list[str], str]:
