@@ -418,6 +418,7 @@ def _record(
             name=data.name,
             clips=len(used),
             collections=Counter(store.collection_of(clip) for clip in used),
+            digests=frozenset(map(store.clip_digest, used)),
         ),
         split=data.split,
         recipe=LIVE.name,

@@ -9,6 +9,7 @@ from typing import Any
 
 from live.bundle import BundleDescription
 from live.classifier import Classifier
+from live.errors import InputError
 from live.vote import VoteParameters
 
 from .common import DatasetOptions, RunListener, divide, is_divided_alike, open_datasets
@@ -17,11 +18,12 @@ from .dataset.splits import LEAK, SPLITS, Segment, Split, gtzan_id, published_li
 from .dataset.store import FeatureStore
 from .evaluation.metrics import evaluate
 from .evaluation.record import TrainingRecord
-from .evaluation.report import ReportSubject, write_report
+from .evaluation.report import FIGURES_FILE, REPORT_FILE, ReportSubject, write_report
 from .evaluation.results import Evaluation
 from .evaluation.rooms import hear_rooms
 
 FAULT_FILTERED = "fault-filtered"
+WRITTEN = (REPORT_FILE, FIGURES_FILE, ".png")  # ends of the names of a report's files
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,14 @@ def _warn_of_known_clips(
 
 
 def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: FeatureStore) -> bool:
-    """Return whether a model was fitted on some of the clips, from the datasets' names and GTZAN's lists."""
-    if record.dataset.names & set(data.names):
+    """Return whether a model was fitted on some of the clips, by their sound or by GTZAN's lists.
+
+    A model that does not tell the clips is taken to know those of a dataset of the same name.
+    """
+    digests = record.dataset.digests
+    if digests and not digests.isdisjoint(map(store.clip_digest, range(len(store)))):
+        return True
+    if not digests and record.dataset.names & set(data.names):
         return True
     if record.split != FAULT_FILTERED:
         return False
@@ -134,6 +142,15 @@ def _choose(
     return _Chosen(segments, facts, warnings, (*split.notes, *features.skipped))
 
 
+def _check_report_folder(out: Path) -> None:
+    """Raise InputError if a folder holds files that are neither a report nor hidden."""
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    if names and (FIGURES_FILE not in names or any(not name.endswith(WRITTEN) for name in names)):
+        raise InputError(
+            f"{out} holds other files: give a new or empty folder with --out, or one that holds a report."
+        )
+
+
 def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> EvaluateResult:
     """Evaluate any bundle on any dataset.
 
@@ -156,6 +173,7 @@ def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> Evaluate
     description = classifier.description
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)  # before the evaluation, which takes long
+        _check_report_folder(options.out)
         with tempfile.TemporaryDirectory(dir=options.out):
             pass
     features = open_datasets(options.data, description.front_end, listener)

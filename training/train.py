@@ -228,6 +228,10 @@ def _record(
             parts={part: len(segments) for part, segments in split.parts.items()},
             division=split.digest(store),
             collections=Counter(store.collection_of(clip) for clip in range(len(store))),
+            digests=frozenset(
+                store.clip_digest(clip)
+                for clip in {segment.clip for part in ("train", "valid") for segment in split.parts[part]}
+            ),
         ),
         split=split.name,
         leaks=split.leaks,

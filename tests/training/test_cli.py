@@ -359,7 +359,8 @@ def test_a_model_that_is_measured_on_all_it_was_fitted_on_says_so(
         )
 
     assert warned(dataset, trained)
-    others = write_dataset(tmp_path / "others", 1, 3.0)
+    assert warned(shutil.copytree(dataset, tmp_path / "renamed"), trained)
+    others = write_dataset(tmp_path / dataset.name, 1, 3.0)  # other clips in a folder of the same name
     assert not warned(others, trained)
     values = json.loads((trained / "bundle.json").read_text())
     values["training"]["split"] = "fault-filtered"
@@ -378,6 +379,21 @@ def test_a_model_that_is_measured_on_all_it_was_fitted_on_says_so(
     (model / "bundle.json").write_text(json.dumps(values))
     file.rename(others / "hiss" / f"{lists['valid'][0]}.wav")
     assert warned(others, model)
+
+
+def test_a_report_does_not_replace_the_files_of_somebody_else(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "report.md").write_text("my thesis")
+    words = ("--evaluate", trained, "--cache", cache, "--part", "test", "--out")
+    for place in (out, trained):
+        assert run(dataset, *words, place) == 2
+        assert "holds other files" in capfd.readouterr().err
+    assert (out / "report.md").read_text() == "my thesis"
+    for _ in range(2):  # its own report may be replaced
+        assert run(dataset, *words, tmp_path / "report") == 0
 
 
 def test_what_would_fail_after_the_fit_is_refused_before_it(

@@ -18,6 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,7 @@ from .pieces import MelLevels as MelLevels
 from .pieces import Pieces
 
 _COPY_BYTES = 1 << 20
+DIGEST_BYTES = 4  # of a clip
 _TEXT_COLUMNS = ("clip", "label", "group")
 
 
@@ -86,6 +88,10 @@ class FeatureStore:
         piece = bisect_right(self._piece_starts, start) - 1
         first = self._piece_starts[piece]
         return self.pieces[piece][start - first : stop - first]
+
+    def clip_digest(self, index: int) -> str:
+        """Return a digest of a clip's frames, the same in every store that holds this sound."""
+        return blake2b(self.clip_frames(index).tobytes(), digest_size=DIGEST_BYTES).hexdigest()
 
     @cached_property
     def _piece_starts(self) -> list[int]:

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..dataset.store import DIGEST_BYTES
+
 Value = TypeVar("Value")
+
+
+MOST_DIGESTS = 20_000  # of eight characters, in a file of bounded size
+
+
+def _digests(joined: str) -> frozenset[str]:
+    """Return the single digests of a text in which they follow each other."""
+    length = 2 * DIGEST_BYTES
+    return frozenset(joined[at : at + length] for at in range(0, len(joined), length))
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,9 @@ class DatasetRecord:
         Digest of the division; see ``Split.digest``.
     collections : mapping of str to int
         Number of clips of each dataset.
+    digests : frozenset of str
+        Of the clips that the model was fitted or validated on; see ``FeatureStore.clip_digest``. Empty if
+        they are unknown, or very many.
     """
 
     name: str = ""
@@ -31,6 +45,7 @@ class DatasetRecord:
     parts: Mapping[str, int] = field(default_factory=dict)
     division: str | None = None
     collections: Mapping[str, int] = field(default_factory=dict)
+    digests: frozenset[str] = frozenset()
 
     @property
     def names(self) -> set[str]:
@@ -40,7 +55,9 @@ class DatasetRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the object of ``bundle.json``."""
         own: dict[str, Any] = {"name": self.name, "clips": self.clips, **self.parts}
-        return own | {"division": self.division, "collections": dict(self.collections)}
+        digests = "".join(sorted(self.digests)) if len(self.digests) <= MOST_DIGESTS else ""
+        own |= {"division": self.division, "collections": dict(self.collections)}
+        return own | ({"digests": digests} if digests else {})
 
 
 @dataclass(frozen=True)
@@ -148,6 +165,7 @@ class TrainingRecord:
                 parts={part: dataset[part] for part in PARTS if isinstance(dataset.get(part), int)},
                 division=_of(str, dataset.get("division")),
                 collections=_mapping_of(int, dataset.get("collections")),
+                digests=_digests(_of(str, dataset.get("digests")) or ""),
             ),
             split=_of(str, values.get("split")),
             leaks=bool(values.get("leaks")),
