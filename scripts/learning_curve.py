@@ -9,6 +9,7 @@ and evaluates both models on the clips of all other groups. It prints a Markdown
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -19,6 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from live.bundle import find_bundle
+from live.errors import GenreLiveError, InputError, explain
+from live.library_messages import quiet_libraries
 from training.dataset.clips import UNLABELLED
 from training.dataset.features import cache_folder, load_features
 from training.dataset.pieces import Pieces
@@ -104,8 +107,8 @@ def run(
     return Result(float(accuracy), float(balanced), seconds)
 
 
-def main() -> None:
-    """Measure the learning curve and print it."""
+def main() -> int:
+    """Measure the learning curve, print it, and return the exit status."""
     look_for_garbage_seldom()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -117,6 +120,22 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="at most so many")
     parser.add_argument("--only-started", action="store_true", help="leave out the fits from nothing")
     arguments = parser.parse_args()
+    try:
+        with quiet_libraries():
+            measure(arguments)
+    except (GenreLiveError, OSError) as error:
+        return explain("learning_curve", error, debug=False)
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Print a row for each number of clips and each start.
+
+    Raises
+    ------
+    InputError
+        When the dataset or the model cannot be used, or no clips are left to evaluate.
+    """
     store = load_features(
         arguments.dataset, LIVE.front_end, cache=cache_folder() / "features", workers=2
     ).store
@@ -125,6 +144,8 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for count in arguments.count or (5, 10, 20, 50):
         drawn = [draw(store, count, seed) for seed in range(arguments.seeds)]
+        if not all(heard for _, heard in drawn):
+            raise InputError(f"With --count {count}, no clips are left to evaluate: give a smaller one.")
         for start in starts:
             found = [
                 run(only(store, learnt), only(store, heard), start, seed, arguments.epochs)
@@ -137,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

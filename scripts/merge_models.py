@@ -20,6 +20,7 @@ import numpy as np
 
 from live.bundle import BundleDescription, read_description, write_description
 from live.errors import GenreLiveError, InputError, explain
+from live.library_messages import quiet_libraries
 from training.evaluation.model_card import model_card
 from training.evaluation.record import TrainingRecord
 from training.garbage import look_for_garbage_seldom
@@ -112,9 +113,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
-        merge(arguments.models, arguments.ranks, arguments.recurrent_rank, arguments.out)
+        with quiet_libraries():
+            merge(arguments.models, arguments.ranks, arguments.recurrent_rank, arguments.out)
     except (GenreLiveError, OSError) as error:
         return explain("merge_models", error, debug=False)
+    print(f"The model is in {arguments.out}.")
     return 0
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +19,7 @@ from live.errors import GenreLiveError, InputError, RunningError, explain, print
 from live.library_messages import quiet_libraries
 
 from .garbage import look_for_garbage_seldom
+from .interruption import Interruption
 from .options import Options, check_together
 
 if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load TensorFlow
@@ -131,13 +132,13 @@ def _evaluate(options: Options, model: str, listener: RunListener) -> None:
         listener.notify(note)
 
 
-def _run(options: Options) -> None:
-    """Run the task that the options ask for."""
+def _run(options: Options, check: Callable[[], None]) -> None:
+    """Run the task that the options ask for; ``check`` is called from time to time."""
     from rich.console import Console
 
     from .console import ConsoleListener
 
-    listener = ConsoleListener(Console(stderr=True))
+    listener = ConsoleListener(Console(stderr=True), check)
     if options.evaluate is not None:
         _evaluate(options, options.evaluate, listener)
         return
@@ -170,29 +171,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     options: Options | None = None
+    interruption = Interruption()
     try:
         options = Options(**given_options(build_parser(), words))
         check_together(options)
         _check_installed(NEEDED_TO_EVALUATE if options.task == "evaluate" else NEEDED_TO_TRAIN)
         if not debug:  # matplotlib warns if it has no folder for its cache
             logging.getLogger("matplotlib").setLevel(logging.ERROR)
-        with quiet_libraries(enabled=not debug):
-            _run(options)
+        with interruption, quiet_libraries(enabled=not debug):
+            _run(options, interruption.check)
     except KeyboardInterrupt:
-        again = options is not None and options.task != "evaluate"
-        print_message(
-            "genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted."
-        )
-        return 1
+        return _interrupted(options)
     except BrokenPipeError:  # the reader of the output has ended
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        return explain("genre-train", _as_sentence(error), debug=debug)
     except Exception as error:
-        return explain("genre-train", error, debug=debug)
+        if interruption.was_asked_for:  # a library that is interrupted may raise anything
+            return _interrupted(options)
+        told = _as_sentence(error) if isinstance(error, OSError) else error
+        return explain("genre-train", told, debug=debug)
     return 0
+
+
+def _interrupted(options: Options | None) -> int:
+    again = options is not None and options.task != "evaluate"
+    print_message(
+        "genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted."
+    )
+    return 1
 
 
 def _as_sentence(error: OSError) -> GenreLiveError:

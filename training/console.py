@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -83,13 +83,16 @@ class ConsoleListener(RunListener):
     ----------
     console : Console
         On standard error, so that standard output holds only results.
+    check : callable
+        Called from time to time; see ``Interruption.check``.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, check: Callable[[], None] = lambda: None) -> None:
+        self._console, self._check = console, check
 
     def notify(self, sentence: str) -> None:
         """Print a sentence."""
+        self._check()
         self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     def _bars(self) -> Progress:
@@ -100,11 +103,13 @@ class ConsoleListener(RunListener):
     @contextmanager
     def progress(self, title: str) -> Iterator[CountProgress]:
         """Show one bar; it appears with the first count."""
+        self._check()
         with self._bars() as bars:
             task: TaskID | None = None
 
             def count(done: int, total: int) -> None:
                 nonlocal task
+                self._check()
                 if task is None:
                     task = bars.add_task(title, total=total, note="")
                 bars.update(task, completed=done, total=total)

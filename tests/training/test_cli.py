@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -462,3 +464,26 @@ def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(
     np.savez(tmp_path / "s.npz", **{**arrays, "group": arrays["group"][::-1]})
     assert main([*words[3:], "--epochs", "10000", "--resume"]) == 2  # other data: another division
     assert "other options or data" in said(capfd)
+
+
+def test_an_interruption_that_a_library_swallows_or_renames_ends_it_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def swallow(_options: object, check: Callable[[], None]) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        check()
+        pytest.fail("It went on.")
+
+    def rename(_options: object, _check: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("a part of a library is missing") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    for work in (swallow, rename):
+        monkeypatch.setattr("training.cli._run", work)
+        assert run(tmp_path, "--out", tmp_path / "m") == 1
+        assert capfd.readouterr().err == "genre-train: Interrupted: run it again with --resume to go on.\n"
+    assert signal.getsignal(signal.SIGINT) is before
