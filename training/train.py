@@ -24,7 +24,7 @@ from .common import (
     open_datasets,
 )
 from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels
-from .dataset.features import Features, labels_of, silent_labels
+from .dataset.features import Features, labels_of, silent_clips
 from .dataset.splits import PartName, Split
 from .dataset.store import FeatureStore
 from .evaluation.calibration import recalibrated_description
@@ -155,8 +155,9 @@ def _prepare(options: TrainOptions, features: Features, listener: RunListener) -
     used = {store.label[segment.clip] for part in split.parts.values() for segment in part}
     check_labels(used)
     check_measurable(store, split)
-    for label in silent_labels(store):
-        listener.notify(f"All clips of {label!r} are silent: look at their files.")
+    if silent := silent_clips(store):
+        shown = ", ".join(silent[:3]) + (" …" if len(silent) > 3 else "")
+        listener.notify(f"Clips of music that are silent ({len(silent)}) teach nothing: look at {shown}.")
     labels = tuple(sorted(used - {UNLABELLED}))
     return _Material(store, split, labels, recipe, (*split.notes, *features.skipped))
 

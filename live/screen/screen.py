@@ -239,6 +239,8 @@ class Screen:
             label = label_for(key, self._letters)
             if label is not None or key == "escape":
                 self._letters = {}
+            if label is None and key == "q" and on_key is not None:  # it ends the program, whatever is asked
+                return on_key(key)
             return None if label is None else on_correct(label)
         if key == "c" and on_correct is not None:
             self._letters = letters_for((*get_snapshot().genres, *NOT_GENRES))

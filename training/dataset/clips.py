@@ -61,7 +61,7 @@ def read_dataset(dataset: Path) -> list[Clip]:
     """
     if dataset.is_dir():
         clips = _read_folder(dataset)
-    elif dataset.is_file() and dataset.suffix.lower() == ".csv":
+    elif dataset.is_file() and dataset.suffix.lower() in (".csv", ".tsv"):
         clips = _read_manifest(dataset)
     elif dataset.exists():
         raise InputError(
@@ -264,7 +264,7 @@ def _read_manifest(manifest: Path) -> list[Clip]:
     places = Counter(os.path.normpath(path.absolute()) for path, _, _ in rows)
     repeated = [path for path, count in places.items() if count > 1]
     if repeated:
-        raise InputError(f"{manifest} lists {repeated[0]} more than once: give each file one label.")
+        raise InputError(f"{manifest} lists {repeated[0]} more than once: give each file one line.")
     ids = _unique_ids([path for path, _, _ in rows], manifest.parent)
     return [
         Clip(id=clip_id, path=path, label=label, group=group or clip_id)

@@ -227,15 +227,12 @@ def labels_of(dataset: Path) -> set[str]:
     return {clip.label for clip in read_dataset(dataset)}
 
 
-def silent_labels(store: FeatureStore) -> list[str]:
-    """Return the labels of music whose clips are all silent."""
-    clips: dict[str, list[int]] = {}
-    for clip, label in enumerate(store.label):
-        clips.setdefault(label, []).append(clip)
+def silent_clips(store: FeatureStore) -> list[str]:
+    """Return the clips of music that are silent."""
     return [
-        label
-        for label, members in sorted(clips.items())
-        if label != NO_MUSIC and not any(float(store.clip_frames(clip).max()) > SILENT_DB for clip in members)
+        store.clip[clip]
+        for clip, label in enumerate(store.label)
+        if label != NO_MUSIC and float(store.clip_frames(clip).max()) <= SILENT_DB
     ]
 
 

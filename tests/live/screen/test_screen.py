@@ -193,6 +193,11 @@ def test_a_problem_of_an_output_is_shown_and_stays_known() -> None:
         assert "1 problem" in printed(console)
 
 
+def test_q_ends_the_program_while_a_correction_is_asked_for() -> None:
+    corrected, others, _ = run_with_keys(["c", "s", "q"])
+    assert (corrected, others) == ([], ["q"])
+
+
 def run_with_keys(keys: list[str], **options: Any) -> tuple[list[str], list[str], str]:
     """Press keys on a screen; return what was corrected, the other keys, and what was drawn."""
     corrected: list[str] = []

@@ -16,9 +16,9 @@ from live.front_end import FrontEndSpec
 from tests.training.conftest import RATE, hiss, write_dataset
 from training.dataset.clips import read_dataset
 from training.dataset.extraction import ReadInPart, extract
-from training.dataset.features import build_store, cache_folder, load_features
+from training.dataset.features import build_store, cache_folder, load_features, silent_clips
 from training.dataset.reader_processes import extract_each
-from training.dataset.store import MelLevels, open_store
+from training.dataset.store import MelLevels, StoreWriter, open_store
 
 SPEC = FrontEndSpec()
 
@@ -202,3 +202,11 @@ def test_without_a_home_the_cache_is_to_be_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("platformdirs.user_cache_path", no_home)
     with pytest.raises(InputError, match="name a folder with --cache"):
         cache_folder()
+
+
+def test_silent_clips_of_music_are_named(tmp_path: Path) -> None:
+    spec = FrontEndSpec(n_mels=4, n_mfcc=4)
+    with StoreWriter(tmp_path / "store.npz", spec) as writer:
+        for clip, label, level in (("a", "jazz", -20), ("b", "jazz", -90), ("c", "no_music", -90)):
+            writer.add(clip=clip, label=label, group=clip, mel_db=np.full((5, 4), level, np.float16))
+    assert silent_clips(open_store(tmp_path / "store.npz")) == ["b"]
