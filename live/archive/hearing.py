@@ -161,6 +161,7 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
     """Classify a file, or the middle of it."""
     if Path(path).is_fifo():
         raise InputError(f"{path} is a pipe, which cannot be read twice: give an audio file.")
+    name = one_line(Path(path).name)
     if hearing.sample_s is None:
         with contextlib.closing(open_decoder(path)) as decoder:
             _hear_part(path, heard, classifier, hearing, decoder, None)
@@ -173,7 +174,9 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
         decoder, part = decode_to_middle(path, hearing.sample_s)
         with contextlib.closing(decoder):
             _hear_part(path, heard, classifier, hearing, decoder, part)
-    _check_length(one_line(Path(path).name), heard.duration_s)
+        if part.start > 0 and heard.duration_s < SHORTEST_FILE_S:
+            raise InputError(f"{name} ends before its middle: it is damaged or cut short.")
+    _check_length(name, heard.duration_s)
 
 
 def _hear_part(

@@ -125,12 +125,12 @@ class AudioFile:
             self._thread.join(CLOSE_WITHIN_S)
 
     def _push(self, ring: RingBuffer) -> None:
-        block_frames = max(1, round(self.block_s * self.sample_rate))
+        block_samples = max(1, round(self.block_s * self.sample_rate))
         pushed = 0
         began = time.monotonic()
         try:
             while not self._stopped.is_set():
-                block = self._decoder.read(block_frames)
+                block = self._decoder.read(block_samples)
                 if self._decoder.undecodable > 0:
                     self._report_undecodable(ring, pushed, self._decoder.undecodable)
                 if len(block) == 0:

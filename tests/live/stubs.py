@@ -46,7 +46,7 @@ class StubClassifier(Classifier):
 
 
 Deed = Samples | tuple[int, str] | SourceStatus
-"""What a scripted source does: deliver samples, lose (frames, reason), or change its status."""
+"""What a scripted source does: deliver samples, lose (samples, reason), or change its status."""
 
 
 class ScriptedSource:

@@ -112,6 +112,16 @@ def test_a_middle_behind_damage_is_found_all_the_same(folder: Path, bundle: Path
     assert abs(result.length_s - LENGTH_S) < 0.5
 
 
+@pytest.mark.parametrize("name", ["b.flac", "b.wav"])
+def test_a_file_that_ends_before_its_middle_says_so(folder: Path, bundle: Path, name: str) -> None:
+    soundfile.write(folder / name, soundfile.read(folder / "whole.wav")[0], RATE)
+    content = (folder / name).read_bytes()
+    (folder / f"cut {name}").write_bytes(content[: len(content) // 5])
+    result = hear(str(folder / f"cut {name}"), Classifier(bundle), Hearing(str(bundle), sample_s=MIDDLE_S))
+    assert result.error is not None
+    assert "damaged or cut short" in result.error
+
+
 def test_a_sample_longer_than_the_file_is_all_of_it(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.flac", tune(3.0), 22_050)
     opened = open_at_middle(str(tmp_path / "short.flac"), 60.0)
