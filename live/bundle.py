@@ -120,7 +120,9 @@ def read_bounded(folder: Path, name: str, largest: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except FileNotFoundError:
-        raise BundleError(f"{folder} is not a model bundle: it holds no {name}.") from None
+        raise BundleError(
+            f"{folder} is not a model bundle: it holds no {name}; give a folder that genre-train made."
+        ) from None
     except (OSError, RuntimeError) as error:
         raise BundleError(f"The bundle {folder} cannot be read: {error}.") from None
     if len(content) > largest:

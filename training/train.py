@@ -262,6 +262,8 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         When the dataset cannot be used, or the bundle cannot be written.
     """
     check_new_bundle(options.out, options.name, listener)
+    if options.start_from not in (None, FROM_NOTHING):
+        find_bundle(str(options.start_from))  # before the audio is read, which takes long
     labels = set().union(*map(labels_of, options.data.datasets))
     check_labels(labels)
     for remark in remarks_on_labels(labels):

@@ -162,3 +162,12 @@ def test_a_network_without_the_layer_to_go_on_from_is_refused(trained: Path, tmp
     keras.Model(inputs, keras.layers.Flatten()(inputs)).save(path)
     with pytest.raises(InputError, match="has no layer 'pooled'"):
         open_start(changed(trained, tmp_path, path.read_bytes()), FrontEndSpec(), 34)
+
+
+def test_a_model_that_is_not_there_is_told_before_the_audio_is_read(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = (dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", "--start-from", "nowhere")
+    assert run(*words) == 2
+    assert "nowhere" in capfd.readouterr().err
+    assert not (tmp_path / "c").exists()
