@@ -8,6 +8,7 @@ lines in a file beside it, and are moved at the end.
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import itertools
 import json
@@ -369,7 +370,9 @@ class RowFile:
 
     def set_aside(self) -> Path:
         """Rename the file, and waiting rows, to begin again; return the new path of the rows."""
-        aside = self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
+        names = (f"{self.path.stem}.before{number}" for number in itertools.chain([""], itertools.count(2)))
+        taken = {path.stem for path in self.path.parent.glob(f"{glob.escape(self.path.stem)}.before*")}
+        aside = self.path.with_name(next(name for name in names if name not in taken) + self.path.suffix)
         if self.path.exists():
             self.path.replace(aside)
         if self._appended.path.exists():

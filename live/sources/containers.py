@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -170,7 +171,7 @@ def _extent(data: FileBytes, start: int) -> Extent:
 
 def extent(path: Path, start: int = 0) -> Extent:
     """Return the extent of the container that begins at byte ``start``."""
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         found = _extent(data, start)
         if found.next_start is None and found.end is not None:
             for end in (found.end, found.end + found.end % 2):
@@ -200,7 +201,7 @@ def unclaimed_bytes(path: Path) -> int:
     The header of a chunk of sound may say less than there is. What follows is then no chunk: its name is no
     text. Padding with zeros is not counted, nor what a chunk lacks that ends beyond the file.
     """
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         found = _chunks(data)
         if found is None:
             return 0
@@ -225,7 +226,7 @@ def next_of_its_kind(path: Path, start: int) -> int | None:
 
     This is done only for kinds whose first bytes occur nowhere else, unlike those of frames and pages.
     """
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         magic = data[start : start + 8]
         at = data.find(magic, start + 8) if magic.startswith(_ONCE) else -1
         return at if at > 0 else None

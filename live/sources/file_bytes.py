@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self, overload
+from typing import overload
 
 BLOCK_BYTES = 2**18
-_SEARCHED_AT_ONCE = 2**20  # bytes
 
 
 class FileBytes:
@@ -58,9 +56,16 @@ class FileBytes:
             return b""
         if stop - start > BLOCK_BYTES:
             return self._read(start, stop)
+        return self._block_with(start, stop)[start - self._begin : stop - self._begin]
+
+    def _block_with(self, start: int, stop: int) -> bytes:
+        """Return the block in memory, which begins at ``_begin``, after making it hold these bytes."""
         if start < self._begin or stop > self._begin + len(self._block):
-            self._block, self._begin = self._read(start, min(start + BLOCK_BYTES, self._length)), start
-        return self._block[start - self._begin : stop - self._begin]
+            self._block, self._begin = (
+                self._read(start, max(stop, min(start + BLOCK_BYTES, self._length))),
+                start,
+            )
+        return self._block
 
     def block(self, start: int) -> bytes:
         """Return the bytes from a position on, up to some hundred kilobytes; empty only at the end."""
@@ -75,21 +80,15 @@ class FileBytes:
 
     def find(self, wanted: bytes, start: int = 0, end: int | None = None) -> int:
         """Return where some bytes first occur as a whole between two positions, or −1."""
-        end = self._length if end is None else min(end, self._length)
-        for begin in range(max(0, start), end, _SEARCHED_AT_ONCE):
-            found = self._read(begin, min(begin + _SEARCHED_AT_ONCE + len(wanted) - 1, end)).find(wanted)
+        at, end = max(0, start), self._length if end is None else min(end, self._length)
+        while at + len(wanted) <= end:
+            block = self._block_with(at, at + len(wanted))
+            found = block.find(wanted, at - self._begin, end - self._begin)
             if found >= 0:
-                return begin + found
+                return self._begin + found
+            at = self._begin + len(block) - len(wanted) + 1
         return -1
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

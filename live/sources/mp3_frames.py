@@ -9,6 +9,7 @@ its ends, their number gives the length of the sound. The layout of headers is t
 from __future__ import annotations
 
 import struct
+from contextlib import closing
 from pathlib import Path
 
 from live.sources.file_bytes import FileBytes
@@ -241,13 +242,13 @@ def _start_of_frames(data: bytes) -> int | None:
 
 def tag_bytes(path: Path) -> tuple[int, int]:
     """Return the lengths of the tags at the start and at the end of a file, in bytes."""
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         return tag_bytes_at_start(data), tag_bytes_at_end(data)
 
 
 def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
     """Return the number of bytes from ``start`` to ``end`` outside of frames and the file's tags."""
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         at = max(start, tag_bytes_at_start(data) if start == 0 else start)
         end = min(end, len(data) - tag_bytes_at_end(data))
         harmed = 0

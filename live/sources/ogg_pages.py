@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 from live.sources.file_bytes import FileBytes
@@ -145,7 +146,7 @@ class OggPages:
 
 def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
     """Return the number of bytes from ``start`` to ``end`` outside of intact pages."""
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         harmed, at = 0, start
         while at < end:
             found = data.find(b"OggS", at, end)

@@ -204,6 +204,9 @@ def test_rows_of_other_options_are_set_aside(
     assert f"the rows so far are in genres.before{ending}." in capfd.readouterr().err
     assert (tmp_path / f"genres.before{ending}").read_bytes() == before
     assert set(rows_of(out, bundle)) == {"a.wav"}
+    assert scan(music / "b.flac", "--out", out, bundle=bundle) == 0  # the first mistake must not cost them
+    assert f"the rows so far are in genres.before2{ending}." in capfd.readouterr().err
+    assert (tmp_path / f"genres.before{ending}").read_bytes() == before
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])

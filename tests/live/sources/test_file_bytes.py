@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,9 @@ def test_it_holds_what_the_file_holds(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(file_bytes, "BLOCK_BYTES", piece)
-        patch.setattr(file_bytes, "_SEARCHED_AT_ONCE", piece)
         path = Path(folder) / "file"
         path.write_bytes(content)
-        with FileBytes(path) as data:
+        with closing(FileBytes(path)) as data:
             assert len(data) == len(content)
             for start, end in places:
                 assert data[start:end] == content[start:end]
@@ -46,10 +46,31 @@ def test_it_holds_what_the_file_holds(
             assert data.find(wanted) == content.find(wanted)
 
 
+def test_a_search_that_finds_much_reads_each_block_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"ab" * 500_000)
+    with closing(FileBytes(path)) as data:
+        read = data._read
+        lengths: list[int] = []
+
+        def counted(start: int, stop: int) -> bytes:
+            lengths.append(stop - start)
+            return read(start, stop)
+
+        monkeypatch.setattr(data, "_read", counted)
+        found, at = 0, data.find(b"b")
+        while at >= 0:
+            found, at = found + 1, data.find(b"b", at + 1)
+    assert found == 500_000
+    assert sum(lengths) <= 1_000_000 + 10
+
+
 def test_what_is_cut_off_meanwhile_reads_as_zeros(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1_000_000)
-    with FileBytes(path) as data:
+    with closing(FileBytes(path)) as data:
         assert data[:2] == b"xx"
         with path.open("r+b") as file:
             file.truncate(600_000)
