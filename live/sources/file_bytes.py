@@ -61,10 +61,8 @@ class FileBytes:
     def _block_with(self, start: int, stop: int) -> bytes:
         """Return the block in memory, which begins at ``_begin``, after making it hold these bytes."""
         if start < self._begin or stop > self._begin + len(self._block):
-            self._block, self._begin = (
-                self._read(start, max(stop, min(start + BLOCK_BYTES, self._length))),
-                start,
-            )
+            end = max(stop, min(start + BLOCK_BYTES, self._length))
+            self._block, self._begin = self._read(start, end), start
         return self._block
 
     def block(self, start: int) -> bytes:
