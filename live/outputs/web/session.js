@@ -2,6 +2,9 @@
 /* The session as the server tells it: the newest snapshots, and every event since. Shared by page and overlay. */
 
 const RETRY_MS = 2000;
+const QUIET_MS = 4000; // while music is heard, events come every half second
+const QUIETEST_MS = 32000; // while nothing is heard, questions become rare
+const ANSWER_MS = 4000;
 
 class Sessions {
   /* onChange is called whenever anything is new; source names the only one that is wanted, or is null. */
@@ -14,6 +17,7 @@ class Sessions {
     this.hasBeenConnected = false;
     this.waiting = null; // events that came while the snapshots were fetched
     this.id = ["", 0];
+    this.question = 0; // the timer after which to ask whether all has been told
     this.connect();
   }
 
@@ -23,26 +27,55 @@ class Sessions {
     this.stream.onopen = () => this.refresh();
     this.stream.onmessage = (message) => this.receive(message);
     this.stream.onerror = () => {
+      clearTimeout(this.question);
       this.isConnected = false;
       this.onChange();
       if (this.stream.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), RETRY_MS);
     };
   }
 
+  connectAgain() {
+    clearTimeout(this.question);
+    this.stream.close();
+    this.isConnected = false;
+    setTimeout(() => this.connect(), RETRY_MS);
+  }
+
+  /* A connection can die without a word, as when a phone leaves the network: after silence, ask. */
+  askLater(wait = QUIET_MS) {
+    clearTimeout(this.question);
+    this.question = setTimeout(() => this.ask(Math.min(2 * wait, QUIETEST_MS)), wait);
+  }
+
+  async ask(nextWait) {
+    const stream = this.stream;
+    const state = await newestState().catch(() => null);
+    if (stream !== this.stream || !this.isConnected) return; // it has been noticed meanwhile
+    if (state !== null && state.sources.every((source) => this.knows(source))) {
+      this.askLater(nextWait);
+    } else {
+      this.connectAgain();
+      this.onChange();
+    }
+  }
+
+  knows(told) {
+    if (this.source !== null && this.source !== told.name) return true;
+    const own = this.sources.get(told.name);
+    return own !== undefined && own.windows === told.windows && own.condition === told.condition;
+  }
+
   async refresh() {
     this.waiting ??= [];
     try {
-      const response = await fetch("state", { cache: "no-store" });
-      if (!response.ok) throw new Error(response.statusText);
-      const state = await response.json();
+      const state = await newestState();
       this.id = parseId(state.id);
       this.words = state.words;
       this.sources = new Map(state.sources.map((source) => [source.name, withCounts(source)]));
       this.isConnected = this.hasBeenConnected = true;
+      this.askLater();
     } catch {
-      this.stream.close();
-      this.isConnected = false;
-      setTimeout(() => this.connect(), RETRY_MS);
+      this.connectAgain();
     }
     const waiting = this.waiting;
     this.waiting = null;
@@ -58,6 +91,7 @@ class Sessions {
     const [run, number] = parseId(message.lastEventId);
     if (run === this.id[0] && number <= this.id[1]) return; // the snapshots hold it
     this.id = [run, number];
+    this.askLater();
     const event = JSON.parse(message.data);
     if (event.event === "start") {
       this.refresh();
@@ -67,6 +101,12 @@ class Sessions {
     if (source !== undefined) take(source, event);
     this.onChange();
   }
+}
+
+async function newestState() {
+  const response = await fetch("state", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+  if (!response.ok) throw new Error(response.statusText);
+  return response.json();
 }
 
 function parseId(id) {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -92,6 +95,76 @@ def test_the_page_survives_the_programs_restart(browser: Browser) -> None:
         assert browser.text(".changes") == "0:00 metal", "what the run before heard is gone"
     finally:
         second.close()
+
+
+class Network:
+    """A network between the browser and the page, which can go silent without telling either."""
+
+    def __init__(self, port: int) -> None:
+        self._page = "127.0.0.1", port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._dead: set[socket.socket] = set()
+        self._ends: list[socket.socket] = []
+        self.is_up = True
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # until it is closed
+            while True:
+                browser, page = self._listener.accept()[0], socket.create_connection(self._page)
+                self._ends += [browser, page]
+                for one, other in ((browser, page), (page, browser)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                if self.is_up and not {one, other} & self._dead:
+                    other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def fail(self) -> None:
+        """Carry nothing any more, and never again on the connections that there are."""
+        self.is_up = False
+        self._dead.update(self._ends)
+
+    def close(self) -> None:
+        """End all connections."""
+        for end in (self._listener, *self._ends):
+            end.close()
+
+
+def test_a_connection_that_dies_without_a_word_is_noticed(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    network = Network(served.port)
+    try:
+        browser.open(network.url)
+        browser.until(lambda: browser.text("h1.verdict") == "rock")
+        network.fail()
+        served.tell(window(3.5, "metal"))
+        browser.until(lambda: "no connection" in browser.text("#connection"))
+        network.is_up = True
+        browser.until(lambda: browser.text("h1.verdict") == "metal")
+        browser.until(lambda: browser.text("#connection") == "")
+    finally:
+        network.close()
+
+
+def test_events_that_do_not_arrive_are_fetched_though_the_page_answers(
+    browser: Browser, served: Served
+) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    network = Network(served.port)
+    try:
+        browser.open(network.url)
+        browser.until(lambda: browser.text("h1.verdict") == "rock")
+        network.fail()
+        network.is_up = True  # as a router that has forgotten old connections
+        served.tell(window(3.5, "metal"))
+        browser.until(lambda: browser.text("h1.verdict") == "metal")
+    finally:
+        network.close()
 
 
 def test_what_came_while_nobody_listened_is_shown(browser: Browser, served: Served) -> None:
