@@ -38,6 +38,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def verdict_words(verdict: Verdict) -> str:
     """Return a verdict in words."""
     if verdict.genre is not None:
@@ -52,5 +57,5 @@ def summary_words(summary: SummaryEvent) -> str:
     if summary.lost_s > 0:
         parts.append(f"{summary.lost_s:.1f} s of sound lost")
     if summary.skipped_windows:
-        parts.append(f"{summary.skipped_windows} windows skipped")
+        parts.append(f"{count_of(summary.skipped_windows, 'window')} skipped")
     return "; ".join(parts) + "."

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from live.argument_parser import given_options, make_parser
 from live.errors import GenreLiveError, InputError, RunningError, explain, print_message
 from live.library_messages import quiet_libraries
+from live.wording import count_of
 
 from .garbage import look_for_garbage_seldom
 from .interruption import Interruption
@@ -127,7 +128,9 @@ def _evaluate(options: Options, model: str, listener: RunListener) -> None:
     if options.json:
         print(json.dumps(result.to_dict()))
         return
-    show_evaluation(Console(), result.evaluation, f"{result.model}: {result.evaluation.clean.clips} clips")
+    show_evaluation(
+        Console(), result.evaluation, f"{result.model}: {count_of(result.evaluation.clean.clips, 'clip')}"
+    )
     for note in result.evaluation.notes:
         listener.notify(note)
 

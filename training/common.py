@@ -13,6 +13,7 @@ from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec
 from live.spreading.engines import open_engine
 from live.spreading.work import Engine
+from live.wording import count_of
 
 from .dataset.features import Features, Progress, is_store, load_features
 from .dataset.splits import Split, SplitName, default_split, split_store
@@ -127,7 +128,8 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListene
             for sentence in features.read_in_part:
                 listener.notify(sentence)
             if features.store.path != dataset:
-                listener.notify(f"The features of {len(features.store)} clips are in {features.store.path}.")
+                clips = count_of(len(features.store), "clip")
+                listener.notify(f"The features of {clips} are in {features.store.path}.")
             stores.append(features.store)
             skipped += features.skipped
     return Features(join_stores(stores, data.names), tuple(skipped))

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from live.bundle import BundleDescription, read_description, write_description
 from live.errors import InputError
+from live.wording import count_of
 
 from .common import (
     DatasetOptions,
@@ -174,7 +175,8 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
     split = _divide_alike(first, recipe, store, options.model)
     joined = [*split.parts["train"], *split.parts["valid"]]
     listener.notify(
-        f"Fitting for {first.best_epoch} epochs on {len(joined)} clips: training and validation together."
+        f"Fitting for {count_of(first.best_epoch, 'epoch')} on {count_of(len(joined), 'clip')}: training and "
+        "validation together."
     )
     plan = FitPlan(
         recipe=recipe,

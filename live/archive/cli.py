@@ -17,6 +17,7 @@ from live.archive.options import ScanOptions, check_together
 from live.argument_parser import given_options, make_parser
 from live.errors import RunningError, explain, print_message
 from live.library_messages import quiet_libraries
+from live.wording import count_of
 
 if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load NumPy
     from rich.console import Console
@@ -142,16 +143,17 @@ def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     if scan.finished_before:
-        tell(f"{scan.finished_before} files had their rows already.")
+        tell(f"Already among the rows: {count_of(scan.finished_before, 'file')}.")
     if scan.passed_over:
-        tell(f"{scan.passed_over} files are no audio and were passed over.")
+        tell(f"No audio, and passed over: {count_of(scan.passed_over, 'file')}.")
     for outcome, words in (
-        ("written", "were given their genre"), ("shown", "would be given their genre"),
-        ("kept", "have a genre already"), ("unsure", "were not heard with enough confidence"),
-        ("refused", "cannot be tagged"),
+        ("written", "Tagged with the genre"), ("shown", "Would be tagged with the genre"),
+        ("kept", "Not tagged, since there is a genre already"),
+        ("unsure", "Not tagged, since the confidence is too low"),
+        ("refused", "Cannot be tagged"),
     ):  # fmt: skip
         if scan.tagged[outcome]:
-            tell(f"{scan.tagged[outcome]} files {words}.")
+            tell(f"{words}: {count_of(scan.tagged[outcome], 'file')}.")
     out = console if options.to_stdout else StandardOutput()
     for line in summary_lines(scan.totals, scan.model.labels):
         out.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from live.archive.notes import BROKEN, Totals
+from live.wording import count_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,10 +96,10 @@ class ScanProgress:
     def sentence(self) -> str:
         """Return a summary of this run."""
         totals, elapsed_s = self._totals, time.monotonic() - self._began_s
-        broken = f", of which {totals.broken} are broken" if totals.broken else ""
+        broken = f", {totals.broken} of them broken" if totals.broken else ""
         return (
-            f"Heard {totals.files} files{broken}: {_hours(totals.seconds)} of music in {_clock(elapsed_s)} "
-            f"({totals.seconds / max(1e-9, elapsed_s):.0f} × real time)."
+            f"Heard {count_of(totals.files, 'file')}{broken}: {_hours(totals.seconds)} of music "
+            f"in {_clock(elapsed_s)} ({totals.seconds / max(1e-9, elapsed_s):.0f} × real time)."
         )
 
 

@@ -10,7 +10,7 @@ from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, genres_of
 from live.outputs.recording import Note, Recording
 from live.palette import THEMES, Theme
 from live.snapshot import Heard, Stretch
-from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock
+from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock, count_of
 
 MOST_CHANGES = 300
 MOST_LABELS = 15  # each with its own colour; the others share one more
@@ -192,12 +192,14 @@ class SessionView:
         began = recording.time_of_day(recording.begin_s)
         if began is not None:
             facts.append(f"from {began:%Y-%m-%d %H:%M:%S %z}")
-        facts.append(f"{recording.windows} windows")
+        facts.append(count_of(recording.windows, "window"))
         spans = [f"<span>{html.escape(fact)}</span>" for fact in facts]
         if recording.lost_s:
             spans.append(f'<span class="alarm">{recording.lost_s:.1f} s lost</span>')
         if recording.skipped_windows:
-            spans.append(f'<span class="alarm">{recording.skipped_windows} windows skipped</span>')
+            spans.append(
+                f'<span class="alarm">{count_of(recording.skipped_windows, "window")} skipped</span>'
+            )
         if recording.summary is None:
             spans.append("<span>not ended in good order, or still going on</span>")
         return f'<div class="facts">{"".join(spans)}</div>'

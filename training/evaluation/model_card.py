@@ -7,6 +7,7 @@ from typing import Any
 
 from live.bundle import BundleDescription
 from live.vote import VoteParameters
+from live.wording import count_of
 
 from ..dataset.splits import LEAK
 from ..network.bundle import REPORT_FOLDER
@@ -57,11 +58,11 @@ def _fit_of(record: TrainingRecord) -> str:
     if record.refit is not None:
         again = record.refit
         batches = f"batches of {record.batch_size}, seed {record.seed}"
-        return f"{again.epochs} epochs on {again.clips} clips, {batches}"
+        return f"{count_of(again.epochs, 'epoch')} on {count_of(again.clips, 'clip')}, {batches}"
     windows = "" if record.windows is None else f" of {record.windows} windows"
     return (
-        f"at most {record.epochs} epochs{windows}, batches of {record.batch_size}, seed {record.seed}; epoch "
-        f"{record.best_epoch} kept"
+        f"at most {count_of(record.epochs or 0, 'epoch')}{windows}, batches of {record.batch_size}, "
+        f"seed {record.seed}; epoch {record.best_epoch} kept"
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from live.wording import count_of
+
 from ..network.history import History, history_as_json, history_from_json
 from . import pictures
 from .results import Evaluation, Following
@@ -96,7 +98,7 @@ PART_TITLES = {"valid": "Validation", "test": "Test", "train": "Training clips",
 def _section(part: str, evaluation: Evaluation) -> list[str]:
     """Return the section of one part."""
     lines = [
-        f"## {PART_TITLES.get(part, part)}: {evaluation.clean.clips} clips",
+        f"## {PART_TITLES.get(part, part)}: {count_of(evaluation.clean.clips, 'clip')}",
         as_markdown(headline_table(evaluation)),
         _following(evaluation.following),
     ]

@@ -9,7 +9,7 @@ from live.screen.characters import printable
 from live.screen.correction import label_name
 from live.screen.headline import Phrase
 from live.screen.parts.part import Part
-from live.wording import LABEL_NAMES
+from live.wording import LABEL_NAMES, count_of
 
 _HEALTH_COLUMNS = 18
 _BARS_FROM_ROWS = 12  # rows of the screen from which every genre has a bar, with its key before it
@@ -52,7 +52,7 @@ class Footer(Part):
         """Yield phrases about the state of the program, the most important first."""
         snapshot, notices = self.view.snapshot, self.view.extras.notices
         if notices:
-            yield Phrase("1 problem" if notices == 1 else f"{notices} problems", "warning")
+            yield Phrase(count_of(notices, "problem"), "warning")
         if snapshot.lost_s > 0:
             yield Phrase(f"{snapshot.lost_s:.1f} s lost", "warning")
         if snapshot.skipped_windows:

@@ -108,8 +108,8 @@ def test_a_summary_shows_the_genres_as_bars(
     assert "█" in said.out
     assert "100%" in said.out or "%" in said.out
     assert "broken" in said.out
-    assert "Heard 5 files, of which 1 are broken" in said.err
-    assert "1 files are no audio and were passed over." in said.err
+    assert "Heard 5 files, 1 of them broken" in said.err
+    assert "No audio, and passed over: 1 file." in said.err
 
 
 @pytest.mark.parametrize("name", ["cut.wav", "cut.flac", "damaged.mp3", "cut.mp3"])
@@ -160,13 +160,13 @@ def test_the_same_command_goes_on_where_it_stood(
     first = rows_of(out, bundle)
     capfd.readouterr()
     assert scan(music, "--out", out, bundle=bundle) == 0
-    assert "2 files had their rows already." in capfd.readouterr().err
+    assert "Already among the rows: 2 files." in capfd.readouterr().err
     rows = rows_of(out, bundle)
     assert len(rows) == 4
     assert first.items() <= rows.items()
     write_tune(music / "a.wav", 9.0)  # another file now
     assert scan(music, "--out", out, bundle=bundle) == 0
-    assert "3 files had their rows already." in capfd.readouterr().err
+    assert "Already among the rows: 3 files." in capfd.readouterr().err
     rows = rows_of(out, bundle)
     assert len(rows) == 4
     assert rows["a.wav"]["seconds"] == 9.0
@@ -241,7 +241,7 @@ def test_broken_files_are_heard_again_when_asked_for(
         capfd.readouterr()
         assert scan(music, "--out", out, *options, bundle=bundle) == 0
         said = capfd.readouterr().err
-        assert f"Heard {heard} files" in said if heard else "Heard" not in said
+        assert f"Heard {heard} file" in said if heard else "Heard" not in said
         assert len(rows_of(out, bundle)) == 5
 
 
@@ -274,7 +274,7 @@ def test_relative_paths_belong_to_the_folder_in_which_the_rows_were_begun(
     assert len(out.read_text().splitlines()) == 5
     monkeypatch.chdir(music)
     assert scan(".", "--out", out, bundle=bundle) == 0
-    assert "4 files had their rows already" in capfd.readouterr().err
+    assert "Already among the rows: 4 files" in capfd.readouterr().err
     monkeypatch.chdir(others)
     assert scan(".", "--out", out, "--again", bundle=bundle) == 0
 
@@ -423,7 +423,7 @@ def test_tags_are_shown_and_then_written_and_need_no_second_hearing(
     assert scan(albums, *sure, bundle=bundle) == 0
     said = capfd.readouterr().err
     assert "Heard" not in said
-    assert "2 files have a genre already." in said
+    assert "Not tagged, since there is a genre already: 2 files." in said
 
 
 def test_only_the_files_that_are_named_get_the_tags_of_an_earlier_run(
@@ -457,13 +457,13 @@ def test_tags_alone_are_written_without_rows_and_tagged_files_are_not_heard(
     assert scan(albums, "--tag", "--at-least", "0", bundle=bundle) == 0
     assert "Heard 3 files" in capfd.readouterr().err
     assert scan(albums, "--tag", "--at-least", "0", bundle=bundle) == 0
-    assert "Heard 1 files" in capfd.readouterr().err
+    assert "Heard 1 file:" in capfd.readouterr().err
     assert [tags for tags in tags_of(albums).values() if tags] != []
 
 
 def test_nothing_is_written_below_a_confidence(albums: Path, bundle: Path, capfd: Capture) -> None:
     assert scan(albums, "--tag", "--at-least", "1", bundle=bundle) == 0
-    assert "3 files were not heard with enough confidence." in capfd.readouterr().err
+    assert "Not tagged, since the confidence is too low: 3 files." in capfd.readouterr().err
     assert tags_of(albums) == {"a.flac": [], "b.flac": [], "c.flac": []}
 
 
@@ -550,7 +550,7 @@ def test_an_interruption_leaves_whole_rows_and_the_same_command_goes_on(
         [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, check=False, timeout=60
     )
     assert finished.returncode == 0
-    assert "Heard 1 files" in finished.stderr
+    assert "Heard 1 file:" in finished.stderr
     assert len(rows_of(out, bundle)) == 5
 
 

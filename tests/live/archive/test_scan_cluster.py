@@ -124,4 +124,4 @@ def test_a_scheduler_that_dies_ends_it_with_a_sentence_and_the_same_command_goes
     rows = rows_of(out)
     assert len(rows) == 8
     assert before.items() <= rows.items()
-    assert f"{len(before)} files had their rows already." in capfd.readouterr().err
+    assert f"Already among the rows: {len(before)} file" in capfd.readouterr().err
