@@ -31,6 +31,7 @@ from live.samples import Samples
 from live.snapshot import Snapshot, SourceCondition
 from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
 from live.time_limit import TimeLimit
+from live.wording import no_numbers
 
 HEARTBEAT_S = LONGEST_BLOCK_S = JOINED_WITHIN_S = 1.0
 RESAMPLED_WITHIN_S = 0.04  # delay of the resampler
@@ -175,10 +176,7 @@ class Session:
         """Return sentences about problems that did not make the session fail."""
         sentences = [self._source.warning] if self._source.warning else []
         if self._meter.not_finite:
-            sentences.append(
-                f"{self._source.name} held {self._meter.not_finite} samples that are no numbers: "
-                "heard as silence."
-            )
+            sentences.append(no_numbers(self._source.name, self._meter.not_finite))
         return sentences
 
     def _work(self) -> None:

@@ -43,6 +43,11 @@ def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def no_numbers(name: str, samples: int) -> str:
+    """Return a sentence about samples that are NaN or infinite."""
+    return f"{name} held {count_of(samples, 'sample')} that are no numbers: heard as silence."
+
+
 def verdict_words(verdict: Verdict) -> str:
     """Return a verdict in words."""
     if verdict.genre is not None:

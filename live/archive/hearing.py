@@ -22,6 +22,7 @@ from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short
 from live.spreading.work import Work
+from live.wording import no_numbers
 
 if TYPE_CHECKING:
     from live.classifier import Classifier
@@ -184,6 +185,7 @@ def _hear_part(
 ) -> None:
     """Classify the sound of a decoder, all of it or one part."""
     from live.analyser import Analyser
+    from live.meter import Meter
 
     rate, name = decoder.sample_rate, one_line(Path(path).name)
     _check_length(name, decoder.length_s)
@@ -191,6 +193,7 @@ def _hear_part(
     if part is not None and part.start > 0:
         analyser.skip(part.start)
     heard.begin(name, rate, hearing.hop_s, analyser.time_s)
+    meter = Meter(rate, is_live=False, is_shown=False)
     for piece in sound_of(decoder, sys.maxsize if part is None else len(part)):
         if isinstance(piece, int):
             if analyser.time_s < SHORTEST_FILE_S:
@@ -199,11 +202,14 @@ def _hear_part(
                 heard.add(window)
             heard.add(analyser.gap(piece, "undecodable"))
         else:
+            meter.measure(piece)
             for window in analyser.feed(piece):
                 heard.add(window)
         heard.reach(analyser.time_s)
     for window in analyser.finish():
         heard.add(window)
+    if meter.not_finite and heard.error is None:
+        heard.error = no_numbers(name, meter.not_finite)
     heard.length_s = analyser.time_s if part is None else part.of_all / rate
     if part is None:
         _check_length(name, heard.duration_s)

@@ -112,6 +112,16 @@ def test_a_summary_shows_the_genres_as_bars(
     assert "No audio, and passed over: 1 file." in said.err
 
 
+def test_samples_that_are_no_numbers_are_told(tmp_path: Path, bundle: Path) -> None:
+    sound = tune(6.0)
+    sound[2 * 22_050 : 2 * 22_050 + 30] = np.nan
+    soundfile.write(tmp_path / "broken.wav", sound, 22_050, subtype="FLOAT")
+    assert scan(tmp_path / "broken.wav", "--out", tmp_path / "genres.jsonl", bundle=bundle) == 0
+    row = rows_of(tmp_path / "genres.jsonl", bundle)["broken.wav"]
+    assert row["error"] == "broken.wav held 30 samples that are no numbers: heard as silence."
+    assert row["heard_s"] == 6.0
+
+
 @pytest.mark.parametrize("name", ["cut.wav", "cut.flac", "damaged.mp3", "cut.mp3"])
 def test_what_is_damaged_is_heard_as_far_as_genre_live_hears_it_and_says_so(
     tmp_path: Path, bundle: Path, name: str, capfd: Capture
