@@ -75,13 +75,13 @@ class Ending:
     missing_s : float
         Seconds of sound that the file contains or promises, but the decoder did not return. They are lost
         if no other decoder finds them.
-    is_promised : bool
-        Whether the container itself promises them, whatever other decoders find.
+    promised_s : float
+        Seconds of sound that the container itself states; those that no other decoder finds either are lost.
     """
 
     is_proven: bool
     missing_s: float = 0.0
-    is_promised: bool = False
+    promised_s: float = 0.0
 
 
 class PartDecoder(Protocol):

@@ -205,7 +205,8 @@ class FfmpegDecoder:
         if report.decoded:
             failed = max(0, report.failed_packets - 1)  # the last packet of a healthy file may be incomplete
             missing_s = max(missing_s, failed * heard_s / report.decoded)
-        if report.packet_bytes:
+        is_fulfilled = promised_s is not None and abs(promised_s - heard_s) <= _ROUNDING_S
+        if report.packet_bytes and not (report.form == "mp3" and is_fulfilled):
             unused = self._unused_bytes(report)
             used = max(1, min(report.packet_bytes, self._end - self.start - unused))
             missing_s = max(missing_s, unused * heard_s / used)

@@ -61,7 +61,8 @@ class _Mp3Survey:
         missing_s = there_s - heard_s + there_s * self._frames.unwalked
         promised_s = self._frames.promised / self._rate
         if promised_s > heard_s + PROMISE_ROUNDED_S:
-            return Ending(False, max(missing_s, promised_s - heard_s), is_promised=True)
+            # From the bytes that are left it is only estimated: with bit rates that vary, by far.
+            return Ending(False, max(missing_s, promised_s - heard_s), promised_s)
         return Ending(self._frames.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
 
     def counted_s(self) -> float | None:
@@ -111,7 +112,8 @@ class _FlacSurvey:
         missing_s = max(promised or 0, there or 0) / self._rate - heard_s
         is_one = extent(self._path).next_start is None
         is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
-        return Ending(is_proven and missing_s < LEAST_MISSING_S, max(0.0, missing_s), is_promised=True)
+        missing_s = max(0.0, missing_s)
+        return Ending(is_proven and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
 
     def counted_s(self) -> float | None:
         return None
@@ -138,11 +140,11 @@ class _ChunkSurvey:
         is_used_up = unclaimed <= LEAST_REST_BYTES
         if end is None:
             is_proven = is_used_up and missing_s < LEAST_MISSING_S and self._promised_s is not None
-            return Ending(is_proven, missing_s, is_promised=True)
+            return Ending(is_proven, missing_s, heard_s + missing_s)
         if end > size and heard_s > 0:  # bytes are missing, which libsndfile does not report
             missing_s += (end - size) / (size / heard_s)
         is_used_up = is_used_up and abs(size - end) <= LEAST_REST_BYTES
-        return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, is_promised=True)
+        return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
 
     def counted_s(self) -> float | None:
         return None

@@ -103,8 +103,7 @@ class WholeFile:
             return
         else:
             self._is_doubted = True
-            if ending.is_promised:
-                self._promised_s = heard_s + ending.missing_s
+            self._promised_s = ending.promised_s
         if not self._turn_to_ffmpeg(start):
             self._end(ending.missing_s if start == 0 else 0.0, failure)
 

@@ -286,6 +286,32 @@ def test_what_is_heard_and_what_is_told_are_all_that_ffmpeg_decodes(
             assert heard.sum_s >= decoded_s(path) - TOLERANCE_S, heard
 
 
+@pytest.fixture(scope="module")
+def quiet_before_loud(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an MP3 of 16 s, nearly all bytes of which are sound of its last quarter."""
+    path = tmp_path_factory.mktemp("quiet") / "vbr.mp3"
+    sound = "anullsrc=r=44100:cl=mono:d=12[a];anoisesrc=d=4:r=44100:a=0.3[b];[a][b]concat=n=2:v=0:a=1"
+    ffmpeg("-f", "lavfi", "-i", sound, "-q:a", "2", str(path))
+    return path.read_bytes()
+
+
+TAG = b"ID3\x04\x00\x00" + bytes([0, 0, 4_000 >> 7, 4_000 & 127]) + bytes(4_000)
+
+
+@pytest.mark.parametrize(
+    "foreign", [TAG, b"TAG" + b" " * 125, b"\xaa" * 3_000], ids=["ID3v2", "ID3v1", "noise"]
+)
+@pytest.mark.parametrize("where", [0.3, 0.6])
+def test_bytes_that_are_no_sound_make_a_varying_rate_no_longer(
+    quiet_before_loud: bytes, foreign: bytes, where: float, tmp_path: Path
+) -> None:
+    at = int(len(quiet_before_loud) * where)
+    (tmp_path / "vbr.mp3").write_bytes(quiet_before_loud[:at] + foreign + quiet_before_loud[at:])
+    heard = hear(tmp_path / "vbr.mp3")
+    assert heard.heard_s == pytest.approx(16.0, abs=TOLERANCE_S)
+    assert heard.told_s < 0.5
+
+
 @pytest.mark.parametrize("kind", LENGTHS)
 @pytest.mark.parametrize("factor", [0.0, 0.3, 10.0])
 def test_a_header_that_tells_less_or_more_than_there_is_hides_nothing(
