@@ -1,7 +1,7 @@
 """The end of a container according to its own lengths, and the start of the next in concatenated files.
 
 Only structure is read, not sound: the boxes of MP4, the chunks of RIFF, AIFF, CAF and Wave64, the elements
-of Matroska, the objects of ASF.
+of Matroska, the objects of ASF, the first pages of Ogg's streams.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _BEGINNINGS = (
     (0, b"wvpk"), (0, b"TTA1"), (0, b"tBaK"), (0, b".RMF"), (0, b"FLV"), (0, b"MPCK"), (0, b"DSD "),
 )  # fmt: skip
 _ONCE = (b"FLV", b"TTA1", b"MAC ", b"tBaK", b".RMF", b"MPCK", b"DSD ", b"nut/", b"FRM8", b"TWIN")
+_OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 _STREAM_INFO = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
 
@@ -153,6 +154,29 @@ def _flac(data: FileBytes, start: int) -> Extent:
     return Extent(min(found), min(found)) if found else Extent(None, None)
 
 
+def _ogg(data: FileBytes, start: int) -> Extent:
+    """Find where a chain goes on with another codec, which decoders cannot follow."""
+    at, codecs = start, set()
+    while _is_first_page(data, at):
+        body = at + 27 + data[at + 26]
+        codecs |= {codec for codec in _OGG_CODECS if data[body : body + len(codec)] == codec}
+        at = body + sum(data[at + 27 : body])
+    found = []
+    for codec in set(_OGG_CODECS) - codecs if codecs else ():
+        place = at
+        # Such a page has one packet of less than 255 bytes, and so a header of 28.
+        while (place := data.find(codec, place + 1)) > 0:
+            if _is_first_page(data, place - 28):
+                found.append(place - 28)
+                break
+    return Extent(min(found), min(found)) if found else Extent(None, None)
+
+
+def _is_first_page(data: FileBytes, at: int) -> bool:
+    """Return whether a page of Ogg (RFC 3533) begins there that is the first of a stream."""
+    return at >= 0 and at + 28 <= len(data) and data[at : at + 5] == b"OggS\0" and bool(data[at + 5] & 2)
+
+
 def _extent(data: FileBytes, start: int) -> Extent:
     head = data[start : start + 16]
     if len(head) < 16:
@@ -162,6 +186,7 @@ def _extent(data: FileBytes, start: int) -> Extent:
     if head == _WAVE64:
         return Extent(start + int.from_bytes(data[start + 16 : start + 24], "little"), None)
     kinds = {b"Crea": _voc, b".snd": _sun, b"caff": _caf, b"fLaC": _flac, _EBML: _matroska}
+    kinds[b"OggS"] = _ogg
     if head[:4] in kinds:
         return kinds[head[:4]](data, start)
     if head == _ASF:

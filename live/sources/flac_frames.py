@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-_TAIL_BYTES = 1 << 18
+_SEARCHED_AT_ONCE = 1 << 18  # bytes
+_LARGE_FRAME = 1 << 17  # bytes
 _SYNC = re.compile(rb"\xff[\xf8\xf9]", re.DOTALL)
 _BLOCK_SIZES = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}}
 _BLOCK_SIZES |= {code: 256 << (code - 8) for code in range(8, 16)}
@@ -64,16 +66,41 @@ def promised_samples(path: Path) -> int | None:
     return int.from_bytes(start[18:26], "big") & (1 << 36) - 1 or None
 
 
-def samples_by_last_frame(path: Path) -> int | None:
-    """Return the sample at which the file's last frame ends; None if none is found near the end."""
+@dataclass(frozen=True)
+class LastFrame:
+    """The last frame of a file.
+
+    Attributes
+    ----------
+    at : int
+        Byte at which it begins.
+    end_sample : int
+        Sample at which it ends.
+    most_bytes : int
+        Length of the file's largest frame in bytes, as far as the header says; else a large one.
+    """
+
+    at: int
+    end_sample: int
+    most_bytes: int
+
+
+def last_frame(path: Path) -> LastFrame | None:
+    """Return the file's last frame; None if there is none."""
     with path.open("rb") as file:
-        start = file.read(12)
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _TAIL_BYTES))
-        tail = file.read()
-    block_samples = int.from_bytes(start[8:10], "big")
-    for match in reversed(list(_SYNC.finditer(tail))):
-        end = _frame_end(tail[match.start() : match.start() + 16].ljust(16, b"\0"), block_samples)
-        if end is not None:
-            return end
+        start = file.read(18)
+        block_samples = int.from_bytes(start[8:10], "big")
+        most_bytes = int.from_bytes(start[15:18], "big") or _LARGE_FRAME
+        until = file.seek(0, 2)
+        following = b""  # the beginning of the bytes after those that are searched
+        while until > 0:
+            at = max(0, until - _SEARCHED_AT_ONCE)
+            file.seek(at)
+            block = file.read(until - at)
+            for match in reversed(list(_SYNC.finditer(block + following[:1]))):
+                header = (block + following)[match.start() : match.start() + 16].ljust(16, b"\0")
+                end = _frame_end(header, block_samples)
+                if end is not None:
+                    return LastFrame(at + match.start(), end, most_bytes)
+            until, following = at, block[:16]
     return None

@@ -18,8 +18,8 @@ from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
 from live.sources.containers import extent, unclaimed_bytes
 from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
-from live.sources.flac_frames import promised_samples, samples_by_last_frame
-from live.sources.mp3_frames import Mp3Frames
+from live.sources.flac_frames import last_frame, promised_samples
+from live.sources.mp3_frames import Mp3Frames, tag_bytes
 from live.sources.ogg_pages import OPUS_RATE, OggPages
 
 KEPT_APART_S = 0.2  # distance from damage: decoders look ahead, and blocks of codecs overlap
@@ -108,8 +108,13 @@ class _FlacSurvey:
         return samples
 
     def ending(self, heard_s: float) -> Ending:
-        promised, there = promised_samples(self._path), samples_by_last_frame(self._path)
+        promised, last = promised_samples(self._path), last_frame(self._path)
+        there = None if last is None else last.end_sample
         missing_s = max(promised or 0, there or 0) / self._rate - heard_s
+        if last is not None:
+            rest = self._path.stat().st_size - tag_bytes(self._path)[1] - last.at - last.most_bytes
+            if rest > LEAST_REST_BYTES:  # what follows the last frame is of another kind
+                missing_s += rest * heard_s / last.at
         is_one = extent(self._path).next_start is None
         is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
         missing_s = max(0.0, missing_s)

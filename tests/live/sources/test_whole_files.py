@@ -106,6 +106,30 @@ def test_a_chain_of_ogg_and_joined_mp3s_are_heard_to_the_end(tmp_path: Path) -> 
         assert lost_s == 0, name
 
 
+@pytest.mark.parametrize(
+    "names", ["a.ogg b.opus", "b.opus a.ogg", "a.ogg c.oga a.ogg", "b.opus b.opus a.ogg"]
+)
+def test_a_chain_of_ogg_may_change_its_codec(names: str, tmp_path: Path) -> None:
+    for name, codec in (("a.ogg", "libvorbis"), ("b.opus", "libopus"), ("c.oga", "flac")):
+        ffmpeg("-f", "lavfi", "-i", "anoisesrc=d=3:r=48000:a=0.3", "-c:a", codec, tmp_path / name)
+    chain = tmp_path / "chain.ogg"
+    chain.write_bytes(b"".join((tmp_path / name).read_bytes() for name in names.split()))
+    heard_s, lost_s, _ = hear(chain)
+    assert heard_s == pytest.approx(3 * len(names.split()), abs=0.1)
+    assert lost_s == 0
+
+
+@pytest.mark.parametrize("name", ["b.wav", "b.mp3"])
+def test_what_follows_a_flac_is_told_to_be_lost(name: str, tmp_path: Path) -> None:
+    for part, length in (("a.flac", 4), (name, 9)):
+        ffmpeg("-f", "lavfi", "-i", f"anoisesrc=d={length}:r=44100:a=0.3", tmp_path / part)
+    both = tmp_path / "both.flac"
+    both.write_bytes((tmp_path / "a.flac").read_bytes() + (tmp_path / name).read_bytes())
+    heard_s, lost_s, _ = hear(both)
+    assert heard_s == pytest.approx(4, abs=0.1)
+    assert lost_s > 0.2
+
+
 def test_the_track_that_is_heard_is_said_and_chosen(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     ffmpeg(
