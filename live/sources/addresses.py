@@ -11,10 +11,13 @@ import base64
 import contextlib
 import http.client
 import ipaddress
+import math
 import re
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
@@ -26,7 +29,7 @@ LONGEST_PLAYLIST = 1_000_000  # bytes
 READ_AT_ONCE = 65_536
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNQUOTED = "!#$%&'()*+,/:;=?@[]~"  # reserved characters, and those of what is quoted already
-_SECRET = re.compile(r"(?<=://)[^/@\s]*@")
+_SECRET = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class StationError(Exception):
@@ -38,16 +41,18 @@ class StationError(Exception):
         The sentence.
     is_final : bool
         Whether another attempt would be useless.
+    status : int, optional
+        The status of HTTP, if a server refused with one.
 
     Attributes
     ----------
-    is_final : bool
-        Whether another attempt would be useless.
+    is_final, status
+        See the parameters.
     """
 
-    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+    def __init__(self, reason: str, *, is_final: bool = False, status: int | None = None) -> None:
         super().__init__(one_line(_SECRET.sub("", reason)))
-        self.is_final = is_final
+        self.is_final, self.status = is_final, status
 
 
 def shown_address(url: str) -> str:
@@ -171,12 +176,17 @@ class Answer:
 
     def close(self) -> None:
         """Close the connection, even while another thread reads from it."""
-        with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+        _shut(self.sock)
         with contextlib.suppress(OSError):
             self.response.close()
         with contextlib.suppress(OSError):
             self.connection.close()
+
+
+def _shut(sock: socket.socket) -> None:
+    """End a connection, even while another thread waits for it."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def reason_of(error: Exception) -> str:
@@ -197,9 +207,17 @@ class Opener:
     ----------
     url : str
         As the user gave it; may hold a user name and a password.
+
+    Attributes
+    ----------
+    until_s : float
+        When to give up opening an address (``time.monotonic``).
     """
 
     def __init__(self, url: str) -> None:
+        self.until_s = math.inf
+        self._asked: socket.socket | None = None  # waiting for its answer
+        self._is_closed = False
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("the address does not begin with http(s):// or rtsp(s)://", is_final=True)
@@ -246,12 +264,16 @@ class Opener:
             if status not in (200, 206):
                 answer.close()
                 is_final = status in (400, 401, 403, 405, 410)
-                raise StationError(f"it answers {status} {answer.response.reason}".strip(), is_final=is_final)
+                reason = f"it answers {status} {answer.response.reason}".strip()
+                raise StationError(reason, is_final=is_final, status=status)
             return answer
         raise StationError("it redirects without end", is_final=True)
 
     def _ask(self, url: str, timeout_s: float, first_byte: int, length: int | None) -> Answer:
         parts = _split(url)
+        timeout_s = min(timeout_s, self.until_s - time.monotonic())
+        if timeout_s <= 0 or self._is_closed:
+            raise StationError("it does not answer")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("it leads to an address that is neither http nor https", is_final=True)
         if parts.scheme == "https":
@@ -271,8 +293,9 @@ class Opener:
             # The connection forgets it when the body ends with the connection, as that of most stations does.
             sock = connection.sock
             self._check_peer(sock, is_given=url == self.url)
-            connection.request("GET", quote(path, safe=_UNQUOTED), headers=headers)
-            return Answer(url, connection.getresponse(), connection, sock)
+            with self._shut_after(sock, timeout_s):
+                connection.request("GET", quote(path, safe=_UNQUOTED), headers=headers)
+                return Answer(url, connection.getresponse(), connection, sock)
         except StationError:
             connection.close()
             raise
@@ -280,6 +303,43 @@ class Opener:
             connection.close()
             reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
             raise StationError(reason) from None
+
+    @contextlib.contextmanager
+    def _shut_after(self, sock: socket.socket, seconds: float) -> Iterator[None]:
+        """Limit the time of an answer as a whole: sockets limit that of each of its bytes alone.
+
+        Raises
+        ------
+        TimeoutError
+            When it took longer.
+        """
+        is_late = threading.Event()
+
+        def shut() -> None:
+            is_late.set()
+            _shut(sock)
+
+        timer = threading.Timer(seconds, shut)
+        timer.daemon = True
+        self._asked = sock
+        timer.start()
+        try:
+            if self._is_closed:
+                _shut(sock)
+            yield
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if is_late.is_set():
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
+            self._asked = None
+
+    def close(self) -> None:
+        """End an attempt that is under way, and open nothing any more."""
+        self._is_closed = True
+        if (sock := self._asked) is not None:
+            _shut(sock)
 
     def _check_peer(self, sock: socket.socket, *, is_given: bool) -> None:
         """Raise StationError if an address on the internet leads to this computer or its network."""

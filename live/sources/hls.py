@@ -18,6 +18,7 @@ FETCHED_WITHIN_S = 3.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
 LONGEST_SEGMENT = 64_000_000  # bytes
 STARTS_BEFORE_END = 3  # segments
+MOST_REFUSALS = 3  # of a segment, before the next one is fetched
 MOST_MISSED_S = 86_400.0  # after a larger jump, the numbers are those of another stream
 LARGEST_NUMBER = 2.0**53
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
@@ -157,7 +158,7 @@ class HlsFeed:
     Attributes
     ----------
     lost_s : float
-        Seconds of sound whose segments had left the playlist; the reader resets it.
+        Seconds of sound whose segments had left the playlist, or were refused; the reader resets it.
     keeps_place : bool
         Whether it continues at the same place after a loss, and so knows itself what was lost.
     """
@@ -166,6 +167,8 @@ class HlsFeed:
         self._opener, self._url, self._stopping = opener, url, stopping
         self._next: int | None = None
         self._header: Resource | None = None
+        self._refusals = 0  # of the next segment
+        self._has_sound = False  # whether any segment was fetched
         self._due_s = time.monotonic()
         self.lost_s = 0.0
         self.keeps_place = False
@@ -220,8 +223,17 @@ class HlsFeed:
             try:
                 playlist = self._load()
                 wait_s = min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, playlist.target_s / 2))
-                for segment in self._new(playlist):
-                    yield from self._segment(segment)
+                new = self._new(playlist)
+                for segment in new:
+                    try:
+                        yield from self._segment(segment)
+                        self._has_sound = True
+                    except StationError as error:
+                        if not self._may_skip(error, is_last=segment is new[-1] and not playlist.is_over):
+                            raise
+                        self.lost_s += segment.duration_s
+                        self._next = segment.number + 1
+                    self._refusals = 0
                     self._due_s = time.monotonic() + segment.duration_s
                 if playlist.is_over:
                     return
@@ -251,6 +263,14 @@ class HlsFeed:
         self.lost_s += missed_s
         self._next = max(self._next, first)
         return [segment for segment in segments if segment.number >= self._next]
+
+    def _may_skip(self, error: StationError, *, is_last: bool) -> bool:
+        """Return whether to go on without a segment: the server refused it again and again, but not others.
+
+        The last one of a stream that goes on may come late.
+        """
+        self._refusals += error.status is not None
+        return self._has_sound and self._refusals >= MOST_REFUSALS and not is_last
 
     def _segment(self, segment: Segment) -> Iterator[bytes]:
         if segment.header is not None and segment.header != self._header:

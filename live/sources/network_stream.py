@@ -8,6 +8,7 @@ time for a station.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,13 +21,14 @@ from live.ring_buffer import RingBuffer
 from live.sources.addresses import Opener, StationError, shown_address
 from live.sources.ffmpeg import find_ffmpeg
 from live.sources.rtsp import RtspStation, is_rtsp
-from live.sources.station_link import BLOCK_S, SAMPLE_RATE, StationLink
+from live.sources.station_link import BLOCK_S, SAMPLE_RATE, UNDECODABLE, StationLink
 from live.sources.stations import Feed, connect
 
 OPENED_WITHIN_S = 30.0  # from the first answer to the first sound
 SHORTEST_RETRY_S, LONGEST_RETRY_S, RETRY_GROWTH = 0.5, 30.0, 1.6
 DRAINED_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
+UNHEARD_AFTER_S = 4.0  # with bytes, but without sound; a page of Ogg may take some seconds
 
 
 class NetworkStream:
@@ -86,6 +88,7 @@ class NetworkStream:
         self._thread: threading.Thread | None = None
         self._link: StationLink | None = None
         self._feed: Feed | None = None
+        self._opener: Opener | None = None
         try:
             self.name = shown_address(url)
             self._connect = self._way_to(url)
@@ -101,14 +104,14 @@ class NetworkStream:
         if is_rtsp(url):
             station = RtspStation(url, self._program)
             return lambda: station.connect(self._stopping)
-        opener = Opener(url)
+        self._opener = opener = Opener(url)
         return lambda: connect(opener, self._stopping, self._note_title)
 
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> StationLink:
         began_s, retry_s = time.monotonic(), SHORTEST_RETRY_S
         while True:
             try:
-                return self._open()
+                return self._open(began_s + (self._give_up_s if wait and self._give_up_s else math.inf))
             except StationError as error:
                 if not wait or error.is_final:
                     advice = "check the address" if error.is_final else "check the address, or give --wait"
@@ -120,27 +123,32 @@ class NetworkStream:
             self._stopping.wait(retry_s)
             retry_s = min(LONGEST_RETRY_S, retry_s * RETRY_GROWTH)
 
-    def _open(self) -> StationLink:
-        """Connect, and wait for the first sound.
+    def _open(self, until_s: float) -> StationLink:
+        """Connect, and wait for the first sound, until some time (``time.monotonic``) at most.
 
         Raises
         ------
         StationError
             When there is none in time.
         """
+        if self._opener is not None:
+            self._opener.until_s = until_s
         if self._feed is None or not self._feed.keeps_place:
             self._feed = self._connect()
+        if self._opener is not None:
+            self._opener.until_s = math.inf  # it also fetches the pieces of a playlist
         link = StationLink(self._feed, self._program, self._notify, loud=self._loud)
         with self._changed:
             self._changed.wait_for(
-                lambda: link.has_sound or link.is_drained or self._stopping.is_set(), OPENED_WITHIN_S
+                lambda: link.has_sound or link.is_drained or self._stopping.is_set(),
+                max(0.0, min(OPENED_WITHIN_S, until_s - time.monotonic())),
             )
         if link.has_sound:
             return link
         failure, is_drained = link.failure, link.is_drained
         link.close()
         if failure is None and is_drained:
-            failure = StationError("ffmpeg makes nothing of what it sends")
+            failure = StationError(UNDECODABLE)
         raise failure or StationError("it sends nothing that can be heard")
 
     def _note_title(self, title: str | None) -> None:
@@ -164,6 +172,8 @@ class NetworkStream:
     def stop(self) -> None:
         """Stop to push sound, and close the connection."""
         self._stopping.set()
+        if self._opener is not None:
+            self._opener.close()
         self._notify()
         thread = self._thread
         if thread is None:
@@ -194,10 +204,23 @@ class NetworkStream:
             self._ring.close()
 
     def _wait_for_end(self, link: StationLink) -> bool:
-        """Wait until a connection has ended, and return whether the source is stopped."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping.is_set() or link.has_ended)
-        return self._stopping.is_set()
+        """Wait until a connection has ended, and return whether the source is stopped.
+
+        A connection whose bytes give no sound any more is ended.
+        """
+        wait_s = UNHEARD_AFTER_S
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopping.is_set() or link.has_ended, wait_s):
+                    return self._stopping.is_set()
+            unheard_s = link.unheard_s
+            wait_s = UNHEARD_AFTER_S
+            if unheard_s is not None:
+                wait_s += unheard_s - time.monotonic()
+            if wait_s <= 0:
+                link.give_up()
+                self._feed = None  # what it goes on with may be no better
+                return self._stopping.is_set()
 
     def _drain(self, link: StationLink) -> None:
         """Wait until all received sound is delivered."""
@@ -207,7 +230,7 @@ class NetworkStream:
 
     def _recover(self, lost: StationLink) -> StationLink | None:
         """Reconnect, however long it takes; return None if stopped or given up."""
-        since_s = lost.last_byte_s
+        since_s = lost.last_byte_s if lost.unheard_s is None else lost.unheard_s
         self._ring.change_status("lost")
         self._drain(lost)
         retry_s = SHORTEST_RETRY_S
@@ -226,14 +249,15 @@ class NetworkStream:
                     )
                 return None
             with contextlib.suppress(StationError):
-                link = self._link = self._open()
-                self._come_back(link, since_s)
+                until_s = since_s + (math.inf if self._give_up_s is None else self._give_up_s)
+                link = self._link = self._open(until_s)
+                self._come_back(link, since_s, keeps_place=link.feed is lost.feed)
                 return link
 
-    def _come_back(self, link: StationLink, since_s: float) -> None:
+    def _come_back(self, link: StationLink, since_s: float, *, keeps_place: bool) -> None:
         """Report the loss, and let the sound pass again."""
         missed_s = (link.first_byte_s or time.monotonic()) - since_s
-        if link.feed.keeps_place:  # it continues at the same place, and reports itself what it missed
+        if keeps_place:  # it continues at the same place, and reports itself what it missed
             missed_s, link.feed.lost_s = link.feed.lost_s, 0.0
         self._ring.lose(round(max(0.0, missed_s) * SAMPLE_RATE), "stall")
         self._ring.change_status("back")

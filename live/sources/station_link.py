@@ -19,6 +19,7 @@ from live.sources.stations import Feed
 
 SAMPLE_RATE = 22_050  # Hz: that of the model, so that no resampling is needed
 BLOCK_S = 0.25
+UNDECODABLE = "ffmpeg makes nothing of what it sends"
 FASTEST = 1.05  # times real time: uses up slowly what a station sent in advance, and follows a fast clock
 
 
@@ -89,6 +90,8 @@ class StationLink:
     ----------
     first_byte_s, last_byte_s : float
         When the first and latest bytes arrived (``time.monotonic``).
+    unheard_s : float or None
+        When the first byte arrived since the latest sound; None if sound was the latest.
     failure : StationError or None
         Why it ended; None if the station ended the stream.
     """
@@ -98,6 +101,7 @@ class StationLink:
         self._decoder = _StreamDecoder(program, loud=loud)
         self.first_byte_s: float | None = None
         self.last_byte_s = time.monotonic()
+        self.unheard_s: float | None = None
         self.failure: StationError | None = None
         self.has_sound = self.has_ended = self.is_drained = False
         self._is_closed = False
@@ -114,14 +118,17 @@ class StationLink:
                 self.last_byte_s = time.monotonic()
                 if self.first_byte_s is None:
                     self.first_byte_s = self.last_byte_s
+                if self.unheard_s is None:
+                    self.unheard_s = self.last_byte_s
                 self._report_missed()
                 self._decoder.write(content)
                 if self._is_closed:
                     break
+            self._report_missed()
         except StationError as error:
-            self.failure = error
+            self.failure = self.failure or error
         except (OSError, ValueError):
-            self.failure = StationError("ffmpeg makes nothing of what it sends")
+            self.failure = self.failure or StationError(UNDECODABLE)
         except Exception as error:  # pass the thread's error to the session
             self.failure = StationError(f"it failed ({type(error).__name__}: {error})")
         finally:
@@ -146,6 +153,7 @@ class StationLink:
         pause = threading.Event()
         try:
             while len(block := self._decoder.read()):
+                self.unheard_s = None
                 if not self.has_sound:
                     self.has_sound = True
                     self._on_change()
@@ -165,6 +173,11 @@ class StationLink:
         finally:
             self.is_drained = True
             self._on_change()
+
+    def give_up(self) -> None:
+        """End the connection, since nothing can be made of what it brings."""
+        self.failure = StationError(UNDECODABLE)
+        self.close()
 
     def close(self) -> None:
         """Close the connection at any time."""

@@ -8,6 +8,7 @@ import itertools
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from live.sources.network_stream import NetworkStream
 from live.sources.stations import connect
 from live.sources.titles import IcyMetadata, OggTitles
 from tests.icecast import program
+from tests.station_listener import Listener
 
 Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -387,6 +389,96 @@ def test_segments_that_were_missed_are_counted_once() -> None:
         heard = list(itertools.islice(feed.chunks(), 6))
     assert heard == [f"/{name}.ts".encode() for name in "abcfgh"]
     assert feed.lost_s == 2 * 4.0
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_segment_that_is_refused_is_lost_and_no_other(status: int) -> None:
+    ended = playlist_of(0, "abcd") + b"#EXT-X-ENDLIST\n"
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        if request.path == "/list.m3u8":
+            answering(200, ended)(request)
+        elif request.path in ("/b.ts", "/d.ts"):
+            answering(status)(request)
+        else:
+            answering(200, request.path.encode())(request)
+
+    heard: list[bytes] = []
+    with server(respond) as address:
+        url = f"{address}/list.m3u8"
+        feed = HlsFeed(Opener(url), url, threading.Event())
+        for _ in range(10):  # an answer that says that it is final ends the connection, and it is made again
+            with contextlib.suppress(StationError):
+                heard += feed.chunks()
+                break
+    assert heard == [b"/a.ts", b"/c.ts"]
+    assert feed.lost_s == 2 * 4.0
+
+
+def slowly(request: http.server.BaseHTTPRequestHandler, done: threading.Event) -> None:
+    """Send an answer that never comes to its end, but now and then a byte."""
+    with contextlib.suppress(OSError):
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000:
+            request.wfile.write(bytes([byte]))
+            if done.wait(0.1):
+                return
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for() -> None:
+    done = threading.Event()
+    with server(lambda request: slowly(request, done)) as url:
+        try:
+            with pytest.raises(StationError, match="it does not answer"):
+                Opener(url).open(timeout_s=0.5)
+            opener = Opener(url)
+            opener.until_s = time.monotonic() + 0.5
+            with pytest.raises(StationError, match="it does not answer"):
+                opener.open()
+            opener = Opener(url)
+            failed = threading.Event()
+
+            def attempt() -> None:
+                with pytest.raises(StationError):
+                    opener.open(timeout_s=600)
+                failed.set()
+
+            threading.Thread(target=attempt, daemon=True).start()
+            opener.close()
+            assert failed.wait(60)
+        finally:
+            done.set()
+
+
+def test_a_station_that_sends_what_is_no_sound_any_more_is_lost_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.sources.network_stream.UNHEARD_AFTER_S", 0.5)
+    song = tmp_path / "song.mp3"
+    noise = ["-f", "lavfi", "-i", "anoisesrc=r=44100:a=0.3:d=2", "-b:a", "128k", str(song)]
+    subprocess.run([program("ffmpeg"), "-v", "error", *noise], check=True)
+    done = threading.Event()
+    connections = itertools.count()
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "audio/mpeg")
+        request.end_headers()
+        with contextlib.suppress(OSError):
+            if next(connections) < 2:
+                request.wfile.write(song.read_bytes())
+            while not done.wait(0.1):
+                request.wfile.write(b"<p>We are busy.</p>" * 50)
+
+    with server(respond) as url:
+        try:
+            listener = Listener(NetworkStream(url, give_up_s=3.0))
+            listener.wait_until(lambda: listener.statuses == ["lost", "back", "lost"], "the loss is not told")
+            listener.wait_until(lambda: listener.ended, "it goes on")
+        finally:
+            done.set()
+    assert "not back after 3 s" in str(listener.source.failure)
+    assert listener.heard / listener.source.sample_rate == pytest.approx(4.0, abs=0.2)
+    assert listener.lost >= 3 * listener.source.sample_rate
 
 
 def test_a_stream_that_counts_anew_has_lost_no_years() -> None:
