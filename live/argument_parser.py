@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+_SECRET = re.compile(r"(?<=://)\S*@")  # user and password in an address
+
+
 class ArgumentError(InputError):
     """The arguments are wrong.
 
@@ -25,6 +29,7 @@ class ArgumentError(InputError):
     """
 
     def __init__(self, message: str, advice: str) -> None:
+        message = _SECRET.sub("", message)
         super().__init__(f"{message[:1].upper()}{message[1:]}: {advice}.")
         self.message = message
 
@@ -33,10 +38,14 @@ class _Parser(argparse.ArgumentParser):
     """Raises ArgumentError for wrong arguments, where argparse would print a message and exit."""
 
     stray_advice: str | None = None
+    stray_addresses: str | None = None
 
     def error(self, message: str) -> NoReturn:
         is_stray = message.startswith("unrecognized arguments: ") and "--" not in message
-        raise ArgumentError(message, (is_stray and self.stray_advice) or f"see {self.prog} --help")
+        advice = self.stray_advice
+        if is_stray and self.stray_addresses and "://" in message:
+            advice = self.stray_addresses
+        raise ArgumentError(message, (is_stray and advice) or f"see {self.prog} --help")
 
 
 def make_parser(
@@ -48,6 +57,7 @@ def make_parser(
     usage: str | None = None,
     general: str = "output",
     stray_advice: str | None = None,
+    stray_addresses: str | None = None,
     has_settings: bool = False,
 ) -> argparse.ArgumentParser:
     """Make the parser of a command's arguments.
@@ -62,8 +72,8 @@ def make_parser(
         Texts for ``--help``.
     general : str
         The heading of ``--version`` and ``--print-completion`` in the help.
-    stray_advice : str, optional
-        Advice for a user who gives an argument that belongs to no option.
+    stray_advice, stray_addresses : str, optional
+        Advice for a user who gives an argument, or an address, that belongs to no option.
     has_settings : bool
         Whether the command reads the user's saved defaults; then each option has a ``--no-NAME``.
 
@@ -80,7 +90,7 @@ def make_parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.stray_advice = stray_advice
+    parser.stray_advice, parser.stray_addresses = stray_advice, stray_addresses
     options = options_of(table).values()
     groups = _add_options(parser, options)
     groups[general].add_argument("--version", action="version", version=f"{command} {__version__}")

@@ -33,5 +33,6 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         general=INSTEAD,
         stray_advice="give a file as --file PATH",
+        stray_addresses="give the address of a station as --url ADDRESS",
         has_settings=True,
     )

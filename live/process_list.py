@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-_SECRET = re.compile(rb"://([^/@\s\0]*)@")
+_SECRET = re.compile(rb"://([^\s\0]*)@")  # to the last @: a password may hold one, or a slash
 _ARGUMENTS_AT = (
     47  # field of /proc/self/stat, counted from 0: where the arguments begin; the next, where they end
 )

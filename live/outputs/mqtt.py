@@ -104,7 +104,8 @@ class Publications:
         wanted: dict[str, str] = {}
         match event:
             case StartEvent():
-                wanted["source"] = "listening"
+                # The broker may keep a title of an earlier run, and an empty one deletes it.
+                wanted = {"source": "listening", "title": event.title or ""}
             case SourceEvent():
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():

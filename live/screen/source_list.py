@@ -97,7 +97,7 @@ class SourceList:
     Attributes
     ----------
     views : sequence of View
-        The sources, in the order of the command line.
+        The sources, in the order in which they were opened.
     navigation : Navigation
     theme : Theme
     extras : Extras

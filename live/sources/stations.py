@@ -22,7 +22,8 @@ _HLS_TYPES = frozenset(
 )
 _MP3_TYPES = frozenset({"", "audio/mpeg", "audio/mp3", "audio/mpeg3", "audio/x-mpeg"})
 _LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
-_LIST_ENTRY = re.compile(r"(?im)^\s*(?:file\d+\s*=\s*)?(\w+://\S+|[^#\[\s=][^=\s]*)\s*$")
+_PLS_ENTRY = re.compile(r"(?im)^[ \t]*file\d+[ \t]*=[ \t]*(\S.*?)[ \t]*$")
+_M3U_ENTRY = re.compile(r"(?m)^[ \t]*([^#\[\s].*?)[ \t]*$")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 OnTitle = Callable[[str | None], None]
@@ -126,13 +127,14 @@ def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Fee
         if not (kind in _HLS_TYPES | _LIST_TYPES or path.endswith((".m3u8", ".m3u", ".pls"))):
             return HttpFeed(answer, stopping, on_title)
         try:
-            text = answer.read_all(PLAYLIST_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
+            text = answer.read_all(PLAYLIST_WITHIN_S, LONGEST_PLAYLIST).decode("utf-8-sig", "replace")
         finally:
             answer.close()
         if "#EXT-X-" in text:
             return HlsFeed(opener, answer.url, stopping)
-        entry = _LIST_ENTRY.search(text)
-        if entry is None:
+        text = "\n".join(text.splitlines())
+        entry = _PLS_ENTRY.search(text) or ("[playlist]" not in text.lower() and _M3U_ENTRY.search(text))
+        if not entry:
             raise StationError("its playlist names no stream", is_final=True)
         url = joined(answer.url, entry.group(1))
     raise StationError("its playlists lead to playlists without end", is_final=True)

@@ -12,6 +12,7 @@ import pytest
 
 from live import settings
 from live.argument_parser import ArgumentError, given_options, make_parser
+from live.arguments import build_parser
 from live.errors import InputError
 from live.option_table import Needs, Number, bounds_of, check_needs, misplaced, option, options_of
 from live.options import DEFAULTS, Options, check_together
@@ -66,6 +67,17 @@ def test_what_it_does_not_take_is_one_sentence(words: list[str], reason: str) ->
     with pytest.raises(ArgumentError) as failed:
         parse(*words)
     assert reason.lower() in str(failed.value).lower()
+
+
+@pytest.mark.parametrize("address", ["http://me:sec@ret@host/a", "mqtt://me:sec/ret@host"])
+def test_an_address_without_an_option_shows_no_password(address: str) -> None:
+    with pytest.raises(ArgumentError, match="give the address of a station as --url ADDRESS") as failed:
+        build_parser().parse_args([address])
+    assert "sec" not in str(failed.value)
+    assert "ret" not in str(failed.value)
+    with pytest.raises(ArgumentError) as failed:
+        build_parser().parse_args(["--ur", address])
+    assert "ret" not in str(failed.value)
 
 
 def test_what_does_not_go_together_is_found_by_the_facts_of_the_table() -> None:

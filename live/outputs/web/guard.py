@@ -110,7 +110,7 @@ class Guard:
 
     def _knows_token(self, headers: dict[str, str]) -> bool:
         kind, _, credentials = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self._is_right(credentials.strip()):
+        if kind.lower() == "bearer" and any(map(self._is_right, _readings(credentials.strip()))):
             return True
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
@@ -126,6 +126,11 @@ class Guard:
         location = f"{path}?{rest}" if rest else path
         extra = [(b"location", location.encode("latin-1", "replace")), (b"set-cookie", cookie.encode())]
         await answer(send, 303, "", extra)
+
+
+def _readings(header: str) -> set[str]:
+    """Return a header as Latin-1, as which it was read, and as UTF-8, in which most programs send it."""
+    return {header, header.encode("latin-1").decode(errors="replace")}
 
 
 def _from_hex(text: str) -> str | None:

@@ -26,7 +26,7 @@ from tests.receivers import WAIT_S, Authority, Broker, Subscriber
 
 def test_a_changed_verdict_is_said_at_once_and_the_numbers_now_and_then() -> None:
     publish = Publications()
-    assert publish(start()) == {"source": "listening"}
+    assert publish(start()) == {"source": "listening", "title": ""}
     first = publish(window(3.0, "rock", 0.71))
     assert set(first) == {"verdict", "state", "genre", "confidence", "level", "distribution"}
     assert (first["verdict"], first["confidence"], first["level"]) == ("rock", "71", "-18")
@@ -47,6 +47,11 @@ def test_a_station_title_is_said() -> None:
     assert publish(stamped(window(3.5, "rock"), at=AT, title="a song")) == {}
     assert publish(window(4.0, "rock"))["title"] == ""  # and taken back
     assert publish(window(4.5, "rock")) == {}
+
+
+def test_the_title_of_an_earlier_run_is_taken_back() -> None:
+    assert Publications()(start())["title"] == ""
+    assert Publications()(stamped(start(), at=AT, title="a song"))["title"] == "a song"
 
 
 @given(st.text(), st.text())
@@ -146,7 +151,7 @@ def test_what_never_found_a_connection_was_missed() -> None:
     for event in (start(), window(3.0, "rock"), window(3.5, "metal")):
         sink.deliver(event)
     assert sink.dropped == len(["verdict", "genre", "distribution"]), "metal took the place of rock"
-    left = ["source", "verdict", "state", "genre", "confidence", "level", "distribution"]
+    left = ["source", "title", "verdict", "state", "genre", "confidence", "level", "distribution"]
     sink.finish()
     assert sink.dropped == 3 + len(left)
 

@@ -391,6 +391,35 @@ def test_segments_that_were_missed_are_counted_once() -> None:
     assert feed.lost_s == 2 * 4.0
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.m3u", "#EXTM3U\n#EXTINF:-1,A station\nmp3?id=3\n"),
+        ("a.m3u", "\ufeffmp3?id=3\r\nother.mp3\r\n"),
+        ("a.m3u", " my%20song.mp3 \n"),
+        ("a.m3u", "my song.mp3\n"),
+        ("a.pls", "\ufeff[playlist]\r\nNumberOfEntries=2\r\nTitle1=x\r\nFile1=/mp3?id=3\r\nFile2=/b\r\n"),
+        ("a.pls", "[Playlist]\nfile1 = my song.mp3\n"),
+    ],
+)
+def test_the_first_entry_of_a_playlist_is_followed(name: str, text: str) -> None:
+    asked: list[str] = []
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        answering(200, text.encode() if request.path == f"/{name}" else b"sound")(request)
+
+    with server(respond) as url:
+        connect(Opener(f"{url}/{name}"), threading.Event(), lambda _: None).close()
+    assert asked in ([f"/{name}", "/mp3?id=3"], [f"/{name}", "/my%20song.mp3"])
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "#EXTM3U\n", "[playlist]\nTitle1=x\n"])
+def test_a_playlist_without_an_entry_is_no_station(text: str) -> None:
+    with server(answering(200, text.encode())) as url, pytest.raises(StationError, match="names no stream"):
+        connect(Opener(f"{url}/a.pls"), threading.Event(), lambda _: None)
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_segment_that_is_refused_is_lost_and_no_other(status: int) -> None:
     ended = playlist_of(0, "abcd") + b"#EXT-X-ENDLIST\n"
