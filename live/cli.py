@@ -9,13 +9,12 @@ import io
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from live.ending import Ending, Stop, ending_signals
 from live.errors import InputError, ReportedError, explain, print_message
 from live.library_messages import quiet_libraries
 from live.options import Options, check_together
@@ -30,11 +29,7 @@ if TYPE_CHECKING:  # the functions below import these when they need them, to st
 
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
-SAME_REQUEST_S = 0.3  # timeout(1) sends its signal to the process and to its group: one request
-
-
-class _Stop(BaseException):
-    """Raised in the main thread by a signal that asks the program to end."""
+ENDED_WITHIN_S = 15.0  # from a signal to the last event
 
 
 def _list_devices(*, loud: bool) -> None:
@@ -60,48 +55,6 @@ def _list_devices(*, loud: bool) -> None:
 
 
 @contextlib.contextmanager
-def _ending_signals() -> Iterator[threading.Event]:
-    """Raise ``_Stop`` on SIGINT, SIGTERM and SIGHUP; a second signal ends the process at once.
-
-    Yields an event that the caller sets when the program starts to end by itself. A first signal after that
-    is ignored, so that everything is closed in order.
-    """
-    closing = threading.Event()
-    asked_s = 0.0
-
-    def end_at_once(_number: int, _frame: FrameType | None) -> None:
-        if time.monotonic() - asked_s < SAME_REQUEST_S:
-            return
-        if sys.stdout.isatty():
-            with contextlib.suppress(OSError):
-                os.write(sys.stdout.fileno(), b"\x1b[?1049l\x1b[?25h\x1b[0m\r\n")
-        os._exit(0)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked_s
-        asked_s = time.monotonic()
-        for name in names:
-            signal.signal(name, end_at_once)
-        if not closing.is_set():
-            raise _Stop
-
-    names = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as with nohup
-        names.append(signal.SIGHUP)
-    before = {name: signal.signal(name, stop) for name in names}
-    try:
-        yield closing
-    except ImportError:  # raised by an import that the signal interrupted
-        if asked_s:
-            raise _Stop from None
-        raise
-    finally:
-        if not asked_s:  # after a signal the handlers stay: a later one must not interrupt the end
-            for name, handler in before.items():
-                signal.signal(name, handler)
-
-
-@contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Start without garbage collection, a tenth faster: what is imported and opened here is never garbage."""
     gc.disable()
@@ -112,8 +65,8 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _listen(options: Options, closing: threading.Event) -> None:
-    """Listen to the sources of the options until they end; ``closing`` is set when the end begins."""
+def _listen(options: Options, ending: Ending) -> None:
+    """Listen to the sources of the options until they end."""
     with _no_collection():
         from live.bundle import find_bundle
         from live.classifier import Classifier
@@ -154,7 +107,7 @@ def _listen(options: Options, closing: threading.Event) -> None:
                 is_watched=is_watched,
             )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
-    _run_to_end(heard, connections, service, closing, on_screen=on_screen)
+    _run_to_end(heard, connections, service, ending, on_screen=on_screen)
     if on_screen:
         for summary in heard.summaries:
             whose = "" if summary.source is None else f"{summary.source}: "
@@ -169,29 +122,41 @@ def _run_to_end(
     heard: Session | Sessions,
     connections: Connections,
     service: ServiceManager,
-    closing: threading.Event,
+    ending: Ending,
     *,
     on_screen: bool,
 ) -> None:
     """Run the sessions until they end or a signal asks for it, and close everything in order."""
+
+    def look_after() -> None:
+        ending.check()
+        _feed_watchdog(heard, service)
+
+    # With a time limit: a signal that arrives just before a wait is handled only after it.
+    interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
     heard.start()
     try:
         try:
-            with contextlib.suppress(_Stop):
+            with contextlib.suppress(Stop):
+                ending.check()
                 if on_screen:
                     from live.showing import show
 
-                    show(
-                        heard, connections.clips, connections.report,
-                        lambda: _feed_watchdog(heard, service), service.interval_s,
-                    )  # fmt: skip
+                    show(heard, connections.clips, connections.report, look_after, interval_s)
                 else:
-                    _wait(heard, service)
+                    while not heard.ended.wait(interval_s):
+                        look_after()
         finally:
-            closing.set()
+            ending.has_begun.set()
     finally:  # from here on no signal raises
         heard.stop()
-        heard.ended.wait()
+        if not heard.ended.wait(ENDED_WITHIN_S):
+            connections.close()
+            print_message(
+                "genre-live",
+                "It did not end in order (does nobody read its output?): the last lines are lost.",
+            )
+            os._exit(1)  # its lock is held by the thread that waits for it
         heard.join()
         connections.close()
 
@@ -247,14 +212,6 @@ def _waiting_reporter(service: ServiceManager) -> Callable[[str], None]:
     return report
 
 
-def _wait(heard: Session | Sessions, service: ServiceManager) -> None:
-    """Wait for the end, and feed the service manager's watchdog meanwhile."""
-    # With a time limit: a signal that arrives just before the wait is handled only after it.
-    interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
-    while not heard.ended.wait(interval_s):
-        _feed_watchdog(heard, service)
-
-
 def _feed_watchdog(heard: Session | Sessions, service: ServiceManager) -> None:
     """Feed the service manager's watchdog, unless the worker has stopped responding."""
     if time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S:
@@ -277,7 +234,7 @@ def _can_draw() -> bool:
     return Screen.usable(Console())
 
 
-def _run(options: Options, given: Mapping[str, Any], closing: threading.Event) -> None:
+def _run(options: Options, given: Mapping[str, Any], ending: Ending) -> None:
     """Run the task that the options ask for."""
     from live.outputs.lines import write_line
 
@@ -300,16 +257,18 @@ def _run(options: Options, given: Mapping[str, Any], closing: threading.Event) -
         write_line(sys.stdout, f"Wrote {report.path}.")
     else:
         check_together(options)
-        _listen(options, closing)
+        _listen(options, ending)
 
 
-def _flush_stdout() -> None:
-    """Flush standard output, and discard what cannot be written: Python would fail on it at exit."""
+def _flush(stream: TextIO | None) -> None:
+    """Flush a standard stream, and discard what cannot be written: Python would fail on it at exit."""
+    if stream is None:
+        return
     try:
-        sys.stdout.flush()
+        stream.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -339,9 +298,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # for file names that its encoding lacks
     try:
         options, given = read_arguments(words)
-        with _ending_signals() as closing, quiet_libraries(enabled=not debug):
-            _run(options, given, closing)
-    except (KeyboardInterrupt, _Stop):
+        with ending_signals() as ending, quiet_libraries(enabled=not debug):
+            _run(options, given, ending)
+    except (KeyboardInterrupt, Stop):
         return 0
     except ReportedError as error:
         return error.exit_status
@@ -351,7 +310,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return explain("genre-live", error, debug=debug)
     finally:
         gc.unfreeze()
-        _flush_stdout()
+        _flush(sys.stdout)
+        _flush(sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
@@ -59,9 +60,13 @@ def one_line(text: str) -> str:
 
 
 def print_message(command: str, sentence: str) -> None:
-    """Print ``command: sentence`` to standard error, if there is one."""
+    """Print ``command: sentence`` to standard error, if there is one that takes it.
+
+    Who reports a fault must not fail on that: the disk may be full, or the reader gone.
+    """
     if sys.stderr is not None:
-        print(f"{command}: {one_line(sentence)}", file=sys.stderr)
+        with contextlib.suppress(OSError, ValueError):
+            print(f"{command}: {one_line(sentence)}", file=sys.stderr)
 
 
 def explain(command: str, error: Exception, *, debug: bool) -> int:
@@ -83,7 +88,8 @@ def explain(command: str, error: Exception, *, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        with contextlib.suppress(OSError, ValueError):
+            traceback.print_exception(error)
     if isinstance(error, GenreLiveError):
         print_message(command, str(error))
         return error.exit_status

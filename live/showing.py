@@ -76,10 +76,10 @@ def show(
     heard: Session | Sessions,
     clips: ClipWriter | None,
     notices: Notices,
-    feed_watchdog: Callable[[], None],
-    interval_s: float | None,
+    look_after: Callable[[], None],
+    interval_s: float,
 ) -> None:
-    """Draw the screen and handle keys until the sessions end, and feed the watchdog meanwhile.
+    """Draw the screen and handle keys until the sessions end.
 
     Parameters
     ----------
@@ -88,18 +88,18 @@ def show(
         Saves clips of the sound, where that was asked for.
     notices : Notices
         What the outputs report; it is shown while the screen is drawn, and printed at the end.
-    feed_watchdog : callable
+    look_after : callable
         Called again and again while the screen is drawn.
-    interval_s : float or None
-        How often, in seconds; None for never.
+    interval_s : float
+        How often, in seconds.
     """
-    fed_s = time.monotonic()
+    looked_s = time.monotonic()
 
     def newest() -> tuple[Snapshot, ...]:
-        nonlocal fed_s
-        if interval_s is not None and time.monotonic() - fed_s >= interval_s:
-            fed_s = time.monotonic()
-            feed_watchdog()
+        nonlocal looked_s
+        if time.monotonic() - looked_s >= interval_s:
+            looked_s = time.monotonic()
+            look_after()
         return heard.snapshots
 
     keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)

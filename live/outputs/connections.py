@@ -123,7 +123,8 @@ class Connections:
 
         page = WebPage(str(options.web), self.report, token=options.web_token, is_open=options.web_open)
         page.start()  # before the source is open: meanwhile the page says that the program waits for it
-        print_message("genre-live", page.notice)  # at once, before a screen is drawn
+        if not page.is_over:
+            print_message("genre-live", page.notice)  # at once, before a screen is drawn
         return page
 
     def _tell_programs(self, event: Event) -> None:

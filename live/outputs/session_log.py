@@ -85,6 +85,8 @@ class AppendedFile:
         try:
             self._follow_rotation()
             before = os.fstat(self._file).st_size
+            if before == 0:  # new, or emptied, as by logrotate's copytruncate
+                self._first = self._header
             content = (self._first + text).encode()
             if os.write(self._file, content) < len(content):
                 os.ftruncate(self._file, before)  # so that the log holds complete lines only

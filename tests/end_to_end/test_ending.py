@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,12 @@ from typing import IO
 
 import pytest
 
+from live.ending import Stop, ending_signals
 from live.outputs.connections import Connections
 from live.sources.devices import input_devices
 from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
+from tests.icecast import until
 from tests.live.fake_sounddevice import Device, FakeSoundDevice
 from tests.sounds import ffmpeg, tune, write_tune
 
@@ -285,6 +288,91 @@ def test_an_ffmpeg_that_it_started_does_not_outlive_it(bundle: Path, tmp_path: P
         process.send_signal(signal.SIGTERM)
         rest(process, lines).session()
         assert psutil.wait_procs([child], timeout=TIMEOUT_S)[1] == []
+
+
+FULL_PIPE_BYTES = 50_000
+
+
+def waiting_bytes(pipe: int) -> int:
+    """Return how many bytes there are to read in a pipe."""
+    import fcntl
+    import termios
+
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0])
+
+
+class Dropped:
+    """Has a destructor that a signal interrupts."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@needs_signals
+@pytest.mark.usefixtures("signals")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_python_drops_is_heeded_all_the_same() -> None:
+    def interrupted() -> None:
+        with ending_signals() as ending:
+            ending.check()
+            Dropped()
+            assert ending.is_asked.is_set()
+            ending.check()
+
+    with pytest.raises(Stop):
+        interrupted()
+
+
+@needs_signals
+@pytest.mark.usefixtures("signals")
+def test_an_error_that_a_signal_causes_is_no_error() -> None:
+    def interrupted() -> None:
+        with ending_signals():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except Stop:
+                raise TypeError("expected a message argument") from None
+
+    with pytest.raises(Stop):
+        interrupted()
+
+
+@needs_signals
+@pytest.mark.usefixtures("signals")
+def test_an_error_while_everything_is_closed_is_told() -> None:
+    def interrupted() -> None:
+        with ending_signals() as ending:
+            ending.has_begun.set()
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        interrupted()
+
+
+@needs_full_device
+@pytest.mark.parametrize("arguments", [["--file", "/nonexistent"], ["--verse"]])
+def test_a_standard_error_that_is_full_changes_no_status(arguments: list[str], bundle: Path) -> None:
+    assert shell('"$@" 2>/dev/full', bundle, *arguments).status == 2
+
+
+@needs_signals
+def test_a_reader_that_does_not_read_keeps_it_from_ending_for_seconds_only(
+    bundle: Path, tmp_path: Path
+) -> None:
+    path, log = write_tune(tmp_path / "tune.wav", 60), tmp_path / "log.jsonl"
+    arguments: list[str | Path] = ["--file", path, "--speed", "max", "--hop", "0.05", "--log", log]
+    with running(arguments, bundle) as process:
+        until_first_window(process)
+        assert process.stdout is not None
+        pipe = process.stdout.fileno()
+        until(lambda: waiting_bytes(pipe) > FULL_PIPE_BYTES, "the pipe does not fill")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == 1
+        assert process.stderr is not None
+        assert "the last lines are lost" in process.stderr.read()
+    for line in log.read_text().splitlines():
+        parse_line(line)
 
 
 STRUCK_WHILE_IT_IMPORTS = """

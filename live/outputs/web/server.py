@@ -39,6 +39,8 @@ class WebPage:
     ----------
     notice : str
         A sentence with the page's URL and who can see it.
+    is_over : bool
+        Whether it is served no more.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class WebPage:
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._waiting: list[Event] = []
+        self.is_over = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="web page", daemon=True)
 
@@ -92,7 +95,8 @@ class WebPage:
         with self._lock:
             loop = self._loop
             if loop is None:
-                self._waiting.append(event)
+                if not self.is_over:
+                    self._waiting.append(event)
                 return
         with contextlib.suppress(RuntimeError):  # the loop has been closed
             loop.call_soon_threadsafe(self._publish, event)
@@ -123,6 +127,9 @@ class WebPage:
             self._report(f"The page is served no more ({error}): start genre-live again to have it back.")
         finally:
             self._socket.close()  # otherwise clients would wait for an answer
+            with self._lock:
+                self.is_over = True
+                self._waiting.clear()
             self._ready.set()
 
     async def _serve(self) -> None:

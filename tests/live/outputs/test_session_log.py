@@ -188,6 +188,19 @@ def test_it_goes_on_after_rotation(tmp_path: Path, name: str, replaced: bool) ->
 
 
 @pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_a_log_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    log = open_log(path, LABELS)
+    log(window(3.0, "rock"))
+    before = lines(path)
+    os.truncate(path, 0)  # as logrotate does with copytruncate
+    log(window(3.0, "rock"))
+    log.close()
+    assert lines(path) == before
+    open_log(path, LABELS).close()
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
 def test_a_torn_last_line_costs_the_next_one_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
 

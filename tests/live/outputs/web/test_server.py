@@ -264,7 +264,9 @@ def test_a_page_that_cannot_be_served_says_so_and_keeps_nobody_waiting(
     with pytest.raises(ConnectionError):
         served.ask("/healthz")
     served.tell(session_start())
-    served.close()
+    served.page.close()
+    assert served.page.is_over
+    assert served.page._waiting == [], "events of a page that nobody sees are not kept"
 
 
 def test_it_says_where_it_is_and_for_whom() -> None:
