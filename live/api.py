@@ -6,6 +6,8 @@ Use these names from the package itself: ``live.listen``, ``live.classify_file``
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 import warnings
 from collections import deque
@@ -18,6 +20,7 @@ from live import api_checks
 from live.bundle import find_bundle
 from live.events import Event, WindowEvent
 from live.file_results import FileResult, classify_file
+from live.option_table import bounds_of
 from live.options import DEFAULTS, Options
 from live.own_samples import Session
 from live.session import Session as ThreadedSession
@@ -89,7 +92,8 @@ def listen(
     duration_s : float, optional
         End after this many seconds of sound, at least 0.5. Default: no end.
     channel : int, optional
-        Listen to this channel only, counted from 1. Default: the mean of all channels.
+        Listen to this channel only, counted from 1. Default: the mean of the first two, or of all of a
+        source of PulseAudio or PipeWire.
     gain_db : float
         Amplification, in dB, −60 to 60.
     wait : bool
@@ -108,8 +112,8 @@ def listen(
     Raises
     ------
     ValueError
-        When a number is out of its bounds. Raised when the first window is requested, before the microphone
-        is opened.
+        When a number is out of its bounds, or both a device and sources are given. Raised when the first
+        window is requested, before the microphone is opened.
     live.errors.GenreLiveError
         When the microphone or the model cannot be used, or fails while listening.
 
@@ -122,6 +126,10 @@ def listen(
     ...     print(window.source, window.vote.genre or window.vote.state)
     """
     api_checks.check_bounds(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s, gain_db=gain_db)
+    if channel is not None and channel < 1:
+        raise ValueError(f"channel is {channel}: channels are counted from 1.")
+    if sources is not None and device is not None:
+        raise ValueError("device and sources exclude each other: name the device in sources.")
     if sources is not None:
         options = Options(
             model=str(model), hop=hop_s, smooth=smooth_s, duration=duration_s, wait=wait,
@@ -168,14 +176,27 @@ def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -
 def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
     """Run ``heard``, whose events go to the mailbox, to its end or until the caller leaves the loop."""
     ending = threading.Thread(target=_close_at_end, args=(heard, mailbox), daemon=True)
+
+    is_left = False
+
+    def end() -> None:
+        nonlocal is_left
+        if not is_left:
+            is_left = True
+            heard.stop()
+            heard.ended.wait()
+            heard.join()
+            ending.join()
+
+    atexit.register(end)  # a loop that was left and not closed ends before its threads do
     heard.start()
     ending.start()
     try:
         while (window := mailbox.take()) is not None:
             yield window
     finally:
-        heard.stop()
-        heard.ended.wait()
+        atexit.unregister(end)
+        end()
 
 
 def _close_at_end(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> None:
@@ -231,7 +252,9 @@ def scan(
     >>> for result in live.scan(["~/Music"]):  # doctest: +SKIP
     ...     print(result.path, result.error or result.genre)
     """
-    api_checks.check_bounds(hop_s=hop_s, smooth_s=smooth_s, duration_s=sample_s)
+    api_checks.check_bounds(hop_s=hop_s, smooth_s=smooth_s)
+    if sample_s is not None:
+        bounds_of(Options, "duration").check("sample_s", sample_s)
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     named = [paths] if isinstance(paths, (str, PathLike)) else paths
@@ -240,9 +263,10 @@ def scan(
     from live.archive.scanning import scan_paths
     from live.spreading.engines import open_engine
 
-    folder = str(find_bundle(str(model)).absolute()) if Path(model).is_dir() else str(model)
+    bundle = find_bundle(str(model))
+    folder = str(bundle.absolute()) if Path(model).is_dir() else str(model)
     return scan_paths(
-        [str(Path(path).expanduser()) if "~" in str(path) else str(path) for path in named],
+        [os.path.expanduser(os.fspath(path)) for path in named],  # noqa: PTH111 (Path breaks addresses)
         Hearing(folder, hop_s, smooth_s, sample_s),
         lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, notify=warnings.warn),
     )

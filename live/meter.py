@@ -73,7 +73,7 @@ class Meter:
         with np.errstate(over="ignore", invalid="ignore"):
             energy = float(np.dot(every, every))  # one pass without a copy, over a block that may be large
         if not math.isfinite(energy):
-            self.not_finite += int(samples.size - np.count_nonzero(np.isfinite(samples)))
+            self.not_finite += int(np.count_nonzero(~np.isfinite(samples).all(axis=1)))
         self._zero_samples = self._zero_samples + len(samples) if energy == 0 else 0
         if self._is_shown:
             self._measure_levels(samples)

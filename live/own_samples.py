@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from os import PathLike
 
+import numpy as np
+
 from live import api_checks
 from live.analyser import Analyser
 from live.api_checks import SAMPLE_RATES, Block
@@ -11,6 +13,7 @@ from live.events import GapReason, Verdict, WindowEvent, stamped, wall_time
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
 from live.sources.given_sound import as_samples
+from live.wording import GAP_REASONS
 
 LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)
 
@@ -102,6 +105,8 @@ class Session:
         """
         self._check_unfinished()
         samples = as_samples(block, channels_first=channels_first)
+        if np.may_share_memory(samples, np.asarray(block)):
+            samples = samples.copy()  # the caller may use its memory again
         return [stamped(window, at=wall_time()) for window in self._analyser.feed(samples)]
 
     def gap(self, lost_s: float, reason: GapReason = "overflow") -> None:
@@ -117,10 +122,12 @@ class Session:
         Raises
         ------
         ValueError
-            When ``lost_s`` is out of its bounds, or the stream is finished.
+            When ``lost_s`` is out of its bounds, there is no such reason, or the stream is finished.
         """
         self._check_unfinished()
         LONGEST_GAP.check("lost_s", lost_s)
+        if reason not in GAP_REASONS:
+            raise ValueError(f"reason is {reason!r}: give one of {', '.join(GAP_REASONS)}.")
         self._analyser.gap(round(lost_s * self._analyser.source_rate), reason)
 
     def finish(self) -> list[WindowEvent]:

@@ -21,6 +21,9 @@ WHAT_IS_PLAYED = "monitor"
 PREFERRED_APIS = ("Windows WASAPI", "Windows DirectSound", "MME", "Windows WDM-KS")
 """Which of several host APIs is taken where a microphone stands once under each, best first."""
 
+ALSA_SOUND_SERVERS = frozenset({"default", "pulse", "pipewire"})
+"""Names of ALSA's devices that pass on what a sound server records."""
+
 SHORTEST_CUT_NAME = 31
 """MME tells no more than so many characters of a name."""
 
@@ -244,6 +247,17 @@ def _default_of(devices: Sequence[InputDevice]) -> InputDevice:
     if not devices:
         raise MissingDeviceError("There is no microphone: plug one in, or listen to a file with --file PATH.")
     return next((device for device in devices if device.is_default), devices[0])
+
+
+def with_own_channels(device: InputDevice) -> InputDevice:
+    """Return the default source of the sound server for a device of ALSA that stands for it; else the device.
+
+    ALSA's has any number of channels, into which the server mixes those of the source.
+    """
+    if device.host_api != "ALSA" or device.name not in ALSA_SOUND_SERVERS:
+        return device
+    sources = sources_after(input_devices())
+    return next((one for one in sources if one.source is not None and one.source.is_default), device)
 
 
 def _is_monitor(device: InputDevice) -> bool:

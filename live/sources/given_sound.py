@@ -45,6 +45,8 @@ def as_samples(block: npt.ArrayLike, *, channels_first: bool = False) -> Samples
         When it does not hold numbers.
     """
     samples = np.asarray(block)
+    if not np.issubdtype(samples.dtype, np.floating) and not np.issubdtype(samples.dtype, np.integer):
+        raise TypeError(f"a block holds numbers, not {samples.dtype}")
     if samples.ndim == 1:
         samples = samples[:, np.newaxis]
     elif samples.ndim == 2 and channels_first:
@@ -64,12 +66,11 @@ def as_samples(block: npt.ArrayLike, *, channels_first: bool = False) -> Samples
     if samples.size == 0:
         return np.empty((0, samples.shape[1]), dtype=np.float32)
     if np.issubdtype(samples.dtype, np.floating):
-        return samples.astype(np.float32, copy=False)
-    if np.issubdtype(samples.dtype, np.integer):
-        limits = np.iinfo(samples.dtype)
-        middle = (limits.max + 1 + limits.min) / 2  # the zero level of unsigned samples
-        return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
-    raise TypeError(f"a block holds numbers, not {samples.dtype}")
+        with np.errstate(over="ignore"):  # what is too large is heard as silence
+            return samples.astype(np.float32, copy=False)
+    limits = np.iinfo(samples.dtype)
+    middle = (limits.max + 1 + limits.min) / 2  # the zero level of unsigned samples
+    return ((samples.astype(np.float64) - middle) / (limits.max + 1 - middle)).astype(np.float32)
 
 
 class ArraySource:

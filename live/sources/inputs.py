@@ -19,6 +19,7 @@ from live.sources.devices import (
     find_again,
     find_device,
     port_audio,
+    with_own_channels,
 )
 from live.sources.sound_server import SoundServerError, SoundServerStream
 from live.sources.source import WATCHED_BLOCK_S
@@ -123,6 +124,8 @@ def open_input(
         device = found
     else:
         device = find_device(wanted.selector, refresh=refresh)
+    if wanted.channel is not None or wanted.every_channel:
+        device = with_own_channels(device)
     channel = wanted.channel
     if channel is not None and not 1 <= channel <= device.channels:
         raise InputError(f"{device.name} has {device.channels} channels: there is no channel {channel}.")
@@ -149,7 +152,8 @@ def _ways(device: InputDevice, wanted: InputRequest) -> list[tuple[int, int]]:
     if device.source is not None:  # the server converts the rate, and would mix all channels to one
         usual = min(USUAL_CHANNELS, device.channels)
         return [(device.sample_rate, usual if wanted.channel is None else device.channels)]
-    usual = wanted.channel or min(USUAL_CHANNELS, device.channels)
+    # At least two: some drivers mix all channels for one that is asked for.
+    usual = max(wanted.channel or 1, min(USUAL_CHANNELS, device.channels))
     ways = [(device.sample_rate, usual), (device.sample_rate, device.channels)]
     ways += [(rate, usual) for rate in OTHER_RATES]
     if wanted.channel is None:

@@ -40,7 +40,8 @@ class Microphone:
     device : str or None
         As for ``find_device``.
     channel : int, optional
-        Listen to this channel only, counted from 1. Default: the mean of the first two.
+        Listen to this channel only, counted from 1. Default: the mean of the first two, or of
+        all of a source of PulseAudio or PipeWire.
     every_channel : bool
         Whether to capture all of its channels.
     gain_db : float

@@ -104,6 +104,8 @@ class SoundServerSource:
         Whether it records the sound of an output.
     is_of_default_output : bool
         Whether it records the sound of the default output.
+    is_default : bool
+        Whether it is the default input.
     positions : tuple of int
         Position of each channel, in the server's numbers.
     """
@@ -115,6 +117,7 @@ class SoundServerSource:
     is_monitor: bool
     is_of_default_output: bool
     positions: tuple[int, ...]
+    is_default: bool = False
 
 
 @functools.cache
@@ -218,12 +221,13 @@ def sound_server_sources() -> list[SoundServerSource]:
     if not sys.platform.startswith("linux"):
         return []
     sources: list[SoundServerSource] = []
-    default_output = ""
+    default_output = default_input = ""
 
     def note_server(_context: Any, info: Any, _data: Any) -> None:
-        nonlocal default_output
+        nonlocal default_output, default_input
         if info:
             default_output = _text(info.contents.default_sink_name)
+            default_input = _text(info.contents.default_source_name)
 
     def note_source(_context: Any, info: Any, is_last: int, _data: Any) -> None:
         if is_last or not info:
@@ -239,6 +243,7 @@ def sound_server_sources() -> list[SoundServerSource]:
                 is_monitor=is_monitor,
                 is_of_default_output=is_monitor and _text(told.monitor_of_sink_name) == default_output,
                 positions=tuple(told.channel_map.map[: told.sample_spec.channels]),
+                is_default=_text(told.name) == default_input,
             )
         )
 

@@ -5,6 +5,7 @@ The pools of the standard library are not used because they fail as a whole when
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import pickle
@@ -173,10 +174,12 @@ class LocalProcesses(Engine):
     ) -> Generator[Done[Item, Result], None, None]:
         """Do work on items; see :meth:`Engine.spread`."""
         run = _Run(self.workers, work, Hand(iter(items), ahead))
+        atexit.register(run.stop)  # a loop that was left and not closed ends before its threads do
         try:
             while run.hand_out():
                 yield from run.take()
         finally:
+            atexit.unregister(run.stop)
             run.stop()
 
     def close(self) -> None:
@@ -253,5 +256,5 @@ class _Run:
 
     def stop(self) -> None:
         """Kill all processes."""
-        for child in self._children:
-            child.stop()
+        while self._children:
+            self._children.pop().stop()

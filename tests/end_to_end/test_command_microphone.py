@@ -29,6 +29,26 @@ def a_song(folder: Path) -> Path:
     return demos[0] if demos else write_tune(folder / "tune.wav", 30)
 
 
+@pytest.mark.parametrize("device", [[], ["--device", DEVICE], ["--device", "Monitor"]], ids="".join)
+def test_one_channel_is_heard_alone(
+    device: list[str], virtual_microphone: VirtualMicrophone, bundle: Path, tmp_path: Path
+) -> None:
+    """Asked for one channel, PulseAudio would mix all of them."""
+    rate = virtual_microphone.sample_rate
+    right = np.sin(2 * np.pi * 440 * np.arange(60 * rate) / rate)
+    soundfile.write(tmp_path / "right.wav", np.column_stack((0 * right, right)), rate)
+    virtual_microphone.start_playing(tmp_path / "right.wav")
+    levels = []
+    for channel in ("1", "2"):
+        outcome = genre_live(
+            *device, "--channel", channel, "--duration", "2", "--json", "--model", bundle,
+            environment=virtual_microphone.environment,
+        )  # fmt: skip
+        levels.append(outcome.session().windows[-1]["level_dbfs"])
+    assert levels[0] < -90
+    assert levels[1] == pytest.approx(-3, abs=1)
+
+
 def excerpt(song: Path, path: Path, sample_rate: int) -> Path:
     """Write the first half minute as WAV of the microphone's own rate, so that PulseAudio changes nothing."""
     samples, rate = soundfile.read(song, dtype="float32", always_2d=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def test_the_package_offers_what_it_says() -> None:
     assert live.Session.__module__ == "live.api"
     assert all(hasattr(live, name) for name in live.__all__)
     with pytest.raises(AttributeError, match="no attribute 'lisen'"):
-        live.lisen  # noqa: B018
+        live.lisen  # type: ignore[attr-defined]  # noqa: B018 (a type checker finds it, too)
+    assert {"listen", "scan", "errors"} <= set(dir(live))
 
 
 def test_fed_samples_and_a_file_are_heard_alike(tmp_path: Path) -> None:
@@ -297,6 +299,68 @@ def test_a_file_that_is_cut_short_says_so_in_its_warnings(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (warning,) = live.classify_file(path).warnings
     assert "3.0 s could not be decoded" in warning
+
+
+def test_memory_that_the_caller_uses_again_changes_nothing() -> None:
+    samples = noise(3.0).astype(np.float32)
+    session, memory, windows = live.Session(RATE, hop_s=0.1), np.empty(1_000, np.float32), []
+    for begin in range(0, len(samples), len(memory)):
+        memory[:] = samples[begin : begin + len(memory)].ravel()
+        windows += session.feed(memory)
+    assert told(windows + session.finish()) == told(feed_all(live.Session(RATE, hop_s=0.1), samples, 1_000))
+
+
+def test_samples_that_are_far_too_large_are_heard_as_silence() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        live.Session(RATE).feed(np.full(RATE, 1e300))
+
+
+def test_what_does_not_go_together_is_refused() -> None:
+    with pytest.raises(ValueError, match="channels are counted from 1"):
+        next(iter(live.listen(channel=0)))
+    with pytest.raises(ValueError, match="device and sources exclude each other"):
+        next(iter(live.listen(1, sources=[{"file": "a.wav"}])))
+    with pytest.raises(ValueError, match="reason is 'bogus'"):
+        live.Session(RATE).gap(1.0, "bogus")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sample_s"):
+        live.scan("a.wav", sample_s=0.1)
+
+
+@pytest.mark.parametrize("name", ["a~b.wav", "~nobody.wav"])
+def test_a_tilde_in_a_name_is_one(
+    name: str, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tune(tmp_path / name, 4.0)
+    monkeypatch.chdir(tmp_path)
+    assert [result.error for result in live.scan(name, model=bundle, workers=1)] == [None]
+    pytest.importorskip("fsspec")
+    assert [result.error for result in live.scan(f"file://{path}", model=bundle, workers=1)] == [None]
+
+
+LEFT = """
+import live
+heard = {heard}
+for one in heard:
+    break
+{then}
+"""
+
+
+@pytest.mark.parametrize("heard", ["live.listen(sources=[{source!r}], model={model!r})",
+                                   "live.scan([{path!r}] * 3, model={model!r}, workers=2)"],
+                         ids=["listen", "scan"])  # fmt: skip
+@pytest.mark.parametrize(("then", "status"), [("", 0), ("del heard", 0), ("raise SystemExit(3)", 3)])
+def test_a_program_that_leaves_a_loop_ends(
+    heard: str, then: str, status: int, tmp_path: Path, bundle: Path
+) -> None:
+    path = str(write_tune(tmp_path / "tune.wav", 8.0))
+    heard = heard.format(source={"file": path}, path=path, model=str(bundle))
+    ended = subprocess.run(
+        [sys.executable, "-c", LEFT.format(heard=heard, then=then)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, "", "")
 
 
 def test_one_path_can_be_scanned_and_no_workers_are_refused(tmp_path: Path, bundle: Path) -> None:
