@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -34,7 +35,9 @@ def completion_script(
             action.complete = shtab.FILE  # type: ignore[attr-defined]
         elif action.dest in folders:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    return str(shtab.complete(parser, shell=shell))
+    script = str(shtab.complete(parser, shell=shell))
+    # Without quotes, bash would take a name with a space for several words.
+    return re.sub(r"compgen -([fd]) -- \$1(?= )", r'compgen -\1 -- "$1"', script)
 
 
 def add_completion_option(

@@ -72,6 +72,25 @@ def test_bash_completes_an_option(
     assert answer.stdout.split() == [completed]
 
 
+def test_bash_completes_a_name_with_spaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = shutil.which("bash")
+    if program is None:
+        pytest.skip("This test needs bash.")
+    path = tmp_path / "completion"
+    path.write_text(script("bash", capsys), encoding="utf-8")
+    (tmp_path / "my song one.wav").touch()
+    ask = f"""
+    source {path}
+    cd {tmp_path}
+    COMP_WORDS=(genre-live --file 'my song o') COMP_CWORD=2
+    name=$(complete -p genre-live | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+    "$name" genre-live 'my song o' --file
+    printf '%s|' "${{COMPREPLY[@]}}"
+    """
+    answer = subprocess.run([program, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout == "my song one.wav|"
+
+
 def test_the_trainer_completes_too(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     from training import cli as trainer
 
