@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -112,6 +112,18 @@ class Icecast:
 
     def feed(self, mount: str, *arguments: str | Path, wait: bool = True) -> subprocess.Popen[bytes]:
         """Send sound to a mount with ffmpeg, in real time, and return its process."""
+        self._spawn_source(mount, arguments)
+
+        def has_come() -> bool:
+            if self._sources[-1].poll() is not None:  # a busy server may have refused it
+                self._spawn_source(mount, arguments)
+            return mount in self.mounts()
+
+        if wait:
+            until(has_come, f"no source came to {mount}")
+        return self._sources[-1]
+
+    def _spawn_source(self, mount: str, arguments: Iterable[str | Path]) -> None:
         source = subprocess.Popen(
             [
                 program("ffmpeg"), "-nostdin", "-loglevel", "error", "-re", *map(str, arguments),
@@ -120,9 +132,6 @@ class Icecast:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._sources.append(source)
-        if wait:
-            until(lambda: mount in self.mounts(), f"no source came to {mount}")
-        return source
 
     def mounts(self) -> str:
         """Return the server's status of its mounts."""
