@@ -75,6 +75,7 @@ def _listen(options: Options, ending: Ending) -> None:
         from live.outputs.lines import write_line
         from live.outputs.service import ServiceManager
         from live.process_list import hide_passwords
+        from live.sessions import UNNAMED
         from live.sources.source_requests import requests_of
         from live.wording import summary_words
 
@@ -103,7 +104,9 @@ def _listen(options: Options, ending: Ending) -> None:
         else:
             heard = several_sessions(
                 requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
-                on_failure=lambda name, error: connections.report(f"{name}: {error}"),
+                on_failure=lambda name, error: connections.report(
+                    str(error) if name == UNNAMED else f"{name}: {error}"
+                ),
                 is_watched=is_watched,
             )  # fmt: skip
     connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)

@@ -16,6 +16,9 @@ from live.snapshot import Snapshot
 from live.sources.source import AudioSource
 from live.vote import Vote
 
+UNNAMED = "a source"
+"""The name of a source without one, before it is open."""
+
 OpenSource = Callable[[], Sequence[AudioSource]]
 MakeSession = Callable[[AudioSource, str], Session]
 OnFailure = Callable[[str, BaseException], None]
@@ -174,7 +177,7 @@ class Sessions:
                 if session.failure is not None:
                     self._note_failure(session.snapshot.source_name, session.failure)
         except BaseException as error:
-            self._note_failure(place.name or "a source", error)
+            self._note_failure(place.name or UNNAMED, error)
         finally:
             with self._changed:
                 self._running -= 1

@@ -52,13 +52,13 @@ class _Outbox:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._messages: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
-        self._waiting_bytes = 0
+        self._queued_bytes = self._sent_bytes = 0  # each is changed by one thread alone
         threading.Thread(target=self._send, name="capture outbox", daemon=True).start()
 
     def block(self, data: bytes, samples: int, at_s: float, overflowed: bool) -> None:
         """Send sound. If the queue is full it is dropped, which the receiver's ``CaptureClock`` detects."""
-        if self._waiting_bytes < WAITING_BYTES:
-            self._waiting_bytes += len(data)
+        if self._queued_bytes - self._sent_bytes < WAITING_BYTES:
+            self._queued_bytes += len(data)
             self._messages.put((HEADER.pack(BLOCK, overflowed, at_s, samples, len(data)), data))
 
     def answer(self, values: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ class _Outbox:
                 self._stream.write(header + data)
                 self._stream.flush()
                 if header[:1] == BLOCK:
-                    self._waiting_bytes -= len(data)
+                    self._sent_bytes += len(data)
         os._exit(0)
 
 

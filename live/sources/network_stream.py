@@ -147,7 +147,8 @@ class NetworkStream:
             return link
         failure, is_drained = link.failure, link.is_drained
         link.close()
-        if failure is None and is_drained:
+        has_come = link.first_byte_s is not None
+        if is_drained and (failure is None or (has_come and not failure.is_final)):
             failure = StationError(UNDECODABLE)
         raise failure or StationError("it sends nothing that can be heard")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from live.errors import one_line
 
 LONGEST_TITLE = 200  # characters
-_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';", re.DOTALL)
+_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';(?=\s*(?:\w+='|\0|$))", re.DOTALL)  # it may hold quotes
 _COMMENTS = re.compile(rb"\x03vorbis|OpusTags")
 _LONGEST_COMMENTS = 65_536
 
