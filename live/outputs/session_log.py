@@ -84,8 +84,9 @@ class AppendedFile:
         """
         try:
             self._follow_rotation()
-            before = os.fstat(self._file).st_size
-            if before == 0:  # new, or emptied, as by logrotate's copytruncate
+            status = os.fstat(self._file)
+            before = status.st_size
+            if before == 0 and stat.S_ISREG(status.st_mode):  # emptied, as by logrotate's copytruncate
                 self._first = self._header
             content = (self._first + text).encode()
             if os.write(self._file, content) < len(content):

@@ -200,6 +200,20 @@ def test_a_log_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     open_log(path, LABELS).close()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no named pipes.")
+def test_a_table_in_a_pipe_has_one_header(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = CsvLog(path, LABELS)
+    for time_s in (3.0, 3.5):
+        log(window(time_s, "rock"))
+    log.close()
+    rows = os.read(reader, 65_536).decode().splitlines()
+    os.close(reader)
+    assert [row.split(",")[3] for row in rows] == ["time_s", "3.0", "3.5"]
+
+
 @pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
 def test_a_torn_last_line_costs_the_next_one_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
