@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from live.events import (
     CorrectionEvent,
@@ -23,7 +25,9 @@ from live.tally import Tally, lengthen
 MOST_BINS = 1_200
 MOST_STRETCHES = 2_000
 MOST_NOTES = 200
-MOST_SECONDS = 1e9  # stream time beyond which no time of day is computed
+MOST_ANCHORS = 1_000
+JUMP_S = 60.0  # more than drift and jitter: the clock was set, or the computer slept
+CLOCK_IS_SET_WITHIN_S = 900.0  # at first, a computer without a clock chip has the time of its last shutdown
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
@@ -82,6 +86,78 @@ class Note:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """A stream time and its time of day, as an event tells them."""
+
+    time_s: float
+    at: datetime
+
+    def time_of_day(self, time_s: float) -> datetime | None:
+        """Return the time of day of another stream time; None beyond the calendar."""
+        try:
+            return self.at + timedelta(seconds=time_s - self.time_s)
+        except OverflowError:
+            return None
+
+    def is_before_jump(self, later: Anchor) -> bool:
+        """Return whether the clock and the stream differ in how much time passed until ``later``."""
+        passed_s = (later.at - self.at).total_seconds()
+        return abs(passed_s - (later.time_s - self.time_s)) > JUMP_S
+
+    def is_before_change(self, later: Anchor) -> bool:
+        """Return whether the clock jumped, or its offset from UTC changed, until ``later``."""
+        return self.at.utcoffset() != later.at.utcoffset() or self.is_before_jump(later)
+
+
+class TimesOfDay:
+    """The times of day of a session, by anchors that become sparser as the session becomes longer.
+
+    Where the clock jumps, there is an anchor on each side. When it jumps soon after the start, it was wrong
+    before and is right now, so the anchors before the jump are discarded.
+    """
+
+    def __init__(self) -> None:
+        self._anchors: list[Anchor] = []
+        self._spacing_s = 1.0
+
+    def add(self, anchor: Anchor) -> None:
+        """Add an anchor, if it tells something new; anchors are added in order."""
+        last = self._anchors[-1] if self._anchors else None
+        if last is not None:
+            if anchor.time_s < last.time_s:
+                return
+            if not last.is_before_change(anchor) and anchor.time_s - last.time_s < self._spacing_s:
+                return
+            is_at_first = last.time_s == 0 or anchor.time_s <= CLOCK_IS_SET_WITHIN_S
+            if is_at_first and last.is_before_jump(anchor):
+                self._anchors.clear()
+        self._anchors.append(anchor)
+        if len(self._anchors) > MOST_ANCHORS:
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        """Double the spacing; keep the changes of the clock, unless there are too many of them."""
+        self._spacing_s *= 2
+        kept = self._anchors[:1]
+        for before, anchor in pairwise(self._anchors):
+            if before.is_before_change(anchor) or anchor.time_s - kept[-1].time_s >= self._spacing_s:
+                kept.append(anchor)
+        self._anchors = kept if len(kept) <= 0.75 * MOST_ANCHORS else kept[::2]
+
+    def at(self, time_s: float) -> datetime | None:
+        """Return the time of day of a stream time, by the nearest anchor on its side of a change."""
+        if not self._anchors:
+            return None
+        place = bisect_right(self._anchors, time_s, key=lambda anchor: anchor.time_s)
+        nearest = self._anchors[max(0, place - 1)]
+        for later in self._anchors[place : place + 1]:
+            is_nearer = later.time_s - time_s < time_s - nearest.time_s
+            if is_nearer and not nearest.is_before_change(later):
+                nearest = later
+        return nearest.time_of_day(time_s)
+
+
 class Recording:
     """Collects one session's events, in order, for a report.
 
@@ -113,6 +189,10 @@ class Recording:
         self.notes: list[Note] = []
         self.notes_left_out = 0
         self._stretches: list[Stretch] | None = []  # None when there are too many to list
+        self._times = TimesOfDay()
+        self._late: Anchor | None = None  # of an event that may come long after its sound
+        if start is not None and start.at is not None:
+            self._times.add(Anchor(0.0, start.at))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,13 +231,15 @@ class Recording:
 
     def time_of_day(self, time_s: float) -> datetime | None:
         """Return the time of day of a stream time; None for a file, or where it is unknown."""
-        if self.start is None or self.start.at is None or self.start.source_kind == "file":
+        if self.start is not None and self.start.source_kind == "file":
             return None
-        return self.start.at + timedelta(seconds=min(time_s, MOST_SECONDS))
+        moment = self._times.at(time_s)
+        return self._late.time_of_day(time_s) if moment is None and self._late is not None else moment
 
     def add(self, event: Event) -> None:
         """Add the next event."""
         self.source = self.source or event.source
+        self._note_time(event)
         for stretch in self._tally.add(event):
             self._fill(stretch)
         match event:
@@ -175,6 +257,17 @@ class Recording:
                 self.summary = event
                 for stretch in self._tally.wait(event.duration_s):
                     self._fill(stretch)
+
+    def _note_time(self, event: Event) -> None:
+        if event.at is None:
+            return
+        match event:
+            case WindowEvent() | GapEvent():
+                self._times.add(Anchor(event.time_s, event.at))
+            case SourceEvent() | CorrectionEvent():  # stream time stands still while the source is lost
+                self._late = self._late or Anchor(event.time_s, event.at)
+            case SummaryEvent():
+                self._late = self._late or Anchor(event.duration_s, event.at)
 
     def _bin(self, time_s: float) -> Bin:
         """Return the piece of a time; if there would be too many pieces, merge them in pairs first."""

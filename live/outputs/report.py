@@ -166,20 +166,24 @@ def _runs(numbered: Sequence[tuple[int, Recording]]) -> list[list[tuple[int, Rec
 
 def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
     """Return one strip for each source of a run, all on the same time axis."""
-    moments = [recording.time_of_day(0.0) for recording, _ in views]
-    first = min((moment for moment in moments if moment is not None), default=None)
-    rows = []
+    origins = [_origin_s(recording) for recording, _ in views]
+    first_s = min((origin_s for origin_s in origins if origin_s is not None), default=0.0)
     # A source that started later begins further right, if the log has times of day.
-    shifts = [
-        (moment - first).total_seconds() if moment is not None and first is not None else 0.0
-        for moment in moments
-    ]
+    shifts = [origin_s - first_s if origin_s is not None else 0.0 for origin_s in origins]
+    begin_s = min(recording.begin_s + shift for (recording, _), shift in zip(views, shifts, strict=True))
     end_s = max(recording.end_s + shift for (recording, _), shift in zip(views, shifts, strict=True))
+    rows = []
     for (recording, view), shift in zip(views, shifts, strict=True):
         name = html.escape(recording.source or "")
         lost = f'<small class="alarm">{recording.lost_s:.1f} s lost</small>' if recording.lost_s else ""
         rows.append(
-            f"<li><span>{name}</span>{view.strip(-shift, end_s - shift)}"
+            f"<li><span>{name}</span>{view.strip(begin_s - shift, end_s - shift)}"
             f"<b>{html.escape(view.main_genre)}</b>{lost}</li>"
         )
     return f'<section class="session"><h2>All sources</h2><ul class="sources">{"".join(rows)}</ul></section>'
+
+
+def _origin_s(recording: Recording) -> float | None:
+    """Return when stream time began, in seconds since 1970, as the recording's beginning tells it."""
+    began = recording.time_of_day(recording.begin_s)
+    return None if began is None else began.timestamp() - recording.begin_s

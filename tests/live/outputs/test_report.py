@@ -18,10 +18,11 @@ import pytest
 
 from live import cli
 from live.errors import InputError
-from live.events import Event, GapEvent, SourceEvent, SourceKind, stamped, to_json_line
+from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
 from tests.live.example_events import AT, start, summary, window
+from tests.live.outputs.timed_events import timed
 
 HOSTILE = '</script><script>alert("heard")</script><img src=x onerror=alert(1)>'
 
@@ -323,7 +324,7 @@ def of_several(
 ) -> list[Event]:
     """Return the events of a session of one of several sources."""
     events = [replace(start(name=name), source_kind=kind), *session(genre=genre)[1:]]
-    return [stamped(event, at=began, source=name) for event in events]
+    return timed(events, began, source=name)
 
 
 def test_several_sources_have_a_strip_each_over_the_same_time(tmp_path: Path) -> None:
