@@ -28,6 +28,7 @@ MOST_NOTES = 200
 MOST_ANCHORS = 1_000
 JUMP_S = 60.0  # more than drift and jitter: the clock was set, or the computer slept
 CLOCK_IS_SET_WITHIN_S = 900.0  # at first, a computer without a clock chip has the time of its last shutdown
+CONTINUED_AFTER_S = 10.0  # a start event before later sound than this is repeated from before a rotation
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
@@ -174,16 +175,21 @@ class Recording:
     notes : list of Note
     source : str or None
         The source's name, where there are several.
+    has_events : bool
+        Whether there are events besides the start.
+    is_start_repeated : bool
+        Whether the newest event of the log is this session's start again, as after rotation.
     """
 
-    def __init__(self, start: StartEvent | None, first_time_s: float = 0.0) -> None:
+    def __init__(self, start: StartEvent | None) -> None:
         self.start = start
         self.summary: SummaryEvent | None = None
         self.source: str | None = None
+        self.has_events = self.is_start_repeated = False
         hop_s = start.hop_s if start is not None and start.hop_s > 0 else DEFAULT_HOP_S
-        self.begin_s = first_time_s
+        self.begin_s = 0.0
         self.bin_s = hop_s
-        self._tally = Tally(first_time_s, start)
+        self._tally = Tally(0.0, start)
         self._bins: dict[int, Bin] = {}
         self._labels: dict[str, None] = dict.fromkeys(start.labels if start is not None else ())
         self.notes: list[Note] = []
@@ -236,9 +242,16 @@ class Recording:
         moment = self._times.at(time_s)
         return self._late.time_of_day(time_s) if moment is None and self._late is not None else moment
 
+    def begin_at(self, time_s: float) -> None:
+        """Begin later, before the first event: the log does not hold what came before."""
+        self.begin_s = time_s
+        self._tally = Tally(time_s, self.start)
+        self._times = TimesOfDay()
+
     def add(self, event: Event) -> None:
         """Add the next event."""
         self.source = self.source or event.source
+        self.has_events = self.has_events or not isinstance(event, StartEvent)
         self._note_time(event)
         for stretch in self._tally.add(event):
             self._fill(stretch)
@@ -361,38 +374,111 @@ def split_sessions(
     count : int
         Number of sessions in the log.
     """
-    recordings: list[Recording] = []
-    current: dict[str | None, Recording] = {}  # by the source's name, where events have one
-    count = 0
+    sessions = _Sessions(most, most_sources if most_sources is not None else most)
     for event in events:
-        recording = current.get(event.source)
-        if recording is None or isinstance(event, StartEvent) or _is_of_another(recording, event):
-            recording = _begin(event)
-            current[event.source] = recording
-            if isinstance(event, StartEvent):  # its source is the name that later events may carry
-                current[event.source_name] = recording
-            recordings.append(recording)
-            count += 1
+        sessions.add(event)
+    sessions.leave_out()
+    return sessions.recordings, sessions.count
+
+
+class _Sessions:
+    """The sessions of a log, as far as it was read.
+
+    A repeated start event, as after rotation, begins no other session if the stream continues after it.
+    """
+
+    def __init__(self, most: int, most_sources: int) -> None:
+        self._most, self._most_sources = most, most_sources
+        self._current: dict[str | None, Recording] = {}  # by the source's name, where events have one
+        self._started: list[Recording] = []  # by the start events since the latest other event
+        self.recordings: list[Recording] = []
+        self.count = 0
+
+    def add(self, event: Event) -> None:
+        """Add the next event of the log."""
+        if isinstance(event, StartEvent):
+            self._start(event)
+        else:
+            self._continue(event)
+
+    def _start(self, start: StartEvent) -> None:
+        known = self._current.get(start.source_name)
+        if known is not None and _is_repeated(known, start):
+            known.is_start_repeated = True
+            return
+        self._started.append(self._begin(start, start.source))
+        del self._started[: -self._most_sources]
+        del self.recordings[: -self._most_sources]  # the next event tells whether they are of one run
+
+    def _continue(self, event: Event) -> None:
+        self._name_started(event.source)
+        recording = self._current.get(event.source)
+        if recording is None or _is_of_another(recording, event):
+            recording = self._begin(_repeated_start(recording), event.source)
+        if not recording.has_events and _misses_beginning(recording, event):
+            recording.begin_at(_first_time_s(event, recording.bin_s))
+        recording.is_start_repeated = False
         recording.add(event)
-        if len(recordings) > most:
-            of_several = any(recording.source is not None for recording in recordings)
-            del recordings[: -(most_sources if of_several and most_sources is not None else most)]
-    return recordings, count
+        self.leave_out()
+
+    def _begin(self, start: StartEvent | None, source: str | None) -> Recording:
+        recording = Recording(start)
+        self._current[source] = recording
+        if start is not None:  # its source is the name that later events may carry
+            self._current[start.source_name] = recording
+        self.recordings.append(recording)
+        self.count += 1
+        return recording
+
+    def _name_started(self, source: str | None) -> None:
+        """Name the sources that started together, if there are several: some may be silent in this log."""
+        for recording in self._started:
+            if source is not None and recording.start is not None:
+                recording.source = recording.start.source_name
+        self._started.clear()
+
+    def leave_out(self) -> None:
+        """Leave out the earliest sessions, if there are too many."""
+        if len(self.recordings) > self._most:
+            of_several = any(recording.source is not None for recording in self.recordings)
+            del self.recordings[: -(self._most_sources if of_several else self._most)]
+
+
+def _is_repeated(recording: Recording, start: StartEvent) -> bool:
+    """Return whether a start event is that of a recording again; its time of day makes it unique."""
+    return recording.summary is None and start.at is not None and recording.start == start
+
+
+def _repeated_start(recording: Recording | None) -> StartEvent | None:
+    """Return the start event of a session that follows this recording, where it has the same."""
+    return recording.start if recording is not None and recording.is_start_repeated else None
 
 
 def _is_of_another(recording: Recording, event: Event) -> bool:
     """Return whether an event belongs to a session whose start is not in the log."""
-    time_s = getattr(event, "time_s", None)
-    return recording.summary is not None or (time_s is not None and time_s < recording.end_s - 1.0)
+    return recording.summary is not None or _time_s(event) < recording.end_s - 1.0
 
 
-def _begin(event: Event) -> Recording:
-    """Return a recording that begins with this event, which need not be a start event."""
+def _misses_beginning(recording: Recording, event: Event) -> bool:
+    """Return whether a recording's first event comes long after the beginning of its session."""
+    start = recording.start
+    return start is None or _first_time_s(event, recording.bin_s) > start.reach_s + CONTINUED_AFTER_S
+
+
+def _time_s(event: Event) -> float:
     match event:
         case StartEvent():
-            return Recording(event)
-        case WindowEvent() | SourceEvent() | CorrectionEvent():
-            return Recording(None, max(0.0, event.time_s - DEFAULT_HOP_S))
+            return 0.0
+        case SummaryEvent():
+            return event.duration_s
+    return event.time_s
+
+
+def _first_time_s(event: Event, hop_s: float) -> float:
+    """Return the stream time from which an event tells what was heard."""
+    match event:
+        case WindowEvent():
+            return max(0.0, event.time_s - hop_s)
         case GapEvent():
-            return Recording(None, max(0.0, event.time_s - event.lost_s))
-    return Recording(None)
+            return max(0.0, event.time_s - event.lost_s)
+    return _time_s(event)

@@ -170,8 +170,13 @@ def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
     first_s = min((origin_s for origin_s in origins if origin_s is not None), default=0.0)
     # A source that started later begins further right, if the log has times of day.
     shifts = [origin_s - first_s if origin_s is not None else 0.0 for origin_s in origins]
-    begin_s = min(recording.begin_s + shift for (recording, _), shift in zip(views, shifts, strict=True))
-    end_s = max(recording.end_s + shift for (recording, _), shift in zip(views, shifts, strict=True))
+    heard = [
+        (recording.begin_s + shift, recording.end_s + shift)
+        for (recording, _), shift in zip(views, shifts, strict=True)
+        if recording.has_events
+    ]
+    begin_s = min((begin_s for begin_s, _ in heard), default=0.0)
+    end_s = max((end_s for _, end_s in heard), default=0.0)
     rows = []
     for (recording, view), shift in zip(views, shifts, strict=True):
         name = html.escape(recording.source or "")

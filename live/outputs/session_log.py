@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from live.errors import InputError, RunningError
-from live.events import Event, GapEvent, StartEvent, WindowEvent, to_json_line
+from live.events import Event, GapEvent, StartEvent, SummaryEvent, WindowEvent, to_json_line
 
 SYNC_EVERY_S = 0.4  # less than the usual hop: each line of live listening reaches the disk at once
 
@@ -50,6 +50,11 @@ class AppendedFile:
     header : str
         Written first when the file is empty.
 
+    Attributes
+    ----------
+    header : str
+        May change, for the next file.
+
     Raises
     ------
     InputError
@@ -58,7 +63,7 @@ class AppendedFile:
 
     def __init__(self, path: Path, header: str = "") -> None:
         self._path = path
-        self._header = header
+        self.header = header
         self._synced_s = float("-inf")
         try:
             self._file = self._open()
@@ -69,7 +74,7 @@ class AppendedFile:
     def _open(self) -> int:
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         if os.fstat(file).st_size == 0:
-            self._first = self._header
+            self._first = self.header
         else:
             self._first = "\n" if _is_torn(self._path) else ""
         return file
@@ -86,8 +91,8 @@ class AppendedFile:
             self._follow_rotation()
             status = os.fstat(self._file)
             before = status.st_size
-            if before == 0 and stat.S_ISREG(status.st_mode):  # emptied, as by logrotate's copytruncate
-                self._first = self._header
+            if before == 0 and stat.S_ISREG(status.st_mode):  # new, or emptied, as by copytruncate
+                self._first = self.header
             content = (self._first + text).encode()
             if os.write(self._file, content) < len(content):
                 os.ftruncate(self._file, before)  # so that the log holds complete lines only
@@ -149,6 +154,8 @@ def _is_torn(path: Path) -> bool:
 class JsonLog:
     """Appends each event to a file as a line of JSON.
 
+    When it begins a new file after rotation, it first repeats the start events of the sessions that go on.
+
     Parameters
     ----------
     path : Path
@@ -158,10 +165,24 @@ class JsonLog:
     def __init__(self, path: Path) -> None:
         _check_events(path)
         self._file = AppendedFile(path)
+        self._starts: dict[str | None, str] = {}  # lines by source; empty after its session
 
     def __call__(self, event: Event) -> None:
         """Write one event."""
-        self._file.write(to_json_line(event) + "\n")
+        line = to_json_line(event) + "\n"
+        if isinstance(event, StartEvent):
+            self._repeat(event.source, "")  # not before the line itself
+        self._file.write(line)
+        match event:
+            case StartEvent():
+                self._repeat(event.source, line)
+            case SummaryEvent():
+                self._repeat(event.source, "")
+
+    def _repeat(self, source: str | None, line: str) -> None:
+        """Let new files begin with this start event of a source, or with none."""
+        self._starts[source] = line
+        self._file.header = "".join(self._starts.values())
 
     def close(self) -> None:
         """Close the file."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.events import CorrectionEvent, Event, GapEvent, SourceEvent, stamped
+from live.events import CorrectionEvent, Event, GapEvent, SourceEvent, StartEvent, stamped
 from live.outputs.recording import MOST_ANCHORS, MOST_BINS, MOST_STRETCHES, Recording, split_sessions
 from live.snapshot import Stretch
 from tests.live.example_events import AT, start, summary, window
@@ -301,3 +301,72 @@ def test_times_beyond_the_calendar_are_unknown() -> None:
 def test_a_log_of_before_events_told_the_time_of_day_has_none() -> None:
     recording = recorded(replace(live_start(), at=None), replace(window(3.0, "rock"), at=None))
     assert recording.time_of_day(0.0) is None
+
+
+def rotated(*events: Event, after_s: float) -> tuple[list[Event], list[Event]]:
+    """Return the events of two files, of which the second begins after a stream time."""
+    starts = [event for event in events if isinstance(event, StartEvent)]
+    old = [event for event in events if stream_time(event) <= after_s]
+    return old, [*starts, *events[len(old) :]]
+
+
+DAY_S = 86_400.0
+
+
+def test_the_rest_of_a_rotated_session_begins_where_its_file_does() -> None:
+    drifted = timedelta(seconds=90)
+    events = timed([live_start(), *heard(3.0, 600.0)])
+    later = timed([*heard(DAY_S, DAY_S + 600), summary(DAY_S + 600)], AT + drifted)
+    _, new = rotated(*events, *later, after_s=600.0)
+    recording = recorded(*new)
+    assert recording.start == live_start()
+    assert (recording.begin_s, recording.end_s) == (DAY_S - 0.5, DAY_S + 600)
+    assert rows_of(recording.strip()) == [(DAY_S - 0.5, DAY_S + 600, "rock")]
+    assert at(recording, recording.begin_s) == AT + timedelta(seconds=DAY_S - 0.5) + drifted
+    assert recording.summary is not None
+
+
+def test_a_rotated_session_in_one_piece_is_one_session() -> None:
+    events = timed([live_start(), *heard(3.0, 600.0), summary(600.0)])
+    old, new = rotated(*events, after_s=300.0)
+    whole, joined = recorded(*events), recorded(*old, *new)
+    assert rows_of(joined.strip()) == rows_of(whole.strip())
+    assert joined.share == whole.share
+    assert joined.summary == whole.summary
+    assert recorded(*old).summary is None
+
+
+def test_rotated_files_in_the_wrong_order_are_two_sessions_with_their_own_times() -> None:
+    old, new = rotated(*timed([live_start(), *heard(3.0, 600.0)]), after_s=300.0)
+    recordings, count = split_sessions([*new, *old], 10)
+    assert count == 2
+    assert [recording.start for recording in recordings] == [live_start()] * 2
+    assert [(recording.begin_s, recording.end_s) for recording in recordings] == [
+        (300.0, 600.0),
+        (0.0, 300.0),
+    ]
+    for recording in recordings:
+        assert at(recording, 300.0) == AT + timedelta(seconds=300)
+
+
+def test_a_repeated_start_with_nothing_after_it_is_no_session() -> None:
+    began, *windows = timed([live_start(), *heard(3.0, 10.0)])
+    assert recorded(began, *windows, began).windows == len(windows)
+
+
+def test_a_loss_at_the_beginning_is_no_rotation() -> None:
+    recording = recorded(
+        *timed([live_start(), GapEvent(3_600.0, 3_600.0, "stall"), *heard(3_603.0, 3_700.0)])
+    )
+    assert recording.begin_s == 0
+    assert recording.lost_s == 3_600
+
+
+def test_a_silent_source_of_a_rotated_log_keeps_its_name_and_place() -> None:
+    names = [f"room {number}" for number in range(25)]
+    starts: list[Event] = [live_start(name=name) for name in names]
+    told = [event for name in names[1:] for event in timed(heard(DAY_S, DAY_S + 10), source=name)]
+    recordings, count = split_sessions([*starts, *told], 20, 100)
+    assert count == 25
+    assert [recording.source for recording in recordings] == names
+    assert not recordings[0].has_events

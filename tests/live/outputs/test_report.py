@@ -22,7 +22,7 @@ from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
 from tests.live.example_events import AT, start, summary, window
-from tests.live.outputs.timed_events import timed
+from tests.live.outputs.timed_events import live_start, timed
 
 HOSTILE = '</script><script>alert("heard")</script><img src=x onerror=alert(1)>'
 
@@ -344,6 +344,20 @@ def test_several_sources_have_a_strip_each_over_the_same_time(tmp_path: Path) ->
     assert overview.count("2.0 s lost") == 2
     assert re.findall(r"<h2>(bar|hall &lt;1&gt;)</h2>", page) == ["bar", "hall &lt;1&gt;"]
     assert len(charts(page)) == 2
+
+
+def test_the_strips_of_a_rotated_log_span_what_it_holds(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    names = ("bar", "hall", "cellar")
+    windows = [window(86_400.0 + number / 2, "rock") for number in range(40)]
+    told = [event for name in names[:2] for event in timed(windows, source=name)]
+    log = write_log(tmp_path / "club.jsonl", *(live_start(name=name) for name in names), *told)
+    page = write_report(log).path.read_text(encoding="utf-8")
+    assert page.count("<h2>All sources</h2>") == 1
+    assert re.findall(r"<li><span>(.*?)</span>", page)[:3] == list(names)
+    strips = re.findall(r"left:([\d.]+)%;width:([\d.]+)%", page)
+    assert strips == [("0.000", "100.000")] * 2
+    assert page.count("from 2026-03-02 21:30:04 +0100") == 2
 
 
 def test_a_second_run_of_the_same_sources_stands_apart(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError, RunningError
-from live.events import Event, GapEvent, stamped
+from live.events import Event, GapEvent, stamped, to_json_line
 from live.outputs.session_log import CSV_COLUMNS, CsvLog, JsonLog, open_log
 from tests.live.example_events import AT, LABELS, start, summary, window
 
@@ -187,10 +187,39 @@ def test_it_goes_on_after_rotation(tmp_path: Path, name: str, replaced: bool) ->
         assert lines(path)[0] == lines(moved)[0]
 
 
+def rotate(path: Path) -> list[str]:
+    """Move a log away, and return its lines."""
+    content = lines(path)
+    path.rename(path.with_suffix(".1"))
+    return content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be moved.")
+def test_a_new_file_repeats_the_start_of_what_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = JsonLog(path)
+    begun = [stamped(start(name=name), at=AT, source=name) for name in ("bar", "hall")]
+    log(begun[0])
+    log(begun[1])
+    log(stamped(window(3.0, "rock"), at=AT, source="bar"))
+    starts = rotate(path)[:2]
+    ended = [stamped(summary(), at=AT, source=name) for name in ("bar", "hall")]
+    log(ended[0])
+    assert rotate(path) == [*starts, to_json_line(ended[0])]
+    log(ended[1])
+    assert rotate(path) == [starts[1], to_json_line(ended[1])]
+    log(begun[0])
+    assert rotate(path) == [starts[0]]
+    log(begun[0])
+    assert rotate(path) == [starts[0]], "what starts again is told once"
+    log.close()
+
+
 @pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
 def test_a_log_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     log = open_log(path, LABELS)
+    log(start())
     log(window(3.0, "rock"))
     before = lines(path)
     os.truncate(path, 0)  # as logrotate does with copytruncate
@@ -201,17 +230,20 @@ def test_a_log_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no named pipes.")
-def test_a_table_in_a_pipe_has_one_header(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_a_pipe_gets_the_first_line_once(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    log = CsvLog(path, LABELS)
+    log = open_log(path, LABELS)
+    log(start())
     for time_s in (3.0, 3.5):
         log(window(time_s, "rock"))
     log.close()
-    rows = os.read(reader, 65_536).decode().splitlines()
+    told = os.read(reader, 65_536).decode().splitlines()
     os.close(reader)
-    assert [row.split(",")[3] for row in rows] == ["time_s", "3.0", "3.5"]
+    assert len(told) == 3, "a header or a start, and two windows"
+    assert len(set(told)) == 3
 
 
 @pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
