@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from live import cli
+from live.arguments import build_parser
 from live.ending import Ending
 from live.events import SourceEvent, StartEvent, SummaryEvent, Verdict, WindowEvent
 from live.outputs.service import ServiceManager
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd on Windows")
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+@pytest.fixture
+def unit() -> ConfigParser:
+    parser = ConfigParser(interpolation=None)
+    parser.read(DOCS / "genre-live.service", encoding="utf-8")
+    return parser
 
 
 @pytest.fixture
@@ -113,3 +126,23 @@ def test_a_signal_that_does_not_wake_the_main_thread_is_seen_soon_all_the_same(
     cli._run_to_end(session, connections, ServiceManager(), Ending(), on_screen=False)  # type: ignore[arg-type]
     assert waits[:2] == [0.25 if timeout_us == "500000" else cli.LONGEST_WAIT_S] * 2
     assert told(manager) == ["WATCHDOG=1"]
+
+
+def test_the_log_of_the_unit_is_rotated(unit: ConfigParser) -> None:
+    arguments = shlex.split(unit["Service"]["ExecStart"])[1:]
+    content = (DOCS / "genre-live.logrotate").read_text(encoding="utf-8")
+    found = re.fullmatch(r"([^ {}]+) \{(.*)\}", re.sub(r"(?m)^\s*#.*\n?", "", content).strip(), re.DOTALL)
+    assert found is not None
+    assert Path(found[1]) == build_parser().parse_args(arguments).log
+    directives = [line.strip() for line in found[2].strip().splitlines()]
+    assert {"daily", "rotate 14", "compress", "delaycompress", "missingok", "notifempty"} <= set(directives)
+    user = unit["Service"]["User"]
+    assert f"su {user} {user}" in directives
+    assert "cp docs/genre-live.logrotate /etc/logrotate.d/" in (DOCS / "genre-live.service").read_text(
+        "utf-8"
+    )
+
+
+def test_the_unit_waits_for_the_clock_where_it_is_waited_for(unit: ConfigParser) -> None:
+    for key in ("After", "Wants"):
+        assert "time-sync.target" in unit["Unit"][key].split()
