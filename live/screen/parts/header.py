@@ -18,11 +18,12 @@ class Header(Part):
         """Draw the row."""
         snapshot, theme = self.view.snapshot, canvas.theme
         time = clock(snapshot.time_s)
-        if snapshot.length_s is not None:
-            time += f" of {clock(snapshot.length_s)}"
         state = condition(snapshot, self.view.extras.paused)
         row = canvas.row()
         row.write(f"{self._sign(canvas)} {state.text}", canvas.style(canvas.color(state.tone), bold=True))
+        if snapshot.length_s is not None:
+            with_length = f"{time} of {clock(snapshot.length_s)}"
+            time = with_length if row.width + 1 + cell_len(with_length) <= canvas.right else time
         time_column = canvas.right - cell_len(time)
         self._keeping(canvas, row, time_column - 2)
         kind = snapshot.source_kind
