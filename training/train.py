@@ -45,7 +45,7 @@ from .network.bundle import (
 )
 from .network.fit import Checkpoint, FitPlan, fit
 from .network.history import History
-from .network.json_export import export_json
+from .network.json_export import check_export, export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
 
@@ -262,6 +262,8 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         When the dataset cannot be used, or the bundle cannot be written.
     """
     check_new_bundle(options.out, options.name, listener)
+    if options.export_json is not None:
+        check_export(options.export_json, options.out)
     if options.start_from not in (None, FROM_NOTHING):
         find_bundle(str(options.start_from))  # before the audio is read, which takes long
     labels = set().union(*map(labels_of, options.data.datasets))
@@ -272,6 +274,7 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     material = _prepare(options, features, listener)
     store, split, recipe = material.store, material.split, material.recipe
     if options.export_json is not None:
+        check_export(options.export_json, options.out)  # again: the reading may have made this file
         export_json(options.export_json, store, recipe)
         listener.notify(f"The MFCCs and labels are in {options.export_json}.")
     start = _choose_start(options, material, listener)

@@ -255,8 +255,6 @@ def test_what_cannot_be_written_is_told_in_one_sentence(
     words = (dataset, "--cache", cache)
     assert run(*words, "--evaluate", trained, "--out", tmp_path / "file" / "report") == 2
     assert "cannot be used (Not a directory): choose another place." in said(capfd).splitlines()[-1]
-    assert run(*words, "--out", tmp_path / "m", "--export-json", tmp_path / "none" / "x.json") == 2
-    assert "cannot be used (No such file or directory)" in said(capfd).splitlines()[-1]
     assert run(tmp_path / ("x" * 300), "--out", tmp_path / "m") == 2
     assert "File name too long" in said(capfd)
 
@@ -406,6 +404,21 @@ def test_what_would_fail_after_the_fit_is_refused_before_it(
     ):
         assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", *words) == 2
         assert sentence in said(capfd)
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_export_that_would_destroy_a_file_is_refused_before_audio_is_read(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = small_store(tmp_path / "s.npz").path
+    song, manifest = dataset / "tone" / "tone0.wav", tmp_path / "clips.csv"
+    manifest.write_text(f"path,label\n{song},a\n{dataset}/hiss/hiss0.wav,b\n")
+    words = ("--out", tmp_path / "m", "--cache", tmp_path / "c", "--export-json")
+    for data, target in ((path, path), (dataset, song), (manifest, manifest)):
+        before = target.read_bytes()
+        assert run(data, *words, target) == 2
+        assert f"{target} is not an earlier export" in said(capfd)
+        assert target.read_bytes() == before
     assert not (tmp_path / "c").exists()
 
 
