@@ -19,7 +19,7 @@ from .dataset.features import Features, Progress, is_store, load_features
 from .dataset.splits import Split, SplitName, default_split, split_store
 from .dataset.store import FeatureStore, join_stores
 from .evaluation.record import DatasetRecord
-from .network.bundle import check_destination
+from .network.bundle import check_destination, work_folder
 from .network.fit import FitProgress
 
 
@@ -78,8 +78,7 @@ class DatasetOptions:
 
 def checkpoint_path(out: Path) -> Path:
     """Return the path of the checkpoint of an interrupted run, beside the bundle."""
-    out = out.absolute()
-    return out.parent / f".{out.name}.training" / "checkpoint.npz"
+    return work_folder(out) / "checkpoint.npz"
 
 
 @contextmanager

@@ -1,47 +1,51 @@
-"""Ctrl-C, remembered: a library may swallow a KeyboardInterrupt or raise something else instead."""
+"""Signals that end a run, remembered: a library may swallow a KeyboardInterrupt or raise something else."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
 
 
 class Interruption:
-    """Raises KeyboardInterrupt on SIGINT, as Python does, and remembers it.
+    """Raises KeyboardInterrupt on SIGINT, as Python does, on SIGTERM and SIGHUP, and remembers it.
 
-    A SIGINT that is ignored, as in the background of a script, stays ignored.
+    A signal that is ignored, as SIGINT in the background of a script and SIGHUP with nohup, stays ignored.
 
     Attributes
     ----------
     was_asked_for : bool
-        Whether there was a SIGINT.
+        Whether there was such a signal.
     """
 
     def __init__(self) -> None:
         self.was_asked_for = False
-        self._is_handled = False
+        self._before: dict[int, Any] = {}
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        # The system and the shell both tell of a closed terminal: the second must not cut off the saving.
+        again = self.was_asked_for and number == getattr(signal, "SIGHUP", None)
         self.was_asked_for = True
-        raise KeyboardInterrupt
+        if not again:
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Self:
-        is_main = threading.current_thread() is threading.main_thread()
-        self._before = signal.getsignal(signal.SIGINT)
-        if is_main and self._before is not signal.SIG_IGN:
-            self._is_handled = True
-            signal.signal(signal.SIGINT, self._ask)
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name) for name in ENDING if hasattr(signal, name)):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._ask)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_handled:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if there was a SIGINT that something swallowed."""
+        """Raise KeyboardInterrupt if there was a signal that something swallowed."""
         if self.was_asked_for:
             raise KeyboardInterrupt

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
 from training.console import ConsoleListener
+from training.dataset.reader_processes import extract_each
 from training.dataset.splits import PARTS, published_lists
-from training.dataset.store import StoreWriter
+from training.dataset.store import StoreWriter, open_store
+from training.interruption import Interruption
 
 FIGURES = {
     "window_accuracy", "clip_accuracy", "clip_balanced_accuracy", "clip_top3_accuracy", "vote_accuracy",
@@ -477,6 +479,56 @@ def test_ctrl_c_ends_with_a_sentence_and_resume_goes_on(
     np.savez(tmp_path / "s.npz", **{**arrays, "group": arrays["group"][::-1]})
     assert main([*words[3:], "--epochs", "10000", "--resume"]) == 2  # other data: another division
     assert "other options or data" in said(capfd)
+
+
+@contextlib.contextmanager
+def handling(number: int, handler: Any) -> Iterator[None]:
+    """Set the handler of a signal, which a shell may have had the tests ignore."""
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_keeps_the_audio_that_was_read(
+    name: str,
+    dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    number = getattr(signal, name)
+    finish = StoreWriter._finish
+
+    def interrupted(*words: Any, **options: Any) -> Generator[Any, None, None]:
+        for count, frames in enumerate(extract_each(*words, **options)):
+            if count == 3:
+                signal.raise_signal(number)
+            yield frames
+
+    def finish_disturbed(writer: StoreWriter) -> None:
+        if name == "SIGHUP":  # of a closed terminal, from the system and again from the shell
+            signal.raise_signal(number)
+        finish(writer)
+
+    monkeypatch.setattr("training.dataset.features.extract_each", interrupted)
+    monkeypatch.setattr(StoreWriter, "_finish", finish_disturbed)
+    with handling(number, signal.SIG_DFL):
+        assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c", "--workers", 1) == 1
+        assert signal.getsignal(number) is signal.SIG_DFL
+    assert said(capfd).splitlines()[-1].endswith("Interrupted: run it again with --resume to go on.")
+    [kept] = (tmp_path / "c").iterdir()
+    assert len(open_store(kept)) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal there")
+def test_a_signal_that_is_ignored_as_with_nohup_stays_ignored() -> None:
+    with handling(signal.SIGHUP, signal.SIG_IGN), Interruption() as interruption:
+        signal.raise_signal(signal.SIGHUP)
+        assert not interruption.was_asked_for
 
 
 def test_an_interruption_that_a_library_swallows_or_renames_ends_it_all_the_same(

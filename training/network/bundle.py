@@ -22,6 +22,7 @@ from .litert import largest_difference, to_litert
 
 CARD_FILE = "README.md"
 REPORT_FOLDER = "report"
+UNFINISHED = "bundle."  # how the names of unfinished bundles begin
 BUNDLE_NAMES = {DESCRIPTION_FILE, *HASHED_FILES, CARD_FILE, REPORT_FOLDER}
 LARGEST_DIFFERENCE = 1e-5  # between the probabilities of LiteRT and Keras
 CHECKED_WINDOWS = 32
@@ -98,25 +99,40 @@ def check_destination(folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {error.strerror}; give another --out.") from None
 
 
+def work_folder(out: Path) -> Path:
+    """Return the folder of an unfinished run, beside the bundle."""
+    out = out.absolute()
+    return out.with_name(f".{out.name}.training")
+
+
 @contextlib.contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Yield a new folder, which replaces ``folder`` at the end of the block, but not after an exception."""
+    """Yield a new folder, which replaces ``folder`` at the end of the block, but not after an exception.
+
+    It also deletes what earlier runs that were killed have left of theirs.
+    """
     folder = folder.resolve()  # a link stays a link, to the new bundle
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    work = work_folder(folder)
+    work.mkdir(exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=work, prefix=UNFINISHED))
     former = unfinished.with_name(unfinished.name + ".former")
+    done = [unfinished, former]
     try:
         yield unfinished
         unfinished.chmod(0o777 & ~_umask())
         if folder.exists():
             folder.rename(former)
         unfinished.rename(folder)
+        done += work.glob(f"{UNFINISHED}*")
     except BaseException:
         if former.exists() and not folder.exists():
             former.rename(folder)
         raise
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+        for each in done:
+            shutil.rmtree(each, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it also holds the checkpoint, until the run is done
+            work.rmdir()
 
 
 def _umask() -> int:

@@ -43,7 +43,7 @@ def test_a_bundle_is_replaced_as_a_whole(tmp_path: Path) -> None:
     out = tmp_path / "model"
     for name in ("one", "two"):
         with replacing(out) as folder:
-            assert folder.parent == tmp_path
+            assert folder.parent == tmp_path / ".model.training"
             write(folder, name)
             if name == "two":
                 assert read_description(out).name == "one"
@@ -68,6 +68,21 @@ def test_a_bundle_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
         fail()
     assert read_description(out).name == "one"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_killed_runs_have_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    work = tmp_path / ".model.training"
+    for left in ("bundle.abcdefgh", "bundle.ijklmnop", "bundle.ijklmnop.former"):
+        (work / left).mkdir(parents=True)
+        write(work / left)
+    (work / "checkpoint.npz").write_text("of this run")
+    others = {tmp_path / name for name in (".model.abcdefgh", "model.bundle.1", ".model2.training")}
+    for other in others:
+        other.mkdir()
+    with replacing(tmp_path / "model") as folder:
+        write(folder)
+    assert set(tmp_path.iterdir()) == {tmp_path / "model", work, *others}
+    assert [path.name for path in work.iterdir()] == ["checkpoint.npz"]
 
 
 def test_a_destination_is_checked_before_hours_of_work(tmp_path: Path) -> None:
