@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ REPORT_FOLDER = "report"
 UNFINISHED = "bundle."  # how the names of unfinished bundles begin
 BUNDLE_NAMES = {DESCRIPTION_FILE, *HASHED_FILES, CARD_FILE, REPORT_FOLDER}
 LARGEST_DIFFERENCE = 1e-5  # between the probabilities of LiteRT and Keras
+MOUNTS = Path("/proc/self/mountinfo")
 CHECKED_WINDOWS = 32
 AT_A_TIME = {NETWORK_FILE: 1, SEVERAL_FILE: 4}  # windows; more than four at a time are no faster
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "scikit-learn", "soxr", "soundfile")
@@ -84,10 +86,12 @@ def check_destination(folder: Path) -> None:
     Raises
     ------
     InputError
-        When the folder holds anything other than a bundle, or cannot be created.
+        When the folder holds anything other than a bundle, is a mount point, or cannot be created.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder for the bundle with --out.")
+    if _is_mount(folder.resolve()):
+        raise InputError(f"{folder} is a mount point, which cannot be replaced: give a folder inside it.")
     try:
         found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
         if found - BUNDLE_NAMES or (found and DESCRIPTION_FILE not in found):
@@ -97,6 +101,22 @@ def check_destination(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}; give another --out.") from None
+
+
+def _is_mount(folder: Path) -> bool:
+    """Return whether a folder is a mount point, also one of a folder of the same disk."""
+    if os.path.ismount(folder):
+        return True
+    try:
+        mounts = MOUNTS.read_bytes().splitlines()
+    except OSError:  # not on Linux
+        return False
+    places = (mount.split()[4] for mount in mounts)
+    return os.fsencode(folder) in (re.sub(rb"\\(\d{3})", _sign, place) for place in places)
+
+
+def _sign(escape: re.Match[bytes]) -> bytes:
+    return bytes([int(escape[1], 8)])
 
 
 def work_folder(out: Path) -> Path:

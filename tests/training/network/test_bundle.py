@@ -105,6 +105,26 @@ def test_a_destination_is_checked_before_hours_of_work(tmp_path: Path) -> None:
         check_destination(Path("/proc/nowhere/model"))
 
 
+def test_a_mount_point_is_refused_before_hours_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, bound, link = tmp_path / "disk", tmp_path / "a \\ folder", tmp_path / "link"
+    for folder in (disk, bound):
+        folder.mkdir()
+    link.symlink_to(disk)
+    mounts = tmp_path / "mountinfo"
+    escaped = str(bound).replace("\\", "\\134").replace(" ", "\\040")
+    mounts.write_text(f"36 35 98:0 /folder {escaped} rw,noatime shared:1 - ext4 /dev/sda1 rw\n")
+    monkeypatch.setattr("training.network.bundle.MOUNTS", mounts)
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path) == disk)
+    for folder in (disk, bound, link):
+        with pytest.raises(InputError, match="is a mount point, which cannot be replaced: give a folder"):
+            check_destination(folder)
+    check_destination(disk / "model")
+    monkeypatch.setattr("training.network.bundle.MOUNTS", tmp_path / "none")
+    check_destination(bound)
+
+
 def test_a_link_stays_a_link_to_the_new_bundle(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.mkdir()
