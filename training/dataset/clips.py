@@ -12,8 +12,8 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,6 +49,15 @@ class Clip:
     path: Path
     label: str
     group: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A file with its label and, if known, its group, as a folder or a manifest names them."""
+
+    path: Path
+    label: str
+    group: str = ""
 
 
 def read_dataset(dataset: Path) -> list[Clip]:
@@ -168,17 +177,46 @@ def _below(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def _without_lone(labelled: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+def _file_of(path: Path) -> str:
+    """Return the same text for all paths of a file."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # the name may be invalid on this system
+        return str(path)
+
+
+def _each_once(dataset: Path, rows: Iterable[_Row]) -> list[_Row]:
+    """Return the rows without those that name the file of an earlier one by another path.
+
+    Raises
+    ------
+    InputError
+        When a file has two labels.
+    """
+    kept: dict[str, _Row] = {}
+    for row in rows:
+        first = kept.setdefault(_file_of(row.path), row)
+        if first.label != row.label:
+            raise InputError(
+                f"{dataset} holds one file under two labels, as {first.path} ({first.label}) and {row.path} "
+                f"({row.label}): give it one."
+            )
+        if not first.group:
+            kept[_file_of(row.path)] = replace(first, group=row.group)
+    return list(kept.values())
+
+
+def _without_lone(labelled: Sequence[_Row]) -> list[_Row]:
     """Return the files without the labels of which genre-live saved only one clip: they cannot be measured.
 
     Such a clip becomes unlabelled music; a single ``no_music`` clip is left out.
     """
-    counts = Counter(label for _, label in labelled)
-    lone = {label for path, label in labelled if counts[label] == 1 and _KEPT_CLIP.match(path.name)}
+    counts = Counter(row.label for row in labelled)
+    lone = {row.label for row in labelled if counts[row.label] == 1 and _KEPT_CLIP.match(row.path.name)}
     return [
-        (path, UNLABELLED if label in lone else label)
-        for path, label in labelled
-        if label != NO_MUSIC or label not in lone
+        replace(row, label=UNLABELLED) if row.label in lone else row
+        for row in labelled
+        if row.label != NO_MUSIC or row.label not in lone
     ]
 
 
@@ -190,17 +228,22 @@ def _read_folder(dataset: Path) -> list[Clip]:
     except OSError as error:
         _unreadable(error)
     labels = {folder: UNLABELLED if folder.name == UNSURE else _text(folder.name) for folder in genre_folders}
-    found = [(path, label) for folder, label in labels.items() for path in _audio_files(folder)]
-    labelled = _without_lone(found)
+    found = (_Row(path, label) for folder, label in labels.items() for path in _audio_files(folder))
+    labelled = _without_lone(_each_once(dataset, found))
     if not labelled:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."
         )
-    _check_depth(dataset, [path for path, _ in labelled])
-    ids = _unique_ids([path for path, _ in labelled], dataset)
+    _check_depth(dataset, [row.path for row in labelled])
+    return _as_clips(labelled, dataset)
+
+
+def _as_clips(rows: Sequence[_Row], root: Path) -> list[Clip]:
+    """Return the clips of rows, with unique ids; a clip without a group is one of its own."""
+    ids = _unique_ids([row.path for row in rows], root)
     return [
-        Clip(id=clip_id, path=path, label=label, group=clip_id)
-        for clip_id, (path, label) in zip(ids, labelled, strict=True)
+        Clip(id=clip_id, path=row.path, label=row.label, group=row.group or clip_id)
+        for clip_id, row in zip(ids, rows, strict=True)
     ]
 
 
@@ -242,7 +285,7 @@ def _delimiter(manifest: Path, header: str) -> str:
 
 
 def _read_manifest(manifest: Path) -> list[Clip]:
-    rows: list[tuple[Path, str, str]] = []
+    rows: list[_Row] = []
     try:
         text = _manifest_text(manifest)
         header = text.splitlines()[0] if text.strip() else ""
@@ -254,19 +297,11 @@ def _read_manifest(manifest: Path) -> list[Clip]:
             path, label = (row["path"] or "").strip(), (row["label"] or "").strip()
             if not path or not label:
                 raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
-            rows.append((manifest.parent / path, label, (row.get("group") or "").strip()))
+            rows.append(_Row(manifest.parent / path, label, (row.get("group") or "").strip()))
     except OSError as error:
         _unreadable(error)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{manifest} is not a CSV manifest in UTF-8: {error}; save it as UTF-8.") from None
     if not rows:
         raise InputError(f"{manifest} lists no clips: add a line path,label for each.")
-    places = Counter(os.path.normpath(path.absolute()) for path, _, _ in rows)
-    repeated = [path for path, count in places.items() if count > 1]
-    if repeated:
-        raise InputError(f"{manifest} lists {repeated[0]} more than once: give each file one line.")
-    ids = _unique_ids([path for path, _, _ in rows], manifest.parent)
-    return [
-        Clip(id=clip_id, path=path, label=label, group=group or clip_id)
-        for clip_id, (path, label, group) in zip(ids, rows, strict=True)
-    ]
+    return _as_clips(_each_once(manifest, rows), manifest.parent)

@@ -53,7 +53,7 @@ def test_a_manifest_is_read_relative_to_itself_with_groups(tmp_path: Path) -> No
         ("path,genre\na.wav,rock\n", "no column label"),
         ("path,label\na.wav,\n", "Line 2"),
         ("path,label\n", "lists no clips"),
-        ("path,label\na.wav,rock\na.wav,jazz\n", "more than once"),
+        ("path,label\na.wav,rock\na.wav,jazz\n", r"one file under two labels, as .*a.wav \(rock\) and"),
     ],
 )
 def test_a_wrong_manifest_is_explained_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
@@ -82,12 +82,34 @@ def test_what_is_no_dataset_is_explained(tmp_path: Path) -> None:
         read_dataset(tmp_path)
 
 
-def test_a_file_that_is_listed_by_two_paths_is_refused(tmp_path: Path) -> None:
-    touch(tmp_path, "a/1.wav")
+def test_a_file_that_is_listed_by_several_paths_is_one_clip(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "b/2.wav")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "a" / "1.wav")
     manifest = tmp_path / "clips.csv"
-    manifest.write_text(f"path,label\na/1.wav,a\n{tmp_path / 'a' / '1.wav'},b\n")
-    with pytest.raises(InputError, match="more than once"):
+    lines = [
+        "a/1.wav,a,",
+        "a/../a/1.wav,a,Ann",
+        f"{tmp_path / 'a' / '1.wav'},a,",
+        "link.wav,a,",
+        "b/2.wav,b,",
+    ]
+    manifest.write_text("\n".join(["path,label,group", *lines]))
+    clips = read_dataset(manifest)
+    assert [(clip.id, clip.label, clip.group) for clip in clips] == [("1", "a", "Ann"), ("2", "b", "2")]
+    manifest.write_text("path,label\na/1.wav,a\nlink.wav,b\n")
+    with pytest.raises(InputError, match=r"two labels, as .*1\.wav \(a\) and .*link\.wav \(b\): give it one"):
         read_dataset(manifest)
+
+
+def test_a_file_and_a_link_to_it_in_genre_folders_are_one_clip(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "b/2.wav")
+    (tmp_path / "a" / "again.wav").symlink_to(tmp_path / "a" / "1.wav")
+    assert [clip.id for clip in read_dataset(tmp_path)] == ["1", "2"]
+    (tmp_path / "b" / "again.wav").symlink_to(tmp_path / "a" / "1.wav")
+    with pytest.raises(
+        InputError, match=r"two labels, as .*1\.wav \(a\) and .*again\.wav \(b\): give it one"
+    ):
+        read_dataset(tmp_path)
 
 
 def test_what_a_listener_was_unsure_of_is_unlabelled_music(tmp_path: Path) -> None:
