@@ -20,6 +20,7 @@ import numpy as np
 from live.errors import InputError
 
 from .clips import UNLABELLED
+from .copies import copies, groups_with_copies, remarks_on_copies
 from .store import FeatureStore
 
 SplitName = Literal["fault-filtered", "group", "clip", "segment"]
@@ -109,7 +110,7 @@ def default_split(store: FeatureStore) -> SplitName:
 def split_store(
     store: FeatureStore, name: SplitName, *, window_frames: int, seed: int, only: str | None = None
 ) -> Split:
-    """Divide a store.
+    """Divide a store; copies of one sound are always in one part, except with the split ``segment``.
 
     Parameters
     ----------
@@ -132,10 +133,12 @@ def split_store(
         return _split_segments(store, window_frames, seed, only)
     part_of_clip: Sequence[PartName | None]
     notes: tuple[str, ...] = ()
+    same = copies(store)
+    groups = groups_with_copies(store.clip if name == "clip" else store.group, same)
     if name == "fault-filtered":
-        part_of_clip, notes = _fault_filtered(store, seed)
+        part_of_clip, notes = _fault_filtered(store, groups, seed)
     else:
-        rows = _rows(store, store.group if name == "group" else store.clip)
+        rows = _rows(store, groups)
         part_of_clip = _divide(rows, seed, kind="group" if name == "group" else "clip")
         if name == "group" and store.group == store.clip:
             notes = (NO_GROUPS,)
@@ -145,7 +148,7 @@ def split_store(
         if chosen is not None:
             parts[chosen].append(segment)
     _check_parts(store, parts, name, only)
-    return Split(name, parts, notes)
+    return Split(name, parts, (*notes, *remarks_on_copies(store, same)))
 
 
 def _rows(store: FeatureStore, groups: Sequence[str]) -> list[_Row]:
@@ -175,7 +178,9 @@ def _named(clips: Sequence[str], most: int = 5) -> str:
     return shown if len(clips) <= most else f"{shown} and {len(clips) - most} more"
 
 
-def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | None], tuple[str, ...]]:
+def _fault_filtered(
+    store: FeatureStore, groups: Sequence[str], seed: int
+) -> tuple[list[PartName | None], tuple[str, ...]]:
     lists = published_lists()
     part_of_id: dict[str, PartName] = {clip: part for part in PARTS for clip in lists[part]}
     ids = [gtzan_id(clip) for clip in store.clip]
@@ -193,7 +198,7 @@ def _fault_filtered(store: FeatureStore, seed: int) -> tuple[list[PartName | Non
         notes.append(f"{len(faulty)} GTZAN clips with known faults are left out: {_named(faulty)}.")
     others = [index for index, clip_id in enumerate(ids) if clip_id is None]
     if others:
-        rows = _rows(store, store.group)
+        rows = _rows(store, groups)
         held = {store.label[k] for k, part in enumerate(parts) if part == "valid"}
         divided = _divide([rows[k] for k in others], seed, held=held, with_test="test" in parts)
         for index, part in zip(others, divided, strict=True):
