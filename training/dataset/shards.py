@@ -36,6 +36,7 @@ COLUMNS = ("clip", "label", "group", "fingerprint")
 SHARD_BYTES = 100_000_000  # of audio files: at least a second of work
 MOST_CLIPS = 1_000  # in a shard
 CUT_ONE_IN = 8  # a shard may end only at one of so many clips, so that a new clip changes no later shard
+AGAIN = "extract it again, with the audio as DATASET and the same --scheduler and --cache"
 PATIENCE_S, BYTES_PER_S = 120.0, 200_000
 
 Progress = Callable[[int, int], None]
@@ -172,13 +173,22 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def read_shard(folder: Path, name: str) -> Shard | None:
-    """Read the result of a finished task; return None if it is missing or incomplete."""
+    """Read the result of a finished task; return None if it is missing, incomplete or damaged."""
     try:
         told = json.loads((folder / f"{name}.json").read_bytes())
         shard = Shard(name, int(told["clips"]), tuple(told["skipped"]), tuple(told["read_in_part"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return shard if shard.store_path(folder).exists() else None
+    return shard if _is_whole(shard.store_path(folder), shard.clips) else None
+
+
+def _is_whole(path: Path, clips: int) -> bool:
+    if not clips:  # a store without clips cannot be opened, and is not used
+        return path.exists()
+    try:
+        return len(open_store(path)) == clips
+    except InputError:
+        return False
 
 
 def orders(clips: Sequence[Clip], fingerprints: Sequence[str]) -> Iterator[ShardOrder]:
@@ -282,9 +292,12 @@ def is_sharded(dataset: Path) -> bool:
 
 def _open_shard(path: Path, clips: Sequence[str], offset: npt.NDArray[np.int64]) -> Callable[[], MelLevels]:
     def open_it() -> MelLevels:
-        store = open_store(path)
+        try:
+            store = open_store(path)
+        except InputError:
+            raise InputError(f"The shard {path} is damaged: {AGAIN}.") from None
         if tuple(clips) != store.clip or not np.array_equal(offset - offset[0], store.offset):
-            raise InputError(f"{path} is not the shard that the index of its folder means: extract it again.")
+            raise InputError(f"{path} is not the shard that the index of its folder means: {AGAIN}.")
         return store.pieces[0]
 
     return open_it
@@ -318,7 +331,7 @@ def open_shards(folder: Path) -> FeatureStore:
         raise InputError(f"{folder} is not a readable sharded store: {error}.") from None
     for name in names:
         if not (folder / name).is_file():
-            raise InputError(f"The sharded store {folder} is not whole: its {name} is missing.")
+            raise InputError(f"The sharded store {folder} is not whole: its {name} is missing; {AGAIN}.")
     ends = np.searchsorted(offset, np.cumsum(frames))
     starts = [0, *ends[:-1]]
     openers = [

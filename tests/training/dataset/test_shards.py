@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -165,6 +166,32 @@ def test_a_shard_that_is_missing_or_another_is_told(dataset: Path, tmp_path: Pat
     shard.unlink()
     with pytest.raises(InputError, match="is missing"):
         load_features(store.path, SPEC, cache=tmp_path, workers=1)
+
+
+def shards_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.npz") if path.name != "index.npz")
+
+
+def test_a_damaged_shard_is_extracted_again(dataset: Path, tmp_path: Path) -> None:
+    store = load(dataset, tmp_path / "cache", Counting()).store
+    cut, emptied, exchanged = shards_of(store.path)[:3]
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    emptied.write_bytes(b"")
+    whole = build_store(read_dataset(dataset), SPEC, tmp_path / "whole.npz", workers=1).store
+    exchanged.write_bytes(whole.path.read_bytes())  # which has more clips
+    again = load(dataset, tmp_path / "cache", Counting()).store
+    assert again.clip == whole.clip
+    for row in range(len(whole)):
+        np.testing.assert_array_equal(again.clip_frames(row), whole.clip_frames(row))
+
+
+def test_a_damaged_shard_of_a_folder_without_its_audio_is_told(dataset: Path, tmp_path: Path) -> None:
+    store = load(dataset, tmp_path / "cache", Counting()).store
+    shard = shards_of(store.path)[1]
+    shard.write_bytes(shard.read_bytes()[:-100])
+    opened = load_features(store.path, SPEC, cache=tmp_path, workers=1).store
+    with pytest.raises(InputError, match=f"The shard {re.escape(str(shard))} is damaged: extract it again"):
+        list(map(opened.clip_frames, range(len(opened))))
 
 
 @pytest.mark.parametrize("content", [b"", b"no index", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
