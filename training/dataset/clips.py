@@ -11,6 +11,7 @@ import csv
 import io
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -120,7 +121,8 @@ def _check_spelling(labels: set[str]) -> None:
 
 def _letters(label: str) -> str:
     """Return a label in lower case without spaces and punctuation; unchanged if it has only those."""
-    return "".join(sign for sign in label.casefold() if sign.isalnum()) or label
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+    return "".join(sign for sign in folded if sign.isalnum()) or label
 
 
 def remarks_on_labels(labels: set[str]) -> list[str]:
@@ -137,6 +139,11 @@ def remarks_on_labels(labels: set[str]) -> list[str]:
 def _text(name: str) -> str:
     """Return a file's name as valid text, whatever bytes it consists of."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _name(text: str) -> str:
+    """Return a label or a group in Unicode's composed form: an é may also be an e and an accent."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _unreadable(error: OSError) -> NoReturn:
@@ -227,7 +234,9 @@ def _read_folder(dataset: Path) -> list[Clip]:
         )
     except OSError as error:
         _unreadable(error)
-    labels = {folder: UNLABELLED if folder.name == UNSURE else _text(folder.name) for folder in genre_folders}
+    labels = {
+        folder: UNLABELLED if folder.name == UNSURE else _name(_text(folder.name)) for folder in genre_folders
+    }
     found = (_Row(path, label) for folder, label in labels.items() for path in _audio_files(folder))
     labelled = _without_lone(_each_once(dataset, found))
     if not labelled:
@@ -294,10 +303,10 @@ def _read_manifest(manifest: Path) -> list[Clip]:
         )
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         for row in reader:
-            path, label = (row["path"] or "").strip(), (row["label"] or "").strip()
+            path, label = (row["path"] or "").strip(), _name((row["label"] or "").strip())
             if not path or not label:
                 raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
-            rows.append(_Row(manifest.parent / path, label, (row.get("group") or "").strip()))
+            rows.append(_Row(manifest.parent / path, label, _name((row.get("group") or "").strip())))
     except OSError as error:
         _unreadable(error)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -179,6 +179,8 @@ def test_genre_folders_one_folder_deeper_are_named(tmp_path: Path) -> None:
     [
         ({"Jazz", "jazz"}, "almost the same"),
         ({"hip-hop", "hiphop", "rock"}, "almost the same"),
+        ({"forr\u00f3", "forro\u0301"}, "almost the same"),
+        ({"\uff24\uff2a", "dj"}, "almost the same"),  # in letters of full width
         ({"No_Music", "rock"}, "'No_Music' is almost 'no_music'"),
         ({"other music", "rock"}, "is almost 'other_music'"),
         ({"Unlabelled", "rock", "jazz"}, "is almost 'unlabelled'"),
@@ -187,6 +189,15 @@ def test_genre_folders_one_folder_deeper_are_named(tmp_path: Path) -> None:
 def test_labels_that_are_spelled_almost_the_same_are_refused(labels: set[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_labels(labels)
+
+
+def test_both_forms_of_a_letter_with_an_accent_are_one_label_and_one_group(tmp_path: Path) -> None:
+    one, other = "forr\u00f3", "forro\u0301"
+    touch(tmp_path, f"music/{one}/1.wav", f"music/{other}/2.wav", "music/samba/3.wav")
+    assert {clip.label for clip in read_dataset(tmp_path / "music")} == {one, "samba"}
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"path,label,group\n1.wav,{one},{other}\n2.wav,{other},{one}\n", encoding="utf-8")
+    assert {(clip.label, clip.group) for clip in read_dataset(manifest)} == {(one, one)}
 
 
 def test_labels_that_are_numbers_are_remarked_on() -> None:
