@@ -16,17 +16,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from live.bundle import LABEL_PATTERN
 from live.errors import InputError
-from live.events import NO_MUSIC, OTHER_MUSIC
+from live.events import NO_MUSIC, OTHER_MUSIC, VoteState
 from live.sources.suffixes import AUDIO_SUFFIXES
 
 UNLABELLED = "unlabelled"  # music of unknown genre; the model learns from it that it is music
-UNSURE = "unsure"  # the folder for unsure clips of genre-live --keep; they count as unlabelled
+UNSURE: VoteState = "unsure"  # the folder for unsure clips of genre-live --keep; they count as unlabelled
 _KEPT_CLIP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # file names of genre-live --keep
 SPECIAL = (NO_MUSIC, OTHER_MUSIC, UNLABELLED)  # labels that are not genres
+STATES = tuple(state for state in get_args(VoteState) if state not in SPECIAL)  # of a verdict
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -89,11 +90,12 @@ def check_labels(labels: set[str]) -> None:
     Raises
     ------
     InputError
-        When there are fewer than two, or one is empty, too long or unprintable.
+        When there are fewer than two, or one is empty, too long, unprintable or the name of a state.
     """
     for label in sorted(labels):
         if not LABEL_PATTERN.fullmatch(label):
             raise InputError(f"The label {label!r} cannot be used: give 1 to 64 printable characters.")
+    _check_states(labels)
     _check_spelling(labels)
     labels = labels - {UNLABELLED}
     if len(labels) < 2:
@@ -101,6 +103,17 @@ def check_labels(labels: set[str]) -> None:
         raise InputError(
             f"The data hold fewer than two labels{only}: a classifier needs two kinds to tell apart."
         )
+
+
+def _check_states(labels: set[str]) -> None:
+    """Check that no label would make a verdict of it look like one of a state."""
+    states = {_letters(state) for state in STATES}
+    for label in sorted(labels):
+        if _letters(label) in states:
+            raise InputError(
+                f"The label {label!r} is the name of a verdict's state: rename it to a genre, or to "
+                f"{', '.join(SPECIAL[:-1])} or {SPECIAL[-1]}."
+            )
 
 
 def _check_spelling(labels: set[str]) -> None:
@@ -144,6 +157,11 @@ def _text(name: str) -> str:
 def _name(text: str) -> str:
     """Return a label or a group in Unicode's composed form: an é may also be an e and an accent."""
     return unicodedata.normalize("NFC", text)
+
+
+def _label(text: str) -> str:
+    """Return the label that a folder or a manifest means."""
+    return UNLABELLED if text == UNSURE else _name(text)
 
 
 def _unreadable(error: OSError) -> NoReturn:
@@ -234,9 +252,7 @@ def _read_folder(dataset: Path) -> list[Clip]:
         )
     except OSError as error:
         _unreadable(error)
-    labels = {
-        folder: UNLABELLED if folder.name == UNSURE else _name(_text(folder.name)) for folder in genre_folders
-    }
+    labels = {folder: _label(_text(folder.name)) for folder in genre_folders}
     found = (_Row(path, label) for folder, label in labels.items() for path in _audio_files(folder))
     labelled = _without_lone(_each_once(dataset, found))
     if not labelled:
@@ -303,7 +319,7 @@ def _read_manifest(manifest: Path) -> list[Clip]:
         )
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         for row in reader:
-            path, label = (row["path"] or "").strip(), _name((row["label"] or "").strip())
+            path, label = (row["path"] or "").strip(), _label((row["label"] or "").strip())
             if not path or not label:
                 raise InputError(f"Line {reader.line_num} of {manifest} lacks a path or a label.")
             rows.append(_Row(manifest.parent / path, label, _name((row.get("group") or "").strip())))

@@ -121,6 +121,14 @@ def test_what_a_listener_was_unsure_of_is_unlabelled_music(tmp_path: Path) -> No
         "unsure": UNLABELLED,
         "waltz": "waltz",
     }
+    (tmp_path / "clips.csv").write_text("path,label\n1.wav,unsure\n2.wav,tango\n")
+    assert [clip.label for clip in read_dataset(tmp_path / "clips.csv")] == [UNLABELLED, "tango"]
+
+
+@pytest.mark.parametrize("label", ["unsure", "silence", "other", "waiting", "genre", "Other"])
+def test_a_label_that_is_the_name_of_a_state_is_refused(label: str) -> None:
+    with pytest.raises(InputError, match=f"The label '{label}' is the name of a verdict's state: rename it"):
+        check_labels({label, "rock", "no_music", "other_music"})
 
 
 def test_a_lone_clip_that_was_kept_is_no_label_of_its_own(tmp_path: Path) -> None:
