@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,9 @@ import numpy as np
 from live.bundle import find_bundle
 from live.errors import GenreLiveError, InputError, explain
 from live.library_messages import quiet_libraries
-from training.dataset.clips import UNLABELLED
+from live.option_table import Number
+from training.dataset.clips import UNLABELLED, check_labels
+from training.dataset.copies import copies, groups_with_copies
 from training.dataset.features import cache_folder, load_features
 from training.dataset.pieces import Pieces
 from training.dataset.splits import Segment, split_store, whole_store
@@ -44,22 +46,38 @@ class Result:
 
 
 def draw(store: FeatureStore, count: int, seed: int) -> tuple[list[int], list[int]]:
-    """Return training clips, ``count`` of each label, and the clips of all groups that were not drawn."""
+    """Return training clips, and the clips of all groups that were not drawn.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    count : int
+        Number of training clips of each label, at least two, from at least two groups.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        When a label has only one group.
+    """
     generator = np.random.default_rng(seed)
-    of_label: dict[str, list[int]] = defaultdict(list)
-    for clip, label in enumerate(store.label):
-        of_label[label].append(clip)
+    of_label: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for clip, (label, group) in enumerate(zip(store.label, store.group, strict=True)):
+        of_label[label][group].append(clip)
     learnt: list[int] = []
     for label in sorted(set(of_label) - {UNLABELLED}):
-        groups: dict[str, list[int]] = defaultdict(list)
-        for clip in of_label[label]:
-            groups[store.group[clip]].append(clip)
-        names = list(groups)
-        order = [clip for k in generator.permutation(len(names)) for clip in groups[names[k]]]
-        learnt += order[:count]
+        groups = list(of_label[label].values())
+        if len(groups) < 2:
+            raise InputError(
+                f"The label {label!r} has one group only, which cannot be in training and validation both: "
+                "add recordings."
+            )
+        first, *others = (groups[k] for k in generator.permutation(len(groups)))
+        drawn = [*first[: count - 1], *(clip for group in others for clip in group), *first[count - 1 :]]
+        learnt += drawn[:count]
     taken = {store.group[clip] for clip in learnt}
-    others = (clip for clip in range(len(store)) if store.group[clip] not in taken)
-    return learnt, [clip for clip in others if store.label[clip] != UNLABELLED]
+    left = (clip for clip in range(len(store)) if store.group[clip] not in taken)
+    return learnt, [clip for clip in left if store.label[clip] != UNLABELLED]
 
 
 def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
@@ -77,13 +95,12 @@ def only(store: FeatureStore, clips: Sequence[int]) -> FeatureStore:
 
 
 def run(
-    learnt: FeatureStore, heard: FeatureStore, start_from: str | None, seed: int, epochs: int | None
+    learnt: FeatureStore, heard: FeatureStore, recipe: Recipe, start_from: str | None, seed: int
 ) -> Result:
     """Fit on some clips, evaluate on others, and return the result."""
     begun = time.perf_counter()
-    split = split_store(learnt, "group", window_frames=LIVE.window_frames, seed=seed)
+    split = split_store(learnt, "group", window_frames=recipe.window_frames, seed=seed)
     labels = tuple(sorted(set(learnt.label)))
-    recipe: Recipe = replace(LIVE, epochs=epochs or LIVE.epochs)
     if start_from is not None:
         recipe = gentle(recipe)
     joined: list[Segment] = [*split.parts["train"], *split.parts["test"]]  # the evaluation has its own clips
@@ -107,6 +124,19 @@ def run(
     return Result(float(accuracy), float(balanced), seconds)
 
 
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return a function that reads a whole number for argparse."""
+    number = Number(lowest, highest, whole=True)
+
+    def read(text: str) -> int:
+        try:
+            return int(number(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
 def main() -> int:
     """Measure the learning curve, print it, and return the exit status."""
     look_for_garbage_seldom()
@@ -114,10 +144,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--count", type=int, action="append", help="clips a label (5, 10, 20, 50)")
-    parser.add_argument("--seeds", type=int, default=1, help="draws of each, to be averaged")
+    parser.add_argument(
+        "--count", type=_whole(2, 100_000), action="append", help="clips a label (5, 10, 20, 50)"
+    )
+    parser.add_argument("--seeds", type=_whole(1, 1_000), default=1, help="draws of each, to be averaged")
     parser.add_argument("--start-from", default="genre-lstm")
-    parser.add_argument("--epochs", type=int, help="at most so many")
+    parser.add_argument("--epochs", type=_whole(1, 100_000), help="at most so many")
     parser.add_argument("--only-started", action="store_true", help="leave out the fits from nothing")
     arguments = parser.parse_args()
     try:
@@ -139,6 +171,10 @@ def measure(arguments: argparse.Namespace) -> None:
     store = load_features(
         arguments.dataset, LIVE.front_end, cache=cache_folder() / "features", workers=2
     ).store
+    check_labels(set(store.label))
+    recipe = LIVE.for_store(store.front_end)
+    recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs)
+    store = replace(store, group=tuple(groups_with_copies(store.group, copies(store))))
     starts = (arguments.start_from,) if arguments.only_started else (None, arguments.start_from)
     print("| clips a label | heard | begun from | clips right | labels weighing alike | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -148,7 +184,7 @@ def measure(arguments: argparse.Namespace) -> None:
             raise InputError(f"With --count {count}, no clips are left to evaluate: give a smaller one.")
         for start in starts:
             found = [
-                run(only(store, learnt), only(store, heard), start, seed, arguments.epochs)
+                run(only(store, learnt), only(store, heard), recipe, start, seed)
                 for seed, (learnt, heard) in enumerate(drawn)
             ]
             mean = np.mean([(each.accuracy, each.balanced, each.seconds) for each in found], axis=0)
