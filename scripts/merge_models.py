@@ -71,8 +71,12 @@ def merge(
     Raises
     ------
     InputError
-        When the models cannot be merged, or the bundle cannot be written.
+        When the models cannot be merged, the ranks are incomplete, or the bundle cannot be written.
     """
+    if recurrent_rank is not None and ranks is None:
+        raise InputError(
+            "--recurrent-rank needs --ranks: give one for each 2-D convolution, 0 to leave it as it is."
+        )
     check_destination(out)
     descriptions = read_alike(folders)
     first = descriptions[0]

@@ -106,9 +106,10 @@ def test_a_merged_model_is_not_fitted_again(
     ("words", "sentence"),
     [
         (("--ranks", 40, 64), "--ranks 40 64: give one for each convolution."),
+        (("--recurrent-rank", 64), "--recurrent-rank needs --ranks: give one for each 2-D convolution"),
         ((Path("nowhere"),), "nowhere"),
     ],
-    ids=["ranks", "nowhere"],
+    ids=["ranks", "recurrent", "nowhere"],
 )
 def test_what_cannot_be_merged_is_told_in_a_sentence(
     trained: Path, tmp_path: Path, words: tuple[object, ...], sentence: str
