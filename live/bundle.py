@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ LARGEST_NETWORK = 64_000_000  # bytes
 LONGEST_WINDOW_S = 60.0
 MOST_LABELS = 1_000
 LONGEST_REASON = 200  # characters
-LABEL_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+LONGEST_LABEL = 64  # characters
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,11 @@ def read_bounded(folder: Path, name: str, largest: int) -> bytes:
     return content
 
 
+def is_label(value: Any) -> bool:
+    """Return whether a value can be a label: a short text that is safe in a terminal and in a file."""
+    return isinstance(value, str) and value.isprintable() and 1 <= len(value) <= LONGEST_LABEL
+
+
 def _describe(values: Any) -> BundleDescription:
     """Check every field of ``bundle.json``; raise ValueError, KeyError or TypeError if one is wrong."""
     if not isinstance(values, dict):
@@ -139,11 +143,11 @@ def _describe(values: Any) -> BundleDescription:
     if values.get("mode", "window") != "window":
         raise ValueError(f"its mode {values['mode']!r} is not known to this program")
     name, labels = values["name"], values["labels"]
-    if not isinstance(name, str) or not LABEL_PATTERN.fullmatch(name):
+    if not is_label(name):
         raise ValueError("its name must be a short text")
     if not isinstance(labels, list) or not 2 <= len(labels) <= MOST_LABELS:
         raise ValueError("it must have at least two labels")
-    if not all(isinstance(label, str) and LABEL_PATTERN.fullmatch(label) for label in labels):
+    if not all(map(is_label, labels)):
         raise ValueError("its labels must be short texts")
     if len(set(labels)) != len(labels):
         raise ValueError("its labels must differ")

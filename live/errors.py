@@ -89,7 +89,9 @@ def explain(command: str, error: Exception, *, debug: bool) -> int:
         import traceback
 
         with contextlib.suppress(OSError, ValueError):
-            traceback.print_exception(error)
+            for text in traceback.format_exception(error):
+                for line in text.splitlines():
+                    print(one_line(line), file=sys.stderr)
     if isinstance(error, GenreLiveError):
         print_message(command, str(error))
         return error.exit_status

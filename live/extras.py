@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from typing import Any
 
 from live.errors import InputError
@@ -29,6 +31,14 @@ def need(module: str, *, extra: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise InputError(
-            f"{purpose} needs the extra [{extra}]: install genre-live again with it, "
-            f"as in pipx install --force '.[{extra}]'."
+            f"{purpose} needs the extra [{extra}]: in the checkout, run {how_to_install(extra)}."
         ) from None
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra in the environment that runs."""
+    if Path(sys.prefix, "pipx_metadata.json").exists():
+        return f"pipx install --force '.[{extra}]'"
+    if Path(sys.prefix, "uv-receipt.toml").exists():
+        return f"uv tool install '.[{extra}]'"
+    return f"{sys.executable} -m pip install '.[{extra}]'"

@@ -190,6 +190,8 @@ def show_defaults() -> str:
         from live.outputs.mqtt_url import without_password
 
         values["mqtt"] = without_password(values["mqtt"])
+    if "web-token" in values:
+        values["web-token"] = "***"
     return f"# {path}\n{tomli_w.dumps(values) or '# nothing is saved'}".rstrip()
 
 

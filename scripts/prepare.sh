@@ -139,9 +139,6 @@ install_python() {
 }
 
 choose_python() {
-    if [ -n "${PYTHON:-}" ] && ! fits "$PYTHON"; then
-        say "PYTHON=$PYTHON is no Python 3.11 to 3.${newest_python:-13}; looking for another."
-    fi
     find_python || install_python || stop \
         "Found no Python 3.11 to 3.${newest_python:-13} that can make environments (module venv). Please install one" \
         "(Debian: python3 and python3-venv; macOS: brew install python@3.13), or name one: PYTHON=/path/to/python3.13 $0"
@@ -166,6 +163,9 @@ is_current() {
 }
 
 make_environment() {
+    if [ -n "${PYTHON:-}" ] && ! fits "$PYTHON"; then
+        say "PYTHON=$PYTHON is no Python 3.11 to 3.${newest_python:-13}; taking another."
+    fi
     if [ -e "$environment" ] && [ ! -e "$environment/.made-for" ]; then
         # Somebody else made it: used if it serves, never cleared.
         if ! fits "$environment/bin/python" || ! has_pip; then
@@ -179,7 +179,8 @@ make_environment() {
     fi
     choose_python
     # The mark comes first and stays throughout: an environment half made is known as ours, and made anew.
-    mkdir -p "$environment"
+    mkdir -p "$environment" 2>/dev/null || stop \
+        "$root cannot be written: copy the checkout to a folder of yours, and run it there."
     printf '%s\n' "$root" >"$environment/.made-for"
     find "$environment" -mindepth 1 ! -name .made-for -delete
     quietly "$python" -m venv "$environment" || stop "$python could not make the environment $environment."
@@ -188,6 +189,10 @@ make_environment() {
 # With the extra "dev" come two gigabytes, which uv brings eight times sooner than pip. It does not read pip's
 # settings: where an index of one's own is set there, or uv fails, pip does it.
 install_genre_live() {
+    [ -w "$root" ] || stop \
+        "$root cannot be written, and genre-live has changed: copy the checkout to a folder of yours."
+    # Settings of pip that put packages elsewhere than into this environment.
+    export PIP_USER=0 PIP_TARGET='' PIP_PREFIX=''
     if [ "$1" = dev ] && quietly "$python" -m pip install --disable-pip-version-check uv &&
         "$python" -m uv pip install --quiet --python "$python" -e "${root}[dev]" </dev/null 2>/dev/null; then
         return 0

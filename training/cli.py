@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from live.argument_parser import given_options, make_parser
 from live.errors import GenreLiveError, InputError, RunningError, explain, print_message
+from live.extras import how_to_install
 from live.library_messages import quiet_libraries
 from live.wording import count_of
 
@@ -63,8 +64,8 @@ def _check_installed(needed: Sequence[str]) -> None:
         raise InputError("TensorFlow has no wheels for Python 3.14: train with 3.11 to 3.13.")
     if missing:
         raise InputError(
-            f"genre-train needs packages that are not installed ({', '.join(missing)}): install genre-live "
-            "again with them, as in pipx install --force '.[train]'."
+            f"genre-train needs packages that are not installed ({', '.join(missing)}): in the checkout, run "
+            f"{how_to_install('train')}."
         )
 
 

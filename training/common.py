@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from live.bundle import DESCRIPTION_FILE, LABEL_PATTERN
+from live.bundle import DESCRIPTION_FILE, is_label
 from live.errors import InputError, one_line
 from live.front_end import FrontEndSpec
 from live.spreading.engines import open_engine
@@ -173,7 +173,7 @@ def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
         When it cannot be written, or its name is empty, too long or unprintable.
     """
     check_destination(out)
-    if not LABEL_PATTERN.fullmatch(name) or not name.isprintable():
+    if not is_label(name):
         raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
     if (out / DESCRIPTION_FILE).exists():
         listener.notify(f"{out} holds a model, which is replaced when the new one is done.")

@@ -186,9 +186,17 @@ class Finder:
             yield Found(full, int(facts.get("size") or 0), _change_of(facts))
 
 
+def _is_there(text: str) -> bool:
+    """Return whether a text is the path of a file or a folder, though it looks like an address."""
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def is_address(path: str) -> bool:
-    """Return whether a path is an address for fsspec, such as ``s3://bucket/song.mp3``."""
-    return _ADDRESS.match(path) is not None
+    """Return whether a path is an address for fsspec, such as ``s3://bucket/song.mp3``, and no file."""
+    return _ADDRESS.match(path) is not None and not _is_there(path)
 
 
 def _lines(path: Path) -> Iterator[str]:

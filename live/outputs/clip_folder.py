@@ -7,7 +7,6 @@ import io
 import itertools
 import os
 import re
-import shutil
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from live.errors import InputError
 from live.extras import need
 from live.samples import Samples
+from live.sources.programs import find_program
 
 FORMATS = ("flac", "ogg", "mp3")
 PYDUB_FORMATS = ("ogg", "mp3")
@@ -224,7 +224,7 @@ def _holdings(path: Path) -> tuple[int, int]:
 
 def _check_encoder(format: str) -> None:  # noqa: A002
     _import_pydub(format)
-    if shutil.which("ffmpeg") is None:
+    if find_program("ffmpeg") is None:
         raise InputError(
             f"--keep-format {format} needs ffmpeg: install it, or keep flac, which needs nothing else."
         )

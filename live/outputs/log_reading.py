@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -28,10 +27,12 @@ from live.events import (
 LONGEST_LINE = 1_000_000  # bytes; far more than an event of a model with a thousand labels
 FOREIGN_AFTER_LINES = 100  # after so many lines without an event, the file is not a log
 LATEST_TIME_S = 1e10
+LENGTHS_S = (0.001, 86_400.0)  # of a window, and of a hop
+MOST_LABELS = 1_000
 
 
 def _number(value: Any, lowest: float = -1e12, highest: float = 1e12) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
     if not lowest <= value <= highest:
         raise ValueError("out of range")
@@ -57,6 +58,8 @@ def _time(values: Mapping[str, Any]) -> float:
 def _distribution(value: Any) -> dict[str, float]:
     if not isinstance(value, dict) or not value:
         raise TypeError("not a distribution")
+    if len(value) > MOST_LABELS:
+        raise ValueError("more labels than any model has")
     return {_text(label): _number(share, 0.0, 1.0) for label, share in value.items()}
 
 
@@ -96,9 +99,9 @@ def event_from_dict(values: Any) -> Event:
                 source_name=_text(source["name"]),
                 sample_rate=int(_number(source["sample_rate"], 1)),
                 model_name=_text(model["name"]),
-                labels=tuple(_text(label) for label in model["labels"]),
-                window_s=_number(values["window_s"], 0.0),
-                hop_s=_number(values["hop_s"], 0.0),
+                labels=tuple(_text(label) for label in model["labels"][:MOST_LABELS]),
+                window_s=_number(values["window_s"], *LENGTHS_S),
+                hop_s=_number(values["hop_s"], *LENGTHS_S),
                 **_stamp(values),
             )
         case "window":

@@ -252,14 +252,19 @@ class Recording:
         """Add the next event."""
         self.source = self.source or event.source
         self.has_events = self.has_events or not isinstance(event, StartEvent)
+        if isinstance(event, WindowEvent):
+            if len(self._labels) < MOST_LABELS:
+                self._labels.update(dict.fromkeys(event.vote.distribution))
+            if event.vote.genre is not None and event.vote.genre not in self._labels:
+                return  # no model has so many labels
         self._note_time(event)
         for stretch in self._tally.add(event):
             self._fill(stretch)
         match event:
             case WindowEvent():
-                if len(self._labels) < MOST_LABELS:
-                    self._labels.update(dict.fromkeys(event.vote.distribution))
-                self._bin(event.time_s).hear(event.vote.distribution)
+                heard = event.vote.distribution
+                known = {label: share for label, share in heard.items() if label in self._labels}
+                self._bin(event.time_s).hear(known)
             case GapEvent():
                 self._note(Note(event.time_s - event.lost_s, event.reason, event.lost_s))
             case SourceEvent():

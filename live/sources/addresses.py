@@ -189,6 +189,36 @@ def _shut(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
+@contextlib.contextmanager
+def shut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """Limit the time of an answer as a whole: a socket's own limit is for each of its bytes.
+
+    Raises
+    ------
+    TimeoutError
+        When it took longer.
+    """
+    is_late = threading.Event()
+
+    def shut() -> None:
+        is_late.set()
+        _shut(sock)
+
+    timer = threading.Timer(seconds, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if is_late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise TimeoutError
+
+
 def reason_of(error: Exception) -> str:
     """Return in words why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -293,7 +323,10 @@ class Opener:
             # The connection forgets it when the body ends with the connection, as that of most stations does.
             sock = connection.sock
             self._check_peer(sock, is_given=url == self.url)
-            with self._shut_after(sock, timeout_s):
+            self._asked = sock
+            if self._is_closed:
+                raise StationError("it does not answer")
+            with shut_after(sock, timeout_s):
                 connection.request("GET", quote(path, safe=_UNQUOTED), headers=headers)
                 return Answer(url, connection.getresponse(), connection, sock)
         except StationError:
@@ -303,36 +336,7 @@ class Opener:
             connection.close()
             reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
             raise StationError(reason) from None
-
-    @contextlib.contextmanager
-    def _shut_after(self, sock: socket.socket, seconds: float) -> Iterator[None]:
-        """Limit the time of an answer as a whole: sockets limit that of each of its bytes alone.
-
-        Raises
-        ------
-        TimeoutError
-            When it took longer.
-        """
-        is_late = threading.Event()
-
-        def shut() -> None:
-            is_late.set()
-            _shut(sock)
-
-        timer = threading.Timer(seconds, shut)
-        timer.daemon = True
-        self._asked = sock
-        timer.start()
-        try:
-            if self._is_closed:
-                _shut(sock)
-            yield
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            if is_late.is_set():
-                raise TimeoutError from error
-            raise
         finally:
-            timer.cancel()
             self._asked = None
 
     def close(self) -> None:
@@ -347,7 +351,7 @@ class Opener:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         is_private = not address.is_global
-        if is_given:
+        if is_given and self._may_be_private is not False:  # its name may mean another address later
             self._may_be_private = is_private
         elif is_private and not self._may_be_private:
             raise StationError("it leads to an address in a private network", is_final=True)

@@ -20,6 +20,7 @@ from live.sources.decoder import Ending, damaged
 from live.sources.ffmpeg_report import DESCRIBED_WITHIN_S, Listener, Report
 from live.sources.mp3_frames import harmed_mp3_bytes, tag_bytes
 from live.sources.ogg_pages import harmed_ogg_bytes
+from live.sources.programs import find_program, start_program
 from live.sources.wav_stream import WavStream
 
 # Formats that contain sound or pictures themselves. Playlists and scripts (hls, dash, concat, imf, sdp,
@@ -56,7 +57,7 @@ _ROUNDING_S = 0.2  # rounding of durations in containers
 
 def find_ffmpeg() -> str | None:
     """Return the path of the program; None if it is not installed."""
-    return shutil.which("ffmpeg")
+    return find_program("ffmpeg")
 
 
 class FfmpegDecoder:
@@ -113,7 +114,7 @@ class FfmpegDecoder:
         if self._shape is not None:
             command += ["-ar", str(self._shape[0]), "-ac", str(self._shape[1])]
         command += ["-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
-        self._process = subprocess.Popen(  # noqa: S603 (no shell; the path is one argument)
+        self._process = start_program(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._listener = Listener(cast(BinaryIO, self._process.stderr))
@@ -233,18 +234,25 @@ class FfmpegDecoder:
 
     def _probed_s(self) -> float | None:
         """Return the track's own length according to ffprobe."""
-        program = shutil.which("ffprobe", path=str(Path(self._program).parent)) or shutil.which("ffprobe")
+        program = shutil.which(str(Path(self._program).with_name("ffprobe"))) or find_program("ffprobe")
         if program is None:
             return None
         command = [program, "-v", "quiet", *self._guards(), "-select_streams", f"a:{self._track - 1}"]
         command += ["-show_entries", "stream=duration", "-of", "csv=p=0", "-i", self._input]
         try:
-            told = subprocess.run(  # noqa: S603 (no shell; the path is one argument)
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBED_WITHIN_S, check=False
-            ).stdout.decode()
-            return float(told.split()[0].strip(","))
-        except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+            process = start_program(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError:
             return None
+        with process:
+            try:
+                told, _ = process.communicate(timeout=_PROBED_WITHIN_S)
+                return float(told.decode().split()[0].strip(","))
+            except (subprocess.TimeoutExpired, ValueError, IndexError):
+                return None
+            finally:
+                process.kill()
 
     def _unused_bytes(self, report: Report) -> int:
         """Return the number of bytes that seem to be sound, but that ffmpeg skipped or did not reach."""

@@ -17,6 +17,7 @@ SILENT_AFTER_S = 3.5  # after the time at which the next segment was due
 FETCHED_WITHIN_S = 3.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 2.0
 LONGEST_SEGMENT = 64_000_000  # bytes
+LONGEST_SEGMENT_S = 60.0
 STARTS_BEFORE_END = 3  # segments
 MOST_REFUSALS = 3  # of a segment, before the next one is fetched
 MOST_MISSED_S = 86_400.0  # after a larger jump, the numbers are those of another stream
@@ -103,11 +104,11 @@ def parse_playlist(text: str, url: str) -> Playlist:
                 number += 1
                 byte_range = ""
         elif name == "#EXTINF":
-            duration_s = _number(value.partition(",")[0])
+            duration_s = min(LONGEST_SEGMENT_S, _number(value.partition(",")[0]))
         elif name == "#EXT-X-MEDIA-SEQUENCE":
             number = int(_number(value))
         elif name == "#EXT-X-TARGETDURATION":
-            playlist.target_s = min(60.0, max(0.5, _number(value)))
+            playlist.target_s = min(LONGEST_SEGMENT_S, max(0.5, _number(value)))
         elif name == "#EXT-X-MAP":
             named = _attributes(value)
             header = _resource(joined(url, named.get("URI", "")), named.get("BYTERANGE", ""), Resource(""))

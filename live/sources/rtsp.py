@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from live import __version__
 from live.errors import one_line
-from live.sources.addresses import READ_AT_ONCE, StationError, reason_of, shown_address
+from live.sources.addresses import READ_AT_ONCE, StationError, reason_of, shown_address, shut_after
+from live.sources.programs import start_program
 
 SCHEMES = ("rtsp", "rtsps")
 ANSWERS_WITHIN_S = 5.0
@@ -88,7 +89,7 @@ class RtspStation:
                 if self._parts.scheme == "rtsps":
                     sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
                 sock.sendall(f"{words}Accept: application/sdp\r\n\r\n".encode())
-                with sock, sock.makefile("rb") as answer:
+                with sock, shut_after(sock, ANSWERS_WITHIN_S), sock.makefile("rb") as answer:
                     line = one_line(answer.readline(READ_AT_ONCE).decode(errors="replace").strip())
         except (OSError, UnicodeError) as error:
             reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
@@ -116,7 +117,7 @@ class RtspFeed:
         self.lost_s = 0.0
         self._complaint = ""
         self._is_silent = self._is_led_away = False
-        self._process = subprocess.Popen(  # noqa: S603 (no shell, and no address)
+        self._process = start_program(
             [program, *_FETCH],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

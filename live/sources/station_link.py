@@ -15,6 +15,7 @@ from live.ring_buffer import RingBuffer
 from live.samples import Samples
 from live.sources.addresses import StationError
 from live.sources.ffmpeg import FILE_FORMATS
+from live.sources.programs import start_program
 from live.sources.stations import Feed
 
 SAMPLE_RATE = 22_050  # Hz: that of the model, so that no resampling is needed
@@ -32,7 +33,7 @@ class _StreamDecoder:
         command += ["-probesize", "262144", "-analyzeduration", "1000000", "-i", "pipe:0", "-map", "0:a:0"]
         command += ["-vn", "-sn", "-dn", "-ac", "1", "-ar", str(SAMPLE_RATE)]
         command += ["-c:a", "pcm_s16le", "-f", "s16le", "-flush_packets", "1", "pipe:1"]
-        self._process = subprocess.Popen(  # noqa: S603 (no shell, no address: it reads its standard input)
+        self._process = start_program(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

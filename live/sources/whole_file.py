@@ -13,7 +13,7 @@ from live.sources.decoder import LEAST_MISSING_S, SHORTEST_HEARD_S, PartDecoder,
 from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg
 
 SKIPPED_AT_ONCE = 65_536  # samples
-MOST_PARTS = 10_000
+MOST_PARTS = 1_000
 
 
 class WholeFile:

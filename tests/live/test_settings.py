@@ -115,6 +115,9 @@ def test_a_password_is_kept_from_others_and_from_the_screen(path: Path) -> None:
     save("--mqtt", "mqtt://me:s3cret@host/bar")
     assert saved(path) == {"mqtt": "mqtt://me:s3cret@host/bar"}
     assert show_defaults() == f'# {path}\nmqtt = "mqtt://me:***@host/bar"'
+    save("--web", "8123", "--web-token", "hunter2")
+    assert "hunter2" not in show_defaults()
+    save("--mqtt", "mqtt://me:s3cret@host/bar", "--no-web", "--no-web-token")
     if os.name != "nt":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

@@ -247,7 +247,7 @@ def test_without_the_extra_it_says_what_to_install(
         "importlib.util.find_spec", lambda name, *rest: None if name == "tensorflow" else found(name, *rest)
     )
     assert run(tmp_path, "--out", tmp_path / "m") == 2
-    assert "pipx install --force '.[train]'" in said(capfd)
+    assert "pip install '.[train]'" in said(capfd)
 
 
 def test_what_cannot_be_written_is_told_in_one_sentence(

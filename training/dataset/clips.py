@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from live.bundle import LABEL_PATTERN
+from live.bundle import is_label
 from live.errors import InputError
 from live.events import NO_MUSIC, OTHER_MUSIC, VoteState
 from live.sources.suffixes import AUDIO_SUFFIXES
@@ -93,7 +93,7 @@ def check_labels(labels: set[str]) -> None:
         When there are fewer than two, or one is empty, too long, unprintable or the name of a state.
     """
     for label in sorted(labels):
-        if not LABEL_PATTERN.fullmatch(label):
+        if not is_label(label):
             raise InputError(f"The label {label!r} cannot be used: give 1 to 64 printable characters.")
     _check_states(labels)
     _check_spelling(labels)
@@ -254,7 +254,15 @@ def _read_folder(dataset: Path) -> list[Clip]:
         _unreadable(error)
     labels = {folder: _label(_text(folder.name)) for folder in genre_folders}
     found = (_Row(path, label) for folder, label in labels.items() for path in _audio_files(folder))
-    labelled = _without_lone(_each_once(dataset, found))
+    rows = _each_once(dataset, found)
+    labelled = _without_lone(rows)
+    left = {row.label for row in labelled}
+    lone = {row.label for row in rows} - left
+    if lone and len(left - {UNLABELLED}) < 2:
+        raise InputError(
+            f"{dataset} holds one saved clip each of {', '.join(sorted(lone))}, and a label needs two: "
+            "listen longer, or correct more often."
+        )
     if not labelled:
         raise InputError(
             f"{dataset} holds no audio in genre folders: put each genre's files in a folder of its name."

@@ -29,6 +29,7 @@ from .recipes import Recipe
 EPOCHS, PATIENCE = 12, 6
 RATE = 2e-4
 BIAS_OF_UNSEEN = -6.0  # of a label without a window in the regression
+MOST_BYTES, MOST_CONFIG_BYTES = 256_000_000, 4_000_000  # of a saved network, unpacked
 WINDOWS_OF_HEAD, MOST_EPOCHS_OF_HEAD = 4_000, 12  # approximate number of windows of the regression
 STRENGTH = 0.05  # of the regularisation: scikit-learn's 1 / C per window
 
@@ -129,6 +130,10 @@ def open_network(folder: Path, description: BundleDescription, name: str = KERAS
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+                raise ValueError(f"it holds more than {MOST_BYTES} bytes")
+            if archive.getinfo("config.json").file_size > MOST_CONFIG_BYTES:
+                raise ValueError(f"its configuration holds more than {MOST_CONFIG_BYTES} bytes")
             _check_plain(json.loads(archive.read("config.json")))
         return keras.models.load_model(folder / name, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RecursionError, zipfile.BadZipFile) as error:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from live.extras import need
 
 MOST_CONNECTIONS = 400
-FIRST_REQUEST_WITHIN_S = 10.0
+REQUEST_WITHIN_S = 10.0
 WRITE_BUFFER = 65_536  # bytes that may wait for a slow client
 
 Client = tuple[str, int]
@@ -30,7 +30,7 @@ def connection_type() -> tuple[Any, dict[Client, OpenConnection]]:
     connections: dict[Client, OpenConnection] = {}
 
     class Connection(protocol):  # type: ignore[misc]
-        """A connection that is closed if the client sends nothing."""
+        """A connection that is closed if the client sends no request, or no further one, for some time."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             """Accept the connection, unless there are too many."""
@@ -40,7 +40,17 @@ def connection_type() -> tuple[Any, dict[Client, OpenConnection]]:
                 return
             connections[self.client] = self
             transport.set_write_buffer_limits(high=WRITE_BUFFER)
-            self._patience = self.loop.call_later(FIRST_REQUEST_WITHIN_S, self._end_if_silent)
+            self._wait_for_request()
+
+        def _wait_for_request(self) -> None:
+            self._patience = self.loop.call_later(REQUEST_WITHIN_S, self._end_if_silent)
+
+        def on_response_complete(self) -> None:
+            """Wait anew, for the next request."""
+            super().on_response_complete()
+            self._patience.cancel()
+            if not self.transport.is_closing():
+                self._wait_for_request()
 
         def push(self, chunk: bytes) -> bool:
             """Write a chunk of a response's body past h11, which would only copy it."""
@@ -55,7 +65,7 @@ def connection_type() -> tuple[Any, dict[Client, OpenConnection]]:
             self.transport.abort()
 
         def _end_if_silent(self) -> None:
-            if self.scope is None:
+            if self.cycle is None or self.cycle.response_complete:
                 self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:

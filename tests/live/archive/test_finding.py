@@ -168,6 +168,16 @@ def test_addresses_are_told_from_paths() -> None:
     assert not is_address("music/a:b.mp3")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name.")
+def test_a_file_whose_name_looks_like_an_address_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reference::evil.wav").write_bytes(b"RIFF")
+    assert not is_address("reference::evil.wav")
+    assert is_address("reference::other.wav")
+
+
 def test_addresses_are_opened_by_fsspec(music: Path, tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     paths, passed_over = found(f"file://{music}")

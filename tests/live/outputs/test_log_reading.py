@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -38,6 +39,7 @@ times = st.floats(0, 1e6).map(lambda value: round(value, 3))
 distributions = st.dictionaries(names, parts, min_size=1, max_size=4)
 verdicts = st.builds(Verdict, st.sampled_from(get_args(VoteState)), st.none() | names, parts, distributions)
 levels = st.floats(-120, 0).map(lambda value: round(value, 1))
+lengths = st.floats(0.01, 3_600).map(lambda length: round(length, 3))
 events = st.one_of(
     st.builds(
         StartEvent,
@@ -46,8 +48,8 @@ events = st.one_of(
         st.integers(1, 768_000),
         names,
         st.lists(names, min_size=1, max_size=4).map(tuple),
-        times,
-        times,
+        lengths,
+        lengths,
     ),
     st.builds(WindowEvent, times, distributions, levels, times, verdicts, st.booleans()),
     st.builds(GapEvent, times, times, st.sampled_from(get_args(GapReason))),
@@ -111,6 +113,19 @@ def test_what_is_no_event_is_refused(values: object) -> None:
     except (ValueError, TypeError, KeyError, AttributeError):
         return
     assert isinstance(event, GapEvent | SourceEvent | CorrectionEvent)
+
+
+def test_numbers_that_no_session_has_are_refused() -> None:
+    for key, value in (("level_dbfs", 10**400), ("compute_ms", math.nan)):
+        with pytest.raises(ValueError, match="out of range"):
+            event_from_dict(window(3.0, "rock").to_dict() | {key: value})
+    for key, value in (("hop_s", 5e-324), ("window_s", 1e300), ("hop_s", 0.0)):
+        with pytest.raises(ValueError, match="out of range"):
+            event_from_dict(start().to_dict() | {key: value})
+    many = window(3.0, "rock").to_dict()
+    many["vote"]["distribution"] = {str(number): 0.0 for number in range(5_000)}
+    with pytest.raises(ValueError, match="more labels"):
+        event_from_dict(many)
 
 
 def read(path: Path) -> tuple[list[Event], LogReader]:

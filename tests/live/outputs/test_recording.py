@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.events import CorrectionEvent, Event, GapEvent, SourceEvent, StartEvent, stamped
-from live.outputs.recording import MOST_ANCHORS, MOST_BINS, MOST_STRETCHES, Recording, split_sessions
+from live.outputs.recording import (
+    MOST_ANCHORS,
+    MOST_BINS,
+    MOST_LABELS,
+    MOST_STRETCHES,
+    Recording,
+    split_sessions,
+)
 from live.snapshot import Stretch
 from tests.live.example_events import AT, start, summary, window
 from tests.live.outputs.timed_events import live_start, stream_time, timed
@@ -180,6 +187,17 @@ def test_time_that_jumps_back_without_a_start_begins_another_session() -> None:
     recordings, count = split_sessions([window(500.0, "rock"), window(3.0, "metal")], 10)
     assert count == 2
     assert recordings[1].begin_s == 2.5
+
+
+def test_labels_without_end_take_no_memory() -> None:
+    events: list[Event] = [start()]
+    for number in range(200):
+        labels = [f"{number} {label}" for label in range(100)]
+        events.append(window(3.0 + number, labels[0], labels=labels))
+    recording = recorded(*events)
+    assert len(recording.labels) <= MOST_LABELS + 100
+    assert len({label for _, piece in recording.pieces() for label in piece.shares}) <= MOST_LABELS + 100
+    assert len(recording.share) <= MOST_LABELS + 100
 
 
 def test_wild_numbers_do_no_harm() -> None:

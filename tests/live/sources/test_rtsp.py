@@ -165,6 +165,26 @@ def test_a_station_that_leads_elsewhere_later_is_refused_too() -> None:
     assert len(requests) == 3
 
 
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ffmpeg()
+    monkeypatch.setattr("live.sources.rtsp.ANSWERS_WITHIN_S", 0.5)
+    done = threading.Event()
+
+    def answer(listener: socket.socket) -> None:
+        connection = listener.accept()[0]
+        with connection, contextlib.suppress(OSError):
+            while not done.wait(0.1):
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        try:
+            with pytest.raises(InputError, match="it does not answer"):
+                NetworkStream(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/a")
+        finally:
+            done.set()
+
+
 def test_what_speaks_another_language_is_refused() -> None:
     _ffmpeg()
     with (

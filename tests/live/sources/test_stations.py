@@ -128,6 +128,21 @@ def test_nothing_leads_from_the_internet_into_this_network(monkeypatch: pytest.M
         opened.open(url)
 
 
+def test_a_station_on_the_internet_never_becomes_one_in_this_network() -> None:
+    with server(answering(200, b"x")) as url:
+        opened = Opener(url)
+        opened.open().close()
+        opened._may_be_private = False  # as if its name had meant another address at first
+        for _ in range(2):
+            with pytest.raises(StationError, match="private network"):
+                opened.open()
+
+
+def test_a_segment_that_claims_to_last_for_years_does_not() -> None:
+    playlist = parse_playlist("#EXTM3U\n#EXTINF:9e15,\na.ts\n", "http://h/x.m3u8")
+    assert playlist.segments[0].duration_s == 60.0
+
+
 def test_a_password_goes_to_its_own_host_alone() -> None:
     seen: list[str | None] = []
 

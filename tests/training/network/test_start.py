@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,14 @@ def test_a_network_that_could_run_code_is_refused(trained: Path, tmp_path: Path)
     keras.Model(inputs, pooled).save(path)
     with pytest.raises(InputError, match="it names 'Lambda', which is not a plain layer"):
         open_start(changed(trained, tmp_path, path.read_bytes()), spec, 34)
+
+
+def test_a_network_that_grows_when_it_is_unpacked_is_refused(trained: Path, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * 5_000_000)
+    with pytest.raises(InputError, match="its configuration holds more than"):
+        open_start(changed(trained, tmp_path, packed.getvalue()), FrontEndSpec(), 34)
 
 
 @pytest.mark.parametrize(

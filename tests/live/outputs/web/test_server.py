@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -222,16 +223,16 @@ def test_who_never_reads_is_dropped_and_holds_up_nobody(monkeypatch: pytest.Monk
 def test_a_connection_that_asks_for_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     from live.outputs.web import connection
 
-    monkeypatch.setattr(connection, "FIRST_REQUEST_WITHIN_S", 0.05)
-    served = Served()
+    monkeypatch.setattr(connection, "REQUEST_WITHIN_S", 0.2)
+    served = Served(token="a secret")
+    request = f"GET /state HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
     try:
-        idle = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_S)
-        try:
-            assert idle.recv(1) == b""
-        except ConnectionError:
-            pass
-        finally:
-            idle.close()
+        for sent in (b"", b"G", request + b"G"):  # also after a request, whose answer is a refusal
+            with socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_S) as idle:
+                idle.sendall(sent)
+                with contextlib.suppress(ConnectionError):
+                    while idle.recv(4096):
+                        pass
     finally:
         served.close()
 

@@ -1,0 +1,45 @@
+"""Finding and starting of ffmpeg's programs, with limited memory: what they decode may be made to harm."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+MEMORY_BYTES = 1 << 30  # many times what decoding needs
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program; None if it is not installed.
+
+    On Windows a program in the current folder would be found first, which may be a folder of downloads.
+    """
+    if sys.platform != "win32":
+        return shutil.which(name)
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        if folder and (found := shutil.which(str(Path(folder, name)))) is not None:
+            return found
+    return None
+
+
+def start_program(command: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
+    """Start a program with limited memory (Linux only), and return its process.
+
+    Parameters
+    ----------
+    command : sequence of str
+    **streams
+        ``stdin``, ``stdout``, ``stderr`` and ``bufsize`` of ``subprocess.Popen``.
+    """
+    process = subprocess.Popen(command, **streams)  # noqa: S603 (no shell; paths are one argument each)
+    if sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):  # it has ended already, or its limit is lower
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    return process
