@@ -188,9 +188,9 @@ def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterato
             heard.join()
             ending.join()
 
-    atexit.register(end)  # a loop that was left and not closed ends before its threads do
     heard.start()
     ending.start()
+    atexit.register(end)  # a loop that was left and not closed ends before its threads do
     try:
         while (window := mailbox.take()) is not None:
             yield window

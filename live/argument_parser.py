@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _SECRET = re.compile(r"(?<=://)\S*@")  # user and password in an address
+_STATION = re.compile(r"\b(?:http|rtsp)s?://")
 
 
 class ArgumentError(InputError):
@@ -29,7 +30,7 @@ class ArgumentError(InputError):
     """
 
     def __init__(self, message: str, advice: str) -> None:
-        message = _SECRET.sub("", message)
+        message = _SECRET.sub("***@", message)
         super().__init__(f"{message[:1].upper()}{message[1:]}: {advice}.")
         self.message = message
 
@@ -43,8 +44,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         is_stray = message.startswith("unrecognized arguments: ") and "--" not in message
         advice = self.stray_advice
-        if is_stray and self.stray_addresses and "://" in message:
-            advice = self.stray_addresses
+        if is_stray and "://" in message:
+            advice = self.stray_addresses if _STATION.search(message) else None
         raise ArgumentError(message, (is_stray and advice) or f"see {self.prog} --help")
 
 

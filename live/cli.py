@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # the functions below import these when they need them, to st
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
 ENDED_WITHIN_S = 15.0  # from a signal to the last event
+CLOSED_WITHIN_S = 5.0  # after that
 
 
 def _list_devices(*, loud: bool) -> None:
@@ -154,12 +156,16 @@ def _run_to_end(
     finally:  # from here on no signal raises
         heard.stop()
         if not heard.ended.wait(ENDED_WITHIN_S):
+            # Its lock is held by the thread that waits for it, and standard error may lead to the same pipe.
+            end = threading.Timer(CLOSED_WITHIN_S, os._exit, [1])
+            end.daemon = True
+            end.start()
             connections.close()
             print_message(
                 "genre-live",
                 "It did not end in order (does nobody read its output?): the last lines are lost.",
             )
-            os._exit(1)  # its lock is held by the thread that waits for it
+            os._exit(1)
         heard.join()
         connections.close()
 

@@ -186,7 +186,7 @@ class Answer:
 def _shut(sock: socket.socket) -> None:
     """End a connection, even while another thread waits for it."""
     with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of an SSLSocket would take its encryption off
 
 
 @contextlib.contextmanager

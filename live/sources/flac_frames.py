@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_SEARCHED_AT_ONCE = 1 << 18  # bytes
+SEARCHED_AT_ONCE = 1 << 18  # bytes
 _LARGE_FRAME = 1 << 17  # bytes
 _SYNC = re.compile(rb"\xff[\xf8\xf9]", re.DOTALL)
 _BLOCK_SIZES = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}}
@@ -94,7 +94,7 @@ def last_frame(path: Path) -> LastFrame | None:
         until = file.seek(0, 2)
         following = b""  # the beginning of the bytes after those that are searched
         while until > 0:
-            at = max(0, until - _SEARCHED_AT_ONCE)
+            at = max(0, until - SEARCHED_AT_ONCE)
             file.seek(at)
             block = file.read(until - at)
             for match in reversed(list(_SYNC.finditer(block + following[:1]))):
@@ -104,3 +104,14 @@ def last_frame(path: Path) -> LastFrame | None:
                     return LastFrame(at + match.start(), end, most_bytes)
             until, following = at, block[:16]
     return None
+
+
+def has_other_than_zeros(path: Path, start: int, end: int) -> bool:
+    """Return whether there is anything but zeros from one byte of a file to another."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(SEARCHED_AT_ONCE, end - start))):
+            if block.strip(b"\0"):
+                return True
+            start += len(block)
+    return False

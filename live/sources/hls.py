@@ -229,13 +229,13 @@ class HlsFeed:
                     try:
                         yield from self._segment(segment)
                         self._has_sound = True
+                        self._due_s = time.monotonic() + segment.duration_s
                     except StationError as error:
                         if not self._may_skip(error, is_last=segment is new[-1] and not playlist.is_over):
                             raise
                         self.lost_s += segment.duration_s
                         self._next = segment.number + 1
                     self._refusals = 0
-                    self._due_s = time.monotonic() + segment.duration_s
                 if playlist.is_over:
                     return
             except StationError as error:

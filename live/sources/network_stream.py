@@ -22,12 +22,13 @@ from live.sources.addresses import Opener, StationError, shown_address
 from live.sources.ffmpeg import find_ffmpeg
 from live.sources.rtsp import RtspStation, is_rtsp
 from live.sources.station_link import BLOCK_S, SAMPLE_RATE, UNDECODABLE, StationLink
-from live.sources.stations import Feed, connect
+from live.sources.stations import CLOSED, Feed, connect
 
 OPENED_WITHIN_S = 30.0  # from the first answer to the first sound
 SHORTEST_RETRY_S, LONGEST_RETRY_S, RETRY_GROWTH = 0.5, 30.0, 1.6
 DRAINED_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
+OVERSLEPT_S = 0.3
 UNHEARD_AFTER_S = 4.0  # with bytes, but without sound; a page of Ogg may take some seconds
 
 
@@ -148,7 +149,7 @@ class NetworkStream:
         failure, is_drained = link.failure, link.is_drained
         link.close()
         has_come = link.first_byte_s is not None
-        if is_drained and (failure is None or (has_come and not failure.is_final)):
+        if is_drained and (failure is None or (has_come and str(failure) == CLOSED)):
             failure = StationError(UNDECODABLE)
         raise failure or StationError("it sends nothing that can be heard")
 
@@ -211,12 +212,14 @@ class NetworkStream:
         """
         wait_s = UNHEARD_AFTER_S
         while True:
+            until_s = time.monotonic() + wait_s
             with self._changed:
                 if self._changed.wait_for(lambda: self._stopping.is_set() or link.has_ended, wait_s):
                     return self._stopping.is_set()
             unheard_s = link.unheard_s
             wait_s = UNHEARD_AFTER_S
-            if unheard_s is not None:
+            has_slept = time.monotonic() > until_s + OVERSLEPT_S  # the whole process was stopped
+            if unheard_s is not None and not has_slept:
                 wait_s += unheard_s - time.monotonic()
             if wait_s <= 0:
                 link.give_up()
@@ -252,7 +255,8 @@ class NetworkStream:
             with contextlib.suppress(StationError):
                 until_s = since_s + (math.inf if self._give_up_s is None else self._give_up_s)
                 link = self._link = self._open(until_s)
-                self._come_back(link, since_s, keeps_place=link.feed is lost.feed)
+                # A feed that was kept begins at another place all the same where the station counts anew.
+                self._come_back(link, since_s, keeps_place=link.feed is lost.feed and link.feed.keeps_place)
                 return link
 
     def _come_back(self, link: StationLink, since_s: float, *, keeps_place: bool) -> None:

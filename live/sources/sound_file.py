@@ -18,12 +18,13 @@ from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
 from live.sources.containers import extent, unclaimed_bytes
 from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
-from live.sources.flac_frames import last_frame, promised_samples
+from live.sources.flac_frames import SEARCHED_AT_ONCE, has_other_than_zeros, last_frame, promised_samples
 from live.sources.mp3_frames import Mp3Frames, tag_bytes
 from live.sources.ogg_pages import OPUS_RATE, OggPages
 
 KEPT_APART_S = 0.2  # distance from damage: decoders look ahead, and blocks of codecs overlap
 PROMISE_ROUNDED_S = 0.25  # tolerance for an MP3, because encoders count delays and frames differently
+UNKNOWN_S = 0.5  # what is told of sound whose length nobody knows
 LEAST_REST_BYTES = 4_096  # after a container's end, to count as more content
 
 
@@ -109,12 +110,16 @@ class _FlacSurvey:
 
     def ending(self, heard_s: float) -> Ending:
         promised, last = promised_samples(self._path), last_frame(self._path)
-        there = None if last is None else last.end_sample
+        size = self._path.stat().st_size
+        is_at_end = last is not None and size - last.at <= SEARCHED_AT_ONCE
+        there = last.end_sample if last is not None and is_at_end else None
         missing_s = max(promised or 0, there or 0) / self._rate - heard_s
         if last is not None:
-            rest = self._path.stat().st_size - tag_bytes(self._path)[1] - last.at - last.most_bytes
-            if rest > LEAST_REST_BYTES:  # what follows the last frame is of another kind
-                missing_s += rest * heard_s / last.at
+            end = size - tag_bytes(self._path)[1]
+            beyond = last.at + last.most_bytes
+            if end - beyond > LEAST_REST_BYTES and has_other_than_zeros(self._path, beyond, end):
+                # What follows is of another kind: nobody knows how long it is.
+                missing_s = max(missing_s, 0.0) + UNKNOWN_S
         is_one = extent(self._path).next_start is None
         is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
         missing_s = max(0.0, missing_s)

@@ -17,13 +17,15 @@ SILENT_AFTER_S = 1.5
 COLLECTED_S = 0.2  # between two reads, so that not every packet wakes the process
 PLAYLIST_WITHIN_S = 5.0
 MOST_PLAYLISTS = 5
+CLOSED = "it closed the connection"
 _HLS_TYPES = frozenset(
     {"application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"}
 )
 _MP3_TYPES = frozenset({"", "audio/mpeg", "audio/mp3", "audio/mpeg3", "audio/x-mpeg"})
 _LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
 _PLS_ENTRY = re.compile(r"(?im)^[ \t]*file\d+[ \t]*=[ \t]*(\S.*?)[ \t]*$")
-_M3U_ENTRY = re.compile(r"(?m)^[ \t]*([^#\[\s].*?)[ \t]*$")
+_PLS = re.compile(r"(?im)^[ \t]*\[playlist\][ \t]*$")
+_M3U_ENTRY = re.compile(r"(?m)^[ \t]*(?!\w+[ \t]*=)([^#\[<\s].*?)[ \t]*$")  # no other kind of list
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 OnTitle = Callable[[str | None], None]
@@ -81,7 +83,7 @@ class HttpFeed:
                 yield self._start.rest()
                 if self._length is not None and received >= self._length:
                     return
-                raise StationError("it closed the connection")
+                raise StationError(CLOSED)
             sound = self._start.feed(self._metadata.feed(content))
             if self._titles is not None:
                 self._titles.feed(sound)
@@ -133,7 +135,7 @@ def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Fee
         if "#EXT-X-" in text:
             return HlsFeed(opener, answer.url, stopping)
         text = "\n".join(text.splitlines())
-        entry = _PLS_ENTRY.search(text) or ("[playlist]" not in text.lower() and _M3U_ENTRY.search(text))
+        entry = _PLS_ENTRY.search(text) or (_PLS.search(text) is None and _M3U_ENTRY.search(text))
         if not entry:
             raise StationError("its playlist names no stream", is_final=True)
         url = joined(answer.url, entry.group(1))

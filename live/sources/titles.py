@@ -9,7 +9,9 @@ from collections.abc import Callable
 from live.errors import one_line
 
 LONGEST_TITLE = 200  # characters
-_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';(?=\s*(?:\w+='|\0|$))", re.DOTALL)  # it may hold quotes
+# A title may hold quotes; another field, or nothing, follows it.
+_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';(?=\s*(?:[\w-]+\s*=|;|\0|$))", re.DOTALL)
+_PLAIN_TITLE = re.compile(rb"StreamTitle='(.*?)';", re.DOTALL)
 _COMMENTS = re.compile(rb"\x03vorbis|OpusTags")
 _LONGEST_COMMENTS = 65_536
 
@@ -57,7 +59,8 @@ class IcyMetadata:
             self._block += content[:wanted]
             content = content[wanted:]
             if len(self._block) == 1 + 16 * self._block[0]:
-                if match := _STREAM_TITLE.search(bytes(self._block[1:])):
+                block = bytes(self._block[1:])
+                if match := _STREAM_TITLE.search(block) or _PLAIN_TITLE.search(block):
                     self._on_title(clean_title(match.group(1)))
                 self._block.clear()
                 self._is_in_block, self._left = False, self._interval

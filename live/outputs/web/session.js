@@ -104,9 +104,15 @@ class Sessions {
 }
 
 async function newestState() {
-  const response = await fetch("state", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
-  if (!response.ok) throw new Error(response.statusText);
-  return response.json();
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), ANSWER_MS);
+  try {
+    const response = await fetch("state", { cache: "no-store", signal: controller.signal });
+    if (!response.ok) throw new Error(response.statusText);
+    return await response.json();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function parseId(id) {

@@ -12,6 +12,7 @@ from live.errors import InputError
 from live.samples import Samples
 from live.sources.decoder import Ending
 from live.sources.decoding import open_decoder
+from live.sources.sound_file import UNKNOWN_S
 from live.sources.whole_file import WholeFile
 from tests.sounds import ffmpeg, tune, write_tune
 
@@ -127,7 +128,16 @@ def test_what_follows_a_flac_is_told_to_be_lost(name: str, tmp_path: Path) -> No
     both.write_bytes((tmp_path / "a.flac").read_bytes() + (tmp_path / name).read_bytes())
     heard_s, lost_s, _ = hear(both)
     assert heard_s == pytest.approx(4, abs=0.1)
-    assert lost_s > 0.2
+    assert lost_s == pytest.approx(UNKNOWN_S, abs=0.1)
+
+
+def test_zeros_after_a_flac_are_no_sound(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "anoisesrc=d=4:r=44100:a=0.3", tmp_path / "a.flac")
+    with (tmp_path / "a.flac").open("ab") as file:
+        file.write(bytes(1_000_000))
+    heard_s, lost_s, _ = hear(tmp_path / "a.flac")
+    assert heard_s == pytest.approx(4, abs=0.01)
+    assert lost_s == 0
 
 
 def test_the_track_that_is_heard_is_said_and_chosen(tmp_path: Path) -> None:
