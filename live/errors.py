@@ -85,7 +85,7 @@ def explain(command: str, error: Exception, *, debug: bool) -> int:
     int
         The error's own status, or 1 for an unexpected error.
     """
-    if debug:
+    if debug and sys.stderr is not None:
         import traceback
 
         with contextlib.suppress(OSError, ValueError):

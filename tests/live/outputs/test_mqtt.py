@@ -64,7 +64,7 @@ def test_the_topics_of_each_source_are_its_own(first: str, second: str) -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("paho", "paho.mqtt", "paho.mqtt.client"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=r"install --force '.\[mqtt\]'"):
+    with pytest.raises(InputError, match=r"pip install '.\[mqtt\]'"):
         Mqtt("mqtt://broker", print)
 
 

@@ -140,5 +140,5 @@ def test_an_unknown_host_is_one_sentence() -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("pythonosc", "pythonosc.udp_client"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=r"install --force '.\[osc\]'"):
+    with pytest.raises(InputError, match=r"pip install '.\[osc\]'"):
         OpenSoundControl("127.0.0.1:9000", print)

@@ -261,7 +261,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("plotly", "plotly.offline"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=r"install --force '.\[report\]'"):
+    with pytest.raises(InputError, match=r"pip install '.\[report\]'"):
         write_report(write_log(tmp_path / "log.jsonl", *session()))
 
 

@@ -285,7 +285,7 @@ def test_it_says_where_it_is_and_for_whom() -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(InputError, match=r"install --force '.\[web\]'"):
+    with pytest.raises(InputError, match=r"pip install '.\[web\]'"):
         WebPage("0", print)
 
 
