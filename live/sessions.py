@@ -228,9 +228,14 @@ class Sessions:
             threads = [
                 threading.Thread(target=session.stop, name="stopping", daemon=True) for session in sessions
             ]
-            self._threads += threads
-        for thread in threads:
-            thread.start()
+        for thread, session in zip(threads, sessions, strict=True):
+            try:
+                thread.start()
+            except RuntimeError:  # while Python itself ends, no thread starts any more
+                session.stop()
+            else:
+                with self._changed:
+                    self._threads.append(thread)
         if waits:  # a thread that still opens a source ends with the process
             for session in sessions:
                 session.ended.wait()
