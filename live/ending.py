@@ -75,9 +75,9 @@ def ending_signals() -> Iterator[Ending]:
     before = {name: signal.signal(name, stop) for name in names}
     try:
         yield ending
-    except Exception as error:
+    except Exception:
         ending.check()  # an import that a signal interrupts raises an error of its own
-        raise error
+        raise
     finally:
         if not ending.is_asked.is_set():  # later ones must not interrupt the end
             for name, handler in before.items():
