@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -53,6 +54,12 @@ def ending_signals() -> Iterator[Ending]:
     ending = Ending()
     asked_s = 0.0
 
+    def ignore() -> None:
+        # What is left is the end of Python itself, which gives the signals their own action back:
+        # without this, a second signal would then turn an end in order into one by a signal.
+        for name in names:
+            signal.signal(name, signal.SIG_IGN)
+
     def end_at_once(_number: int, _frame: FrameType | None) -> None:
         if time.monotonic() - asked_s < SAME_REQUEST_S:
             return
@@ -73,6 +80,7 @@ def ending_signals() -> Iterator[Ending]:
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as with nohup
         names.append(signal.SIGHUP)
     before = {name: signal.signal(name, stop) for name in names}
+    atexit.register(ignore)  # the first one that is registered runs last
     try:
         yield ending
     except Exception:
@@ -80,5 +88,6 @@ def ending_signals() -> Iterator[Ending]:
         raise
     finally:
         if not ending.is_asked.is_set():  # later ones must not interrupt the end
+            atexit.unregister(ignore)
             for name, handler in before.items():
                 signal.signal(name, handler)

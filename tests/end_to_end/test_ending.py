@@ -109,6 +109,20 @@ def test_the_same_signal_twice_at_once_as_timeout_sends_it_ends_it_with_a_summar
         rest(process, lines).session()
 
 
+@needs_signals
+def test_signals_while_python_itself_ends_change_nothing(bundle: Path, tmp_path: Path) -> None:
+    path = write_tune(tmp_path / "tune.wav", 60)
+    with running(["--file", path, "--speed", "5"], bundle) as process:
+        lines = until_first_window(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        while parse_line(lines[-1].rstrip("\n"))["event"] != "summary":
+            lines.append(process.stdout.readline())
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        rest(process, lines).session()
+
+
 @pytest.fixture
 def signals() -> Iterator[None]:
     """The handlers of signals as they were, after a command that one has ended."""
