@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ SILENT_AFTER_S = 1.5
 COLLECTED_S = 0.2  # between two reads, so that not every packet wakes the process
 PLAYLIST_WITHIN_S = 5.0
 MOST_PLAYLISTS = 5
+MOST_FAILURES = 5  # of the entries of playlists
 CLOSED = "it closed the connection"
 _HLS_TYPES = frozenset(
     {"application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"}
@@ -104,6 +106,9 @@ def _number(header: str) -> int | None:
 def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Feed:
     """Open a station, following playlists, and return its bytes.
 
+    The first entry of a playlist that can be opened is taken: further ones are often other servers of the
+    station.
+
     Parameters
     ----------
     opener : Opener
@@ -118,25 +123,52 @@ def connect(opener: Opener, stopping: threading.Event, on_title: OnTitle) -> Fee
     StationError
         When it cannot be opened, or is not a station.
     """
-    url: str | None = None
-    for _ in range(MOST_PLAYLISTS):
-        answer = opener.open(url)
-        path = urlsplit(answer.url).path.lower()
-        kind = answer.content_type
-        if kind in {"text/html", "application/xhtml+xml"}:
-            answer.close()
-            raise StationError("it is a web page and not the sound itself", is_final=True)
-        if not (kind in _HLS_TYPES | _LIST_TYPES or path.endswith((".m3u8", ".m3u", ".pls"))):
-            return HttpFeed(answer, stopping, on_title)
+    waiting: list[_Reference | None] = [None]
+    failures: list[StationError] = []
+    playlists = 0
+    while waiting and len(failures) < MOST_FAILURES and playlists < MOST_PLAYLISTS:
         try:
-            text = answer.read_all(PLAYLIST_WITHIN_S, LONGEST_PLAYLIST).decode("utf-8-sig", "replace")
-        finally:
-            answer.close()
-        if "#EXT-X-" in text:
-            return HlsFeed(opener, answer.url, stopping)
-        text = "\n".join(text.splitlines())
-        entry = _PLS_ENTRY.search(text) or (_PLS.search(text) is None and _M3U_ENTRY.search(text))
-        if not entry:
-            raise StationError("its playlist names no stream", is_final=True)
-        url = joined(answer.url, entry.group(1))
+            found = _open(opener, waiting.pop(0), stopping, on_title)
+        except StationError as error:
+            failures.append(error)
+            continue
+        if not isinstance(found, list):
+            return found
+        waiting[:0] = found
+        playlists += 1
+    if failures:
+        raise next((failure for failure in failures if not failure.is_final), failures[0])
     raise StationError("its playlists lead to playlists without end", is_final=True)
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """An entry of a playlist: an address, relative to that of the playlist."""
+
+    base: str
+    text: str
+
+
+def _open(
+    opener: Opener, reference: _Reference | None, stopping: threading.Event, on_title: OnTitle
+) -> Feed | list[_Reference]:
+    """Open an address (None: the user's), and return its bytes, or the entries of its playlist."""
+    answer = opener.open(None if reference is None else joined(reference.base, reference.text))
+    path = urlsplit(answer.url).path.lower()
+    kind = answer.content_type
+    if kind in {"text/html", "application/xhtml+xml"}:
+        answer.close()
+        raise StationError("it is a web page and not the sound itself", is_final=True)
+    if not (kind in _HLS_TYPES | _LIST_TYPES or path.endswith((".m3u8", ".m3u", ".pls"))):
+        return HttpFeed(answer, stopping, on_title)
+    try:
+        text = answer.read_all(PLAYLIST_WITHIN_S, LONGEST_PLAYLIST).decode("utf-8-sig", "replace")
+    finally:
+        answer.close()
+    if "#EXT-X-" in text:
+        return HlsFeed(opener, answer.url, stopping)
+    text = "\n".join(text.splitlines())
+    entries = _PLS_ENTRY.findall(text) or ([] if _PLS.search(text) else _M3U_ENTRY.findall(text))
+    if not entries:
+        raise StationError("its playlist names no stream", is_final=True)
+    return [_Reference(answer.url, entry) for entry in entries]

@@ -454,6 +454,39 @@ def test_the_first_entry_of_a_playlist_is_followed(name: str, text: str) -> None
     assert asked in ([f"/{name}", "/mp3?id=3"], [f"/{name}", "/my%20song.mp3"])
 
 
+def test_an_entry_that_cannot_be_opened_is_followed_by_the_next() -> None:
+    asked: list[str] = []
+    bodies = {
+        "/a.m3u": "gone.mp3\nb.pls\nlate.mp3\n",
+        "/b.pls": "[playlist]\nFile1=busy.mp3\nFile2=x.mp3\n",
+    }
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        status = {"/gone.mp3": 404, "/busy.mp3": 503}.get(request.path, 200)
+        answering(status, bodies.get(request.path, "sound").encode())(request)
+
+    with server(respond) as url:
+        connect(Opener(f"{url}/a.m3u"), threading.Event(), lambda _: None).close()
+    assert asked == ["/a.m3u", "/gone.mp3", "/b.pls", "/busy.mp3", "/x.mp3"]
+
+
+def test_a_playlist_none_of_whose_entries_opens_says_what_may_pass() -> None:
+    asked: list[str] = []
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        text = "".join(f"{i}.mp3\n" for i in range(100)).encode()
+        answering(200 if request.path == "/a.m3u" else 403 if request.path == "/0.mp3" else 503, text)(
+            request
+        )
+
+    with server(respond) as url, pytest.raises(StationError, match="503") as raised:
+        connect(Opener(f"{url}/a.m3u"), threading.Event(), lambda _: None)
+    assert not raised.value.is_final
+    assert len(asked) == 6
+
+
 @pytest.mark.parametrize(
     "text",
     [
