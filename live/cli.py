@@ -40,15 +40,16 @@ def _list_devices(*, loud: bool) -> None:
     from rich.table import Table
 
     from live.outputs.lines import write_line
+    from live.sources.devices import distinct_names
     from live.sources.driver import list_devices
 
     devices = list_devices(loud=loud)
     if not devices:
         raise InputError("There is no microphone: plug one in, or listen to a file with --file PATH.")
     table = Table("ID", "Name", "Host API", "Channels", "Rate (Hz)", "", title=None)
-    for device in devices:
+    for device, name in zip(devices, distinct_names(devices), strict=True):
         mark = "default" if device.is_default else ""
-        row = (str(device.index), device.name, device.host_api, str(device.channels), str(device.sample_rate))
+        row = (str(device.index), name, device.host_api, str(device.channels), str(device.sample_rate))
         table.add_row(*row, mark, style="bold" if device.is_default else None)
     console = Console()
     with console.capture() as shown:

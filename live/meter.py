@@ -15,10 +15,14 @@ SHOWN_S = 0.1  # length of the newest sound that the level is measured over
 
 
 def level_dbfs(samples: Samples) -> float:
-    """Return the RMS level in dBFS, at least −120; a full-scale square wave has 0 dBFS."""
+    """Return the RMS level in dBFS, at least −120; a full-scale square wave has 0 dBFS.
+
+    A constant part, as some sound cards add, is not sound and does not count.
+    """
     if len(samples) == 0:
         return FLOOR_DBFS
-    mean_square = float(np.dot(samples, samples)) / len(samples)
+    sound = samples - samples.mean()
+    mean_square = float(np.dot(sound, sound)) / len(sound)
     return max(FLOOR_DBFS, 10 * math.log10(mean_square)) if mean_square > 0 else FLOOR_DBFS
 
 

@@ -78,7 +78,7 @@ def read_defaults(path: Path | None) -> Given:
     if path is None:
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except IsADirectoryError:
@@ -232,6 +232,9 @@ def _saved_defaults() -> Given:
         return {}
 
 
+_CONTRARY = {"channel": "channels_apart", "channels_apart": "channel"}
+
+
 def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
     """Read the options, in this order of precedence: command line, environment, user's defaults, built-in.
 
@@ -259,6 +262,7 @@ def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
     saved = _saved_defaults()
     if any(chosen.get(name) for name in SOURCE_OPTIONS):  # a source on the command line replaces saved ones
         saved = {name: value for name, value in saved.items() if name not in SOURCE_OPTIONS}
+    saved = {name: value for name, value in saved.items() if not chosen.get(_CONTRARY.get(name, ""))}
     all_saved = Options(**saved | chosen)
     saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}
     return Options(**saved | chosen), given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from .common import (
     divide,
     open_datasets,
 )
-from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels
+from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels, remarks_on_lone_clips
 from .dataset.features import Features, labels_of, silent_clips
 from .dataset.splits import PartName, Split
 from .dataset.store import FeatureStore
@@ -266,9 +267,11 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         check_export(options.export_json, options.out)
     if options.start_from not in (None, FROM_NOTHING):
         find_bundle(str(options.start_from))  # before the audio is read, which takes long
-    labels = set().union(*map(labels_of, options.data.datasets))
+    labels_by_dataset = {dataset: labels_of(dataset) for dataset in options.data.datasets}
+    labels = set().union(*labels_by_dataset.values())
     check_labels(labels)
-    for remark in remarks_on_labels(labels):
+    remarks = [remarks_on_lone_clips(*each) for each in labels_by_dataset.items()]
+    for remark in [*itertools.chain(*remarks), *remarks_on_labels(labels)]:
         listener.notify(remark)
     features = open_datasets(options.data, options.recipe.front_end, listener)
     material = _prepare(options, features, listener)

@@ -32,6 +32,7 @@ UNSURE = "unsure"
 
 UNSURE_AFTER_S = 15.0
 UNSURE_AGAIN_S = 60.0
+OLDEST_CORRECTED = 2  # clip lengths before a correction; what was saved earlier may have been something else
 SHORTEST_S = 1.0  # shorter clips are useless
 SPLICED_S = 0.1  # a clip does not span a longer gap
 MOST_WAITING = 8  # clips
@@ -106,8 +107,9 @@ class _Stretch:
 
 @dataclass
 class SavedClip:
-    """The path of a clip, once it has been written."""
+    """A clip: the stream time at which it ends, and its path, once it has been written."""
 
+    ends_s: float
     path: Path | None = None
 
 
@@ -166,9 +168,9 @@ class ClipWriter:
             clips = "clip was" if missed == 1 else "clips were"
             self._report(f"{missed} {clips} not kept: the disk was too slow.")
 
-    def write(self, make: Callable[[], Clip], *, beyond_bounds: bool = False) -> SavedClip:
+    def write(self, make: Callable[[], Clip], *, ends_s: float, beyond_bounds: bool = False) -> SavedClip:
         """Queue a clip to be made and written, without waiting."""
-        saved = SavedClip()
+        saved = SavedClip(ends_s)
 
         def write() -> None:
             saved.path = self._folder.write(make(), beyond_bounds=beyond_bounds)
@@ -261,42 +263,46 @@ class ClipKeeper:
             case CorrectionEvent():
                 self._corrected(event)
             case SummaryEvent():
-                self._end_stretch(event)
+                self._end_stretch(event, event.duration_s)
 
     def _heard(self, event: WindowEvent) -> None:
         label = label_of(event.vote)
         if label != self._stretch.label:
-            self._end_stretch(event)
+            self._end_stretch(event, event.time_s)
             wait_s = UNSURE_AFTER_S if label == UNSURE else self._writer.seconds / 2
             self._stretch = _Stretch(label, event.time_s + wait_s, [])
         elif label is not None and event.time_s >= self._stretch.due_s:
-            self._save(event, label)
+            self._save(event, event.time_s, label)
             self._stretch.due_s = event.time_s + UNSURE_AGAIN_S if label == UNSURE else float("inf")
 
-    def _end_stretch(self, event: Event) -> None:
+    def _end_stretch(self, event: Event, time_s: float) -> None:
         """Save a clip of a stretch that ends before its clip was due."""
         stretch = self._stretch
         if stretch.label not in (None, UNSURE) and stretch.due_s < float("inf"):
-            self._save(event, str(stretch.label))
+            self._save(event, time_s, str(stretch.label))
             stretch.due_s = float("inf")
 
     def _corrected(self, event: CorrectionEvent) -> None:
         if event.time_s - self._corrected_s >= self._writer.seconds:
             self._corrections = []  # of other sound; else the last correction was a slip
-        self._corrections += self._stretch.saved
-        self._stretch.saved = []
+        oldest_s = event.time_s - OLDEST_CORRECTED * self._writer.seconds
+        saved, self._stretch.saved = self._stretch.saved, []
+        self._corrections += [clip for clip in saved if clip.ends_s >= oldest_s]
         self._corrected_s = event.time_s
         self._writer.relabel(list(self._corrections), event.genre)
+        self._writer.relabel([clip for clip in saved if clip.ends_s < oldest_s], UNSURE)
         if self._stretch.label != UNSURE:
             self._stretch.due_s = float("inf")  # the verdict is wrong, so save no more under its label
-        self._save(event, event.genre, is_correction=True)
+        self._save(event, event.time_s, event.genre, is_correction=True)
 
-    def _save(self, event: Event, label: str, *, is_correction: bool = False) -> None:
+    def _save(self, event: Event, ends_s: float, label: str, *, is_correction: bool = False) -> None:
         if self._recent.heard_s < SHORTEST_S:
             return
         at, sound, rate = event.at or wall_time(), self._recent.take(), self._recent.sample_rate
         clip = self._writer.write(
-            lambda: Clip(label, at, sound(), rate, event.source), beyond_bounds=is_correction
+            lambda: Clip(label, at, sound(), rate, event.source),
+            ends_s=ends_s,
+            beyond_bounds=is_correction,
         )
         (self._corrections if is_correction else self._stretch.saved).append(clip)
 

@@ -8,6 +8,7 @@ Linux it is a library of the system, and a computer without it can still listen 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,17 @@ class InputDevice:
     def _names(self) -> tuple[str, ...]:
         names = (self.name, f"{self.name}, {self.host_api}")
         return names if self.source is None else (*names, self.source.name)
+
+
+def distinct_names(devices: Sequence[InputDevice]) -> list[str]:
+    """Return the devices' names; where several have the same, with the name of the sound server's source."""
+    count = Counter((device.name, device.host_api) for device in devices)
+    return [
+        f"{device.name} ({device.source.name})"
+        if device.source is not None and count[device.name, device.host_api] > 1
+        else device.name
+        for device in devices
+    ]
 
 
 def port_audio(who: str = "Microphones need") -> Any:
@@ -291,7 +303,8 @@ def _chosen(
     if len(fitting) > 1 and _is_one_microphone(fitting):
         return min(fitting, key=_preference)
     if len(fitting) > 1:
-        names = ", ".join(f"{device.index} {device.name!r}" for device in fitting)
+        shown = zip(fitting, distinct_names(fitting), strict=True)
+        names = ", ".join(f"{device.index} {name!r}" for device, name in shown)
         raise InputError(
             f"{selector!r} matches several input devices ({names}): give more of the name, "
             "the host API after a comma, or the number."

@@ -96,7 +96,7 @@ def read_sources(path: Path) -> list[SourceRequest]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path} is not a list of sources: it is larger than {LARGEST_FILE} bytes.")
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(
             f"The sources {path} cannot be read ({error.strerror}): check the path of --sources."

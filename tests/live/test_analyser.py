@@ -263,7 +263,8 @@ def test_every_window_but_the_first_is_weighed_with_the_time_since_the_one_befor
 
 def test_the_level_is_that_of_the_newest_hop() -> None:
     subject, _ = analyser(hop_s=0.5)
-    stream = np.concatenate((np.full((8_000, 1), 0.5), np.full((8_000, 1), 0.05))).astype(np.float32)
+    square = np.tile([1.0, -1.0], 4_000)[:, None]
+    stream = np.concatenate((0.5 * square, 0.05 * square)).astype(np.float32)
     levels = [event.level_dbfs for event in hear(subject, [stream])]
     assert levels[0] == pytest.approx(20 * np.log10(0.5), abs=0.01)
     assert levels[-1] == pytest.approx(20 * np.log10(0.05), abs=0.01)
@@ -288,12 +289,14 @@ def test_samples_that_are_no_numbers_are_heard_as_silence() -> None:
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [
-        (np.ones(8), 0.0),
-        (np.full(8, -0.5), -6.02),
+        (np.tile([1, -1], 4), 0.0),
+        (np.tile([-0.5, 0.5], 4), -6.02),
         (np.zeros(8), -120.0),
-        (np.full(8, 1e-30), -120.0),
+        (np.tile([1e-30, -1e-30], 4), -120.0),
         (np.empty(0), -120.0),
-        (np.full(8, 1e6), 120.0),
+        (np.tile([1e6, -1e6], 4), 120.0),
+        (np.full(8, 0.5), -120.0),  # only the constant part that some sound cards add
+        (0.5 + np.tile([1e-4, -1e-4], 4), -80.0),
     ],
 )
 def test_levels_are_decibels_below_full_scale(samples: np.ndarray, expected: float) -> None:

@@ -48,6 +48,22 @@ def test_later_runs_start_from_what_was_saved_and_the_command_line_wins(path: Pa
     assert (arguments.hop, arguments.device) == (0.5, ())
 
 
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [(["--channel", "1"], ["--channels-apart"]), (["--channels-apart"], ["--channel", "2"])],
+)
+def test_an_option_replaces_a_saved_one_that_contradicts_it(kept: list[str], typed: list[str]) -> None:
+    save(*kept)
+    options, _ = read_arguments(["--device", "USB", *typed])
+    assert (options.channel is None) is options.channels_apart
+
+
+def test_a_file_with_a_byte_order_mark_is_read(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("hop = 1\n", encoding="utf-8-sig")
+    assert read_defaults(path) == {"hop": 1.0}
+
+
 def test_saving_adds_to_what_is_saved_and_a_no_takes_away(path: Path) -> None:
     save("--hop", "0.25", "--json")
     save("--smooth", "20")

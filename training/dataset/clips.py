@@ -140,12 +140,40 @@ def _letters(label: str) -> str:
 
 def remarks_on_labels(labels: set[str]) -> list[str]:
     """Return sentences about the labels that a user should read before hours of fitting."""
-    numbers = sorted(label for label in labels if label.isdigit())
-    if len(numbers) < 2 or len(numbers) < len(labels - set(SPECIAL)):
+    genres = labels - set(SPECIAL)
+    numbers = sorted(label for label in genres if label.isdigit())
+    if len(numbers) > 1 and len(numbers) == len(genres):
+        return [
+            f"All labels are numbers ({', '.join(numbers[:3])}, …), as of folders that sort files and not "
+            "music: if they are no genres, name them in a CSV manifest (path,label)."
+        ]
+    if len(genres) == 1 and OTHER_MUSIC not in labels:
+        genre = next(iter(genres))
+        return [
+            f"{genre!r} is the only genre, so the model will hear all music as {genre}: add clips of another "
+            f"genre, or of {OTHER_MUSIC}."
+        ]
+    return []
+
+
+def remarks_on_lone_clips(dataset: Path, labels: set[str]) -> list[str]:
+    """Return sentences about the folders of a dataset whose only clip gives no label; see ``read_dataset``.
+
+    Parameters
+    ----------
+    dataset : Path
+    labels : set of str
+        Those of the dataset's clips.
+    """
+    if not dataset.is_dir():
+        return []
+    folders = {_label(_text(folder.name)): folder for folder in _genre_folders(dataset)}
+    lone = [label for label in sorted(folders.keys() - labels) if next(_audio_files(folders[label]), None)]
+    if not lone:
         return []
     return [
-        f"All labels are numbers ({', '.join(numbers[:3])}, …), as of folders that sort files and not music: "
-        "if they are no genres, name them in a CSV manifest (path,label)."
+        f"A label needs two saved clips; of {', '.join(lone)} there is one each, which teaches no label: "
+        "listen longer, or correct more often."
     ]
 
 
@@ -245,14 +273,17 @@ def _without_lone(labelled: Sequence[_Row]) -> list[_Row]:
     ]
 
 
-def _read_folder(dataset: Path) -> list[Clip]:
+def _genre_folders(dataset: Path) -> list[Path]:
     try:
-        genre_folders = sorted(
+        return sorted(
             entry for entry in dataset.iterdir() if entry.is_dir() and not entry.name.startswith(".")
         )
     except OSError as error:
         _unreadable(error)
-    labels = {folder: _label(_text(folder.name)) for folder in genre_folders}
+
+
+def _read_folder(dataset: Path) -> list[Clip]:
+    labels = {folder: _label(_text(folder.name)) for folder in _genre_folders(dataset)}
     found = (_Row(path, label) for folder, label in labels.items() for path in _audio_files(folder))
     rows = _each_once(dataset, found)
     labelled = _without_lone(rows)

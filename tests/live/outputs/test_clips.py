@@ -106,6 +106,12 @@ def test_a_correction_keeps_the_sound_under_the_right_name_and_moves_what_was_un
     assert room.end() == {"tango": [(0.0, 2.5), (6.0, 10.0)]}
 
 
+def test_a_correction_says_nothing_of_what_was_saved_long_before(room: Room) -> None:
+    room.hear("rock", 40)
+    room.correct("tango")
+    assert room.end() == {"unsure": [(0.0, 2.5)], "tango": [(36.0, 40.0)]}
+
+
 def test_a_correction_of_a_slip_moves_all_of_the_sound(room: Room) -> None:
     room.hear("rock", 10)
     room.correct("tango")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from live.errors import InputError
-from live.sources.devices import MissingDeviceError, find_device, input_devices
+from live.sources.devices import MissingDeviceError, distinct_names, find_device, input_devices
 from live.sources.sound_server import SoundServerSource
 from tests.live.fake_sounddevice import Device, FakeSoundDevice
 
@@ -160,6 +160,19 @@ def test_a_source_of_the_sound_server_is_chosen_by_its_own_name(
     install(FakeSoundDevice(DEVICES, default=4))
     monkeypatch.setattr("live.sources.devices.sound_server_sources", lambda: SOURCES)
     assert find_device(selector).index == index
+
+
+def test_sources_of_one_description_are_told_apart_by_their_names(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins = [_source("alsa_input.usb-1.mono", "USB Mono"), _source("alsa_input.usb-2.mono", "USB Mono")]
+    install(FakeSoundDevice(DEVICES, default=4))
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", lambda: [*twins, SOURCES[1]])
+    with pytest.raises(InputError, match=r"'USB Mono \(alsa_input.usb-1.mono\)', .*usb-2"):
+        find_device("usb mono")
+    found = find_device("usb-2")
+    assert found.source == twins[1]
+    assert distinct_names([found]) == ["USB Mono"]
 
 
 def test_what_is_played_needs_a_sound_server(install: Install) -> None:

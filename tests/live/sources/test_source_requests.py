@@ -38,6 +38,12 @@ def test_a_file_of_sources_gives_each_its_own_options(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_sources_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.toml"
+    path.write_text('[[source]]\ndevice = "hall"\n', encoding="utf-8-sig")
+    assert [request.place for request in read_sources(path)] == ["hall"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

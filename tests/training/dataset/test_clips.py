@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from live.errors import InputError
-from training.dataset.clips import UNLABELLED, check_labels, read_dataset, remarks_on_labels
+from training.dataset.clips import (
+    UNLABELLED,
+    check_labels,
+    read_dataset,
+    remarks_on_labels,
+    remarks_on_lone_clips,
+)
+from training.dataset.features import labels_of
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -147,6 +154,12 @@ def test_a_lone_clip_that_was_kept_is_no_label_of_its_own(tmp_path: Path) -> Non
         ("waltz", "waltz"),
         ("polka", UNLABELLED),
     }
+    [remark] = remarks_on_lone_clips(tmp_path, labels_of(tmp_path))
+    assert "of no_music, polka there is one each" in remark
+    (tmp_path / "polka" / "2026-03-01_21-39-05.flac").write_bytes(b"")
+    (tmp_path / "no_music" / "2026-03-01_21-39-05.flac").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    assert remarks_on_lone_clips(tmp_path, labels_of(tmp_path)) == []
 
 
 def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +219,12 @@ def test_both_forms_of_a_letter_with_an_accent_are_one_label_and_one_group(tmp_p
     manifest = tmp_path / "clips.csv"
     manifest.write_text(f"path,label,group\n1.wav,{one},{other}\n2.wav,{other},{one}\n", encoding="utf-8")
     assert {(clip.label, clip.group) for clip in read_dataset(manifest)} == {(one, one)}
+
+
+def test_an_only_genre_is_remarked_on() -> None:
+    [remark] = remarks_on_labels({"tango", "no_music", UNLABELLED})
+    assert "'tango' is the only genre" in remark
+    assert remarks_on_labels({"tango", "other_music"}) == []
 
 
 def test_labels_that_are_numbers_are_remarked_on() -> None:
