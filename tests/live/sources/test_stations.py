@@ -581,9 +581,11 @@ def test_the_time_until_a_stream_counts_anew_is_lost(live_list: LiveList) -> Non
         live_list.refuses_lists = True
         listener.wait_until(lambda: listener.statuses == ["lost"], "the loss is not told")
         live_list.begin_anew()
-        listener.wait_until(lambda: listener.statuses == ["lost", "back"], "it is not back")
+        # A computer that is busy may have lost it before the list was refused, and be back without a loss.
+        missed = 0.5 * listener.source.sample_rate
+        listener.wait_until(lambda: listener.lost > missed, "the time between is not told")
+        listener.wait_until(lambda: listener.statuses[-1] == "back", "it is not back")
         listener.source.stop()
-    assert listener.lost > 0.5 * listener.source.sample_rate
 
 
 def slowly(request: http.server.BaseHTTPRequestHandler, done: threading.Event) -> None:
