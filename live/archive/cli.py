@@ -22,10 +22,10 @@ from live.wording import count_of
 if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load NumPy
     from rich.console import Console
 
-    from live.api import FileResult
     from live.archive.finding import Found
     from live.archive.progress import ScanProgress
     from live.archive.scanning import Scan, Spool
+    from live.file_results import FileResult
 
 DESCRIPTION = "Classifies the music in many files, and writes one row for each file."
 EXAMPLES = """\

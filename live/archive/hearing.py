@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from live import __version__
-from live.api import FileResult
 from live.archive.finding import Found, is_address
 from live.archive.middle import Part, decode_to_middle, open_at_middle, sound_of
 from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
+from live.file_results import FileResult
 from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
 from live.sources.source import SHORTEST_FILE_S, too_short

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from live.api import FileResult
 from live.archive.finding import Found, is_address
 from live.archive.hearing import Hearing
 from live.archive.notes import BROKEN, Note, Notes, Totals, key_of, state_of
 from live.archive.row_files import RowFile
 from live.archive.rows import STRETCH_COLUMNS, ModelName, as_text, file_row, stretch_rows
 from live.errors import InputError
+from live.file_results import FileResult
 
 
 def heard_of(result: FileResult) -> str:

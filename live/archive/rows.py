@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from live.api import FileResult
 from live.events import NO_MUSIC, OTHER_MUSIC
+from live.file_results import FileResult
 
 Row = Mapping[str, Any]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from live.api import FileResult
 from live.archive.finding import Finder, Found, seen_again
 from live.archive.hearing import HearFiles, Hearing
 from live.archive.ledger import Ledger, heard_of
@@ -21,6 +20,7 @@ from live.archive.tagging import Tagged, Tagger
 from live.bundle import NETWORK_FILE, find_bundle, read_description
 from live.errors import InputError, one_line
 from live.events import Verdict
+from live.file_results import FileResult
 from live.spreading.work import Engine, Lost
 
 Notify = Callable[[str], None]

@@ -7,9 +7,9 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 
-from live.api import FileResult
 from live.bundle import BundleDescription
 from live.events import GapEvent, StartEvent, Verdict, VoteState, WindowEvent
+from live.file_results import FileResult
 from live.history import History
 from live.meter import FLOOR_DBFS
 from live.snapshot import Heard, Stretch
