@@ -64,8 +64,8 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Ending:
-    """The end of a decoder.
+class Completeness:
+    """How completely a decoder that has ended read its file.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Ending:
 
 
 class PartDecoder(Protocol):
-    """A decoder that may end before its file, and reports how it ended."""
+    """A decoder that may end before its file, and reports whether it did."""
 
     sample_rate: int
     channels: int
@@ -100,7 +100,7 @@ class PartDecoder(Protocol):
             When it cannot decode any further.
         """
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         """Return, after the end, whether the file is complete; ``heard_s`` seconds were decoded."""
 
     def measured_s(self) -> float | None:

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from live.errors import GenreLiveError, InputError
 from live.samples import Samples
 from live.sources.containers import extent, next_of_its_kind
-from live.sources.decoder import Ending, damaged
+from live.sources.decoder import Completeness, damaged
 from live.sources.ffmpeg_report import DESCRIBED_WITHIN_S, Listener, Report
 from live.sources.mp3_frames import harmed_mp3_bytes, tag_bytes
 from live.sources.ogg_pages import harmed_ogg_bytes
@@ -184,17 +184,17 @@ class FfmpegDecoder:
             return None
         return report.duration_s
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         """Return what the file contains or promises beyond what was decoded; no decoder follows ffmpeg."""
         report = self._listener.finish()
         if self._begins_at_s > 0:  # bytes, packets and lengths count from the start of the file
-            return Ending(True)
+            return Completeness(True)
         missing_s = max(0.0, self._missing_s(report, heard_s))
         if missing_s > 0 and self.next_start is None and self._is_alone(report):
             self.next_start = next_of_its_kind(self._path, self.start)
             if self.next_start is not None:  # the unused bytes are other containers, concatenated to this one
                 missing_s = 0.0
-        return Ending(True, missing_s)
+        return Completeness(True, missing_s)
 
     def _missing_s(self, report: Report, heard_s: float) -> float:
         missing_s = 0.0

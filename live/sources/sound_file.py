@@ -17,7 +17,7 @@ import numpy as np
 from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
 from live.sources.containers import extent, unclaimed_bytes
-from live.sources.decoder import LEAST_MISSING_S, Ending, damaged
+from live.sources.decoder import LEAST_MISSING_S, Completeness, damaged
 from live.sources.flac_frames import SEARCHED_AT_ONCE, has_other_than_zeros, last_frame, promised_samples
 from live.sources.mp3_frames import Mp3Frames, tag_bytes
 from live.sources.ogg_pages import OPUS_RATE, OggPages
@@ -34,7 +34,7 @@ class _Survey(Protocol):
     def trusted(self, samples: int) -> int:
         """Return how many of the first ``samples`` samples are before any damage."""
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         """Return whether the file is complete after ``heard_s`` decoded seconds."""
 
     def counted_s(self) -> float | None:
@@ -56,15 +56,15 @@ class _Mp3Survey:
         self._frames.walk(samples + apart)
         return max(0, min(samples, self._frames.samples - apart)) if self._frames.is_broken else samples
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         self._frames.walk(sys.maxsize)
         there_s = max(0, self._frames.samples) / self._rate
         missing_s = there_s - heard_s + there_s * self._frames.unwalked
         promised_s = self._frames.promised / self._rate
         if promised_s > heard_s + PROMISE_ROUNDED_S:
             # From the bytes that are left it is only estimated: with bit rates that vary, by far.
-            return Ending(False, max(missing_s, promised_s - heard_s), promised_s)
-        return Ending(self._frames.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
+            return Completeness(False, max(missing_s, promised_s - heard_s), promised_s)
+        return Completeness(self._frames.is_whole and missing_s < LEAST_MISSING_S, max(0.0, missing_s))
 
     def counted_s(self) -> float | None:
         self._frames.walk(sys.maxsize)
@@ -85,14 +85,14 @@ class _OggSurvey:
             return samples
         return max(0, min(samples, round((self._pages.position_s - KEPT_APART_S) * self._rate)))
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         self._pages.walk(float("inf"))
         there_s = self._pages.position_s
         missing_s = there_s - heard_s + there_s * self._pages.unwalked
         # Where the last position is wrong, ffmpeg decodes what libsndfile cuts. It may be right, so nothing
         # is reported if there is no ffmpeg.
         is_proven = self._pages.is_whole and max(missing_s, self._pages.cut_s) < LEAST_MISSING_S
-        return Ending(is_proven, max(0.0, missing_s))
+        return Completeness(is_proven, max(0.0, missing_s))
 
     def counted_s(self) -> float | None:
         return None
@@ -108,7 +108,7 @@ class _FlacSurvey:
     def trusted(self, samples: int) -> int:
         return samples
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         promised, last = promised_samples(self._path), last_frame(self._path)
         size = self._path.stat().st_size
         is_at_end = last is not None and size - last.at <= SEARCHED_AT_ONCE
@@ -123,7 +123,7 @@ class _FlacSurvey:
         is_one = extent(self._path).next_start is None
         is_proven = is_one and there is not None and abs(there / self._rate - heard_s) < LEAST_MISSING_S
         missing_s = max(0.0, missing_s)
-        return Ending(is_proven and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
+        return Completeness(is_proven and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
 
     def counted_s(self) -> float | None:
         return None
@@ -141,7 +141,7 @@ class _ChunkSurvey:
     def trusted(self, samples: int) -> int:
         return samples
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         size, end = self._path.stat().st_size, extent(self._path).end
         missing_s = max(0.0, (self._promised_s or 0.0) - heard_s)
         unclaimed = unclaimed_bytes(self._path)
@@ -150,11 +150,11 @@ class _ChunkSurvey:
         is_used_up = unclaimed <= LEAST_REST_BYTES
         if end is None:
             is_proven = is_used_up and missing_s < LEAST_MISSING_S and self._promised_s is not None
-            return Ending(is_proven, missing_s, heard_s + missing_s)
+            return Completeness(is_proven, missing_s, heard_s + missing_s)
         if end > size and heard_s > 0:  # bytes are missing, which libsndfile does not report
             missing_s += (end - size) / (size / heard_s)
         is_used_up = is_used_up and abs(size - end) <= LEAST_REST_BYTES
-        return Ending(is_used_up and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
+        return Completeness(is_used_up and missing_s < LEAST_MISSING_S, missing_s, heard_s + missing_s)
 
     def counted_s(self) -> float | None:
         return None
@@ -239,9 +239,9 @@ class SoundFileDecoder:
             return False
         return self._heard == sample
 
-    def ending(self, heard_s: float) -> Ending:
+    def completeness(self, heard_s: float) -> Completeness:
         """Return whether the file is complete."""
-        return self._survey.ending(heard_s)
+        return self._survey.completeness(heard_s)
 
     def close(self) -> None:
         """Close the file."""

@@ -84,28 +84,28 @@ class WholeFile:
     def _go_on(self, failure: GenreLiveError | None) -> None:
         """Replace a decoder that ended by another, or end."""
         heard_s = (self._heard - self._part_began) / self.sample_rate
-        ending = self._decoder.ending(heard_s)
+        completeness = self._decoder.completeness(heard_s)
         has_grown = self._path.exists() and self._path.stat().st_size > self._size
         if failure is not None and not isinstance(self._decoder, FfmpegDecoder):
-            ending = replace(ending, is_proven=False)
+            completeness = replace(completeness, is_proven=False)
         start = 0
         if isinstance(self._decoder, FfmpegDecoder):
             next_start = self._decoder.next_start
             if next_start is not None and self._parts < MOST_PARTS:
                 self._parts += 1
-                self._missing_s += ending.missing_s
+                self._missing_s += completeness.missing_s
                 self._part_began, start = self._heard, next_start
             elif not (has_grown and heard_s > 0):
-                self._end(ending.missing_s, failure)
+                self._end(completeness.missing_s, failure)
                 return
-        elif ending.is_proven and not has_grown:
-            self._end(ending.missing_s, failure)
+        elif completeness.is_proven and not has_grown:
+            self._end(completeness.missing_s, failure)
             return
         else:
             self._is_doubted = True
-            self._promised_s = ending.promised_s
+            self._promised_s = completeness.promised_s
         if not self._turn_to_ffmpeg(start):
-            self._end(ending.missing_s if start == 0 else 0.0, failure)
+            self._end(completeness.missing_s if start == 0 else 0.0, failure)
 
     def _turn_to_ffmpeg(self, start: int) -> bool:
         """Continue with ffmpeg from the same sample, or from the part at byte ``start``."""

@@ -10,7 +10,7 @@ import pytest
 
 from live.errors import InputError
 from live.samples import Samples
-from live.sources.decoder import Ending
+from live.sources.decoder import Completeness
 from live.sources.decoding import open_decoder
 from live.sources.sound_file import UNKNOWN_S
 from live.sources.whole_file import WholeFile
@@ -195,8 +195,8 @@ class Silent:
     def read(self, samples: int) -> Samples:  # noqa: ARG002 (part of the interface)
         return np.empty((0, 1), dtype=np.float32)
 
-    def ending(self, heard_s: float) -> Ending:  # noqa: ARG002
-        return Ending(self._is_proven)
+    def completeness(self, heard_s: float) -> Completeness:  # noqa: ARG002
+        return Completeness(self._is_proven)
 
     def measured_s(self) -> float | None:
         return None
