@@ -19,10 +19,9 @@ from live.events import GapEvent, GapReason, WindowEvent
 from live.front_end import Levels, MelFrames
 from live.meter import level_dbfs
 from live.resampling import Resampler, to_mono
-from live.samples import Samples
+from live.samples import SHORTEST_SOUND_S, Samples
 from live.vote import Vote
 
-SHORTEST_SOUND_S = 0.5  # less than this gets no verdict
 MOST_AT_ONCE = 8  # windows that are classified together, where so many are complete
 
 

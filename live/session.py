@@ -27,9 +27,9 @@ from live.freed_memory import keep_freed_memory
 from live.history import History
 from live.meter import Meter
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
-from live.samples import Samples
+from live.samples import SHORTEST_SOUND_S, Samples
 from live.snapshot import Snapshot, SourceCondition
-from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
+from live.sources.source import AudioSource, too_short
 from live.time_limit import TimeLimit
 from live.wording import no_numbers
 
@@ -286,7 +286,7 @@ class Session:
             self._emit(window)
         heard_s = self._analyser.time_s
         cut_off = self._stopped or self._limit.is_reached(position) or self._source.failure is not None
-        if self._source.kind == "file" and heard_s < SHORTEST_FILE_S and not cut_off:
+        if self._source.kind == "file" and heard_s < SHORTEST_SOUND_S and not cut_off:
             raise InputError(too_short(self._source.name, heard_s))
 
     def _finish(self) -> None:

@@ -18,9 +18,10 @@ from live.archive.middle import Part, decode_to_middle, open_at_middle, sound_of
 from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.file_results import FileResult
+from live.samples import SHORTEST_SOUND_S
 from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
-from live.sources.source import SHORTEST_FILE_S, too_short
+from live.sources.source import too_short
 from live.spreading.work import Work
 from live.wording import no_numbers
 
@@ -171,11 +172,11 @@ def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -
     if opened is not None:
         with contextlib.closing(opened[0]) as decoder:
             _hear_part(path, heard, classifier, hearing, *opened)
-    if opened is None or heard.duration_s < SHORTEST_FILE_S:  # the middle may be damaged
+    if opened is None or heard.duration_s < SHORTEST_SOUND_S:  # the middle may be damaged
         decoder, part = decode_to_middle(path, hearing.sample_s)
         with contextlib.closing(decoder):
             _hear_part(path, heard, classifier, hearing, decoder, part)
-        if part.start > 0 and heard.duration_s < SHORTEST_FILE_S:
+        if part.start > 0 and heard.duration_s < SHORTEST_SOUND_S:
             raise InputError(f"{name} ends before its middle: it is damaged or cut short.")
     _check_length(name, heard.duration_s)
 
@@ -196,7 +197,7 @@ def _hear_part(
     meter = Meter(rate, is_live=False, is_shown=False)
     for piece in sound_of(decoder, sys.maxsize if part is None else len(part)):
         if isinstance(piece, int):
-            if analyser.time_s < SHORTEST_FILE_S:
+            if analyser.time_s < SHORTEST_SOUND_S:
                 raise damaged(name, analyser.time_s)
             for window in analyser.rest():
                 heard.add(window)
@@ -217,5 +218,5 @@ def _hear_part(
 
 def _check_length(name: str, length_s: float | None) -> None:
     """Raise InputError if a file is too short for a verdict, like genre-live."""
-    if length_s is not None and length_s < SHORTEST_FILE_S:
+    if length_s is not None and length_s < SHORTEST_SOUND_S:
         raise InputError(too_short(name, length_s))

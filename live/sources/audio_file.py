@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
-from live.samples import Samples
+from live.samples import SHORTEST_SOUND_S, Samples
 from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
-from live.sources.source import SHORTEST_FILE_S, WATCHED_BLOCK_S, too_short
+from live.sources.source import WATCHED_BLOCK_S, too_short
 
 if TYPE_CHECKING:  # PortAudio is imported only for --play
     from live.sources.speakers import Speakers
@@ -71,7 +71,7 @@ class AudioFile:
         self._decoder = open_decoder(path, track=track, raw=raw, on_wait=on_wait)
         self.sample_rate, self.channels = self._decoder.sample_rate, self._decoder.channels
         self.length_s = self._decoder.length_s
-        if self.length_s is not None and self.length_s < SHORTEST_FILE_S:
+        if self.length_s is not None and self.length_s < SHORTEST_SOUND_S:
             self._decoder.close()
             raise InputError(too_short(self.name, self.length_s))
         wanted_s = UNPACED_BLOCK_S if speed is None else block_s * max(1.0, speed)
@@ -177,7 +177,7 @@ class AudioFile:
     def _report_undecodable(self, ring: RingBuffer, pushed: int, lost: int) -> None:
         """Report samples that no decoder could read, at their place in the stream."""
         heard_s, lost_s = pushed / self.sample_rate, lost / self.sample_rate
-        if heard_s < SHORTEST_FILE_S:
+        if heard_s < SHORTEST_SOUND_S:
             raise damaged(self.name, heard_s)
         ring.lose(lost, "undecodable")
         self._warn(

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from live.errors import GenreLiveError, InputError, RunningError
-from live.samples import Samples
+from live.samples import SHORTEST_SOUND_S, Samples
 
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 4_000, 768_000  # Hz
 MOST_CHANNELS = 64
-SHORTEST_HEARD_S = 0.5
 LEAST_MISSING_S = 0.1
 """Less than this is no loss that is told: codecs pad their ends, and containers round their lengths."""
 
@@ -121,6 +120,6 @@ class PartDecoder(Protocol):
 
 def damaged(name: str, decoded_s: float) -> GenreLiveError:
     """Return the error of sound that cannot be decoded any further: InputError if there is hardly any."""
-    if decoded_s < SHORTEST_HEARD_S:
+    if decoded_s < SHORTEST_SOUND_S:
         return InputError(f"{name} cannot be read as audio: it is damaged or empty from the start.")
     return RunningError(f"{name} is damaged: it cannot be decoded past {decoded_s:.1f} s.")

@@ -18,10 +18,10 @@ import numpy.typing as npt
 from live.errors import GenreLiveError, InputError
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
-from live.samples import Samples
+from live.samples import SHORTEST_SOUND_S, Samples
 from live.sources.audio_file import BUFFERED_BLOCKS, MOST_BLOCK_SAMPLES, UNPACED_BLOCK_S, AudioFile
 from live.sources.decoder import MOST_CHANNELS
-from live.sources.source import SHORTEST_FILE_S, AudioSource, too_short
+from live.sources.source import AudioSource, too_short
 
 CLOSE_WITHIN_S = 0.5
 
@@ -99,7 +99,7 @@ class ArraySource:
         self._samples = samples
         self.sample_rate, self.channels = sample_rate, samples.shape[1]
         self.length_s: float | None = len(samples) / sample_rate
-        if self.length_s < SHORTEST_FILE_S:
+        if self.length_s < SHORTEST_SOUND_S:
             raise InputError(too_short(self.name, self.length_s))
         bearable_s = MOST_BLOCK_SAMPLES / (sample_rate * self.channels)
         self.block_s = min(UNPACED_BLOCK_S, bearable_s)

@@ -8,8 +8,8 @@ from typing import Protocol
 from live.errors import GenreLiveError
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
+from live.samples import SHORTEST_SOUND_S
 
-SHORTEST_FILE_S = 0.5
 WATCHED_BLOCK_S = 0.1  # the screen is drawn ten times a second
 UNWATCHED_BLOCK_S = 0.25  # nobody sees the level, so fewer wake-ups are enough
 WORTH_A_BLOCK = 0.8  # of a block is taken for one: drivers and servers may send slightly shorter ones
@@ -79,4 +79,4 @@ def block_length_s(hop_s: float, *, is_watched: bool) -> float:
 
 def too_short(name: str, length_s: float) -> str:
     """Return the error sentence for a sound that is too short."""
-    return f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_FILE_S} s are needed."
+    return f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_SOUND_S} s are needed."

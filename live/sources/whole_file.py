@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from live.errors import GenreLiveError, InputError
-from live.samples import Samples
-from live.sources.decoder import LEAST_MISSING_S, SHORTEST_HEARD_S, PartDecoder, damaged
+from live.samples import SHORTEST_SOUND_S, Samples
+from live.sources.decoder import LEAST_MISSING_S, PartDecoder, damaged
 from live.sources.ffmpeg import FfmpegDecoder, find_ffmpeg
 
 SKIPPED_AT_ONCE = 65_536  # samples
@@ -141,7 +141,7 @@ class WholeFile:
         heard_s = self._heard / self.sample_rate
         if self._heard == 0 and self._is_doubted:  # there is more than no decoder found
             self._missing_s = max(self._missing_s, LEAST_MISSING_S)
-        if heard_s < SHORTEST_HEARD_S and self._missing_s >= LEAST_MISSING_S:
+        if heard_s < SHORTEST_SOUND_S and self._missing_s >= LEAST_MISSING_S:
             raise failure or damaged(self._path.name, heard_s)
         if self._missing_s >= LEAST_MISSING_S:
             self.undecodable = round(self._missing_s * self.sample_rate)

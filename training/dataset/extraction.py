@@ -15,13 +15,13 @@ import numpy.typing as npt
 from live.errors import GenreLiveError, InputError, one_line
 from live.front_end import FrontEndSpec, MelFrames
 from live.resampling import Resampler, to_mono
+from live.samples import SHORTEST_SOUND_S
 from live.sources.decoding import open_decoder
 
 if TYPE_CHECKING:  # so that each process starts faster
     from .store import MelLevels
 
 BLOCK_SAMPLES = 1 << 16
-SHORTEST_CLIP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def _mono_blocks(
             if decoder.note is not None:
                 notes.append(f"{path}: {decoder.note}")
         yield resampler.feed(np.empty(0, dtype=np.float32), last=True)
-        if heard < SHORTEST_CLIP_S * decoder.sample_rate:
-            raise InputError(f"{path} is shorter than {SHORTEST_CLIP_S} s.")
+        if heard < SHORTEST_SOUND_S * decoder.sample_rate:
+            raise InputError(f"{path} is shorter than {SHORTEST_SOUND_S} s.")
     finally:
         decoder.close()
 
