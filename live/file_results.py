@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 from live import api_checks
 from live.api_checks import SAMPLE_RATES, Block
-from live.events import Event, Verdict, WindowEvent
+from live.events import Event, Verdict, VoteState, WindowEvent
 from live.meter import FLOOR_DBFS
 from live.options import DEFAULTS
 from live.session import Session as ThreadedSession
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch
 from live.sources.given_sound import open_given
 
 
@@ -69,7 +69,7 @@ class FileResult:
     warnings: tuple[str, ...] = ()
     path: str = ""
     error: str | None = None
-    state: Heard = "waiting"
+    state: VoteState = "waiting"
     states: dict[str, float] = field(default_factory=dict)
     confidence: float = 0.0
     confidences: tuple[float, ...] = ()

@@ -9,7 +9,8 @@ from typing import Literal
 from live.events import SourceKind, Verdict, VoteState
 
 SourceCondition = Literal["opening", "listening", "lost", "muted", "ended"]
-Heard = VoteState | Literal["gap"]
+StretchState = VoteState | Literal["gap"]
+"""A state of the vote, or ``gap`` for sound that was lost."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Stretch:
 
     start_s: float
     end_s: float
-    state: Heard
+    state: StretchState
     genre: str | None = None
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import MutableSequence
 
 from live.events import Event, GapEvent, StartEvent, WindowEvent
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 
 
 class Tally:
@@ -71,7 +71,7 @@ class Tally:
         """Return the stretch without a verdict up to ``until_s``; empty if there is none."""
         return self._until(until_s, "waiting")
 
-    def _until(self, until_s: float, state: Heard, genre: str | None = None) -> list[Stretch]:
+    def _until(self, until_s: float, state: StretchState, genre: str | None = None) -> list[Stretch]:
         since_s = self.end_s
         if until_s <= since_s:
             return []

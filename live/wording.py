@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from live.events import NO_MUSIC, OTHER_MUSIC, SummaryEvent, Verdict
-from live.snapshot import Heard
+from live.snapshot import StretchState
 
 GAP_REASONS: Mapping[str, str] = {
     "overflow": "the device overflowed",
@@ -19,7 +19,7 @@ SOURCE_STATUS: Mapping[str, str] = {
     "back": "the microphone is back",
     "muted": "nothing but digital silence: is the microphone muted or unplugged?",
 }
-STATE_NAMES: Mapping[Heard, str] = {
+STATE_NAMES: Mapping[StretchState, str] = {
     "unsure": "unsure",
     "other": "other music",
     "silence": "silence",

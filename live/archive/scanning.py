@@ -24,7 +24,7 @@ from live.file_results import FileResult
 from live.spreading.work import Engine, Lost
 
 Notify = Callable[[str], None]
-Heard = Callable[[Found, FileResult], None]
+OnResult = Callable[[Found, FileResult], None]
 
 
 def model_named(model: str) -> ModelName:
@@ -102,7 +102,7 @@ class Scan:
     work : HearFiles
     notify : callable
     ledger : Ledger or None
-        The files of rows; None if the results only go to ``on_heard``.
+        The files of rows; None if the results only go to ``on_result``.
     tagger : Tagger or None
     tagged : Counter
         Numbers of files by the outcome of tagging.
@@ -186,8 +186,8 @@ class Scan:
             self.notify(f"{path}: {tagged.genre}")
         return tagged
 
-    def hear(self, engine: Engine, spool: Iterable[Found], on_heard: Heard) -> None:
-        """Classify the files and write the results; ``on_heard`` is called with each."""
+    def hear(self, engine: Engine, spool: Iterable[Found], on_result: OnResult) -> None:
+        """Classify the files and write the results; ``on_result`` is called with each."""
         heard = hear_each(engine, self.work, spool)
         with contextlib.closing(heard):
             for found, result in heard:
@@ -199,7 +199,7 @@ class Scan:
                     self.ledger.add(now, result)
                 else:
                     self.totals.add(heard_of(result), result.duration_s)
-                on_heard(found, result)
+                on_result(found, result)
 
 
 def scan_paths(

@@ -12,7 +12,7 @@ from live.events import GapEvent, StartEvent, Verdict, VoteState, WindowEvent
 from live.file_results import FileResult
 from live.history import History
 from live.meter import FLOOR_DBFS
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch
 
 TINY_S = 1e-6  # tolerance for sums of floats
 
@@ -90,7 +90,7 @@ class FileSum:
         genre = next(iter(share), None)
         timeline = self._history.timeline
         confidences = tuple(self._confidence(stretch) for stretch in timeline)
-        state: Heard = "waiting"
+        state: VoteState = "waiting"
         if genre is not None:
             state, confidence = "genre", self._smoothed[genre] / windows
         else:

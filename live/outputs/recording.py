@@ -19,7 +19,7 @@ from live.events import (
     SummaryEvent,
     WindowEvent,
 )
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 from live.tally import Tally, lengthen
 
 MOST_BINS = 1_200
@@ -32,7 +32,7 @@ CONTINUED_AFTER_S = 10.0  # a start event before later sound than this is repeat
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
-State = tuple[Heard, str | None]
+State = tuple[StretchState, str | None]
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, genres_of
 from live.outputs.recording import Note, Recording
 from live.palette import THEMES, Theme
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 from live.wording import GAP_REASONS, LABEL_NAMES, STATE_NAMES, clock, count_of
 
 MOST_CHANGES = 300
@@ -17,7 +17,7 @@ MOST_LABELS = 15  # each with its own colour; the others share one more
 REST = "others"
 MOST_IN_STRIP = 240
 
-PATTERNS: Mapping[Heard, str] = {
+PATTERNS: Mapping[StretchState, str] = {
     "unsure": "/",
     "other": "|",
     "no_music": "-",
@@ -84,7 +84,7 @@ class SessionView:
         """Return the data of the chart, for the page's script."""
         times, rows = self._area()
         names = [*self._shown, *([REST] if self._has_rest else [])]
-        strip: dict[tuple[Heard, str | None], dict[str, Any]] = {}
+        strip: dict[tuple[StretchState, str | None], dict[str, Any]] = {}
         for stretch in self._recording.strip():
             state = (stretch.state, stretch.genre)
             if stretch.state == "waiting":
@@ -204,7 +204,7 @@ class SessionView:
             spans.append("<span>not ended in good order, or still going on</span>")
         return f'<div class="facts">{"".join(spans)}</div>'
 
-    def _swatch(self, state: Heard, genre: str | None) -> str:
+    def _swatch(self, state: StretchState, genre: str | None) -> str:
         if genre is None:
             return f'<span class="swatch {state}"></span>'
         return f'<span class="swatch" style="{self._color_style(genre)}"></span>'
@@ -225,7 +225,7 @@ class SessionView:
             for genre in [*ranked, *silent]
         ]
         covered_s = max(recording.end_s - recording.begin_s, 1e-9)
-        seconds: dict[Heard, float] = {}
+        seconds: dict[StretchState, float] = {}
         for _, piece in self._pieces:
             for (state, _genre), length_s in piece.states.items():
                 seconds[state] = seconds.get(state, 0.0) + length_s
@@ -236,7 +236,7 @@ class SessionView:
         ]
         return f'<div><h2>Shares</h2><ul class="shares">{"".join(lines)}</ul></div>'
 
-    def _share_line(self, state: Heard, genre: str | None, part: float) -> str:
+    def _share_line(self, state: StretchState, genre: str | None, part: float) -> str:
         name = html.escape(genre if genre is not None else STATE_NAMES[state])
         style = f"{self._color_style(genre)};" if genre is not None else ""
         percent = f"{part:.0%}" if part >= 0.01 or part == 0 else "<1%"

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 from live.wording import clock
 
 _SPANS_S = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 604800)
@@ -58,12 +58,12 @@ class Run:
     """
 
     cells: int
-    state: Heard | None
+    state: StretchState | None
     genre: str | None = None
     has_gap: bool = False
 
 
-_Cell = tuple[Heard | None, str | None, bool]
+_Cell = tuple[StretchState | None, str | None, bool]
 _UNHEARD: _Cell = (None, None, False)
 
 
@@ -196,7 +196,7 @@ def _heard(timeline: Sequence[Stretch], index: int, start_s: float, end_s: float
         stretch = timeline[index]
         if stretch.start_s <= start_s and stretch.end_s >= end_s:  # most cells of most sessions
             return stretch.state, stretch.genre, stretch.state == "gap"
-    seconds: dict[tuple[Heard, str | None], float] = {}
+    seconds: dict[tuple[StretchState, str | None], float] = {}
     has_gap = False
     while index < len(timeline) and timeline[index].start_s < end_s:
         stretch = timeline[index]

@@ -9,11 +9,11 @@ from typing import Any
 
 from live import __version__
 from live.palette import THEMES
-from live.snapshot import Heard, Snapshot, Stretch
+from live.snapshot import Snapshot, Stretch, StretchState
 from live.wording import GAP_REASONS, LABEL_NAMES, SOURCE_STATUS, STATE_NAMES
 
 MOST_STRETCHES = 600  # no screen can show more
-LOST: tuple[Heard, str | None] = ("gap", None)
+LOST: tuple[StretchState, str | None] = ("gap", None)
 
 
 def state_json(snapshots: Sequence[Snapshot], newest_id: str) -> bytes:
@@ -91,7 +91,9 @@ def coarsened(timeline: Sequence[Stretch], most: int) -> tuple[Sequence[Stretch]
         return timeline, 0.0
     begin_s, end_s = timeline[0].start_s, timeline[-1].end_s
     step_s = (end_s - begin_s) / most
-    seconds: list[defaultdict[tuple[Heard, str | None], float]] = [defaultdict(float) for _ in range(most)]
+    seconds: list[defaultdict[tuple[StretchState, str | None], float]] = [
+        defaultdict(float) for _ in range(most)
+    ]
     for piece in timeline:
         first = min(most - 1, int((piece.start_s - begin_s) / step_s))
         last = min(most - 1, int((piece.end_s - begin_s) / step_s))

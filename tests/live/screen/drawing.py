@@ -11,7 +11,7 @@ from rich.console import Console
 from live.events import Verdict, VoteState
 from live.screen import Frame
 from live.screen.block_letters import FONTS
-from live.snapshot import Heard, Snapshot, SourceCondition, Stretch
+from live.snapshot import Snapshot, SourceCondition, Stretch, StretchState
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
@@ -121,9 +121,9 @@ def verdicts(draw: st.DrawFn, genres: tuple[str, ...]) -> Verdict:
 def timelines(draw: st.DrawFn, genres: tuple[str, ...]) -> tuple[tuple[Stretch, ...], float]:
     time_s = draw(st.floats(0, 50))
     stretches = []
-    states: list[Heard] = ["unsure", "other", "silence", "no_music", "waiting", "gap"]
+    states: list[StretchState] = ["unsure", "other", "silence", "no_music", "waiting", "gap"]
     for duration_s in draw(st.lists(st.floats(0.01, 4000), max_size=12)):
-        state: Heard = draw(st.sampled_from([*states, "genre"] if genres else states))
+        state: StretchState = draw(st.sampled_from([*states, "genre"] if genres else states))
         genre = draw(st.sampled_from(genres)) if state == "genre" else None
         stretches.append(Stretch(time_s, time_s + duration_s, state, genre))
         time_s += duration_s

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live.screen import strip_cells
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 
 
 def test_cells_show_what_took_most_of_their_time() -> None:
@@ -24,7 +24,7 @@ def test_cells_show_what_took_most_of_their_time() -> None:
 
 def test_what_is_remembered_is_what_would_be_worked_out() -> None:
     strips = strip_cells.StripCache()
-    states: tuple[Heard, ...] = ("genre", "silence", "gap", "unsure")
+    states: tuple[StretchState, ...] = ("genre", "silence", "gap", "unsure")
     past: tuple[Stretch, ...] = ()
     for step in range(120):
         start_s, state = step * 4.0, states[step % 4]

@@ -13,7 +13,7 @@ from live.screen.canvas import Canvas
 from live.screen.characters import UNICODE
 from live.screen.parts.strips import draw_runs
 from live.screen.strip_cells import Run
-from live.snapshot import Heard, Stretch
+from live.snapshot import Stretch, StretchState
 from tests.live.screen.drawing import OTHER, SONG, row_with, strip_in, text_of
 
 
@@ -37,7 +37,7 @@ def test_lost_sound_is_marked_however_short() -> None:
 @pytest.mark.parametrize(
     ("state", "sign"), [("silence", "·"), ("no_music", "░"), ("unsure", "▒"), ("other", "╱"), ("gap", "╳")]
 )
-def test_what_is_no_genre_has_a_sign_of_its_own(state: Heard, sign: str) -> None:
+def test_what_is_no_genre_has_a_sign_of_its_own(state: StretchState, sign: str) -> None:
     stretches = (*SONG.timeline[:-1], Stretch(54, 97, state))
     strip = strip_in(text_of(render(replace(SONG, timeline=stretches))))
     assert strip.count(sign) >= 3
