@@ -17,8 +17,8 @@ from benchmarks.measuring import Figure, Row, Scale, compared, missing, on_one_c
 from benchmarks.sound import music
 from benchmarks.spreading import dask_processes, heard_s, link_many, write_mp3
 from benchmarks.stages import stages
+from live.archive.classification import TOGETHER
 from live.archive.finding import Finder
-from live.archive.hearing import TOGETHER
 from live.bundle import SEVERAL_FILE, read_description
 from live.front_end import dct_matrix, mel_filter_bank
 from live.spreading.cluster import DaskCluster

@@ -16,9 +16,9 @@ from typing import IO, cast
 import numpy as np
 
 from benchmarks.sound import music
+from live.archive.classification import ClassifyFiles, ScanSettings
 from live.archive.finding import Finder
-from live.archive.hearing import HearFiles, Hearing
-from live.archive.scanning import hear_each, model_named
+from live.archive.scanning import classify_each, model_named
 from live.spreading.work import Engine, Work
 
 
@@ -89,10 +89,10 @@ def heard_s(engine: Engine, model: Path, folder: Path, files: int, workers: int)
 
     The clock starts when a fifth of the files are heard, and one for each worker.
     """
-    work = HearFiles(Hearing(str(model)), model_named(str(model)).sha256)
+    work = ClassifyFiles(ScanSettings(str(model)), model_named(str(model)).sha256)
     first = min(files - 1, max(workers, files // 5))
     heard, began = 0.0, time.perf_counter()
-    results = hear_each(engine, work, Finder(print).find([str(folder)]))
+    results = classify_each(engine, work, Finder(print).find([str(folder)]))
     for number, (_, result) in enumerate(results, 1):
         if result.error is not None:
             raise RuntimeError(result.error)

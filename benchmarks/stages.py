@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import Figure, Row
-from live.archive.hearing import TOGETHER, Hearing, hear
+from live.archive.classification import TOGETHER, ScanSettings, classify
 from live.archive.middle import sound_of
 from live.classifier import Classifier
 from live.front_end import MelFrames
@@ -37,7 +37,7 @@ def _round(classifier: Classifier, model: Path, path: Path) -> list[float]:
     """Measure all stages once; returns CPU time for a minute of sound, in ms, in the order of STAGES."""
     spec = classifier.description.front_end
     laps = _Laps()
-    result = hear(str(path), classifier, Hearing(str(model)))
+    result = classify(str(path), classifier, ScanSettings(str(model)))
     whole_ms = laps.next_ms()
     parts = [0.0, 0.0, 0.0]
     with contextlib.closing(open_decoder(str(path))) as decoder:

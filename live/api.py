@@ -258,7 +258,7 @@ def scan(
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     named = [paths] if isinstance(paths, (str, PathLike)) else paths
-    from live.archive.hearing import Hearing
+    from live.archive.classification import ScanSettings
     from live.archive.options import default_workers
     from live.archive.scanning import scan_paths
     from live.spreading.engines import open_engine
@@ -267,6 +267,6 @@ def scan(
     folder = str(bundle.absolute()) if Path(model).is_dir() else str(model)
     return scan_paths(
         [os.path.expanduser(os.fspath(path)) for path in named],  # noqa: PTH111 (Path breaks addresses)
-        Hearing(folder, hop_s, smooth_s, sample_s),
+        ScanSettings(folder, hop_s, smooth_s, sample_s),
         lambda: open_engine(workers=workers or default_workers(), scheduler=scheduler, notify=warnings.warn),
     )

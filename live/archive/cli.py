@@ -70,23 +70,23 @@ def _run(options: ScanOptions) -> None:
     """Run the scan that the options ask for."""
     from rich.console import Console
 
-    from live.archive.hearing import HearFiles, Hearing
+    from live.archive.classification import ClassifyFiles, ScanSettings
     from live.archive.ledger import Ledger
     from live.archive.scanning import Scan, Spool, model_named
     from live.archive.tagging import Tagger
 
     console = Console(stderr=True)
     model = model_named(options.model)
-    hearing = Hearing(
+    settings = ScanSettings(
         _absolute_if_folder(options.model), options.hop, options.smooth, options.sample, options.patience
     )
     ledger = None
     if options.out is not None and not options.to_stdout:
-        ledger = Ledger(options.out, options.stretches, model, hearing)
+        ledger = Ledger(options.out, options.stretches, model, settings)
     scan = Scan(
         options.inputs,
         model,
-        HearFiles(hearing, model.sha256, memory_limit=options.memory * 1_000_000),
+        ClassifyFiles(settings, model.sha256, memory_limit=options.memory * 1_000_000),
         lambda sentence: print_message("genre-scan", sentence),
         ledger,
         Tagger(options.at_least, options.overwrite, options.dry_run) if options.tag else None,
@@ -95,7 +95,7 @@ def _run(options: ScanOptions) -> None:
         scan.find(spool, again=options.again, retry=options.retry)
         scan.tag_finished()
         if spool.files:
-            _hear(scan, spool, options, console)
+            _classify(scan, spool, options, console)
     _sum_up(scan, options, console)
 
 
@@ -106,14 +106,14 @@ def _absolute_if_folder(model: str) -> str:
     return model if model in shipped_models() else str(Path(model).absolute())
 
 
-def _hear(scan: Scan, spool: Spool, options: ScanOptions, console: Console) -> None:
+def _classify(scan: Scan, spool: Spool, options: ScanOptions, console: Console) -> None:
     from live.archive.progress import ScanProgress
     from live.spreading.engines import open_engine
 
     engine = open_engine(workers=options.processes, scheduler=options.scheduler, notify=scan.notify)
     with contextlib.closing(engine), ScanProgress(console, spool.files, spool.size) as progress:
         scan.notify = progress.notify
-        scan.hear(engine, spool, _ResultHandler(progress, options, scan))
+        scan.classify(engine, spool, _ResultHandler(progress, options, scan))
     progress.notify(progress.sentence())
 
 

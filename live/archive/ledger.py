@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from live.archive.classification import ScanSettings
 from live.archive.finding import Found, is_address
-from live.archive.hearing import Hearing
 from live.archive.notes import BROKEN, Note, Notes, Totals, key_of, state_of
 from live.archive.row_files import RowFile
 from live.archive.rows import STRETCH_COLUMNS, ModelName, as_text, file_row, stretch_rows
@@ -37,19 +37,19 @@ class Ledger:
     stretches : Path or None
         The file of the stretches' rows.
     model : ModelName
-    hearing : Hearing
+    settings : ScanSettings
     """
 
-    def __init__(self, out: Path, stretches: Path | None, model: ModelName, hearing: Hearing) -> None:
+    def __init__(self, out: Path, stretches: Path | None, model: ModelName, settings: ScanSettings) -> None:
         self._model = model
         self._rows = RowFile(out, model.columns)
         self._stretches = None if stretches is None else RowFile(stretches, STRETCH_COLUMNS)
         about: dict[str, Any] = {
             "model": model.name,
             "model_sha256": model.sha256,
-            "hop_s": hearing.hop_s,
-            "smooth_s": hearing.smooth_s,
-            "sample_s": hearing.sample_s,
+            "hop_s": settings.hop_s,
+            "smooth_s": settings.smooth_s,
+            "sample_s": settings.sample_s,
             "stretches": stretches is not None,
         }
         self._folder = str(Path.cwd())

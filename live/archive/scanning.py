@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
+from live.archive.classification import ClassifyFiles, ScanSettings
 from live.archive.finding import Finder, Found, seen_again
-from live.archive.hearing import HearFiles, Hearing
 from live.archive.ledger import Ledger, heard_of
 from live.archive.notes import Totals, key_of
 from live.archive.rows import ModelName, as_text
@@ -39,8 +39,8 @@ def model_named(model: str) -> ModelName:
     return ModelName(description.name, description.sha256[NETWORK_FILE], description.labels)
 
 
-def hear_each(
-    engine: Engine, work: HearFiles, found: Iterable[Found]
+def classify_each(
+    engine: Engine, work: ClassifyFiles, found: Iterable[Found]
 ) -> Generator[tuple[Found, FileResult], None, None]:
     """Classify files, and yield the result of each, in the order of completion."""
     done = engine.spread(work, found)
@@ -99,7 +99,7 @@ class Scan:
     ----------
     inputs : tuple of str
     model : ModelName
-    work : HearFiles
+    work : ClassifyFiles
     notify : callable
     ledger : Ledger or None
         The files of rows; None if the results only go to ``on_result``.
@@ -110,7 +110,7 @@ class Scan:
 
     inputs: tuple[str, ...]
     model: ModelName
-    work: HearFiles
+    work: ClassifyFiles
     notify: Notify
     ledger: Ledger | None = None
     tagger: Tagger | None = None
@@ -186,9 +186,9 @@ class Scan:
             self.notify(f"{path}: {tagged.genre}")
         return tagged
 
-    def hear(self, engine: Engine, spool: Iterable[Found], on_result: OnResult) -> None:
+    def classify(self, engine: Engine, spool: Iterable[Found], on_result: OnResult) -> None:
         """Classify the files and write the results; ``on_result`` is called with each."""
-        heard = hear_each(engine, self.work, spool)
+        heard = classify_each(engine, self.work, spool)
         with contextlib.closing(heard):
             for found, result in heard:
                 now = found
@@ -203,13 +203,13 @@ class Scan:
 
 
 def scan_paths(
-    paths: Iterable[str], hearing: Hearing, open_engine: Callable[[], Engine]
+    paths: Iterable[str], settings: ScanSettings, open_engine: Callable[[], Engine]
 ) -> Iterator[FileResult]:
     """Classify many files and yield the results; see ``live.scan``."""
-    model = model_named(hearing.model)
+    model = model_named(settings.model)
     finder = Finder(lambda sentence: warnings.warn(sentence, stacklevel=2))
     with contextlib.closing(open_engine()) as engine:
-        heard = hear_each(engine, HearFiles(hearing, model.sha256), finder.find(paths))
+        heard = classify_each(engine, ClassifyFiles(settings, model.sha256), finder.find(paths))
         with contextlib.closing(heard):
             for _, result in heard:
                 yield result

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live.archive.hearing import Hearing, hear
+from live.archive.classification import ScanSettings, classify
 from live.archive.middle import decode_to_middle, open_at_middle, sound_of
 from live.classifier import Classifier
 from live.samples import Samples
@@ -102,8 +102,8 @@ def test_a_middle_behind_damage_is_found_all_the_same(folder: Path, bundle: Path
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 5 : len(content) // 5 + 9_000] = bytes(9_000)
     (folder / f"damaged {name}").write_bytes(content)
-    result = hear(
-        str(folder / f"damaged {name}"), Classifier(bundle), Hearing(str(bundle), sample_s=MIDDLE_S)
+    result = classify(
+        str(folder / f"damaged {name}"), Classifier(bundle), ScanSettings(str(bundle), sample_s=MIDDLE_S)
     )
     assert result.error is None
     assert result.windows > 0
@@ -117,7 +117,9 @@ def test_a_file_that_ends_before_its_middle_says_so(folder: Path, bundle: Path, 
     soundfile.write(folder / name, soundfile.read(folder / "whole.wav")[0], RATE)
     content = (folder / name).read_bytes()
     (folder / f"cut {name}").write_bytes(content[: len(content) // 5])
-    result = hear(str(folder / f"cut {name}"), Classifier(bundle), Hearing(str(bundle), sample_s=MIDDLE_S))
+    result = classify(
+        str(folder / f"cut {name}"), Classifier(bundle), ScanSettings(str(bundle), sample_s=MIDDLE_S)
+    )
     assert result.error is not None
     assert "damaged or cut short" in result.error
 

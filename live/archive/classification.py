@@ -38,7 +38,7 @@ EACH_FILE_BYTES = 20_000  # equivalent of the constant work for a file
 
 
 @dataclass(frozen=True)
-class Hearing:
+class ScanSettings:
     """The settings for the files of a scan.
 
     Attributes
@@ -61,19 +61,19 @@ class Hearing:
 
 
 @dataclass(frozen=True)
-class HearFiles(Work[Found, FileResult]):
+class ClassifyFiles(Work[Found, FileResult]):
     """The work of genre-scan: classifies a file.
 
     Attributes
     ----------
-    hearing : Hearing
+    settings : ScanSettings
     sha256 : str
         Hash of the network that all workers must have.
     version : str
         Version of the program that all workers must have.
     """
 
-    hearing: Hearing
+    settings: ScanSettings
     sha256: str
     version: str = __version__
     memory_limit: int = MEMORY_BYTES
@@ -85,8 +85,8 @@ class HearFiles(Work[Found, FileResult]):
 
     def patience_s(self, item: Found) -> float:
         """Return the time limit of the settings, or else one that is enough for a slow computer."""
-        if self.hearing.patience_s is not None:
-            return self.hearing.patience_s
+        if self.settings.patience_s is not None:
+            return self.settings.patience_s
         return FEWEST_S + item.size / FEWEST_BYTES_PER_S
 
     def weight(self, item: Found) -> float:
@@ -101,21 +101,21 @@ class HearFiles(Work[Found, FileResult]):
 
         if self.version != __version__:
             raise RunningError(f"It has genre-live {__version__}, but {self.version} is needed.")
-        classifier = Classifier(find_bundle(self.hearing.model))
+        classifier = Classifier(find_bundle(self.settings.model))
         sha256 = classifier.description.sha256[NETWORK_FILE]
         if sha256 != self.sha256:
             raise RunningError(
-                f"Its model {self.hearing.model} is another one ({sha256[:12]}, not {self.sha256[:12]})."
+                f"Its model {self.settings.model} is another one ({sha256[:12]}, not {self.sha256[:12]})."
             )
         keep_freed_memory(KEPT_BYTES)
 
         def do(found: Found) -> FileResult:
-            return hear(found.path, classifier, self.hearing)
+            return classify(found.path, classifier, self.settings)
 
         return do
 
 
-def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
+def classify(path: str, classifier: Classifier, settings: ScanSettings) -> FileResult:
     """Classify one file and return the result; its ``error`` says if something was wrong with the file.
 
     Parameters
@@ -123,18 +123,17 @@ def hear(path: str, classifier: Classifier, hearing: Hearing) -> FileResult:
     path : str
         A path, or an address for fsspec.
     classifier : Classifier
-    hearing : Hearing
-        The settings.
+    settings : ScanSettings
     """
-    heard = FileSum(classifier.description)
+    file_sum = FileSum(classifier.description)
     try:
         with _local(path) as local:
-            _hear(str(Path(local).absolute()) if local == "-" else local, heard, classifier, hearing)
+            _classify(str(Path(local).absolute()) if local == "-" else local, file_sum, classifier, settings)
     except GenreLiveError as error:
-        heard.error = one_line(str(error))
+        file_sum.error = one_line(str(error))
     except (OSError, ValueError, RuntimeError) as error:  # any exception of a decoder on a broken file
-        heard.error = one_line(f"It cannot be read: {type(error).__name__}: {error}.")
-    return replace(heard.result(), path=path)
+        file_sum.error = one_line(f"It cannot be read: {type(error).__name__}: {error}.")
+    return replace(file_sum.result(), path=path)
 
 
 @contextlib.contextmanager
@@ -159,30 +158,35 @@ def _local(path: str) -> Iterator[str]:
         Path(name).unlink(missing_ok=True)
 
 
-def _hear(path: str, heard: FileSum, classifier: Classifier, hearing: Hearing) -> None:
+def _classify(path: str, file_sum: FileSum, classifier: Classifier, settings: ScanSettings) -> None:
     """Classify a file, or the middle of it."""
     if Path(path).is_fifo():
         raise InputError(f"{path} is a pipe, which cannot be read twice: give an audio file.")
     name = one_line(Path(path).name)
-    if hearing.sample_s is None:
+    if settings.sample_s is None:
         with contextlib.closing(open_decoder(path)) as decoder:
-            _hear_part(path, heard, classifier, hearing, decoder, None)
+            _classify_part(path, file_sum, classifier, settings, decoder, None)
         return
-    opened = open_at_middle(path, hearing.sample_s)
+    opened = open_at_middle(path, settings.sample_s)
     if opened is not None:
         with contextlib.closing(opened[0]) as decoder:
-            _hear_part(path, heard, classifier, hearing, *opened)
-    if opened is None or heard.duration_s < SHORTEST_SOUND_S:  # the middle may be damaged
-        decoder, part = decode_to_middle(path, hearing.sample_s)
+            _classify_part(path, file_sum, classifier, settings, *opened)
+    if opened is None or file_sum.duration_s < SHORTEST_SOUND_S:  # the middle may be damaged
+        decoder, part = decode_to_middle(path, settings.sample_s)
         with contextlib.closing(decoder):
-            _hear_part(path, heard, classifier, hearing, decoder, part)
-        if part.start > 0 and heard.duration_s < SHORTEST_SOUND_S:
+            _classify_part(path, file_sum, classifier, settings, decoder, part)
+        if part.start > 0 and file_sum.duration_s < SHORTEST_SOUND_S:
             raise InputError(f"{name} ends before its middle: it is damaged or cut short.")
-    _check_length(name, heard.duration_s)
+    _check_length(name, file_sum.duration_s)
 
 
-def _hear_part(
-    path: str, heard: FileSum, classifier: Classifier, hearing: Hearing, decoder: Decoder, part: Part | None
+def _classify_part(
+    path: str,
+    file_sum: FileSum,
+    classifier: Classifier,
+    settings: ScanSettings,
+    decoder: Decoder,
+    part: Part | None,
 ) -> None:
     """Classify the sound of a decoder, all of it or one part."""
     from live.analyser import Analyser
@@ -190,30 +194,30 @@ def _hear_part(
 
     rate, name = decoder.sample_rate, one_line(Path(path).name)
     _check_length(name, decoder.length_s)
-    analyser = Analyser(classifier, rate, hop_s=hearing.hop_s, smooth_s=hearing.smooth_s, together=TOGETHER)
+    analyser = Analyser(classifier, rate, hop_s=settings.hop_s, smooth_s=settings.smooth_s, together=TOGETHER)
     if part is not None and part.start > 0:
         analyser.skip(part.start)
-    heard.begin(name, rate, hearing.hop_s, analyser.time_s)
+    file_sum.begin(name, rate, settings.hop_s, analyser.time_s)
     meter = Meter(rate, is_live=False, is_shown=False)
     for piece in sound_of(decoder, sys.maxsize if part is None else len(part)):
         if isinstance(piece, int):
             if analyser.time_s < SHORTEST_SOUND_S:
                 raise damaged(name, analyser.time_s)
             for window in analyser.rest():
-                heard.add(window)
-            heard.add(analyser.gap(piece, "undecodable"))
+                file_sum.add(window)
+            file_sum.add(analyser.gap(piece, "undecodable"))
         else:
             meter.measure(piece)
             for window in analyser.feed(piece):
-                heard.add(window)
-        heard.reach(analyser.time_s)
+                file_sum.add(window)
+        file_sum.reach(analyser.time_s)
     for window in analyser.finish():
-        heard.add(window)
-    if meter.not_finite and heard.error is None:
-        heard.error = no_numbers(name, meter.not_finite)
-    heard.length_s = analyser.time_s if part is None else part.of_all / rate
+        file_sum.add(window)
+    if meter.not_finite and file_sum.error is None:
+        file_sum.error = no_numbers(name, meter.not_finite)
+    file_sum.length_s = analyser.time_s if part is None else part.of_all / rate
     if part is None:
-        _check_length(name, heard.duration_s)
+        _check_length(name, file_sum.duration_s)
 
 
 def _check_length(name: str, length_s: float | None) -> None:
