@@ -15,7 +15,8 @@ from live.spreading.engines import open_engine
 from live.spreading.work import Engine
 from live.wording import count_of
 
-from .dataset.features import Features, Progress, is_store, load_features
+from .dataset.features import Features, is_store, load_features
+from .dataset.shards import Progress
 from .dataset.splits import Split, SplitName, default_split, split_store
 from .dataset.store import FeatureStore, join_stores
 from .evaluation.record import DatasetRecord

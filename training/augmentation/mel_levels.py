@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from live.front_end import FrontEndSpec, mel_filter_bank
+from live.front_end import SMALLEST_POWER, FrontEndSpec, mel_filter_bank
 
 Windows = npt.NDArray[np.float32]
 Generator = np.random.Generator
 Range = tuple[float, float]
-
-SMALLEST_POWER = 1e-10
 
 
 def to_power(decibels: npt.NDArray[np.floating[Any]]) -> Windows:

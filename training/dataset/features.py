@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,14 +22,12 @@ from live.spreading.work import Engine
 from .clips import Clip, read_dataset
 from .extraction import ReadInPart
 from .reader_processes import extract_each
-from .shards import WriteShards, is_sharded, open_shards, write_index, write_shards
+from .shards import Progress, WriteShards, is_sharded, open_shards, write_index, write_shards
 from .store import FeatureStore, MelLevels, StoreWriter, open_store
 
 FEATURE_VERSION = "1"  # version of the extraction; a change invalidates cached frames
 
 SILENT_DB = -65.0  # a clip with a lower peak level is silent; music is about 50 dB higher
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ AGAIN = "extract it again, with the audio as DATASET and the same --scheduler an
 PATIENCE_S, BYTES_PER_S = 120.0, 200_000
 
 Progress = Callable[[int, int], None]
+"""Called with how many are done, and of how many."""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def split_store(
         part_of_clip = _divide(rows, seed, kind="group" if name == "group" else "clip")
         if name == "group" and store.group == store.clip:
             notes = (NO_GROUPS,)
-    segments = _whole_clips(store)
+    segments = whole_store(store)
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, chosen in zip(segments, part_of_clip, strict=True):
         if chosen is not None:
@@ -158,13 +158,9 @@ def _rows(store: FeatureStore, groups: Sequence[str]) -> list[_Row]:
     ]
 
 
-def _whole_clips(store: FeatureStore) -> list[Segment]:
-    return [Segment(index, 0, int(frames)) for index, frames in enumerate(np.diff(store.offset))]
-
-
 def whole_store(store: FeatureStore) -> list[Segment]:
     """Return every clip of a store, whole."""
-    return _whole_clips(store)
+    return [Segment(index, 0, int(frames)) for index, frames in enumerate(np.diff(store.offset))]
 
 
 def published_lists() -> dict[PartName, list[str]]:
@@ -311,7 +307,7 @@ def _fold_numbers(
 def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: str | None) -> Split:
     """Cut every clip into segments and shuffle them, as the ``seed`` recipe did; this split leaks."""
     segments = []
-    for whole in _whole_clips(store):
+    for whole in whole_store(store):
         starts = range(0, max(1, whole.stop - window_frames + 1), window_frames)
         segments += [Segment(whole.clip, start, min(start + window_frames, whole.stop)) for start in starts]
     rows = [_Row("", store.label[segment.clip], str(index)) for index, segment in enumerate(segments)]

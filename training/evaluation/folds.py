@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from live.bundle import BundleDescription
 from live.classifier import Classifier, calibrated
 
-from ..dataset.features import Progress
+from ..dataset.shards import Progress
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .calibration import recalibrated_description

@@ -14,7 +14,7 @@ from live.errors import InputError
 from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, Verdict, genres_of
 
 from ..dataset.clips import UNLABELLED
-from ..dataset.features import Progress
+from ..dataset.shards import Progress
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .changes import follow_changes

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..dataset.splits import PARTS
 from ..dataset.store import DIGEST_BYTES
 
 Value = TypeVar("Value")
@@ -189,7 +190,6 @@ class TrainingRecord:
         )
 
 
-PARTS = ("train", "valid", "test")
 METRICS_OF = "the fit on training clips alone"
 
 

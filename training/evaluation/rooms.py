@@ -7,22 +7,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from live.classifier import Classifier
 from live.errors import GenreLiveError, InputError
 from live.events import genres_of
 from live.front_end import MelFrames
+from live.samples import Samples
 
 from ..dataset.extraction import read_samples
-from ..dataset.features import Progress, file_of
+from ..dataset.features import file_of
+from ..dataset.shards import Progress
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .metrics import sureness
 from .results import RoomMeasure
 from .streamed_inference import HeardClip, hear_frames
-
-Samples = npt.NDArray[np.float32]
 
 RT60_S = (0.5, 1.0, 1.5, 2.0, 3.0)
 DIRECT_DB = (0.0, -10.0)

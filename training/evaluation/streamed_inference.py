@@ -13,16 +13,14 @@ import numpy.typing as npt
 from live.classifier import Classifier, calibrated
 from live.events import NO_MUSIC, OTHER_MUSIC, Verdict, genres_of
 from live.front_end import FrontEndSpec
+from live.meter import FLOOR_DBFS
+from live.options import DEFAULTS
 from live.vote import Vote
 
 from ..augmentation.mel_levels import band_widths
 from ..augmentation.room import microphone_simulation
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
-
-HOP_S = 0.5  # from one window to the next, the default of genre-live
-SMOOTH_S = 10.0  # smoothing time of the vote, the default of genre-live
-FLOOR_DBFS = -120.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class HeardClip:
 
 
 def window_ends(
-    frames: int, spec: FrontEndSpec, window_frames: int, hop_s: float = HOP_S
+    frames: int, spec: FrontEndSpec, window_frames: int, hop_s: float = DEFAULTS.hop
 ) -> list[tuple[int, float]]:
     """Return the newest frame and the end, in seconds, of each window of a stream of ``frames`` frames.
 
@@ -85,7 +83,7 @@ def hear_frames(
     clip: str,
     label: str,
     *,
-    hop_s: float = HOP_S,
+    hop_s: float = DEFAULTS.hop,
     collection: str = "",
 ) -> HeardClip:
     """Return the output for mel frames, window by window; too few frames are repeated to fill a window.
@@ -150,7 +148,11 @@ def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardCl
 
 
 def vote_over(
-    heard: HeardClip, labels: Sequence[str], parameters: Mapping[str, float], *, smooth_s: float = SMOOTH_S
+    heard: HeardClip,
+    labels: Sequence[str],
+    parameters: Mapping[str, float],
+    *,
+    smooth_s: float = DEFAULTS.smooth,
 ) -> list[Verdict]:
     """Return the verdict after each window of a clip.
 
