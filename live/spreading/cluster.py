@@ -18,8 +18,8 @@ from typing import Any
 
 from live.errors import InputError, RunningError
 from live.extras import need
-from live.spreading.visiting import Visit, examine, release, visit
-from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
+from live.spreading.work import Done, Engine, Item, ItemQueue, QueuedItem, Result, Work
+from live.spreading.worker_tasks import TaskOutcome, do_task, program_version, release
 
 LOUD = ("distributed", "tornado", "asyncio")  # loggers, including children with their own levels
 CONNECT_WITHIN_S = 10.0
@@ -79,7 +79,9 @@ class DaskCluster(Engine):
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
         """Do work on items; see :meth:`Engine.spread`."""
-        run = _Run(self._client, self.address, self._notify, work, Hand(iter(items), ahead), self._task_s)
+        run = _Run(
+            self._client, self.address, self._notify, work, ItemQueue(iter(items), ahead), self._task_s
+        )
         try:
             while run.hand_out():
                 yield from run.take()
@@ -96,10 +98,10 @@ class DaskCluster(Engine):
 
 
 @dataclass
-class _Flying:
+class _RunningTask:
     """A task that was submitted to Dask."""
 
-    handed: tuple[Handed[Any], ...]
+    queued: tuple[QueuedItem[Any], ...]
     future: Any
 
 
@@ -129,9 +131,9 @@ class _Run:
     address: str
     notify: Notify
     work: Work[Any, Any]
-    hand: Hand[Any]
+    items: ItemQueue[Any]
     task_s: float = TASK_S
-    _flying: dict[str, _Flying] = field(default_factory=dict)
+    _tasks: dict[str, _RunningTask] = field(default_factory=dict)
     _threads: dict[str, int] = field(default_factory=dict)  # of each worker
     _refused: set[str] = field(default_factory=set)
     _why: str = ""
@@ -170,36 +172,36 @@ class _Run:
         threads = sum(fit.values())
         task_s = seconds_of_task(threads, self.task_s)
         room = GIVEN_AHEAD * threads or TASKS_BEFORE_WORKERS
-        while len(self._flying) < room and (task := self._next_task(task_s)):
+        while len(self._tasks) < room and (task := self._next_task(task_s)):
             self._submit(task, fit)
-        return bool(self._flying)
+        return bool(self._tasks)
 
-    def _next_task(self, task_s: float) -> tuple[Handed[Any], ...]:
+    def _next_task(self, task_s: float) -> tuple[QueuedItem[Any], ...]:
         """Return the items of the next task; an item that failed before is a task of its own."""
-        task: list[Handed[Any]] = []
+        task: list[QueuedItem[Any]] = []
         seconds = 0.0
-        while len(task) < MOST_ITEMS and (handed := self.hand.take()) is not None:
-            is_alone = bool(handed.tried) or handed.number in self._alone
-            seconds += self._pace.seconds(self.work.weight(handed.item))
+        while len(task) < MOST_ITEMS and (queued := self.items.take()) is not None:
+            is_alone = bool(queued.tried) or queued.number in self._alone
+            seconds += self._pace.seconds(self.work.weight(queued.item))
             if task and (is_alone or seconds > task_s):
-                self.hand.give_back([handed])
+                self.items.give_back([queued])
                 break
-            task.append(handed)
+            task.append(queued)
             if is_alone:
                 break
         return tuple(task)
 
-    def _submit(self, task: tuple[Handed[Any], ...], fit: dict[str, int]) -> None:
-        tried = {worker for handed in task for worker in handed.tried}
+    def _submit(self, task: tuple[QueuedItem[Any], ...], fit: dict[str, int]) -> None:
+        tried = {worker for queued in task for worker in queued.tried}
         allowed: tuple[str, ...] = ()
         if self._refused or tried:
             allowed = tuple(worker for worker in fit if worker not in tried) or tuple(fit)
         key = f"{self._name}-{task[0].number}-{uuid.uuid4().hex[:8]}"
         try:
             future = self.client.submit(
-                visit,
+                do_task,
                 self.work,
-                [handed.item for handed in task],
+                [queued.item for queued in task],
                 key=key,
                 pure=False,
                 workers=allowed or None,
@@ -207,7 +209,7 @@ class _Run:
             )
         except Exception as error:
             raise self._gone() from error
-        self._flying[key] = _Flying(task, future)
+        self._tasks[key] = _RunningTask(task, future)
         future.add_done_callback(lambda done: self._told.put(("done", done.key)))
 
     def take(self) -> Iterator[Done[Any, Any]]:
@@ -220,9 +222,9 @@ class _Run:
         if kind == "cluster":
             if what.get("action") in {"add-worker", "remove-worker"}:
                 self._look()
-        elif what in self._flying:
+        elif what in self._tasks:
             self._waited_s = 0.0
-            yield from self._land(self._flying.pop(what))
+            yield from self._collect(self._tasks.pop(what))
 
     def _wait_on(self) -> None:
         """Raise RunningError if the scheduler or all workers are gone."""
@@ -241,54 +243,54 @@ class _Run:
                 "start one with dask worker."
             )
 
-    def _land(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
+    def _collect(self, task: _RunningTask) -> Iterator[Done[Any, Any]]:
         """Yield the results of a finished task."""
-        status = flown.future.status
+        status = task.future.status
         if status == "cancelled" or self.client.status != "running":
             raise self._gone()
         if status == "lost":  # it was done, but the worker that held the result is gone
-            self.hand.give_back(flown.handed)
+            self.items.give_back(task.queued)
             return
         if status == "error":
-            yield from self._explain(flown)
+            yield from self._explain(task)
             return
         try:
-            answer: Visit = flown.future.result(timeout=NO_WORKER_AFTER_S)
+            answer: TaskOutcome = task.future.result(timeout=NO_WORKER_AFTER_S)
         except Exception as error:  # the worker that held the result is gone
-            if self.client.status != "running" or flown.future.status == "cancelled":
+            if self.client.status != "running" or task.future.status == "cancelled":
                 raise self._gone() from error
-            self.hand.give_back(flown.handed)
+            self.items.give_back(task.queued)
             return
-        done, rest = flown.handed[: len(answer.outcomes)], flown.handed[len(answer.outcomes) :]
-        self.hand.give_back(rest)
+        done, rest = task.queued[: len(answer.outcomes)], task.queued[len(answer.outcomes) :]
+        self.items.give_back(rest)
         weight = 0.0
-        for handed, outcome in zip(done, answer.outcomes, strict=True):
+        for queued, outcome in zip(done, answer.outcomes, strict=True):
             if outcome.lost is None:
-                weight += self.work.weight(handed.item)
-                yield self.hand.finish(handed, outcome.result)
+                weight += self.work.weight(queued.item)
+                yield self.items.finish(queued, outcome.result)
             else:
-                yield from self.hand.fail(handed, answer.worker, outcome.lost)
+                yield from self.items.fail(queued, answer.worker, outcome.lost)
         self._pace.measure(weight, answer.took_s)
         if answer.refusal is not None:
             self._refuse(answer.worker, answer.refusal)
 
-    def _explain(self, flown: _Flying) -> Iterator[Done[Any, Any]]:
+    def _explain(self, task: _RunningTask) -> Iterator[Done[Any, Any]]:
         """Find out why Dask could not do a task, and yield the results that follow from it."""
-        error = flown.future.exception()
+        error = task.future.exception()
         if type(error).__name__ == "KilledWorker":
-            if len(flown.handed) > 1:  # one of its items may be to blame: which, shows when they are alone
-                self._alone.update(handed.number for handed in flown.handed)
-                self.hand.give_back(flown.handed)
+            if len(task.queued) > 1:  # one of its items may be to blame: which, shows when they are alone
+                self._alone.update(queued.number for queued in task.queued)
+                self.items.give_back(task.queued)
                 return
-            yield from self.hand.fail(flown.handed[0], "", "the workers that had it were lost one by one")
+            yield from self.items.fail(task.queued[0], "", "the workers that had it were lost one by one")
             return
-        said = self.client.run(examine, on_error="return")
+        said = self.client.run(program_version, on_error="return")
         unfit = {worker: answer for worker, answer in said.items() if isinstance(answer, BaseException)}
         if not unfit:
             raise RunningError(f"The cluster at {self.address} cannot do this work ({error}).") from error
         for worker in unfit:
             self._refuse(worker, "It has no genre-live, or one of another version.")
-        self.hand.give_back(flown.handed)
+        self.items.give_back(task.queued)
 
     def _refuse(self, worker: str, reason: str) -> None:
         """Send a worker no more items, and report it once."""
@@ -305,6 +307,6 @@ class _Run:
         """Cancel the items that are not done."""
         with contextlib.suppress(Exception):
             self.client.unsubscribe_topic("all")
-            if self._flying and self.client.status == "running":
-                self.client.cancel([flown.future for flown in self._flying.values()], force=True)
-        self._flying.clear()
+            if self._tasks and self.client.status == "running":
+                self.client.cancel([task.future for task in self._tasks.values()], force=True)
+        self._tasks.clear()

@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 
 from live.errors import RunningError
 from live.spreading.child import DONE, FAILED, READY, REFUSED
-from live.spreading.work import Done, Engine, Hand, Handed, Item, Result, Work
+from live.spreading.work import Done, Engine, Item, ItemQueue, QueuedItem, Result, Work
 
 GIVEN_AHEAD = 3  # items sent to a process in advance, so that it never waits for the next
 OPENS_WITHIN_S = 120.0
@@ -53,7 +53,7 @@ class Child:
 
     Attributes
     ----------
-    given : deque of Handed
+    given : deque of QueuedItem
         Items without a result yet; the first one is in progress.
     is_ready : bool
         Whether it has prepared the work.
@@ -67,7 +67,7 @@ class Child:
     """
 
     def __init__(self, work: Work[Any, Any], answers: Answers, *, idle_s: float | None = None) -> None:
-        self.given: deque[Handed[Any]] = deque()
+        self.given: deque[QueuedItem[Any]] = deque()
         self.is_ready = False
         self.begun_s = time.monotonic()
         self._work, self._answers = work, answers
@@ -109,12 +109,12 @@ class Child:
         self._process.wait()
         self._answers.put((self, None))
 
-    def give(self, handed: Handed[Any]) -> None:
+    def give(self, queued: QueuedItem[Any]) -> None:
         """Send an item, to be done after the previous ones."""
         if not self.given:
             self.begun_s = time.monotonic()
-        self.given.append(handed)
-        self._send(handed.item)
+        self.given.append(queued)
+        self._send(queued.item)
 
     @property
     def patience_s(self) -> float | None:
@@ -124,7 +124,7 @@ class Child:
         allowed_s = self._work.patience_s(self.given[0].item) if self.is_ready else OPENS_WITHIN_S
         return None if allowed_s is None else self.begun_s + allowed_s - time.monotonic()
 
-    def finish_first(self) -> Handed[Any]:
+    def finish_first(self) -> QueuedItem[Any]:
         """Remove the first item, which is done, and return it; the next one is now in progress."""
         self.begun_s = time.monotonic()
         return self.given.popleft()
@@ -173,7 +173,7 @@ class LocalProcesses(Engine):
         self, work: Work[Item, Result], items: Iterable[Item], *, ahead: int | None = None
     ) -> Generator[Done[Item, Result], None, None]:
         """Do work on items; see :meth:`Engine.spread`."""
-        run = _Run(self.workers, work, Hand(iter(items), ahead))
+        run = _Run(self.workers, work, ItemQueue(iter(items), ahead))
         atexit.register(run.stop)  # a loop that was left and not closed ends before its threads do
         try:
             while run.hand_out():
@@ -189,8 +189,8 @@ class LocalProcesses(Engine):
 class _Run:
     """One run over items."""
 
-    def __init__(self, workers: int, work: Work[Any, Any], hand: Hand[Any]) -> None:
-        self._workers, self._work, self._hand = workers, work, hand
+    def __init__(self, workers: int, work: Work[Any, Any], items: ItemQueue[Any]) -> None:
+        self._workers, self._work, self._items = workers, work, items
         self._answers: Answers = queue.SimpleQueue()
         self._children: list[Child] = []
 
@@ -201,13 +201,13 @@ class _Run:
             may_start = len(self._children) < self._workers
             if free is not None and len(free.given) >= GIVEN_AHEAD and not may_start:
                 break
-            handed = self._hand.take()
-            if handed is None:
+            queued = self._items.take()
+            if queued is None:
                 break
             if free is None or (free.given and may_start):
                 free = Child(self._work, self._answers)
                 self._children.append(free)
-            free.give(handed)
+            free.give(queued)
         return any(child.given for child in self._children)
 
     def take(self) -> Iterator[Done[Any, Any]]:
@@ -232,7 +232,7 @@ class _Run:
         elif kind == REFUSED:
             raise content
         elif kind == DONE:
-            yield self._hand.finish(child.finish_first(), content)
+            yield self._items.finish(child.finish_first(), content)
         elif kind == FAILED:
             yield from self._replace(child, content)
 
@@ -251,8 +251,8 @@ class _Run:
         self._children.remove(child)
         child.stop()
         first, *rest = child.given
-        self._hand.give_back(rest)
-        yield from self._hand.fail(first, str(child.pid), reason)
+        self._items.give_back(rest)
+        yield from self._items.fail(first, str(child.pid), reason)
 
     def stop(self) -> None:
         """Kill all processes."""

@@ -70,7 +70,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Handed(Generic[Item]):
+class QueuedItem(Generic[Item]):
     """An item that was taken from the input.
 
     Attributes
@@ -130,8 +130,8 @@ class Engine(ABC):
 
 
 @dataclass
-class Hand(Generic[Item]):
-    """The state of the items of one run: waiting, in progress, and failures.
+class ItemQueue(Generic[Item]):
+    """The items of one run, each handed out until it is done or has failed too often.
 
     Parameters
     ----------
@@ -142,12 +142,12 @@ class Hand(Generic[Item]):
 
     items: Iterator[Item]
     ahead: int | None = None
-    _again: deque[Handed[Item]] = field(default_factory=deque)
+    _again: deque[QueuedItem[Item]] = field(default_factory=deque)
     _away: dict[int, None] = field(default_factory=dict)  # numbers not yet done, the oldest first
     _next: int = 0
     _is_empty: bool = False
 
-    def take(self) -> Handed[Item] | None:
+    def take(self) -> QueuedItem[Item] | None:
         """Return the next item to do; None if there is none now."""
         if self._again:
             return self._again.popleft()
@@ -160,27 +160,27 @@ class Hand(Generic[Item]):
         except StopIteration:
             self._is_empty = True
             return None
-        handed = Handed(self._next, item)
+        queued = QueuedItem(self._next, item)
         self._away[self._next] = None
         self._next += 1
-        return handed
+        return queued
 
-    def give_back(self, handed: Iterable[Handed[Item]]) -> None:
+    def give_back(self, queued: Iterable[QueuedItem[Item]]) -> None:
         """Return items that were not started to the front of the queue."""
-        self._again.extendleft(reversed(list(handed)))
+        self._again.extendleft(reversed(list(queued)))
 
-    def finish(self, handed: Handed[Item], result: Result | Lost) -> Done[Item, Result]:
+    def finish(self, queued: QueuedItem[Item], result: Result | Lost) -> Done[Item, Result]:
         """Mark an item as done, and return it with its result."""
-        del self._away[handed.number]
-        return Done(handed.number, handed.item, result)
+        del self._away[queued.number]
+        return Done(queued.number, queued.item, result)
 
-    def fail(self, handed: Handed[Item], worker: str, reason: str) -> Iterator[Done[Item, Result]]:
+    def fail(self, queued: QueuedItem[Item], worker: str, reason: str) -> Iterator[Done[Item, Result]]:
         """Record a failure of an item: queue it for another try, or yield it as lost."""
-        tried = (*handed.tried, worker)
+        tried = (*queued.tried, worker)
         if len(tried) < TRIES:
-            self._again.append(replace(handed, tried=tried))
+            self._again.append(replace(queued, tried=tried))
         else:
-            yield self.finish(handed, Lost(reason))
+            yield self.finish(queued, Lost(reason))
 
 
 def in_order(done: Iterable[Done[Item, Result]]) -> Iterator[Done[Item, Result]]:

@@ -11,8 +11,8 @@ import pytest
 
 from live.errors import InputError, RunningError
 from live.spreading.cluster import DaskCluster, _Pace, _Run, seconds_of_task
-from live.spreading.visiting import Outcome, Visit
-from live.spreading.work import Done, Hand, Lost
+from live.spreading.work import Done, ItemQueue, Lost
+from live.spreading.worker_tasks import Outcome, TaskOutcome
 from tests.live.spreading.dask_cluster import DaskProcesses
 from tests.live.spreading.works import Double
 
@@ -87,11 +87,11 @@ class KilledWorker(Exception):  # noqa: N818
 class Future:
     """A task that is over."""
 
-    def __init__(self, key: str, result: Visit | None) -> None:
+    def __init__(self, key: str, result: TaskOutcome | None) -> None:
         self.key, self._result = key, result
         self.status = "error" if result is None else "finished"
 
-    def result(self, timeout: float) -> Visit:  # noqa: ARG002
+    def result(self, timeout: float) -> TaskOutcome:  # noqa: ARG002
         assert self._result is not None
         return self._result
 
@@ -120,16 +120,18 @@ class DeadlyClient:
     def unsubscribe_topic(self, topic: str) -> None:
         pass
 
-    def submit(self, _visit: object, _work: object, items: list[int], *, key: str, **_how: object) -> Future:
+    def submit(
+        self, _do_task: object, _work: object, items: list[int], *, key: str, **_how: object
+    ) -> Future:
         self.tasks.append(items)
         if self._deadly in items:
             return Future(key, None)
-        return Future(key, Visit("tcp://here:1", tuple(Outcome((2 * item, 0)) for item in items), 0.01))
+        return Future(key, TaskOutcome("tcp://here:1", tuple(Outcome((2 * item, 0)) for item in items), 0.01))
 
 
 def test_an_item_that_brings_workers_down_is_lost_alone() -> None:
     client = DeadlyClient(deadly=20)
-    run = _Run(client, "tcp://here:1", print, Double(), Hand(iter(range(40))))
+    run = _Run(client, "tcp://here:1", print, Double(), ItemQueue(iter(range(40))))
     done: list[Done[int, object]] = []
     while run.hand_out():
         done += run.take()
@@ -146,7 +148,7 @@ def test_items_that_are_much_work_share_no_task() -> None:
             return float("inf")
 
     client = DeadlyClient(deadly=-1)
-    run = _Run(client, "tcp://here:1", print, Heavy(), Hand(iter(range(40))))
+    run = _Run(client, "tcp://here:1", print, Heavy(), ItemQueue(iter(range(40))))
     while run.hand_out():
         list(run.take())
     assert client.tasks == [[number] for number in range(40)]

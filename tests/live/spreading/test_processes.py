@@ -18,7 +18,7 @@ import pytest
 from live.errors import InputError, RunningError
 from live.spreading import processes
 from live.spreading.processes import Child, LocalProcesses
-from live.spreading.work import Done, Hand, Lost, in_order
+from live.spreading.work import Done, ItemQueue, Lost, in_order
 from tests.live.spreading.works import Double
 
 AtStart = Callable[[str], None]
@@ -212,35 +212,35 @@ def test_items_are_taken_only_as_there_is_room() -> None:
 
 
 def test_no_item_is_begun_far_ahead_of_one_that_is_not_done() -> None:
-    hand = Hand(iter(range(100)), ahead=3)
-    handed = [hand.take() for _ in range(4)]
-    assert [one and one.number for one in handed] == [0, 1, 2, None]
-    second, third = handed[1], handed[2]
+    items = ItemQueue(iter(range(100)), ahead=3)
+    queued = [items.take() for _ in range(4)]
+    assert [one and one.number for one in queued] == [0, 1, 2, None]
+    second, third = queued[1], queued[2]
     assert second is not None
     assert third is not None
-    hand.finish(second, None)
-    hand.finish(third, None)
-    assert hand.take() is None
-    first = handed[0]
+    items.finish(second, None)
+    items.finish(third, None)
+    assert items.take() is None
+    first = queued[0]
     assert first is not None
-    hand.finish(first, None)
-    assert [one and one.number for one in (hand.take() for _ in range(4))] == [3, 4, 5, None]
+    items.finish(first, None)
+    assert [one and one.number for one in (items.take() for _ in range(4))] == [3, 4, 5, None]
 
 
 def test_what_was_not_begun_is_handed_out_first_and_what_failed_elsewhere() -> None:
-    hand = Hand(iter("abcd"))
-    first, second, third = (hand.take() for _ in range(3))
+    items = ItemQueue(iter("abcd"))
+    first, second, third = (items.take() for _ in range(3))
     assert first is not None
     assert second is not None
     assert third is not None
-    assert list(hand.fail(first, "here", "it failed")) == []
-    hand.give_back([second, third])
-    assert hand.take() == second
-    assert hand.take() == third
-    again = hand.take()
+    assert list(items.fail(first, "here", "it failed")) == []
+    items.give_back([second, third])
+    assert items.take() == second
+    assert items.take() == third
+    again = items.take()
     assert again is not None
     assert (again.item, again.tried) == ("a", ("here",))
-    assert list(hand.fail(again, "there", "it failed")) == [Done(0, "a", Lost("it failed"))]
+    assert list(items.fail(again, "there", "it failed")) == [Done(0, "a", Lost("it failed"))]
 
 
 def test_order_is_restored() -> None:

@@ -1,4 +1,4 @@
-"""The code that runs on a worker of a cluster: each item is done in a separate process."""
+"""The tasks of a cluster, as they run on a worker: each item is done in a separate process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from live.errors import GenreLiveError
 from live.extras import need
 from live.spreading.child import DONE, FAILED, READY, REFUSED
 from live.spreading.processes import OPENS_WITHIN_S, Answers, Child
-from live.spreading.work import Handed, Work
+from live.spreading.work import QueuedItem, Work
 
 IDLE_S = 60.0  # after which such a process ends itself, so that a killed run leaves none behind
 ATTRIBUTE = "genre_live_children"
@@ -36,7 +36,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Visit:
+class TaskOutcome:
     """The outcome of a task at a worker.
 
     Attributes
@@ -57,7 +57,7 @@ class Visit:
     refusal: str | None = None
 
 
-class Children:
+class ChildProcesses:
     """The processes of one worker: as many as its threads use at once."""
 
     def __init__(self) -> None:
@@ -95,12 +95,12 @@ class Children:
             self._idle = []
 
 
-def _children_of(worker: Any) -> Children:
-    children: Children = vars(worker).setdefault(ATTRIBUTE, Children())
+def _children_of(worker: Any) -> ChildProcesses:
+    children: ChildProcesses = vars(worker).setdefault(ATTRIBUTE, ChildProcesses())
     return children
 
 
-def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
+def do_task(work: Work[Any, Any], items: Sequence[Any]) -> TaskOutcome:
     """Do the items of a task on this worker, one after another, and return the outcome.
 
     If an item crashes its process, the next items are done in a new one.
@@ -113,9 +113,9 @@ def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
         try:
             child, answers = children.take(work)
         except GenreLiveError as error:
-            return Visit(worker.address, tuple(outcomes), took_s, refusal=str(error))
-        child.give(Handed(0, item))
-        kind, content = _hear(child, answers, work.patience_s(item))
+            return TaskOutcome(worker.address, tuple(outcomes), took_s, refusal=str(error))
+        child.give(QueuedItem(0, item))
+        kind, content = _wait_for_answer(child, answers, work.patience_s(item))
         if kind == DONE:
             took_s += time.monotonic() - child.begun_s
             child.given.clear()
@@ -124,12 +124,12 @@ def visit(work: Work[Any, Any], items: Sequence[Any]) -> Visit:
             continue
         child.stop()
         if kind == REFUSED:
-            return Visit(worker.address, tuple(outcomes), took_s, refusal=str(content))
+            return TaskOutcome(worker.address, tuple(outcomes), took_s, refusal=str(content))
         outcomes.append(Outcome(lost=str(content)))
-    return Visit(worker.address, tuple(outcomes), took_s)
+    return TaskOutcome(worker.address, tuple(outcomes), took_s)
 
 
-def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str, Any]:
+def _wait_for_answer(child: Child, answers: Answers, patience_s: float | None) -> tuple[str, Any]:
     """Wait for the message of a process about its item, and return it."""
     while True:
         try:
@@ -146,7 +146,7 @@ def _hear(child: Child, answers: Answers, patience_s: float | None) -> tuple[str
         child.begun_s = time.monotonic()
 
 
-def examine() -> str:
+def program_version() -> str:
     """Return the version of the worker's program."""
     return __version__
 
