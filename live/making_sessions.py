@@ -11,7 +11,7 @@ from live.classifier import Classifier
 from live.events import Event
 from live.options import Options
 from live.session import Session, Sink, SoundSink
-from live.sessions import OnFailure, Place, Sessions, one_at_a_time
+from live.sessions import OnFailure, Sessions, SourceSlot, one_at_a_time
 from live.shared_classifier import SharedClassifier
 from live.sources.source import AudioSource
 from live.sources.source_requests import SourceRequest, open_sources
@@ -119,25 +119,25 @@ def several_sessions(
         if request.model not in shared:
             shared[request.model] = SharedClassifier(Classifier(find_bundle(request.model or options.model)))
     taking = [one_at_a_time(sink) for sink in sinks]
-    places = []
+    slots = []
     for request in requests:
         hearing = shared[request.model]
 
         def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> Session:
             return _session(source, name, options, hearing, taking, keeper, is_watched=is_watched)
 
-        places.append(
-            Place(
+        slots.append(
+            SourceSlot(
                 request.name,
                 partial(open_sources, request, options, on_wait, is_watched=is_watched),
                 make,
                 may_wait=options.wait and request.kind != "file",
                 kind=request.kind,
-                words=request.words,
+                shown_name=request.shown_name,
                 description=hearing.description,
             )
         )
-    return Sessions(places, on_failure=on_failure)
+    return Sessions(slots, on_failure=on_failure)
 
 
 def _session(

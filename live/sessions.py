@@ -36,7 +36,7 @@ def one_at_a_time(sink: Sink) -> Sink:
 
 
 @dataclass
-class Place:
+class SourceSlot:
     """One of several requested sources, and its sessions once it is open.
 
     Attributes
@@ -47,19 +47,23 @@ class Place:
         Opens the source, or several, and returns them.
     make_session : callable
         Returns the session for an open source and its name.
-    kind, words, description
+    kind, shown_name, description
         Kind and name of the source and description of its model, for the screen until it is open.
     may_wait : bool
         Whether opening may take for ever (``--wait``); the others then start without it.
     sessions : list of Session
         The sessions of what was opened.
+    opened : sequence of AudioSource
+        What ``open_source`` returned: several sources if their channels are apart.
+    failure : BaseException or None
+        Why it could not be opened, before anything was started.
     """
 
     name: str | None
     open_source: OpenSource
     make_session: MakeSession
     kind: SourceKind
-    words: str
+    shown_name: str
     description: BundleDescription
     may_wait: bool = False
     sessions: list[Session] = field(default_factory=list)
@@ -72,7 +76,7 @@ class Sessions:
 
     Parameters
     ----------
-    places : sequence of Place
+    slots : sequence of SourceSlot
     on_failure : callable
         Called with the name of a source that failed while listening, and its error, on a separate thread.
 
@@ -90,9 +94,9 @@ class Sessions:
     """
 
     def __init__(
-        self, places: Sequence[Place], *, on_failure: OnFailure = lambda _name, _error: None
+        self, slots: Sequence[SourceSlot], *, on_failure: OnFailure = lambda _name, _error: None
     ) -> None:
-        self._places = tuple(places)
+        self._slots = tuple(slots)
         self._on_failure = on_failure
         self._changed = threading.Lock()
         self._names: set[str] = set()
@@ -101,42 +105,42 @@ class Sessions:
         self._threads: list[threading.Thread] = []
         self.ended = threading.Event()
         self.failures: list[tuple[str, BaseException]] = []
-        self._open([place for place in self._places if not place.may_wait])
+        self._open([slot for slot in self._slots if not slot.may_wait])
 
-    def _open(self, places: Sequence[Place]) -> None:
+    def _open(self, slots: Sequence[SourceSlot]) -> None:
         """Open sources in parallel."""
         threads = [
-            threading.Thread(target=self._open_one, args=(place,), name="opening", daemon=True)
-            for place in places
+            threading.Thread(target=self._open_one, args=(slot,), name="opening", daemon=True)
+            for slot in slots
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        failure = next((place.failure for place in places if place.failure is not None), None)
+        failure = next((slot.failure for slot in slots if slot.failure is not None), None)
         if failure is not None:
-            for place in places:
-                for source in place.opened:
+            for slot in slots:
+                for source in slot.opened:
                     source.stop()
             raise failure
-        for place in places:
-            self._make_sessions(place)
+        for slot in slots:
+            self._make_sessions(slot)
 
-    def _open_one(self, place: Place) -> None:
+    def _open_one(self, slot: SourceSlot) -> None:
         try:
-            place.opened = place.open_source()
+            slot.opened = slot.open_source()
         except BaseException as error:
-            place.failure = error
+            slot.failure = error
 
-    def _make_sessions(self, place: Place) -> None:
-        """Create the sessions of what a place has opened, with unique names."""
-        for number, source in enumerate(place.opened, 1):
-            name = source.name if place.name is None else place.name
-            if place.name is not None and len(place.opened) > 1:
-                name = f"{place.name}, channel {number}"
+    def _make_sessions(self, slot: SourceSlot) -> None:
+        """Create the sessions of what a slot has opened, with unique names."""
+        for number, source in enumerate(slot.opened, 1):
+            name = source.name if slot.name is None else slot.name
+            if slot.name is not None and len(slot.opened) > 1:
+                name = f"{slot.name}, channel {number}"
             with self._changed:
                 unique = self._unique(name)
-                place.sessions.append(place.make_session(source, unique))
+                slot.sessions.append(slot.make_session(source, unique))
 
     def _unique(self, name: str) -> str:
         """Return the name, with a number when another source has the same."""
@@ -149,8 +153,8 @@ class Sessions:
     def start(self) -> None:
         """Start to listen to the open sources, and to open those that are waited for."""
         threads = [
-            threading.Thread(target=self._run, args=(place,), name="source", daemon=True)
-            for place in self._places
+            threading.Thread(target=self._run, args=(slot,), name="source", daemon=True)
+            for slot in self._slots
         ]
         self._running = len(threads)
         with self._changed:
@@ -158,14 +162,14 @@ class Sessions:
         for thread in threads:
             thread.start()
 
-    def _run(self, place: Place) -> None:
-        """Open a place if necessary, and run its sessions to their end."""
+    def _run(self, slot: SourceSlot) -> None:
+        """Open a slot if necessary, and run its sessions to their end."""
         try:
-            if place.may_wait:
-                place.opened = place.open_source()
-                self._make_sessions(place)
+            if slot.may_wait:
+                slot.opened = slot.open_source()
+                self._make_sessions(slot)
             with self._changed:
-                sessions = list(place.sessions)
+                sessions = list(slot.sessions)
                 is_late = self._stopping
             for session in sessions:
                 session.start()
@@ -177,7 +181,7 @@ class Sessions:
                 if session.failure is not None:
                     self._note_failure(session.snapshot.source_name, session.failure)
         except BaseException as error:
-            self._note_failure(place.name or UNNAMED, error)
+            self._note_failure(slot.name or UNNAMED, error)
         finally:
             with self._changed:
                 self._running -= 1
@@ -194,8 +198,8 @@ class Sessions:
         """The sessions in the order of the sources; None for one that is not open yet."""
         with self._changed:
             found: list[Session | None] = []
-            for place in self._places:
-                found += place.sessions or [None]
+            for slot in self._slots:
+                found += slot.sessions or [None]
             return tuple(found)
 
     @property
@@ -203,9 +207,9 @@ class Sessions:
         """The newest snapshots of the sources, in the order of ``sessions``."""
         with self._changed:
             snapshots: list[Snapshot] = []
-            for place in self._places:
-                heard = [session.snapshot for session in place.sessions]
-                snapshots += heard or [_not_yet_open(place)]
+            for slot in self._slots:
+                heard = [session.snapshot for session in slot.sessions]
+                snapshots += heard or [_not_yet_open(slot)]
             return tuple(snapshots)
 
     def _open_sessions(self) -> list[Session]:
@@ -223,8 +227,8 @@ class Sessions:
         """Ask all sessions to end, in parallel; ``ended`` is set when they have."""
         with self._changed:
             self._stopping = True
-            sessions = [session for place in self._places for session in place.sessions]
-            waits = any(place.may_wait and not place.sessions for place in self._places)
+            sessions = [session for slot in self._slots for session in slot.sessions]
+            waits = any(slot.may_wait and not slot.sessions for slot in self._slots)
             threads = [
                 threading.Thread(target=session.stop, name="stopping", daemon=True) for session in sessions
             ]
@@ -269,15 +273,15 @@ class Sessions:
         return ReportedError(max(statuses)) if statuses else None
 
 
-def _not_yet_open(place: Place) -> Snapshot:
+def _not_yet_open(slot: SourceSlot) -> Snapshot:
     """Return the snapshot of a source that is not open yet."""
-    labels = place.description.labels
+    labels = slot.description.labels
     return Snapshot(
-        source_kind=place.kind,
-        source_name=place.words,
+        source_kind=slot.kind,
+        source_name=slot.shown_name,
         sample_rate=0,
         source_condition="opening",
-        model_name=place.description.name,
+        model_name=slot.description.name,
         genres=genres_of(labels),
         time_s=0.0,
         length_s=None,

@@ -46,7 +46,7 @@ class SourceRequest:
     model: str | None = None
 
     @property
-    def words(self) -> str:
+    def shown_name(self) -> str:
         """Its name before it is open."""
         if self.kind == "stream":  # an address may hold a password
             from live.sources.addresses import shown_address

@@ -12,7 +12,7 @@ from live.errors import InputError, RunningError
 from live.events import Event, SourceEvent, SummaryEvent, WindowEvent
 from live.ring_buffer import End, RingBuffer
 from live.session import Session
-from live.sessions import Place, Sessions, one_at_a_time
+from live.sessions import Sessions, SourceSlot, one_at_a_time
 from live.sources.channels_apart import channels_apart
 from live.sources.source import AudioSource
 from tests.live.stubs import ScriptedSource, StubClassifier, noise
@@ -29,30 +29,30 @@ class Heard:
         self.classifier = StubClassifier()
         self._sink = one_at_a_time(self.events.append)
 
-    def place(
+    def slot(
         self,
         open_source: Callable[[], Sequence[AudioSource]],
         *,
         name: str | None = None,
         may_wait: bool = False,
-    ) -> Place:
-        return Place(
+    ) -> SourceSlot:
+        return SourceSlot(
             name,
             open_source,
             lambda source, unique: Session(
                 source, self.classifier, hop_s=0.1, sinks=[self._sink], name=unique
             ),
             kind="microphone",
-            words=name or "script",
+            shown_name=name or "script",
             description=self.classifier.description,
             may_wait=may_wait,
         )
 
-    def of(self, *sources: AudioSource, name: str | None = None) -> Place:
-        return self.place(lambda: sources, name=name)
+    def of(self, *sources: AudioSource, name: str | None = None) -> SourceSlot:
+        return self.slot(lambda: sources, name=name)
 
-    def run(self, *places: Place) -> Sessions:
-        sessions = Sessions(places, on_failure=lambda name, error: self.failures.append((name, error)))
+    def run(self, *slots: SourceSlot) -> Sessions:
+        sessions = Sessions(slots, on_failure=lambda name, error: self.failures.append((name, error)))
         sessions.start()
         return sessions
 
@@ -169,7 +169,7 @@ def test_one_that_is_waited_for_joins_later(heard: Heard) -> None:
         return [ScriptedSource([noise(1.0)])]
 
     sessions = heard.run(
-        heard.place(open_late, name="late", may_wait=True),
+        heard.slot(open_late, name="late", may_wait=True),
         heard.of(ScriptedSource([noise(1.0)]), name="here"),
     )
     here = sessions.sessions[1]
@@ -191,7 +191,7 @@ def test_a_stop_ends_all_of_them_those_that_are_waited_for_too(heard: Heard) -> 
         return []
 
     sources = [ScriptedSource([noise(0.5)], endless=True, kind="microphone", is_live=True) for _ in range(4)]
-    sessions = heard.run(*map(heard.of, sources), heard.place(open_never, name="late", may_wait=True))
+    sessions = heard.run(*map(heard.of, sources), heard.slot(open_never, name="late", may_wait=True))
     sessions.stop()
     assert sessions.ended.wait(PATIENCE_S)
     assert all(source.stopped.is_set() for source in sources)
@@ -206,7 +206,7 @@ def test_one_that_cannot_be_opened_is_told_before_anything_is_heard(heard: Heard
         raise InputError("There is no such thing.")
 
     with pytest.raises(InputError, match="no such thing"):
-        heard.run(heard.of(opened), heard.place(refuse))
+        heard.run(heard.of(opened), heard.slot(refuse))
     assert opened.stopped.is_set()
     assert heard.events == []
 
