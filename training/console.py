@@ -24,7 +24,7 @@ from .dataset.shards import Progress as CountProgress
 from .evaluation.results import Evaluation
 from .evaluation.tables import Table, collection_table, headline_table, room_table
 from .network.fit import FitProgress
-from .network.history import History
+from .network.history import FitHistory
 
 
 def _columns() -> list[ProgressColumn]:
@@ -59,7 +59,7 @@ class ConsoleFitProgress(FitProgress):
         if self._steps is not None:
             self._bars.update(self._steps, advance=1, note=f"loss {loss:.3f}, accuracy {accuracy:.3f}")
 
-    def epoch(self, history: History) -> None:
+    def epoch(self, history: FitHistory) -> None:
         """Move the bar of epochs."""
         if self._epochs is None or self._steps is None:
             return

@@ -40,7 +40,7 @@ from .network.bundle import (
     write_networks,
 )
 from .network.fit import Checkpoint, FitPlan, fit
-from .network.history import History
+from .network.history import FitHistory
 from .network.recipes import RECIPES, Recipe
 
 
@@ -93,7 +93,7 @@ class _FirstFit:
     best_epoch: int
     batch_size: int
     parts: dict[str, Evaluation]
-    history: History
+    history: FitHistory
 
 
 def _read_first_fit(model: Path) -> _FirstFit:

@@ -45,7 +45,7 @@ from .network.bundle import (
     write_networks,
 )
 from .network.fit import Checkpoint, FitPlan, fit
-from .network.history import History
+from .network.history import FitHistory
 from .network.json_export import check_export, export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
@@ -219,7 +219,12 @@ def _interrupted_fit(options: TrainOptions, listener: RunListener) -> Checkpoint
 
 
 def _record(
-    options: TrainOptions, material: _Material, plan: FitPlan, history: History, parameters: int, windows: int
+    options: TrainOptions,
+    material: _Material,
+    plan: FitPlan,
+    history: FitHistory,
+    parameters: int,
+    windows: int,
 ) -> TrainingRecord:
     """Return the record of the fit for card, report and bundle."""
     store, split = material.store, material.split
@@ -344,7 +349,9 @@ def _measure(folder: Path, material: _Material, listener: RunListener) -> dict[s
     return parts
 
 
-def _write_report(folder: Path, material: _Material, history: History, parts: dict[str, Evaluation]) -> None:
+def _write_report(
+    folder: Path, material: _Material, history: FitHistory, parts: dict[str, Evaluation]
+) -> None:
     description = read_description(folder)
     report = folder / REPORT_FOLDER
     report.mkdir()

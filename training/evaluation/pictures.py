@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..network.history import History
+from ..network.history import FitHistory
 from .estimates import CALIBRATION_BINS, Votes, calibration_bins
 from .metrics import VOTE_SECONDS
 from .results import Measures, RoomMeasure
@@ -41,7 +41,7 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=PIXELS_PER_INCH, metadata={"Software": None})
 
 
-def draw_curves(history: History, path: Path) -> None:
+def draw_curves(history: FitHistory, path: Path) -> None:
     """Draw loss and accuracy by epoch."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

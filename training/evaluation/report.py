@@ -10,7 +10,7 @@ from pathlib import Path
 
 from live.wording import count_of
 
-from ..network.history import History, history_as_json, history_from_json
+from ..network.history import FitHistory, history_as_json, history_from_json
 from . import pictures
 from .results import Evaluation, Following
 from .tables import (
@@ -43,7 +43,7 @@ class ReportSubject:
         Shown first.
     remarks : tuple of str
         Shown at the end: clips left out and similar.
-    history : History or None
+    history : FitHistory or None
         The history of the fit, if there was one.
     parts : mapping of str to Evaluation
         The evaluations by part of the split.
@@ -55,7 +55,7 @@ class ReportSubject:
     facts: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    history: History | None = None
+    history: FitHistory | None = None
     parts: Mapping[str, Evaluation] = field(default_factory=dict)
     shows_genres: bool = False
 
@@ -176,7 +176,7 @@ def write_report(folder: Path, subject: ReportSubject, *, threshold: float) -> N
         (folder / HISTORY_FILE).write_text(history_as_json(subject.history), encoding="utf-8")
 
 
-def read_report(folder: Path) -> tuple[dict[str, Evaluation], History]:
+def read_report(folder: Path) -> tuple[dict[str, Evaluation], FitHistory]:
     """Return the data from which a report was rendered.
 
     Raises

@@ -17,7 +17,7 @@ NO_VOTES = Votes(np.empty(0), np.empty(0))
 Figures = dict[str, Any]
 
 
-class Group:
+class FigureSet:
     """Base class of frozen dataclasses of estimates and counts that can be written to JSON and read again."""
 
     def to_figures(self) -> tuple[Figures, Figures]:
@@ -34,7 +34,7 @@ class Group:
 
     @classmethod
     def from_figures(cls, figures: Mapping[str, Any], intervals: Mapping[str, Any]) -> Self:
-        """Return the group of figures and intervals.
+        """Return the set of figures and intervals.
 
         Raises
         ------
@@ -58,7 +58,7 @@ def whole(value: Any) -> int:
 
 
 @dataclass(frozen=True)
-class Sureness(Group):
+class Sureness(FigureSet):
     """The reliability of a bundle's verdicts on one collection.
 
     Attributes
@@ -91,7 +91,7 @@ class Sureness(Group):
 
 
 @dataclass(frozen=True)
-class NoMusic(Group):
+class NoMusic(FigureSet):
     """How well ``no_music`` is distinguished from music, by clip (mean of its windows), window and vote.
 
     Attributes
@@ -115,7 +115,7 @@ class NoMusic(Group):
 
 
 @dataclass(frozen=True)
-class OtherMusic(Group):
+class OtherMusic(FigureSet):
     """How well other music is distinguished from the model's genres.
 
     Attributes
@@ -163,7 +163,7 @@ class Following:
 
 
 @dataclass(frozen=True)
-class RoomMeasure(Group):
+class RoomMeasure(FigureSet):
     """The figures for one kind of room.
 
     Attributes
@@ -202,7 +202,7 @@ class RoomMeasure(Group):
 
 
 @dataclass(frozen=True)
-class Measures(Group):
+class Measures(FigureSet):
     """The figures of a set of clips, clean or through the microphone, and the data for pictures.
 
     Attributes
@@ -251,7 +251,7 @@ class Measures(Group):
             figures[name] = {key: estimate.value for key, estimate in estimates.items()}
             intervals[name] = {key: estimate.bounds for key, estimate in estimates.items()}
         for name in ("no_music", "other_music"):
-            group: Group | None = getattr(self, name)
+            group: FigureSet | None = getattr(self, name)
             if group is not None:
                 figures[name], intervals[name] = group.to_figures()
         figures["confusion"] = self.confusion.tolist()

@@ -16,7 +16,7 @@ from ..dataset.collections import worst_weighted
 from ..dataset.store import open_arrays
 from .batches import Batch, Crops
 from .devices import Devices, found_gpus
-from .history import History
+from .history import FitHistory
 from .recipes import Recipe
 
 CHECKPOINT_FORMAT = 1
@@ -71,7 +71,7 @@ class FitProgress:
     def step(self, *, loss: float, accuracy: float) -> None:
         """Receive the end of a batch, with means of the epoch so far."""
 
-    def epoch(self, history: History) -> None:
+    def epoch(self, history: FitHistory) -> None:
         """Receive the end of an epoch."""
 
 
@@ -161,7 +161,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def save(self, plan: FitPlan, history: History, network: Any, best: list[npt.NDArray[Any]]) -> None:
+    def save(self, plan: FitPlan, history: FitHistory, network: Any, best: list[npt.NDArray[Any]]) -> None:
         """Write the state atomically."""
         state = {f"variable_{k}": v.numpy() for k, v in enumerate(_all_variables(network))}
         state |= {f"best_{k}": array for k, array in enumerate(best)}
@@ -175,7 +175,7 @@ class Checkpoint:
         except OSError as error:
             raise RunningError(f"The checkpoint {self.path} cannot be written: {error.strerror}.") from None
 
-    def load(self, plan: FitPlan, network: Any) -> tuple[History, list[npt.NDArray[Any]]]:
+    def load(self, plan: FitPlan, network: Any) -> tuple[FitHistory, list[npt.NDArray[Any]]]:
         """Restore the state of ``network``, and return the history and the best weights.
 
         Raises
@@ -196,7 +196,7 @@ class Checkpoint:
                 best = [
                     state[f"best_{k}"] for k in range(sum(name.startswith("best_") for name in state.files))
                 ]
-            return History(**about["history"]), best
+            return FitHistory(**about["history"]), best
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             raise InputError(
                 f"The checkpoint {self.path} is damaged: leave out --resume to start again."
@@ -286,7 +286,7 @@ def fit(
     resume: bool = False,
     progress: FitProgress | None = None,
     devices: Devices | None = None,
-) -> tuple[Any, History]:
+) -> tuple[Any, FitHistory]:
     """Fit a network.
 
     Parameters
@@ -305,7 +305,7 @@ def fit(
     -------
     network : keras.Model
         With the weights of the best epoch, or of the last if the recipe does not select.
-    history : History
+    history : FitHistory
     """
     progress = progress or FitProgress()
     set_seed(plan.seed)
@@ -313,7 +313,7 @@ def fit(
     with devices.mirrored():
         network, fitted = _compiled(plan, training)
     devices.prepare(network)
-    history, best = History(), network.get_weights()
+    history, best = FitHistory(), network.get_weights()
     if resume and checkpoint.path.exists():
         history, best = checkpoint.load(plan, fitted)
     patience = plan.recipe.patience

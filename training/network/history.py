@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 
 @dataclass
-class History:
+class FitHistory:
     """The history of a fit, with one value for each epoch.
 
     Attributes
@@ -33,12 +33,12 @@ class History:
         return len(self.loss)
 
 
-def history_as_json(history: History) -> str:
+def history_as_json(history: FitHistory) -> str:
     """Return the history as JSON text."""
     return json.dumps(asdict(history), indent=1) + "\n"
 
 
-def history_from_json(text: str) -> History:
+def history_from_json(text: str) -> FitHistory:
     """Return the history of a text made by ``history_as_json``.
 
     Raises
@@ -47,6 +47,6 @@ def history_from_json(text: str) -> History:
         When it is not such a text.
     """
     try:
-        return History(**json.loads(text))
+        return FitHistory(**json.loads(text))
     except TypeError as error:
         raise ValueError(str(error)) from None

@@ -14,7 +14,7 @@ from training.dataset.splits import whole_store
 from training.dataset.store import FeatureStore
 from training.network.batches import Crops
 from training.network.fit import Checkpoint, FitPlan, FitProgress, fit, hit_accuracy
-from training.network.history import History
+from training.network.history import FitHistory
 from training.network.recipes import LIVE, Recipe
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
@@ -66,7 +66,7 @@ def run(
     seed: int = 0,
     resume: bool = False,
     progress: FitProgress | None = None,
-) -> tuple[list[np.ndarray], History]:
+) -> tuple[list[np.ndarray], FitHistory]:
     plan = FitPlan(recipe, LABELS, seed, epochs, 16, {"clips": len(store)})
     training = Crops(store, whole_store(store)[:8], LABELS, recipe, seed=seed)
     validation = Crops(store, whole_store(store)[8:], LABELS, recipe, seed=seed)
