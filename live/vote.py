@@ -22,7 +22,7 @@ import numpy.typing as npt
 from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, Verdict, VoteState
 
 TIME_CONSTANTS_REMEMBERED = 3.0
-SHORTEST_MEMORY = 0.01  # as a multiple of smooth_s, whatever the bundle says
+SHORTEST_MEAN = 0.01  # as a multiple of smooth_s, whatever the bundle says
 SMALLEST_PROBABILITY = 1e-4  # so that one window cannot rule out a genre that many others support
 
 
@@ -71,7 +71,7 @@ class VoteParameters:
         return cls(**{name: float(value) for name, value in values.items() if name in known})
 
 
-class _Memory:
+class _DecayingMean:
     """A mean of log-probabilities whose weights decay exponentially with age.
 
     Parameters
@@ -109,8 +109,8 @@ class _Memory:
         self._evidence += log_probabilities * elapsed_s
         self._weight += elapsed_s
 
-    def become(self, other: _Memory) -> None:
-        """Copy the contents of another memory."""
+    def become(self, other: _DecayingMean) -> None:
+        """Copy the contents of another mean."""
         self._evidence = other._evidence.copy()
         self._weight = other._weight
 
@@ -144,9 +144,9 @@ class Vote:
 
     def reset(self) -> None:
         """Forget all windows."""
-        recent, lasting = (max(SHORTEST_MEMORY, p) for p in (self.parameters.recent, self.parameters.lasting))
-        self._recent = _Memory(len(self.labels), recent * self.smooth_s)
-        self._lasting = _Memory(len(self.labels), lasting * self.smooth_s)
+        recent, lasting = (max(SHORTEST_MEAN, p) for p in (self.parameters.recent, self.parameters.lasting))
+        self._recent = _DecayingMean(len(self.labels), recent * self.smooth_s)
+        self._lasting = _DecayingMean(len(self.labels), lasting * self.smooth_s)
         self._shares: list[float] | None = None  # the distribution, until something is heard
         self._silent_s = self._lost_s = 0.0
         self._state: VoteState = "waiting"

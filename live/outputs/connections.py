@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from live.errors import print_message
 from live.events import Event
 from live.options import Options
-from live.outputs.narrowing import Narrowing, read_names
+from live.outputs.verdict_filter import VerdictFilter, read_names
 
 if TYPE_CHECKING:  # most sessions use none of these, and they are slow to import
     from live.outputs.background import BackgroundSink
@@ -85,7 +85,7 @@ class Connections:
     ) -> None:
         self.report = Notices(keep=on_screen)
         only = () if options.only is None else read_names(options.only, labels, models)
-        self._narrow = Narrowing(only, options.min_confidence)
+        self._filter = VerdictFilter(only, options.min_confidence)
         self._threads: list[BackgroundSink | ChangeCommand] = []
         self._log: JsonLog | CsvLog | None = None
         if options.on_change is not None:
@@ -97,7 +97,7 @@ class Connections:
                     self.report,
                     cooldown_s=options.cooldown or 0.0,
                     show_output=options.debug,
-                    runs_for=self._narrow.runs_for,
+                    runs_for=self._filter.runs_for,
                 )
             )
         if options.osc is not None:
@@ -129,9 +129,9 @@ class Connections:
 
     def _tell_programs(self, event: Event) -> None:
         """Send an event to the other programs, filtered by ``--only`` and ``--min-confidence``."""
-        narrowed = self._narrow(event)
+        filtered = self._filter(event)
         for sink in self._threads:
-            sink(narrowed)
+            sink(filtered)
 
     def start(self, snapshots: Callable[[], Sequence[Snapshot]], is_well: Callable[[], bool]) -> None:
         """Start to deliver events.

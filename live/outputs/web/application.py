@@ -95,7 +95,7 @@ async def _send_events(send: Send, chunks: AsyncIterator[bytes] | Sequence[bytes
     await send({"type": "http.response.body", "body": b""})
 
 
-class Desk:
+class StateEndpoints:
     """Answers requests for state, metrics and health.
 
     Parameters
@@ -143,7 +143,7 @@ class Desk:
         return response
 
 
-def build_application(desk: Desk, events: EventsEndpoint) -> Starlette:
+def build_application(endpoints: StateEndpoints, events: EventsEndpoint) -> Starlette:
     """Return the application with all its paths."""
     applications = need("starlette.applications", extra="web", purpose="--web")
     routing = need("starlette.routing", extra="web", purpose="--web")
@@ -162,9 +162,9 @@ def build_application(desk: Desk, events: EventsEndpoint) -> Starlette:
     routes = [routing.Route(path, _on_loop(serve(*file))) for path, file in served.items()]
     routes += [
         routing.Route("/events", events),
-        routing.Route("/state", desk.state),
-        routing.Route("/metrics", desk.metrics),
-        routing.Route("/healthz", desk.health),
+        routing.Route("/state", endpoints.state),
+        routing.Route("/metrics", endpoints.metrics),
+        routing.Route("/healthz", endpoints.health),
     ]
     application: Starlette = applications.Starlette(routes=routes)
     return application

@@ -133,7 +133,7 @@ class WebPage:
             self._ready.set()
 
     async def _serve(self) -> None:
-        from live.outputs.web.application import Desk, EventsEndpoint, build_application
+        from live.outputs.web.application import EventsEndpoint, StateEndpoints, build_application
         from live.outputs.web.connection import connection_type
         from live.outputs.web.guard import Guard
         from live.outputs.web.metrics import Metrics
@@ -147,8 +147,10 @@ class WebPage:
         self._metrics = Metrics(self._stream, lambda: self._snapshots())
         connection, connections = connection_type()
 
-        desk = Desk(self._stream, self._metrics, lambda: self._snapshots(), lambda: self._is_well())
-        application = build_application(desk, EventsEndpoint(self._stream, connections))
+        endpoints = StateEndpoints(
+            self._stream, self._metrics, lambda: self._snapshots(), lambda: self._is_well()
+        )
+        application = build_application(endpoints, EventsEndpoint(self._stream, connections))
         config = uvicorn.Config(
             Guard(application, self.address, self._token),
             http=connection,

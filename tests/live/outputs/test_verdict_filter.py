@@ -8,52 +8,55 @@ import pytest
 
 from live.errors import InputError
 from live.events import Event, Verdict, WindowEvent, stamped
-from live.outputs.narrowing import SLACK, Narrowing, read_names
+from live.outputs.verdict_filter import SLACK, VerdictFilter, read_names
 from tests.live.example_events import AT, LABELS, start, verdict, window
 
 
-def heard(narrow: Narrowing, *events: Event) -> list[tuple[str, str | None]]:
-    votes = [event.vote for event in map(narrow, events) if isinstance(event, WindowEvent)]
+def heard(verdict_filter: VerdictFilter, *events: Event) -> list[tuple[str, str | None]]:
+    votes = [event.vote for event in map(verdict_filter, events) if isinstance(event, WindowEvent)]
     return [(vote.state, vote.genre) for vote in votes]
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
-    narrow = Narrowing()
+    verdict_filter = VerdictFilter()
     event = window(3.0, "rock", 0.36)
-    assert narrow(event) is event
-    assert all(map(narrow.runs_for, (event.vote, verdict(state="silence"), verdict())))
+    assert verdict_filter(event) is event
+    assert all(map(verdict_filter.runs_for, (event.vote, verdict(state="silence"), verdict())))
 
 
 def test_a_genre_that_was_not_asked_for_is_other_music() -> None:
-    narrow = Narrowing(["rock"])
+    verdict_filter = VerdictFilter(["rock"])
     events: list[Event] = [
         window(3.0, "rock"),
         window(3.5, "metal", 0.7),
         window(4.0, state="silence"),
         start(),
     ]
-    assert heard(narrow, *events) == [("genre", "rock"), ("other", None), ("silence", None)]
-    metal = narrow(window(3.5, "metal", 0.7))
+    assert heard(verdict_filter, *events) == [("genre", "rock"), ("other", None), ("silence", None)]
+    metal = verdict_filter(window(3.5, "metal", 0.7))
     assert isinstance(metal, WindowEvent)
     assert metal.vote.confidence == pytest.approx(0.8), "of blues and metal, which were not asked for"
     assert metal.vote.distribution == window(3.5, "metal", 0.7).vote.distribution
 
 
 def test_what_is_not_likely_enough_is_unsure_and_a_verdict_at_the_edge_does_not_flicker() -> None:
-    narrow = Narrowing(min_confidence=0.6)
+    verdict_filter = VerdictFilter(min_confidence=0.6)
     shares = [0.55, 0.61, 0.59, 0.61, 0.6 - SLACK - 0.01, 0.59, 0.61]
     states = [
-        state for state, _ in heard(narrow, *(window(k, "rock", share) for k, share in enumerate(shares)))
+        state
+        for state, _ in heard(verdict_filter, *(window(k, "rock", share) for k, share in enumerate(shares)))
     ]
     assert states == ["unsure", "genre", "genre", "genre", "unsure", "unsure", "genre"]
-    assert heard(narrow, window(9.0, "metal", 0.59)) == [("unsure", None)], "the slack is for what was told"
+    assert heard(verdict_filter, window(9.0, "metal", 0.59)) == [("unsure", None)], (
+        "the slack is for what was told"
+    )
 
 
 def test_each_source_has_its_own_edge() -> None:
-    narrow = Narrowing(min_confidence=0.6)
+    verdict_filter = VerdictFilter(min_confidence=0.6)
     bar = stamped(window(3.0, "rock", 0.61), at=AT, source="bar")
     hall = stamped(window(3.0, "rock", 0.59), at=AT, source="hall")
-    assert heard(narrow, bar, hall) == [("genre", "rock"), ("unsure", None)]
+    assert heard(verdict_filter, bar, hall) == [("genre", "rock"), ("unsure", None)]
 
 
 @pytest.mark.parametrize(
@@ -68,13 +71,13 @@ def test_each_source_has_its_own_edge() -> None:
 def test_the_command_runs_for_what_was_asked_for(
     only: tuple[str, ...], min_confidence: float, expected: list[str]
 ) -> None:
-    narrow = Narrowing(only, min_confidence)
+    verdict_filter = VerdictFilter(only, min_confidence)
     runs: list[str] = []
     for event in (window(3.0, "rock"), window(3.5, "metal"), window(4.0, state="silence"), window(4.5)):
-        narrowed = narrow(event)
-        assert isinstance(narrowed, WindowEvent)
-        vote: Verdict = narrowed.vote
-        if narrow.runs_for(vote):
+        filtered = verdict_filter(event)
+        assert isinstance(filtered, WindowEvent)
+        vote: Verdict = filtered.vote
+        if verdict_filter.runs_for(vote):
             runs.append(vote.genre or vote.state)
     assert runs == expected
 
@@ -105,5 +108,5 @@ def test_what_none_of_several_models_has_is_said_of_all() -> None:
 def test_the_verdict_itself_is_left_as_it_is() -> None:
     event = window(3.0, "metal")
     before = replace(event)
-    Narrowing(["rock"])(event)
+    VerdictFilter(["rock"])(event)
     assert event == before

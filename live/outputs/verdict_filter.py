@@ -49,7 +49,7 @@ def read_names(text: str, labels: Sequence[str], models: Sequence[str]) -> tuple
     return tuple(dict.fromkeys(known[name.casefold()] for name in names))
 
 
-class Narrowing:
+class VerdictFilter:
     """Filters verdicts by genre and confidence.
 
     Parameters
@@ -81,11 +81,11 @@ class Narrowing:
         """Return the event with its verdict filtered."""
         if not isinstance(event, WindowEvent) or not self.is_wanted:
             return event
-        vote = self._narrow(event.vote, self._told.get(event.source))
+        vote = self._filter(event.vote, self._told.get(event.source))
         self._told[event.source] = vote.genre
         return event if vote is event.vote else replace(event, vote=vote)
 
-    def _narrow(self, vote: Verdict, told: str | None) -> Verdict:
+    def _filter(self, vote: Verdict, told: str | None) -> Verdict:
         if vote.genre is None:
             return vote
         if self._only and vote.genre not in self._genres:
