@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from live.archive.notes import BROKEN, Totals
-from live.wording import count_of
+from live.wording import STATE_NAMES, clock, count_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,20 +15,14 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 32
-WORDS = {
-    BROKEN: "broken", "unsure": "unsure", "no_music": "no music", "other": "other music",
-    "silence": "silence", "waiting": "too short to say",
-}  # fmt: skip
+NAMES = {str(state): name for state, name in STATE_NAMES.items()} | {
+    BROKEN: "broken",
+    "waiting": "too short to say",
+}
 
 
 def _hours(seconds: float) -> str:
     return f"{seconds / 3_600:.1f} h" if seconds >= 3_600 else f"{seconds / 60:.1f} min"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class ScanProgress:
@@ -73,7 +67,7 @@ class ScanProgress:
         elapsed_s = max(1e-9, time.monotonic() - self._began_s)
         totals = self._totals
         part = self._done_size / self._size if self._size else totals.files / max(1, self._files)
-        left = f", {_clock(elapsed_s * (1 / part - 1))} left" if 0 < part < 1 else ""
+        left = f", {clock(round(elapsed_s * (1 / part - 1)))} left" if 0 < part < 1 else ""
         broken = f", {totals.broken} broken" if totals.broken else ""
         heard = f"{_hours(totals.seconds)} of music, {totals.seconds / elapsed_s:.0f} × real time"
         return f"{totals.files}/{self._files} files", f"{heard}{broken}{left}"
@@ -99,7 +93,7 @@ class ScanProgress:
         broken = f", {totals.broken} of them broken" if totals.broken else ""
         return (
             f"Heard {count_of(totals.files, 'file')}{broken}: {_hours(totals.seconds)} of music "
-            f"in {_clock(elapsed_s)} ({totals.seconds / max(1e-9, elapsed_s):.0f} × real time)."
+            f"in {clock(round(elapsed_s))} ({totals.seconds / max(1e-9, elapsed_s):.0f} × real time)."
         )
 
 
@@ -108,11 +102,11 @@ def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
     counts: Mapping[str, int] = totals.heard or {}
     known = set(genres)
     order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))
-    words = {heard: heard if heard in known else WORDS.get(heard, heard) for heard in order}
-    width = max((len(word) for word in words.values()), default=0)
+    names = {heard: heard if heard in known else NAMES.get(heard, heard) for heard in order}
+    width = max(map(len, names.values()), default=0)
     most = max(counts.values(), default=1)
     return [
-        f"{words[heard]:<{width}}  {'█' * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
+        f"{names[heard]:<{width}}  {'█' * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
         f"{counts[heard] / totals.files:4.0%}  {counts[heard]}"
         for heard in order
     ]

@@ -239,9 +239,7 @@ def unclaimed_bytes(path: Path) -> int:
                 break
             # Chunks are padded to two bytes, but not by every program.
             after = at + header + size_of(at)
-            is_padded = (
-                header == 8 and after % 2 and not all(32 <= byte < 127 for byte in data[after : after + 4])
-            )
+            is_padded = header == 8 and after % 2 and not _is_text(data[after : after + 4])
             at = after + 1 if is_padded else after
         return end - at if any(data[at:end]) else 0
 

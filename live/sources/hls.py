@@ -175,18 +175,13 @@ class HlsFeed:
         self.keeps_place = False
 
     def _load(self) -> Playlist:
-        answer = self._opener.open(self._url, timeout_s=FETCHED_WITHIN_S)
-        try:
-            text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
-            playlist = parse_playlist(text, answer.url)
-        finally:
-            answer.close()
+        playlist = self._fetch_playlist()
         if playlist.variants or (playlist.sound_url and not playlist.segments):
             self._url = playlist.sound_url or min(playlist.variants)[1]
-            return self._load_variant()
+            return self._fetch_playlist()
         return playlist
 
-    def _load_variant(self) -> Playlist:
+    def _fetch_playlist(self) -> Playlist:
         answer = self._opener.open(self._url, timeout_s=FETCHED_WITHIN_S)
         try:
             text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")

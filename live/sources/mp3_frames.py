@@ -249,7 +249,7 @@ def tag_bytes(path: Path) -> tuple[int, int]:
 def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
     """Return the number of bytes from ``start`` to ``end`` outside of frames and the file's tags."""
     with closing(FileBytes(path)) as data:
-        at = max(start, tag_bytes_at_start(data) if start == 0 else start)
+        at = tag_bytes_at_start(data) if start == 0 else start
         end = min(end, len(data) - tag_bytes_at_end(data))
         harmed = 0
         while at < end:
