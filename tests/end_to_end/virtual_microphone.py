@@ -209,11 +209,6 @@ class VirtualMicrophone:
         """Kill the server, like a crash, without a message to its clients."""
         self._end_server(signal.SIGKILL)
 
-    def restart_server(self) -> None:
-        """Kill the server and start another at the same place."""
-        self.kill_server()
-        self.start_server()
-
     def hang_server(self) -> None:
         """Stop the server, so that it exists but does not answer."""
         if self._server is None:
