@@ -33,7 +33,9 @@ from live.sources.source import AudioSource, too_short
 from live.time_limit import TimeLimit
 from live.wording import no_numbers
 
-HEARTBEAT_S = LONGEST_BLOCK_S = JOINED_WITHIN_S = 1.0
+HEARTBEAT_S = 1.0  # longest wait before the thread shows that it is alive, and checks the time limit
+LONGEST_BLOCK_S = 1.0  # longest wait for sound that nobody watches, to wake up less often
+JOINED_WITHIN_S = 1.0  # a thread that hangs must not hold up the end of the program
 RESAMPLED_WITHIN_S = 0.04  # delay of the resampler
 MUTED_AFTER_S = 5.0  # digital zero for this long means that the microphone is muted
 KEPT_BYTES = 4_000_000  # more than any array of a few seconds of sound

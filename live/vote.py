@@ -127,6 +127,11 @@ class Vote:
         times.
     parameters : mapping, optional
         See ``VoteParameters``.
+
+    Raises
+    ------
+    ValueError
+        When ``smooth_s`` is not above 0.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ from .network.fit import FitProgress
 
 
 class RunListener:
-    """Receives messages and progress of a run; this base class ignores them."""
+    """Receives messages and progress of a run: messages may be ignored, the progress must be defined."""
 
     def notify(self, sentence: str) -> None:
         """Receive a sentence for the user."""

@@ -30,7 +30,10 @@ SURE = 0.7  # lowest confidence of a verdict that counts as sure
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The values of one clip that the metrics average; all but the last three are for genres only."""
+    """The values of one clip that the metrics average.
+
+    Those of windows and votes that are right mean something only for a clip with one of the model's genres.
+    """
 
     clip: HeardClip
     windows_right: int
