@@ -161,7 +161,10 @@ class HlsFeed:
     lost_s : float
         Seconds of sound whose segments had left the playlist, or were refused; the reader resets it.
     keeps_place : bool
-        Whether it continues at the same place after a loss, and so knows itself what was lost.
+        Whether its next connection continues at the same place, and so knows itself what was lost.
+    began_anew : bool
+        Whether the present connection has begun at another place than that where the one before ended: at
+        first, and where the station counts anew.
     """
 
     def __init__(self, opener: Opener, url: str, stopping: threading.Event) -> None:
@@ -172,7 +175,7 @@ class HlsFeed:
         self._has_sound = False  # whether any segment was fetched
         self._due_s = time.monotonic()
         self.lost_s = 0.0
-        self.keeps_place = False
+        self.keeps_place, self.began_anew = False, True
 
     def _load(self) -> Playlist:
         playlist = self._fetch_playlist()
@@ -213,6 +216,7 @@ class HlsFeed:
             When there is no new segment for too long.
         """
         self._due_s, self._header = time.monotonic(), None  # a new decoder needs the header again
+        self.began_anew = False
         while not self._stopping.is_set():
             failure: StationError | None = None
             wait_s = SHORTEST_WAIT_S
@@ -247,15 +251,15 @@ class HlsFeed:
         segments = playlist.segments
         if not segments:
             return []
+        self.keeps_place = True
         first, last = segments[0].number, segments[-1].number
         missed_s = 0.0 if self._next is None else max(0, first - self._next) * playlist.target_s
         # The first time, or it was restarted.
         if self._next is None or last < self._next - 1 or missed_s > MOST_MISSED_S:
-            self.keeps_place = False
+            self.began_anew = True
             chosen = segments if playlist.is_over else segments[-STARTS_BEFORE_END:]
             self._next = chosen[0].number
             return chosen
-        self.keeps_place = True
         self.lost_s += missed_s
         self._next = max(self._next, first)
         return [segment for segment in segments if segment.number >= self._next]

@@ -255,14 +255,14 @@ class NetworkStream:
             with contextlib.suppress(StationError):
                 until_s = since_s + (math.inf if self._give_up_s is None else self._give_up_s)
                 link = self._link = self._open(until_s)
-                # A feed that was kept begins at another place all the same where the station counts anew.
-                self._come_back(link, since_s, keeps_place=link.feed is lost.feed and link.feed.keeps_place)
+                is_same_place = link.feed is lost.feed and not link.feed.began_anew
+                self._come_back(link, since_s, is_same_place=is_same_place)
                 return link
 
-    def _come_back(self, link: StationLink, since_s: float, *, keeps_place: bool) -> None:
+    def _come_back(self, link: StationLink, since_s: float, *, is_same_place: bool) -> None:
         """Report the loss, and let the sound pass again."""
         missed_s = (link.first_byte_s or time.monotonic()) - since_s
-        if keeps_place:  # it continues at the same place, and reports itself what it missed
+        if is_same_place:  # it continues at the same place, and reports itself what it missed
             missed_s, link.feed.lost_s = link.feed.lost_s, 0.0
         self._ring.lose(round(max(0.0, missed_s) * SAMPLE_RATE), "stall")
         self._ring.change_status("back")

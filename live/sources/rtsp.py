@@ -111,6 +111,7 @@ class RtspFeed:
     """The bytes that ffmpeg fetches from a station; see ``Feed``."""
 
     keeps_place = False
+    began_anew = True
 
     def __init__(self, url: str, program: str, stopping: threading.Event) -> None:
         self._stopping = stopping

@@ -41,11 +41,14 @@ class Feed(Protocol):
     lost_s : float
         Seconds of sound that are known to be missing; the reader resets it.
     keeps_place : bool
-        Whether it continues at the same place after a loss, and so knows itself what was lost.
+        Whether its next connection continues at the same place, and so knows itself what was lost.
+    began_anew : bool
+        Whether the present connection has begun at another place than that where the one before ended.
     """
 
     lost_s: float
     keeps_place: bool
+    began_anew: bool
 
     def chunks(self) -> Iterator[bytes]:
         """Yield bytes as they arrive, until the station ends the stream.
@@ -64,6 +67,7 @@ class HttpFeed:
     """The body of one answer, which may never end."""
 
     keeps_place = False
+    began_anew = True
 
     def __init__(self, answer: Answer, stopping: threading.Event, on_title: OnTitle) -> None:
         self._answer, self._stopping = answer, stopping

@@ -655,10 +655,14 @@ def test_a_station_that_sends_what_is_no_sound_any_more_is_lost_and_given_up(
 
 
 def test_a_stream_that_counts_anew_has_lost_no_years() -> None:
-    playlists = iter([playlist_of(0, "abc"), playlist_of(1_700_000_000, "vwxyz")])
+    anew = 1_700_000_000
+    lists = [(0, "abc"), (anew, "vwxyz"), (anew + 5, "ab"), (anew + 7, "cd")]
+    playlists = iter([playlist_of(first, names) for first, names in lists])
     answers = lambda request: answering(200, next(playlists) if "m3u8" in request.path else b"x")(request)  # noqa: E731
     with server(answers) as address:
         url = f"{address}/list.m3u8"
         feed = HlsFeed(Opener(url), url, threading.Event())
-        assert len(list(itertools.islice(feed.chunks(), 6))) == 6
+        for pieces, began_anew in ((3, True), (5, True), (2, False)):  # each in a connection of its own
+            assert len(list(itertools.islice(feed.chunks(), pieces))) == pieces
+            assert feed.began_anew is began_anew
     assert feed.lost_s == 0
