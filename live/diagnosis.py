@@ -21,10 +21,12 @@ from live.errors import GenreLiveError, one_line
 from live.option_table import options_of
 from live.options import Options
 
-NEEDED = ("numpy", "soundfile", "sounddevice", "soxr", "ai-edge-litert", "rich", "platformdirs")
+NEEDED = (
+    "numpy", "soundfile", "sounddevice", "soxr", "ai-edge-litert", "rich", "platformdirs", "shtab", "tomli-w",
+)  # fmt: skip
 OPTIONAL = (
-    "plotly", "python-osc", "paho-mqtt", "pydub", "mutagen", "dask", "pyarrow", "starlette",
-    "tensorflow", "librosa", "scikit-learn", "matplotlib",
+    "plotly", "python-osc", "paho-mqtt", "pydub", "mutagen", "dask", "distributed", "fsspec", "pyarrow",
+    "starlette", "uvicorn", "prometheus-client", "tensorflow", "librosa", "scikit-learn", "matplotlib",
 )  # fmt: skip
 OWNER = re.compile(r"^.*?(?=['’]s? )")
 ANSWERS_WITHIN_S = 10.0

@@ -16,6 +16,11 @@ import pytest
 from live.cli import main
 from tests.event_contract import Recorded, check
 
+MODULES = {
+    "genre-live": "live.cli",
+    "genre-scan": "live.archive.cli",
+    "genre-train": "live.training.cli",
+}
 TIMEOUT_S = 60.0
 """After this a command is said to hang; it takes a second or two."""
 
@@ -27,7 +32,7 @@ def command(name: str = "genre-live") -> list[str]:
         program = shutil.which(name, path=folder)
         if program is not None:
             return [program]
-    return [sys.executable, "-m", {"genre-live": "live.cli", "genre-train": "live.training.cli"}[name]]
+    return [sys.executable, "-m", MODULES[name]]
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import importlib.metadata
 import json
 import platform
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,20 @@ def test_it_tells_what_a_report_needs(settings: Path, capsys: pytest.CaptureFixt
     hashes = json.loads((find_bundle(DEFAULTS.model) / DESCRIPTION_FILE).read_text())["sha256"]
     for digest in hashes.values():
         assert digest in said
+
+
+def test_every_dependency_is_told() -> None:
+    extras = {"train", "report", "osc", "mqtt", "keep", "scan", "cluster", "web"}
+    needed, optional = set(), set()
+    for requirement in importlib.metadata.requires("genre-live") or []:
+        name = re.split(r"[^\w-]", requirement)[0]
+        extra = re.search(r"extra == ['\"](\w+)", requirement)
+        if extra is None:
+            needed.add(name)
+        elif extra[1] in extras:
+            optional.add(name)
+    assert needed == set(diagnosis.NEEDED)
+    assert optional - {"audioop-lts"} == set(diagnosis.OPTIONAL)  # what older Pythons have themselves
 
 
 def test_nothing_private_is_told(
