@@ -98,7 +98,7 @@ class RingBuffer:
             room = 0 if self._closed else self.capacity - (self._written - self._read)
         stored = min(len(block), room)
         self._copy_in(block[:stored])
-        if stored < len(block) and not self._closed:
+        if stored < len(block):
             self.lose(len(block) - stored, "behind")
         return stored
 

@@ -238,7 +238,7 @@ class Session:
         wanted_s, window_s = self._source.block_s, self._analyser.until_window_s + RESAMPLED_WITHIN_S
         if self._source.is_live and not self._is_watched:
             wanted_s = max(wanted_s, min(window_s, LONGEST_BLOCK_S))
-        return max(1, round(wanted_s * self._source.sample_rate))
+        return round(wanted_s * self._source.sample_rate)
 
     def _longest_wait_s(self, position: int) -> float:
         """Return how long to wait for sound before the time limit has to be checked again."""

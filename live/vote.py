@@ -184,7 +184,7 @@ class Vote:
         shares = self._distribution()
         distribution = dict(zip(self.labels, shares, strict=True))
         genre, confidence = None, 0.0
-        if self._state == "genre" and self._genre is not None:
+        if self._genre is not None:
             genre, confidence = self.labels[self._genre], shares[self._genre]
         elif self._state == "unsure":
             confidence = max(shares[index] for index in self._genres)

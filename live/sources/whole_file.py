@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,11 +123,9 @@ class WholeFile:
         except (InputError, OSError):
             return False
         behind = self._heard - self._part_began
-        try:
+        with contextlib.suppress(GenreLiveError):
             while behind > 0 and (passed := len(decoder.read(min(behind, SKIPPED_AT_ONCE)))) > 0:
                 behind -= passed
-        except GenreLiveError:
-            behind = 1
         self._decoder.close()
         self._decoder, self._size = decoder, size
         return True
