@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.analyser import Analyser
-from live.events import GapEvent, WindowEvent
-from live.front_end import Frames, MelFrames
+from live.classifier import Probabilities
+from live.events import GapEvent, Verdict, WindowEvent
+from live.front_end import Frames, Levels, MelFrames
 from live.meter import level_dbfs
 from live.samples import Samples
 from tests.live.stubs import SMALL_SPEC, StubClassifier, noise
@@ -186,6 +187,13 @@ def test_a_sound_shorter_than_half_a_second_gets_no_verdict() -> None:
     assert hear(Analyser(classifier, RATE), [noise(0.499)]) == []
 
 
+def test_a_sound_without_one_complete_frame_gets_no_verdict() -> None:
+    long_frames = replace(SMALL_SPEC, n_fft=8_192)  # 1.02 s
+    classifier = StubClassifier(spec=long_frames)
+    assert hear(Analyser(classifier, RATE), [noise(8_191 / RATE)]) == []
+    assert len(hear(Analyser(classifier, RATE), [noise(8_192 / RATE)])) == 1
+
+
 def test_a_moment_of_sound_after_a_gap_gets_no_verdict() -> None:
     subject = Analyser(StubClassifier(window_frames=80), RATE)
     list(subject.feed(noise(1)))
@@ -200,20 +208,39 @@ def test_it_keeps_no_more_frames_than_a_window_has() -> None:
         assert len(subject._frames) == WINDOW_FRAMES
 
 
-def test_the_time_it_takes_is_shared_out_among_the_windows() -> None:
-    subject, _ = analyser()
-    began = time.perf_counter()
+def test_the_time_it_takes_is_shared_out_among_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now_s=0.0)
+    monkeypatch.setattr("live.analyser.time", SimpleNamespace(perf_counter=lambda: clock.now_s))
+    subject, classifier = analyser()
+    classify, update = classifier.classify, subject.vote.update
+    calls: list[int] = []
+
+    def classify_slowly(mel_db: Levels) -> Probabilities:
+        calls.append(len(mel_db))
+        clock.now_s += 0.002 * len(mel_db)
+        return classify(mel_db)
+
+    def vote_slowly(probabilities: Probabilities, *, level_dbfs: float, elapsed_s: float) -> Verdict:
+        clock.now_s += 0.001
+        return update(probabilities, level_dbfs=level_dbfs, elapsed_s=elapsed_s)
+
+    monkeypatch.setattr(classifier, "classify", classify_slowly)
+    monkeypatch.setattr(subject.vote, "update", vote_slowly)
     times = [event.compute_ms for event in subject.feed(noise(4))]
-    elapsed_ms = (time.perf_counter() - began) * 1_000
-    assert len(times) > 16
-    assert min(times) > 0
-    assert sum(times) <= elapsed_ms
+    assert len(times) == sum(calls) > 16
+    assert max(calls) > 1
+    assert times == pytest.approx([3.0] * len(times))
 
 
 def test_a_full_window_is_never_marked_partial() -> None:
     subject, _ = analyser()
     events = hear(subject, [noise(WINDOW / RATE)])
     assert [event.partial for event in events] == [False]
+
+
+def test_a_window_that_lacks_its_last_sample_is_not_classified() -> None:
+    subject, _ = analyser()
+    assert hear(subject, [noise((WINDOW - 1) / RATE)]) == []
 
 
 def test_the_last_moments_of_a_resampled_file_are_heard() -> None:

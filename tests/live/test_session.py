@@ -23,6 +23,7 @@ from live.events import (
     WindowEvent,
     to_json_line,
 )
+from live.ring_buffer import Item, RingBuffer
 from live.session import Session, Sink
 from live.snapshot import Snapshot
 from tests.event_contract import ContractError, Recorded, check, check_several
@@ -73,6 +74,12 @@ def test_a_session_keeps_the_event_contract() -> None:
     assert told.summary["duration_s"] == 3.0
     assert len(told.windows) == 1 + int((3.0 - 0.257) / 0.1)
     assert session.summary == events[-1]
+
+
+def test_a_window_that_the_end_of_the_stream_completes_is_told() -> None:
+    rate = 16_000  # the resampler holds the last samples back
+    _, events = listen(ScriptedSource([noise(0.557, sample_rate=rate)], sample_rate=rate))
+    assert [window["time_s"] for window in recorded(events).windows] == [0.257, 0.357, 0.457, 0.557]
 
 
 def test_every_event_tells_the_time_of_day_its_source_and_the_stations_title() -> None:
@@ -181,11 +188,13 @@ def test_a_sink_that_fails_keeps_nothing_from_the_others() -> None:
     def fail(event: Event) -> None:
         raise error
 
+    def fail_too(event: Event) -> None:
+        raise RunningError("It is full, and broken.")
+
     before: list[Event] = []
     after: list[Event] = []
-    session = Session(
-        ScriptedSource([noise(2)], endless=True), StubClassifier(), sinks=[before.append, fail, after.append]
-    )
+    sinks = [before.append, fail, after.append, fail_too]
+    session = Session(ScriptedSource([noise(2)], endless=True), StubClassifier(), sinks=sinks)
     session.start()
     assert session.ended.wait(PATIENCE_S)
     assert session.failure is error
@@ -295,19 +304,29 @@ def test_a_microphones_peak_is_of_all_that_came_and_a_files_of_the_newest_sound(
     assert heard.peak_dbfs == pytest.approx(-20.0, abs=0.01)
 
 
-def test_who_is_not_watched_wakes_for_windows_and_not_for_blocks() -> None:
+def test_who_is_not_watched_wakes_for_windows_and_not_for_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty blocks make half a second, and the first window is complete after more than a quarter."""
     blocks = list(np.split(noise(0.5), 20))
-    chunks: dict[bool, list[int]] = {True: [], False: []}
-    for is_watched, lengths in chunks.items():
+    read = RingBuffer.read
+    waited_for: dict[bool, list[int]] = {True: [], False: []}
+    for is_watched, minima in waited_for.items():
+
+        def note_and_read(
+            ring: RingBuffer, minimum: int, timeout: float, minima: list[int] = minima
+        ) -> Item | None:
+            minima.append(minimum)
+            return read(ring, minimum, timeout)
+
+        monkeypatch.setattr(RingBuffer, "read", note_and_read)
         source = ScriptedSource(blocks, kind="microphone", is_live=True)
         source.buffer_s, source.block_s = 10.0, 0.01
         kept = KeptSound()
         session, _ = listen(source, sound_sinks=[kept], is_watched=is_watched)
-        lengths += [len(samples) for samples in kept.samples]
+        assert sum(map(len, kept.samples)) == 4_000
         assert (session.snapshot.level_dbfs > -120) is is_watched
-    assert sum(chunks[False]) == sum(chunks[True]) == 4_000
-    assert min(chunks[False][:-1], default=4_000) >= 0.1 * RATE  # the last ends with the stream
+    assert set(waited_for[True]) == {80}
+    assert waited_for[False][0] == round((0.257 + 0.04) * RATE)
+    assert min(waited_for[False]) > 80
 
 
 def test_who_is_not_watched_tells_all_the_same_of_silence_and_of_what_is_no_number() -> None:
