@@ -82,6 +82,13 @@ def test_a_verdict_that_soon_ends_is_kept_when_it_does(room: Room) -> None:
     assert room.end() == {"rock": [(0.0, 2.5), (8.0, 12.0)], "jazz": [(7.5, 11.5)]}
 
 
+def test_less_than_a_second_of_sound_is_not_kept(room: Room) -> None:
+    room.hear("rock", 6)
+    room.tell(GapEvent(room.time_s, 5.0, "stall"))
+    room.hear("pop", 0.5)
+    assert set(room.end()) == {"rock"}
+
+
 def test_being_unsure_is_kept_after_a_while_and_then_now_and_again(room: Room) -> None:
     room.hear(None, 10, state="unsure")
     room.hear("rock", 3)
@@ -172,6 +179,8 @@ def test_nobody_waits_for_a_disk_that_hangs_and_what_was_missed_is_told(
     kept = len(clips["rock"]) + len(clips["jazz"])
     assert 8 <= kept < 30
     assert room.said == [f"{30 - kept} clips were not kept: the disk was too slow."]
+    assert room.writer.kept == kept
+    assert room.writer._thread.daemon, "the program ends though the disk still hangs"
 
 
 def test_a_full_folder_is_told_once_and_corrections_still_find_room(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from live.errors import InputError
@@ -74,6 +74,7 @@ moments = st.datetimes(timezones=offsets).map(
 
 
 @given(events, moments, st.none() | names, st.none() | names)
+@example(window(3.0, "rock", 1.0), AT, None, None)
 def test_what_was_written_comes_out(
     event: Event, at: datetime, source: str | None, title: str | None
 ) -> None:
@@ -126,6 +127,8 @@ def test_numbers_that_no_session_has_are_refused() -> None:
     many["vote"]["distribution"] = {str(number): 0.0 for number in range(5_000)}
     with pytest.raises(ValueError, match="more labels"):
         event_from_dict(many)
+    with pytest.raises(TypeError, match="not a distribution"):
+        event_from_dict(window(3.0, "rock").to_dict() | {"probabilities": {}})
 
 
 def read(path: Path) -> tuple[list[Event], LogReader]:

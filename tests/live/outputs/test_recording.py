@@ -65,6 +65,18 @@ def test_a_short_session_is_told_exactly() -> None:
     assert heard[3.0].distribution["rock"] == pytest.approx(0.9)
 
 
+def test_a_piece_of_several_states_is_drawn_as_a_gap_or_as_what_it_mostly_was() -> None:
+    recording = recorded(
+        start(),
+        window(3.0, "rock"),
+        GapEvent(3.1, 0.1, "overflow"),
+        window(3.5, "rock"),
+        window(3.7, "metal"),
+        window(4.0, "blues"),
+    )
+    assert rows_of(recording.strip()) == [(0.0, 3.0, "rock"), (3.0, 3.5, "gap"), (3.5, 4.0, "blues")]
+
+
 @settings(max_examples=30)
 @given(
     st.lists(
@@ -229,6 +241,10 @@ def test_a_clock_that_is_set_soon_after_the_start_dates_the_whole_session() -> N
         assert is_near(at(recording, time_s), AT + timedelta(seconds=time_s))
 
 
+def test_a_session_that_only_began_is_dated_by_its_start() -> None:
+    assert at(recorded(live_start()), 0.0) == AT
+
+
 def test_a_start_that_disagrees_with_all_that_follows_is_not_believed() -> None:
     (began,) = timed([live_start()], AT - timedelta(days=150))
     recording = recorded(began, *timed([GapEvent(3_600.0, 3_600.0, "stall"), *heard(3_603.0, 3_700.0)]))
@@ -332,15 +348,17 @@ DAY_S = 86_400.0
 
 
 def test_the_rest_of_a_rotated_session_begins_where_its_file_does() -> None:
-    drifted = timedelta(seconds=90)
+    drifted = timedelta(seconds=50)
     events = timed([live_start(), *heard(3.0, 600.0)])
-    later = timed([*heard(DAY_S, DAY_S + 600), summary(DAY_S + 600)], AT + drifted)
+    in_summer = AT.astimezone(timezone(timedelta(hours=2)))
+    later = timed([*heard(DAY_S, DAY_S + 600), summary(DAY_S + 600)], in_summer + drifted)
     _, new = rotated(*events, *later, after_s=600.0)
     recording = recorded(*new)
     assert recording.start == live_start()
     assert (recording.begin_s, recording.end_s) == (DAY_S - 0.5, DAY_S + 600)
     assert rows_of(recording.strip()) == [(DAY_S - 0.5, DAY_S + 600, "rock")]
     assert at(recording, recording.begin_s) == AT + timedelta(seconds=DAY_S - 0.5) + drifted
+    assert at(recording, recording.begin_s).utcoffset() == in_summer.utcoffset()
     assert recording.summary is not None
 
 

@@ -78,6 +78,7 @@ def test_a_row_tells_which_source_and_what_the_station_plays(tmp_path: Path) -> 
 
 def test_a_table_is_continued_under_its_one_header(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
+    path.touch()
     for _ in range(2):
         log = CsvLog(path, LABELS)
         log(window(3.0, "rock"))
