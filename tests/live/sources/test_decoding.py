@@ -49,6 +49,7 @@ LOSSLESS: list[tuple[str, dict[str, Any], float]] = [
     ("f32.w64", {"subtype": "FLOAT"}, 0),
     ("f32.caf", {"subtype": "FLOAT"}, 0),
     ("s16.au", {"subtype": "PCM_16"}, 2**-15),
+    ("f32.mat", {"format": "MAT5", "subtype": "FLOAT"}, 0),  # its bytes do not tell where it ends
 ]
 
 
