@@ -109,5 +109,5 @@ def test_the_compute_time_is_that_of_the_latest_windows() -> None:
         heard = window(time_s, "rock")
         return WindowEvent(time_s, heard.probabilities, -20.0, compute_ms, heard.vote)
 
-    subject = history(*(took(k, 50.0) for k in range(500)), *(took(500 + k, 2.0) for k in range(200)))
-    assert subject.compute_ms == 2.0
+    subject = history(*(took(k, 500.0) for k in range(500)), *(took(500 + k, k % 101) for k in range(202)))
+    assert subject.compute_ms == 50.0  # the median of 0 to 100
