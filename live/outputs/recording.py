@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 
 from live.events import (
     CorrectionEvent,
@@ -19,16 +17,13 @@ from live.events import (
     SummaryEvent,
     WindowEvent,
 )
+from live.outputs.times_of_day import Anchor, TimesOfDay
 from live.snapshot import Stretch, StretchState
 from live.tally import Tally, lengthen
 
 MOST_BINS = 1_200
 MOST_STRETCHES = 2_000
 MOST_NOTES = 200
-MOST_ANCHORS = 1_000
-JUMP_S = 60.0  # more than drift and jitter: the clock was set, or the computer slept
-CLOCK_IS_SET_WITHIN_S = 180.0  # at first, a computer without a clock chip has the time of its last shutdown
-CONTINUED_AFTER_S = 10.0  # a start event before later sound than this is repeated from before a rotation
 MOST_LABELS = 1_000
 DEFAULT_HOP_S = 0.5
 
@@ -85,78 +80,6 @@ class Note:
     what: str
     lost_s: float = 0.0
     words: str = ""
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """A stream time and its time of day, as an event tells them."""
-
-    time_s: float
-    at: datetime
-
-    def time_of_day(self, time_s: float) -> datetime | None:
-        """Return the time of day of another stream time; None beyond the calendar."""
-        try:
-            return self.at + timedelta(seconds=time_s - self.time_s)
-        except OverflowError:
-            return None
-
-    def is_before_jump(self, later: Anchor) -> bool:
-        """Return whether the clock and the stream differ in how much time passed until ``later``."""
-        passed_s = (later.at - self.at).total_seconds()
-        return abs(passed_s - (later.time_s - self.time_s)) > JUMP_S
-
-    def is_before_change(self, later: Anchor) -> bool:
-        """Return whether the clock jumped, or its offset from UTC changed, until ``later``."""
-        return self.at.utcoffset() != later.at.utcoffset() or self.is_before_jump(later)
-
-
-class TimesOfDay:
-    """The times of day of a session, by anchors that become sparser as the session becomes longer.
-
-    Where the clock jumps, there is an anchor on each side. When it jumps soon after the start, it was wrong
-    before and is right now, so the anchors before the jump are discarded.
-    """
-
-    def __init__(self) -> None:
-        self._anchors: list[Anchor] = []
-        self._spacing_s = 1.0
-
-    def add(self, anchor: Anchor) -> None:
-        """Add an anchor, if it tells something new; anchors are added in order."""
-        last = self._anchors[-1] if self._anchors else None
-        if last is not None:
-            if anchor.time_s < last.time_s:
-                return
-            if not last.is_before_change(anchor) and anchor.time_s - last.time_s < self._spacing_s:
-                return
-            is_at_first = last.time_s == 0 or anchor.time_s <= CLOCK_IS_SET_WITHIN_S
-            if is_at_first and last.is_before_jump(anchor):
-                self._anchors.clear()
-        self._anchors.append(anchor)
-        if len(self._anchors) > MOST_ANCHORS:
-            self._thin_out()
-
-    def _thin_out(self) -> None:
-        """Double the spacing; keep the changes of the clock, unless there are too many of them."""
-        self._spacing_s *= 2
-        kept = self._anchors[:1]
-        for before, anchor in pairwise(self._anchors):
-            if before.is_before_change(anchor) or anchor.time_s - kept[-1].time_s >= self._spacing_s:
-                kept.append(anchor)
-        self._anchors = kept if len(kept) <= 0.75 * MOST_ANCHORS else kept[::2]
-
-    def at(self, time_s: float) -> datetime | None:
-        """Return the time of day of a stream time, by the nearest anchor on its side of a change."""
-        if not self._anchors:
-            return None
-        place = bisect_right(self._anchors, time_s, key=lambda anchor: anchor.time_s)
-        nearest = self._anchors[max(0, place - 1)]
-        for later in self._anchors[place : place + 1]:
-            is_nearer = later.time_s - time_s < time_s - nearest.time_s
-            if is_nearer and not nearest.is_before_change(later):
-                nearest = later
-        return nearest.time_of_day(time_s)
 
 
 class Recording:
@@ -359,131 +282,3 @@ def _join(pieces: Sequence[tuple[float, Bin]]) -> tuple[float, Bin]:
     for _, piece in pieces:
         joined.add(piece)
     return pieces[0][0], joined
-
-
-def split_sessions(
-    events: Iterable[Event], most: int, most_sources: int | None = None
-) -> tuple[list[Recording], int]:
-    """Return recordings of the sessions in a log, which may overlap where there are several sources.
-
-    Parameters
-    ----------
-    events : iterable of Event
-    most, most_sources : int
-        Largest number of recordings to keep, and the same for a log of several sources.
-
-    Returns
-    -------
-    recordings : list of Recording
-        Those that began last, oldest first.
-    count : int
-        Number of sessions in the log.
-    """
-    sessions = _Sessions(most, most_sources if most_sources is not None else most)
-    for event in events:
-        sessions.add(event)
-    sessions.leave_out()
-    return sessions.recordings, sessions.count
-
-
-class _Sessions:
-    """The sessions of a log, as far as it was read.
-
-    A repeated start event, as after rotation, begins no other session if the stream continues after it.
-    """
-
-    def __init__(self, most: int, most_sources: int) -> None:
-        self._most, self._most_sources = most, most_sources
-        self._current: dict[str | None, Recording] = {}  # by the source's name, where events have one
-        self._started: list[Recording] = []  # by the start events since the latest other event
-        self.recordings: list[Recording] = []
-        self.count = 0
-
-    def add(self, event: Event) -> None:
-        """Add the next event of the log."""
-        if isinstance(event, StartEvent):
-            self._start(event)
-        else:
-            self._continue(event)
-
-    def _start(self, start: StartEvent) -> None:
-        known = self._current.get(start.source_name)
-        if known is not None and _is_repeated(known, start):
-            known.is_start_repeated = True
-            return
-        self._started.append(self._begin(start, start.source))
-        del self._started[: -self._most_sources]
-        del self.recordings[: -self._most_sources]  # the next event tells whether they are of one run
-
-    def _continue(self, event: Event) -> None:
-        self._name_started(event.source)
-        recording = self._current.get(event.source)
-        if recording is None or _is_of_another(recording, event):
-            recording = self._begin(_repeated_start(recording), event.source)
-        if not recording.has_events and _misses_beginning(recording, event):
-            recording.begin_at(_first_time_s(event, recording.bin_s))
-        recording.is_start_repeated = False
-        recording.add(event)
-        self.leave_out()
-
-    def _begin(self, start: StartEvent | None, source: str | None) -> Recording:
-        recording = Recording(start)
-        self._current[source] = recording
-        if start is not None:  # its source is the name that later events may carry
-            self._current[start.source_name] = recording
-        self.recordings.append(recording)
-        self.count += 1
-        return recording
-
-    def _name_started(self, source: str | None) -> None:
-        """Name the sources that started together, if there are several: some may be silent in this log."""
-        for recording in self._started:
-            if source is not None and recording.start is not None:
-                recording.source = recording.start.source_name
-        self._started.clear()
-
-    def leave_out(self) -> None:
-        """Leave out the earliest sessions, if there are too many."""
-        if len(self.recordings) > self._most:
-            of_several = any(recording.source is not None for recording in self.recordings)
-            del self.recordings[: -(self._most_sources if of_several else self._most)]
-
-
-def _is_repeated(recording: Recording, start: StartEvent) -> bool:
-    """Return whether a start event is that of a recording again; its time of day makes it unique."""
-    return recording.summary is None and start.at is not None and recording.start == start
-
-
-def _repeated_start(recording: Recording | None) -> StartEvent | None:
-    """Return the start event of a session that follows this recording, where it has the same."""
-    return recording.start if recording is not None and recording.is_start_repeated else None
-
-
-def _is_of_another(recording: Recording, event: Event) -> bool:
-    """Return whether an event belongs to a session whose start is not in the log."""
-    return recording.summary is not None or _time_s(event) < recording.end_s - 1.0
-
-
-def _misses_beginning(recording: Recording, event: Event) -> bool:
-    """Return whether a recording's first event comes long after the beginning of its session."""
-    start = recording.start
-    return start is None or _first_time_s(event, recording.bin_s) > start.reach_s + CONTINUED_AFTER_S
-
-
-def _time_s(event: Event) -> float:
-    match event:
-        case StartEvent():
-            return 0.0
-        case SummaryEvent():
-            return event.duration_s
-    return event.time_s
-
-
-def _first_time_s(event: Event, hop_s: float) -> float:
-    """Return the stream time from which an event tells what was heard."""
-    match event:
-        case WindowEvent():
-            return max(0.0, event.time_s - hop_s)
-        case GapEvent():
-            return max(0.0, event.time_s - event.lost_s)
-    return _time_s(event)

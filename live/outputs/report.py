@@ -22,7 +22,8 @@ from live import __version__
 from live.errors import InputError
 from live.extras import need
 from live.outputs.log_reading import LogReader
-from live.outputs.recording import Recording, split_sessions
+from live.outputs.log_sessions import split_sessions
+from live.outputs.recording import Recording
 from live.outputs.report_session import SessionView, css_colors
 from live.palette import THEMES
 

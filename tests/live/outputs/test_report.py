@@ -154,7 +154,7 @@ def test_nothing_that_a_log_says_becomes_part_of_the_page(tmp_path: Path) -> Non
 
 
 def test_a_day_stays_small(tmp_path: Path) -> None:
-    from live.outputs.recording import split_sessions
+    from live.outputs.log_sessions import split_sessions
 
     genres = ("rock", "metal", "blues")
     events = (window(3.0 + 4 * number, genres[number // 3 % 3]) for number in range(21_600))
@@ -165,7 +165,7 @@ def test_a_day_stays_small(tmp_path: Path) -> None:
 
 
 def test_a_thousand_labels_are_summed_up() -> None:
-    from live.outputs.recording import split_sessions
+    from live.outputs.log_sessions import split_sessions
 
     labels = tuple(f"genre {number}" for number in range(1_000))
     recordings, count = split_sessions(session(genre="genre 5", labels=labels), 20)
