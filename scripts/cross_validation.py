@@ -21,11 +21,11 @@ from live.bundle import read_description, write_description
 from live.classifier import Classifier
 from live.errors import GenreLiveError, InputError, explain, one_line
 from live.vote import VoteParameters
-from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.dataset.features import cache_folder
 from training.dataset.splits import Segment, whole_store
 from training.dataset.store import FeatureStore
+from training.datasets import DatasetOptions, open_datasets
 from training.evaluation.folds import Fold, evaluate_folds
 from training.evaluation.model_card import main_figures, model_card, report_subject
 from training.evaluation.record import TrainingRecord

@@ -52,12 +52,12 @@ from scripts.jax_windows import (
     shares_of,
     sounds_of,
 )
-from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.dataset.clips import UNLABELLED, check_labels
 from training.dataset.features import cache_folder
 from training.dataset.splits import SPLITS, whole_store
 from training.dataset.store import FeatureStore
+from training.datasets import DatasetOptions, open_datasets
 from training.evaluation.record import DatasetRecord, RefitRecord, TrainingRecord
 from training.garbage import look_for_garbage_seldom
 from training.network.batches import Crops

@@ -25,8 +25,9 @@ from .interruption import Interruption
 from .options import Options, check_together
 
 if TYPE_CHECKING:  # the functions below import these when they need them: --help must not load TensorFlow
-    from .common import DatasetOptions, RunListener
     from .dataset.splits import SplitName
+    from .datasets import DatasetOptions
+    from .run_listener import RunListener
 
 DESCRIPTION = "Trains a model for genre-live, or evaluates one."
 EXAMPLES = """\
@@ -70,8 +71,8 @@ def _check_installed(needed: Sequence[str]) -> None:
 
 
 def _dataset_options(options: Options) -> DatasetOptions:
-    from .common import DatasetOptions
     from .dataset.features import cache_folder
+    from .datasets import DatasetOptions
 
     return DatasetOptions(
         datasets=options.datasets,

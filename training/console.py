@@ -19,12 +19,12 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
-from .common import RunListener
 from .dataset.shards import Progress as CountProgress
 from .evaluation.results import Evaluation
 from .evaluation.tables import Table, collection_table, headline_table, room_table
 from .network.fit import FitProgress
 from .network.history import FitHistory
+from .run_listener import RunListener
 
 
 def _columns() -> list[ProgressColumn]:

@@ -12,15 +12,16 @@ from live.classifier import Classifier
 from live.errors import InputError
 from live.vote import VoteParameters
 
-from .common import DatasetOptions, RunListener, divide, is_divided_alike, open_datasets
 from .dataset.features import Features
 from .dataset.splits import LEAK, SPLITS, Segment, Split, gtzan_id, published_lists, whole_store
 from .dataset.store import FeatureStore
+from .datasets import DatasetOptions, divide, is_divided_alike, open_datasets
 from .evaluation.metrics import evaluate
 from .evaluation.record import TrainingRecord
 from .evaluation.report import FIGURES_FILE, REPORT_FILE, ReportSubject, write_report
 from .evaluation.results import Evaluation
 from .evaluation.rooms import hear_rooms
+from .run_listener import RunListener
 
 FAULT_FILTERED = "fault-filtered"
 WRITTEN = (REPORT_FILE, FIGURES_FILE, ".png")  # ends of the names of a report's files

@@ -15,18 +15,10 @@ from live.bundle import BundleDescription, read_description, write_description
 from live.errors import InputError
 from live.wording import count_of
 
-from .common import (
-    DatasetOptions,
-    RunListener,
-    check_new_bundle,
-    checkpoint_path,
-    digest_of_files,
-    is_divided_alike,
-    open_datasets,
-)
 from .dataset.clips import UNLABELLED
 from .dataset.splits import Split, SplitName, split_store
 from .dataset.store import FeatureStore
+from .datasets import DatasetOptions, digest_of_files, is_divided_alike, open_datasets
 from .evaluation.model_card import model_card, report_subject
 from .evaluation.record import RefitRecord, TrainingRecord
 from .evaluation.report import GENRES_PICTURE, REPORT_FILE, carry_report, read_report
@@ -42,6 +34,8 @@ from .network.bundle import (
 from .network.fit import Checkpoint, FitPlan, fit
 from .network.history import FitHistory
 from .network.recipes import RECIPES, Recipe
+from .new_bundle import check_new_bundle, checkpoint_path
+from .run_listener import RunListener
 
 
 @dataclass(frozen=True)

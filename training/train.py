@@ -15,19 +15,11 @@ from live.errors import InputError
 from live.events import NOT_GENRES, genres_of
 from live.vote import VoteParameters
 
-from .common import (
-    DatasetOptions,
-    RunListener,
-    check_new_bundle,
-    checkpoint_path,
-    digest_of_files,
-    divide,
-    open_datasets,
-)
 from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels, remarks_on_lone_clips
 from .dataset.features import Features, labels_of, silent_clips
 from .dataset.splits import PartName, Split
 from .dataset.store import FeatureStore
+from .datasets import DatasetOptions, digest_of_files, divide, open_datasets
 from .evaluation.calibration import recalibrated_description
 from .evaluation.clip_pictures import draw_genres
 from .evaluation.metrics import evaluate
@@ -49,6 +41,8 @@ from .network.history import FitHistory
 from .network.json_export import check_export, export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
+from .new_bundle import check_new_bundle, checkpoint_path
+from .run_listener import RunListener
 
 FEW_CLIPS = 50  # training clips of the median label; with fewer, a fit starts from the shipped model
 FROM_NOTHING = "none"

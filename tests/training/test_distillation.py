@@ -19,9 +19,9 @@ from rich.console import Console
 
 from live.bundle import find_bundle, read_description
 from live.classifier import Classifier
-from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.dataset.splits import whole_store
+from training.datasets import DatasetOptions, open_datasets
 from training.evaluation.record import TrainingRecord
 from training.network.batches import Crops
 from training.network.recipes import LIVE
@@ -88,7 +88,7 @@ from pathlib import Path
 import jax, numpy as np
 from rich.console import Console
 from scripts.jax_windows import Augmenter, noise_stock, shares_of, sounds_of
-from training.common import DatasetOptions, open_datasets
+from training.datasets import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.network.recipes import LIVE
 folder, cache, out = map(Path, sys.argv[1:])

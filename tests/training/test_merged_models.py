@@ -18,10 +18,10 @@ from rich.console import Console
 from live.bundle import read_description, write_description
 from live.classifier import Classifier
 from training.cli import main
-from training.common import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.dataset.splits import whole_store
 from training.dataset.store import FeatureStore
+from training.datasets import DatasetOptions, open_datasets
 from training.evaluation.folds import Fold, evaluate_folds
 from training.evaluation.metrics import evaluate
 from training.evaluation.record import TrainingRecord

@@ -1,42 +1,24 @@
-"""Functions that all three runs use: opening and dividing the data, and checks before hours of work."""
+"""The datasets of a run: opened, joined and divided."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from live.bundle import DESCRIPTION_FILE, is_label
-from live.errors import InputError, one_line
+from live.errors import one_line
 from live.front_end import FrontEndSpec
 from live.spreading.engines import open_engine
 from live.spreading.work import Engine
 from live.wording import count_of
 
 from .dataset.features import Features, is_store, load_features
-from .dataset.shards import Progress
 from .dataset.splits import Split, SplitName, default_split, split_store
 from .dataset.store import FeatureStore, join_stores
 from .evaluation.record import DatasetRecord
-from .network.bundle import check_destination, work_folder
-from .network.fit import FitProgress
-
-
-class RunListener:
-    """Receives messages and progress of a run: messages may be ignored, the progress must be defined."""
-
-    def notify(self, sentence: str) -> None:
-        """Receive a sentence for the user."""
-
-    def progress(self, title: str) -> AbstractContextManager[Progress]:
-        """Return a context manager for a step of work, with the function that counts it."""
-        raise NotImplementedError
-
-    def fit_progress(self) -> AbstractContextManager[FitProgress]:
-        """Return a context manager for the fit, with the object that receives its progress."""
-        raise NotImplementedError
+from .run_listener import RunListener
 
 
 @dataclass(frozen=True)
@@ -77,32 +59,6 @@ class DatasetOptions:
         return " + ".join(self.names)
 
 
-def checkpoint_path(out: Path) -> Path:
-    """Return the path of the checkpoint of an interrupted run, beside the bundle."""
-    return work_folder(out) / "checkpoint.npz"
-
-
-@contextmanager
-def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | None]:
-    """Open the cluster that reads the audio, if there is one."""
-    if data.scheduler is None or all(is_store(dataset) for dataset in data.datasets):
-        yield None
-        return
-    with closing(
-        open_engine(workers=data.workers, scheduler=data.scheduler, notify=listener.notify)
-    ) as engine:
-        yield engine
-
-
-def _load(
-    dataset: Path, data: DatasetOptions, spec: FrontEndSpec, listener: RunListener, engine: Engine | None
-) -> Features:
-    with listener.progress(f"Reading {dataset.name}") as progress:
-        return load_features(
-            dataset, spec, cache=data.cache, workers=data.workers, engine=engine, progress=progress
-        )
-
-
 def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListener) -> Features:
     """Load the features, and report clips that were left out and the path of the store.
 
@@ -135,6 +91,27 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListene
     return Features(join_stores(stores, data.names), tuple(skipped))
 
 
+@contextmanager
+def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | None]:
+    """Open the cluster that reads the audio, if there is one."""
+    if data.scheduler is None or all(is_store(dataset) for dataset in data.datasets):
+        yield None
+        return
+    with closing(
+        open_engine(workers=data.workers, scheduler=data.scheduler, notify=listener.notify)
+    ) as engine:
+        yield engine
+
+
+def _load(
+    dataset: Path, data: DatasetOptions, spec: FrontEndSpec, listener: RunListener, engine: Engine | None
+) -> Features:
+    with listener.progress(f"Reading {dataset.name}") as progress:
+        return load_features(
+            dataset, spec, cache=data.cache, workers=data.workers, engine=engine, progress=progress
+        )
+
+
 def divide(
     data: DatasetOptions,
     store: FeatureStore,
@@ -163,21 +140,6 @@ def divide(
     for note in split.notes:
         listener.notify(note)
     return split
-
-
-def check_new_bundle(out: Path, name: str, listener: RunListener) -> None:
-    """Check, before hours of fitting, that a bundle can be written; report if it replaces another.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written, or its name is empty, too long or unprintable.
-    """
-    check_destination(out)
-    if not is_label(name):
-        raise InputError(f"{name[:80]!r} cannot be a model's name: give 1 to 64 characters with --name.")
-    if (out / DESCRIPTION_FILE).exists():
-        listener.notify(f"{out} holds a model, which is replaced when the new one is done.")
 
 
 def digest_of_files(store: FeatureStore) -> str:
