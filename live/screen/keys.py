@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Self, TextIO
 
 # A control sequence; a command to or answer from the terminal, which a new sequence ends; a function key; or
-# Alt with a key, which may be the first character of any of these.
+# Alt with a key, which may be the first character of any of these. Escape itself, or Alt with such a
+# character, ends where the next sequence begins: over a slow connection several keys arrive together.
 _ESCAPE_SEQUENCE = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b[^\\]))"
-    rb"|O.|[^\[\]P_^O]|[\[\]P_^O]?\Z)",
+    rb"|O[^\x1b]|[^\x1b\[\]P_^O]|[\[\]P_^O]?(?=\x1b|\Z))",
     re.DOTALL,
 )
 # An incomplete sequence, or a character whose last bytes are missing.

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from live.screen.keys import KeyDecoder, KeyReader
 
@@ -44,6 +46,8 @@ def decoded(*pieces: bytes) -> str:
         ((b"\x1b]11;rgb:ffff\x1b", b"\\q"), "q"),
         ((b"\x1b]r\x1b[Aq",), "q"),
         ((b"\x1b]r", b"r\x1b[A", b"q"), "q"),
+        ((b"\x1b\x1b[Bq",), "q"),
+        ((b"\x1b[\x1b[B\x1bO\x1bOBq",), "q"),
     ],
 )
 def test_decoder_finds_keys_and_leaves_sequences_out(pieces: tuple[bytes, ...], keys: str) -> None:
@@ -60,6 +64,16 @@ def test_decoder_finds_keys_and_leaves_sequences_out(pieces: tuple[bytes, ...], 
         ((b"\x1b[5~q\x1b[6~",), ["page up", "q", "page down"]),
         ((b"\x1b[H\x1b[F\x1b[1~\x1b[4~",), ["home", "end", "home", "end"]),
         ((b"\x1b[", b"Aq"), ["A", "q"]),
+        (
+            (b"\x1b\x1b[B",),
+            ["escape", "down"],
+        ),  # at once, as over a slow connection; or Alt with an arrow key
+        ((b"\x1b\x1bOB",), ["escape", "down"]),
+        ((b"\x1b\x1b",), ["escape", "escape"]),
+        ((b"\x1b\x1b[6~", b"\x1b\x1b[4~"), ["escape", "page down", "escape", "end"]),
+        ((b"\x1b\x1b[6", b"~q"), ["escape", "page down", "q"]),
+        ((b"\x1b\x1b", b"\x1b[B"), ["escape", "escape", "down"]),
+        ((b"\x1b[B\x1b",), ["down", "escape"]),
         ((b"\x1b[1;5A\x1bq\x1bOP\x1b]11;rgb:0/0/0\x07",), []),
     ],
 )
@@ -68,6 +82,15 @@ def test_keys_that_are_no_character_have_names_where_they_are_wanted(
 ) -> None:
     decoder = KeyDecoder(named_keys=True)
     assert [key for piece in pieces for key in decoder.feed(piece)] == keys
+
+
+NAMED_KEYS = [(b"\x1b", "escape"), (b"\x1b[A", "up"), (b"\x1bOB", "down"), (b"\x1b[6~", "page down")]
+
+
+@given(st.lists(st.sampled_from(NAMED_KEYS)))
+def test_named_keys_are_told_apart_however_many_come_at_once(pressed: list[tuple[bytes, str]]) -> None:
+    sent = b"".join(sequence for sequence, _ in pressed)
+    assert KeyDecoder(named_keys=True).feed(sent) == [name for _, name in pressed]
 
 
 def test_what_never_ends_is_not_held_for_ever() -> None:
