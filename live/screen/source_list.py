@@ -25,6 +25,7 @@ from live.screen.view import Extras, View
 _LONGEST_NAME = 28
 _LONGEST_TITLE = 44
 _BESIDE_LETTERS = 44  # columns that name and strip need at least
+_AROUND_LETTERS = 3  # rows of a source besides its letters: its name above, the details and the strip below
 _STRIP_FROM = 8  # columns of the shortest useful strip
 
 
@@ -68,12 +69,12 @@ def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> A
     for font in FONTS:
         rows = font.rows
         fits = 2 * sum((font.width(genre) or inner + 1) <= inner for genre in genres) >= max(1, len(genres))
-        # The name is above the letters; the strip and an empty row are below them.
-        if fits and each >= rows + 3 and rows > SMALL.rows:
+        # The name is above the letters; the details and the strip are below them.
+        if fits and each >= rows + _AROUND_LETTERS and rows > SMALL.rows:
             return Arrangement(min(each, rows + 8), rows, False, sources, header, 0, footer, air)
         if each > rows and letter_columns(genres, font, inner):
             return Arrangement(min(each, rows + 2), rows, True, sources, header, 0, footer, air)
-    if each >= SMALL.rows + 3:
+    if each >= SMALL.rows + _AROUND_LETTERS:
         return Arrangement(min(each, SMALL.rows + 5), SMALL.rows, False, sources, header, 0, footer, air)
     heading = int(height >= 8)
     room -= heading
@@ -129,12 +130,15 @@ class SourceList:
         columns = self._columns(canvas, plan)
         if plan.heading:
             rows.append(_heading(canvas, columns))
+        # Sources that have no row for an empty one below them share those that are left over.
+        spare = height - plan.footer - len(rows) - plan.in_view * plan.each
+        roomier = place.first + (spare if plan.each == plan.letters + _AROUND_LETTERS else 0)
         canvases: dict[tuple[str, ...], Canvas] = {}
         for number in range(place.first, min(len(self.views), place.first + plan.in_view)):
             view = self.views[number]
             own = self._canvas(canvases, view, width, height, characters, colored)
             source = SourceRows(view, number + 1, number == place.selected, columns)
-            rows += source.rows(own, plan.each, plan.letters)
+            rows += source.rows(own, plan.each + (number < roomier), plan.letters)
         rows = rows[: height - plan.footer]
         rows += [canvas.empty() for _ in range(height - plan.footer - len(rows))]
         if plan.footer:

@@ -130,15 +130,13 @@ class SourceRows:
         if snapshot.title:
             head.write(f"   {printable(snapshot.title)}", canvas.style(canvas.theme.quiet))
         rows = [head, *Verdict(self.view).rows(canvas, letters)]
-        left = height - len(rows) - 1  # an empty row before the next source
-        if left >= 2:
-            details = canvas.row()
-            for phrase in self.view.headline.details:
-                text = phrase.text if details.width > canvas.margin else phrase.text.removeprefix(" · ")
-                color = canvas.color(phrase.tone, phrase.genre)
-                details.write(text, canvas.style(color, bold=phrase.bold))
-            rows.append(details)
-            left -= 1
+        details = canvas.row()
+        for phrase in self.view.headline.details:
+            text = phrase.text if details.width > canvas.margin else phrase.text.removeprefix(" · ")
+            color = canvas.color(phrase.tone, phrase.genre)
+            details.write(text, canvas.style(color, bold=phrase.bold))
+        rows.append(details)
+        left = height - len(rows) - 1  # an empty row before the next source, if there is room
         strip = [canvas.row() for _ in range(max(1, min(3, left)))]
         level = min(24, canvas.inner_width // 5)
         self._strip(canvas, strip, canvas.right - level - 2)

@@ -6,13 +6,15 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from live.events import Verdict
 from live.palette import DARK, ink
 from live.screen.animation import at_rest
+from live.screen.canvas import margin
 from live.screen.navigation import Navigation
 from live.screen.screen import LIST_KEYS
 from live.screen.source_list import SourceList, arrange
@@ -27,6 +29,7 @@ from tests.live.screen.drawing import (
     SONG,
     UNSURE,
     console_of,
+    distribution,
     has_letters,
     printed,
     row_with,
@@ -97,6 +100,43 @@ def test_all_of_a_few_are_in_view_with_verdict_name_and_number(width: int, heigh
 def test_two_sources_have_letters_to_be_read_from_afar(width: int, height: int) -> None:
     assert arrange(2, width - 4, height, GENRES).letters >= 5
     assert has_letters(text_of(list_of(sources(2)), width, height), "rock")
+
+
+@settings(max_examples=60)
+@given(
+    width=st.integers(40, 220),
+    height=st.integers(8, 60),
+    count=st.integers(1, 6),
+    genres=st.sampled_from([GENRES, ("classical", "rock", "blues"), ("classical", "演歌", "rock", "blues")]),
+)
+@example(width=60, height=20, count=2, genres=GENRES)
+@example(width=100, height=30, count=2, genres=GENRES)
+@example(width=120, height=30, count=2, genres=GENRES)
+def test_how_sure_it_is_or_why_there_is_no_verdict_is_told_at_every_size(
+    width: int, height: int, count: int, genres: tuple[str, ...]
+) -> None:
+    room = replace(ROOM, genres=genres)
+    sure = replace(room, verdict=Verdict("genre", "classical", 0.87, distribution(classical=0.87)))
+    plan = arrange(count, width - 2 * margin(width), height, genres)
+    is_card = plan.letters > 1 and not plan.beside
+    for shown, words in (
+        (sure, "87 % sure" if is_card else "87 %"),
+        (replace(room, verdict=UNSURE), "rock 34 % or blues 29 %"),
+        (replace(room, source_condition="lost"), "check its cable"),
+    ):
+        rows = text_of(list_of([shown] * count), width, height)
+        told = sum(words in row for row in rows)
+        if is_card:
+            assert told == count
+        elif shown is sure:
+            assert told == plan.in_view or has_letters(rows, "87%")
+
+
+def test_sources_without_an_empty_row_of_their_own_share_what_is_left_over() -> None:
+    rows = text_of(list_of(sources(2)), 60, 20)
+    assert not rows[next(number for number, row in enumerate(rows) if "● s2" in row) - 1].strip()
+    assert "nothing lost" in rows[-1]
+    assert rows[-2].strip()
 
 
 def test_fifty_scroll_and_say_where_they_are() -> None:

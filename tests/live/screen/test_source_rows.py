@@ -38,6 +38,7 @@ def drawn(
         (2, 1, replace(PLAIN, title_below=True)),
         (3, 1, PLAIN),
         (8, 5, PLAIN),
+        (9, 5, PLAIN),
         (10, 5, PLAIN),
         (6, 3, PLAIN),
         (4, 3, replace(PLAIN, font=SMALL, letters=45)),
