@@ -43,10 +43,14 @@ class Navigation:
         if self.opened is not None:
             return replace(self, opened=None) if key == "escape" else self
         if key == "enter" and sources:
-            return replace(self, opened=self.selected)
+            return self.open_selected()
         far = {"page up": -in_view, "page down": in_view, "home": -_FAR, "end": _FAR}
         step = _STEPS.get(key, far.get(key, 0))
         return replace(self, selected=self.selected + step).in_view(sources, in_view)
+
+    def open_selected(self) -> Navigation:
+        """Return the position with the selected source shown alone; unchanged if one is already."""
+        return self if self.opened is not None else replace(self, opened=self.selected)
 
     def in_view(self, sources: int, in_view: int) -> Navigation:
         """Return the position scrolled as little as possible to make the selected source visible."""

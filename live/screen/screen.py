@@ -257,6 +257,9 @@ class Screen:
             if place != self._place:
                 self._place = place
                 return None
+            if key == "c" and on_correct is not None and snapshots:
+                # Its own screen has the room for the question, and shows which source is meant.
+                self._place = self._place.open_selected()
         opened = self._place.opened
         if opened is None:
             return None if on_key is None else on_key(key)

@@ -278,10 +278,30 @@ def test_many_sources_are_a_list_and_one_opens_as_a_screen_of_its_own() -> None:
 
 
 def test_a_digit_opens_and_what_is_heard_there_is_corrected() -> None:
-    screen, passed, corrected, _ = press_many(["c", "3", "c", "1", "j", "1", "c", "escape", "q"])
+    screen, passed, corrected, _ = press_many(["3", "c", "1", "j", "1", "c", "escape", "q"])
     assert corrected == ["2 jazz"]
-    assert passed == [("c", None), ("q", 0)]
+    assert passed == [("q", 0)]
     assert screen.opened == 0
+
+
+@pytest.mark.parametrize(("letter", "genre"), [("r", "reggae"), ("j", "jazz"), ("k", "rock")])
+def test_c_in_the_list_asks_what_the_selected_source_really_is(letter: str, genre: str) -> None:
+    screen, passed, corrected, drawn = press_many(["down", "c", letter])
+    assert "What is it really?" in drawn
+    assert corrected == [f"1 {genre}"]
+    assert passed == []
+    assert screen.opened == 1
+
+
+def test_escape_leaves_the_question_that_was_asked_in_the_list_and_then_the_source() -> None:
+    screen, passed, corrected, _ = press_many(["down", "c", "escape", "escape", "r"])
+    assert (screen.opened, corrected, passed) == (None, [], [("r", None)])
+
+
+def test_c_in_the_list_opens_nothing_where_nothing_can_be_corrected() -> None:
+    with Screen(console_of(80, 24), clock=Clock(), theme=DARK) as screen:
+        screen._press_many("c", three(), None, None)
+    assert screen.opened is None
 
 
 def test_the_loop_draws_many_and_saves_a_picture_of_them(tmp_path: Path) -> None:
