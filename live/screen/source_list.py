@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
@@ -26,6 +28,7 @@ _LONGEST_NAME = 28
 _LONGEST_TITLE = 44
 _BESIDE_LETTERS = 44  # columns that name and strip need at least
 _AROUND_LETTERS = 3  # rows of a source besides its letters: its name above, the details and the strip below
+_WORD = re.compile(r"[^ ._-]*[ ._-]|[^ ._-]+$")
 _STRIP_FROM = 8  # columns of the shortest useful strip
 
 
@@ -91,6 +94,32 @@ def letter_columns(genres: tuple[str, ...], font: Font, inner: int) -> int:
     return with_states if with_states <= room else genres_alone if genres_alone <= room else 0
 
 
+@lru_cache(maxsize=64)
+def short_names(names: tuple[str, ...], columns: int) -> tuple[str, ...]:
+    """Return the names; those that do not fit are shortened in the words that others begin with, too."""
+    alike: dict[str, set[str]] = {}
+    for name in names:
+        alike.setdefault(set_cell_size(name, columns // 2), set()).add(name)
+    common = {start: _common_words(same) for start, same in alike.items()}
+    short = []
+    for name in names:
+        rest = name[common[set_cell_size(name, columns // 2)] :]
+        if cell_len(name) > columns and rest != name:
+            room = max(0, columns - 1 - cell_len(rest))
+            short.append(f"{set_cell_size(name, room).rstrip()}…{rest}")
+        else:
+            short.append(name)
+    return tuple(short)
+
+
+def _common_words(names: set[str]) -> int:
+    """Return the number of characters of the words that several names begin with."""
+    if len(names) == 1:
+        return 0
+    words = zip(*(_WORD.findall(name) for name in names), strict=False)
+    return sum(len(same[0]) for same in itertools.takewhile(lambda same: len(set(same)) == 1, words))
+
+
 @dataclass(frozen=True)
 class SourceList:
     """A frame with all sources that adapts to the size of the console on which it is printed.
@@ -133,11 +162,13 @@ class SourceList:
         # Sources that have no row for an empty one below them share those that are left over.
         spare = height - plan.footer - len(rows) - plan.in_view * plan.each
         roomier = place.first + (spare if plan.each == plan.letters + _AROUND_LETTERS else 0)
+        names = tuple(printable(view.snapshot.source_name) for view in self.views)
+        short = short_names(names, columns.name)
         canvases: dict[tuple[str, ...], Canvas] = {}
         for number in range(place.first, min(len(self.views), place.first + plan.in_view)):
             view = self.views[number]
             own = self._canvas(canvases, view, width, height, characters, colored)
-            source = SourceRows(view, number + 1, number == place.selected, columns)
+            source = SourceRows(view, number + 1, number == place.selected, columns, short[number])
             rows += source.rows(own, plan.each + (number < roomier), plan.letters)
         rows = rows[: height - plan.footer]
         rows += [canvas.empty() for _ in range(height - plan.footer - len(rows))]
@@ -198,7 +229,9 @@ class SourceList:
             level = 0
         taken += level + 2 if level else 0
         strip = inner - taken - 2
-        strip = strip if strip >= _STRIP_FROM else 0
+        if strip < _STRIP_FROM:
+            strip = 0
+            name = max(name, min(names, name + inner - taken, _LONGEST_NAME))
         return Columns(digits, name, title, level, strip, oldest_s, title_below=titled > 0 == title)
 
     def _header(self, canvas: Canvas, place: Navigation, plan: Arrangement) -> Row:

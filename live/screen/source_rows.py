@@ -65,12 +65,15 @@ class SourceRows:
     is_selected : bool
         Whether it is selected.
     columns : Columns
+    short_name : str
+        Its name in the column of names.
     """
 
     view: View
     number: int
     is_selected: bool
     columns: Columns
+    short_name: str
 
     def rows(self, canvas: Canvas, height: int, letters: int) -> list[Row]:
         """Draw the source in exactly ``height`` rows.
@@ -107,7 +110,7 @@ class SourceRows:
 
     def _line(self, canvas: Canvas) -> Row:
         row = self._beginning(canvas)
-        self._name(canvas, row, row.width + self.columns.name)
+        self._name(canvas, row, self.short_name, row.width + self.columns.name)
         row.add(" ")
         self._word(canvas, row)
         self._sure(canvas, row)
@@ -126,7 +129,8 @@ class SourceRows:
         """Draw the word in large letters, with strip and level below it."""
         head = self._beginning(canvas)
         snapshot = self.view.snapshot
-        self._name(canvas, head, min(canvas.right, head.width + cell_len(printable(snapshot.source_name))))
+        name = printable(snapshot.source_name)
+        self._name(canvas, head, name, min(canvas.right, head.width + cell_len(name)))
         if snapshot.title:
             head.write(f"   {printable(snapshot.title)}", canvas.style(canvas.theme.quiet))
         rows = [head, *Verdict(self.view).rows(canvas, letters)]
@@ -150,7 +154,7 @@ class SourceRows:
         columns = self.columns
         rows = [self._beginning(canvas), *(canvas.row() for _ in range(font.rows - 1))]
         left = rows[0].width
-        self._name(canvas, rows[0], left + columns.name)
+        self._name(canvas, rows[0], self.short_name, left + columns.name)
         rows[1].to(left)
         self._title(canvas, rows[1], left + columns.name, otherwise=self._state_words())
         rows[2].to(left)
@@ -193,9 +197,8 @@ class SourceRows:
         row.write(f"{sign} ", canvas.style(canvas.color(state.tone), bold=True))
         return row
 
-    def _name(self, canvas: Canvas, row: Row, until: int) -> None:
-        style = canvas.style(canvas.theme.text, bold=self.is_selected)
-        row.write(printable(self.view.snapshot.source_name), style, until=until)
+    def _name(self, canvas: Canvas, row: Row, name: str, until: int) -> None:
+        row.write(name, canvas.style(canvas.theme.text, bold=self.is_selected), until=until)
         row.to(until)
 
     def _title(self, canvas: Canvas, row: Row, until: int, otherwise: str = "") -> None:

@@ -17,7 +17,7 @@ from live.screen.animation import at_rest
 from live.screen.canvas import margin
 from live.screen.navigation import Navigation
 from live.screen.screen import LIST_KEYS
-from live.screen.source_list import SourceList, arrange
+from live.screen.source_list import SourceList, arrange, short_names
 from live.screen.strip_cells import StripCache
 from live.screen.view import Extras, Keeping, View
 from live.snapshot import Snapshot, Stretch
@@ -137,6 +137,44 @@ def test_sources_without_an_empty_row_of_their_own_share_what_is_left_over() -> 
     assert not rows[next(number for number, row in enumerate(rows) if "● s2" in row) - 1].strip()
     assert "nothing lost" in rows[-1]
     assert rows[-2].strip()
+
+
+def test_on_a_narrow_screen_the_name_gets_the_columns_that_nothing_else_needs() -> None:
+    hall = replace(ROOM, source_name="Left of the bar")
+    for width, name in ((30, "Left of…"), (40, "Left of the…"), (52, "Left of the bar")):
+        assert f"{name} █ROCK" in row_with(text_of(list_of([hall] * 4), width, 12), "1 ●")
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_names_with_a_common_beginning_can_be_told_apart_where_they_do_not_fit(ascii_only: bool) -> None:
+    names = [
+        "Monitor of HDMI",
+        "Monitor of Built-in Audio Analog Stereo",
+        "USB Audio (hw:1,0)",
+        "USB Audio (hw:2,0)",
+    ]
+    rows = text_of(
+        list_of([replace(ROOM, source_name=name) for name in names]), 40, 12, ascii_only=ascii_only
+    )
+    for name in ("Monitor…HDMI", "…Built-in A…", "USB…(hw:1,0)", "USB…(hw:2,0)"):
+        assert sum(name.replace("…", "~" if ascii_only else "…") in row for row in rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "columns", "short"),
+    [
+        (("USB Audio", "USB Audio 2"), 11, ("USB Audio", "USB Audio 2")),
+        (("USB Audio", "USB Audio 2"), 10, ("USB Audio", "US…Audio 2")),
+        (("演歌の 部屋", "演歌の 台所"), 8, ("演…部屋", "演…台所")),
+        (("Microphone1", "Microphone2"), 8, ("Microphone1", "Microphone2")),
+        (("a long name", "a long name"), 6, ("a long name", "a long name")),
+        ((), 8, ()),
+    ],
+)
+def test_names_are_left_whole_where_they_fit_or_share_no_word(
+    names: tuple[str, ...], columns: int, short: tuple[str, ...]
+) -> None:
+    assert short_names(names, columns) == short
 
 
 def test_fifty_scroll_and_say_where_they_are() -> None:

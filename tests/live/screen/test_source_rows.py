@@ -25,7 +25,7 @@ def drawn(
 ) -> list[str]:
     canvas = Canvas(120, 24, DARK, GENRES, UNICODE)
     view = View(snapshot, at_rest(snapshot), Extras(), StripCache())
-    rows = SourceRows(view, 7, selected, columns).rows(canvas, height, letters)
+    rows = SourceRows(view, 7, selected, columns, snapshot.source_name).rows(canvas, height, letters)
     assert all(row.width <= canvas.right for row in rows)
     return ["".join(segment.text for segment in row.line).rstrip() for row in rows]
 
