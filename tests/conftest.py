@@ -72,3 +72,11 @@ def no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENRE_LIVE_CONFIG", str(tmp_path_factory.mktemp("settings") / "config.toml"))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def an_ordinary_terminal() -> Iterator[None]:
+    """Have the screen drawn alike wherever the tests run, also on the text console of Linux."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm-256color")
+        yield

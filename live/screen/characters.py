@@ -1,10 +1,12 @@
-"""The characters of the screen, for terminals with and without Unicode."""
+"""The characters of the screen, for terminals with all, some or none of Unicode's signs."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+
+from live.screen.block_letters import FONTS, SMALL, Font
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Characters:
         The empty part of a bar.
     words : mapping of int to str
         Replacements for characters in text that the terminal lacks.
+    encoding : str
+        The encoding of text.
     """
 
     parts: str
@@ -40,6 +44,12 @@ class Characters:
     at_rest: str
     halted: str
     words: dict[int, str]
+    encoding: str = "utf-8"
+
+    @property
+    def fonts(self) -> tuple[Font, ...]:
+        """The block letters that can be read in these characters: the small ones need half blocks."""
+        return FONTS if self.write("▀") == "▀" else tuple(font for font in FONTS if font is not SMALL)
 
     def pattern(self, state: str) -> str:
         """Return the pattern of a state without a genre."""
@@ -54,7 +64,7 @@ class Characters:
         """Return ``text`` in the characters of this terminal."""
         if not self.words:
             return text
-        return text.translate(self.words).encode("ascii", "replace").decode("ascii")
+        return text.translate(self.words).encode(self.encoding, "replace").decode(self.encoding)
 
 
 UNICODE = Characters(
@@ -101,6 +111,31 @@ ASCII = Characters(
     words=str.maketrans(
         {"█": "#", "▀": '"', "▄": "_", "·": "-", "…": "~", "−": "-", "–": "-", "’": "'", "↑": "^", "↓": "v"}
     ),
+    encoding="ascii",
+)
+
+# What both the fonts of Debian's console-setup and the font of the Linux kernel have. Block letters of five
+# rows and more are clearer with nothing for a half block than with a whole one.
+LINUX_CONSOLE = Characters(
+    parts="█",
+    track="─",
+    run_start="│",
+    genre="■",
+    silence="·",
+    no_music="░",
+    unsure="▒",
+    other="/",
+    gap="×",
+    unheard="─",
+    tick="│",
+    peak="│",
+    bar="│",
+    low="■",
+    chosen="»",
+    alive="•",
+    at_rest="·",
+    halted="■",
+    words=str.maketrans({"▀": " ", "▄": " ", "…": "~", "−": "-", "–": "-", "’": "'"}),
 )
 
 

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from live.palette import DARK, Theme
 from live.screen.animation import Pose, at_rest
 from live.screen.canvas import Canvas, Line
-from live.screen.characters import ASCII, UNICODE
+from live.screen.characters import ASCII, UNICODE, Characters
 from live.screen.layout import rows_of
 from live.screen.strip_cells import StripCache
 from live.screen.view import NO_EXTRAS, Extras, View
@@ -50,9 +50,10 @@ class Frame:
     view: View
     theme: Theme
 
-    def lines(self, width: int, height: int, *, colored: bool = True, ascii_only: bool = False) -> list[Line]:
+    def lines(
+        self, width: int, height: int, *, colored: bool = True, characters: Characters = UNICODE
+    ) -> list[Line]:
         """Return exactly ``height`` lines of exactly ``width`` cells."""
-        characters = ASCII if ascii_only else UNICODE
         canvas = Canvas(width, height, self.theme, self.view.snapshot.genres, characters, colored=colored)
         rows = rows_of(self.view, canvas)[:height]
         rows += [canvas.empty() for _ in range(height - len(rows))]
@@ -65,7 +66,8 @@ class Frame:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height
         colored = console.color_system is not None and not console.no_color
-        lines = self.lines(options.max_width, height, colored=colored, ascii_only=options.ascii_only)
+        characters = ASCII if options.ascii_only else UNICODE
+        lines = self.lines(options.max_width, height, colored=colored, characters=characters)
         for number, line in enumerate(lines):
             if number:
                 yield Segment.line()

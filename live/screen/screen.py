@@ -252,8 +252,8 @@ class Screen:
     ) -> str | None:
         """Handle a key that moves through the sources or applies to the opened one."""
         if not self._letters:
-            in_view = self._list(snapshots, Extras(), 0.0).arrangement(*self._page.size()).in_view
-            place = self._place.press(key, sources=len(snapshots), in_view=in_view)
+            plan = self._list(snapshots, Extras(), 0.0).arrangement(*self._page.size(), self._page.characters)
+            place = self._place.press(key, sources=len(snapshots), in_view=plan.in_view)
             if place != self._place:
                 self._place = place
                 return None
@@ -308,7 +308,7 @@ class Screen:
         self._shown = picture
         page = self._page
         width, height = page.size()
-        lines = picture.lines(width, height, colored=page.colored, ascii_only=page.ascii_only)
+        lines = picture.lines(width, height, colored=page.colored, characters=page.characters)
         written = page.put(lines, width)
         if written:
             self._last_change_s = self._clock()

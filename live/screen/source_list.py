@@ -61,7 +61,9 @@ class Arrangement:
 
 
 @lru_cache(maxsize=64)
-def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> Arrangement:
+def arrange(
+    sources: int, inner: int, height: int, genres: tuple[str, ...], fonts: tuple[Font, ...] = FONTS
+) -> Arrangement:
     """Divide the rows so that as many sources as possible are visible, then with the largest letters.
 
     The result does not depend on anything that changes with the verdict, so that the screen never jumps.
@@ -69,7 +71,7 @@ def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> A
     header, footer, air = int(height >= 4), int(height >= 6), int(height >= 12)
     room = height - header - footer - air
     each = max(1, room // max(1, sources))
-    for font in FONTS:
+    for font in fonts:
         rows = font.rows
         fits = 2 * sum((font.width(genre) or inner + 1) <= inner for genre in genres) >= max(1, len(genres))
         # The name is above the letters; the details and the strip are below them.
@@ -77,7 +79,7 @@ def arrange(sources: int, inner: int, height: int, genres: tuple[str, ...]) -> A
             return Arrangement(min(each, rows + 8), rows, False, sources, header, 0, footer, air)
         if each > rows and letter_columns(genres, font, inner):
             return Arrangement(min(each, rows + 2), rows, True, sources, header, 0, footer, air)
-    if each >= SMALL.rows + _AROUND_LETTERS:
+    if SMALL in fonts and each >= SMALL.rows + _AROUND_LETTERS:
         return Arrangement(min(each, SMALL.rows + 5), SMALL.rows, False, sources, header, 0, footer, air)
     heading = int(height >= 8)
     room -= heading
@@ -144,14 +146,16 @@ class SourceList:
         """The genres of all models."""
         return tuple(dict.fromkeys(genre for view in self.views for genre in view.snapshot.genres))
 
-    def arrangement(self, width: int, height: int) -> Arrangement:
-        """Return the division of the rows at this size."""
-        return arrange(len(self.views), width - 2 * margin(width), height, self.genres)
+    def arrangement(self, width: int, height: int, characters: Characters = UNICODE) -> Arrangement:
+        """Return the division of the rows at this size, in these characters."""
+        inner = width - 2 * margin(width)
+        return arrange(len(self.views), inner, height, self.genres, characters.fonts)
 
-    def lines(self, width: int, height: int, *, colored: bool = True, ascii_only: bool = False) -> list[Line]:
+    def lines(
+        self, width: int, height: int, *, colored: bool = True, characters: Characters = UNICODE
+    ) -> list[Line]:
         """Return exactly ``height`` lines of exactly ``width`` cells."""
-        characters = ASCII if ascii_only else UNICODE
-        plan = self.arrangement(width, height)
+        plan = self.arrangement(width, height, characters)
         place = self.navigation.in_view(len(self.views), plan.in_view)
         canvas = Canvas(width, height, self.theme, self.genres, characters, colored=colored)
         rows = [self._header(canvas, place, plan)] if plan.header else []
@@ -185,7 +189,8 @@ class SourceList:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height
         colored = console.color_system is not None and not console.no_color
-        lines = self.lines(options.max_width, height, colored=colored, ascii_only=options.ascii_only)
+        characters = ASCII if options.ascii_only else UNICODE
+        lines = self.lines(options.max_width, height, colored=colored, characters=characters)
         for number, line in enumerate(lines):
             if number:
                 yield Segment.line()

@@ -15,6 +15,7 @@ from rich.control import Control
 from rich.segment import Segments
 
 from live.screen.canvas import Line
+from live.screen.characters import ASCII, LINUX_CONSOLE, UNICODE, Characters
 
 
 class TerminalPage:
@@ -43,9 +44,11 @@ class TerminalPage:
         return self.console.color_system is not None and not self.console.no_color
 
     @property
-    def ascii_only(self) -> bool:
-        """Whether it supports only ASCII."""
-        return self.console.options.ascii_only
+    def characters(self) -> Characters:
+        """The characters that it supports."""
+        if self.console.options.ascii_only:
+            return ASCII
+        return LINUX_CONSOLE if os.environ.get("TERM", "").startswith("linux") else UNICODE
 
     def take(self) -> None:
         """Switch to the alternate page and clear it."""

@@ -46,7 +46,7 @@ class Verdict(Part):
 
 def word_font(words: Headline, canvas: Canvas, height: int) -> Font | None:
     """Return the largest letters of at most ``height`` rows in which the word fits."""
-    for font in FONTS:
+    for font in canvas.characters.fonts:
         width = font.width(words.word.text)
         if font.rows <= height and width is not None and width <= canvas.inner_width:
             return font
@@ -59,7 +59,7 @@ def number_font(words: Headline, canvas: Canvas, height: int) -> Font | None:
     if beside is None or words.confidence is None:
         return None
     room = canvas.inner_width - (beside.width(words.word.text) or 0) - 4
-    for font in FONTS:
+    for font in canvas.characters.fonts:
         # A number less than half as high as its word would look lost.
         if beside.rows >= font.rows >= beside.rows / 2 and (font.width(number(words)) or 0) <= room:
             return font

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import get_args
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from rich.console import Console
@@ -11,10 +11,12 @@ from rich.console import Console
 from live.events import Verdict, VoteState
 from live.screen import Frame
 from live.screen.block_letters import FONTS
+from live.screen.characters import ASCII, LINUX_CONSOLE, UNICODE
 from live.snapshot import Snapshot, SourceCondition, Stretch, StretchState
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
+ALL_CHARACTERS = [UNICODE, ASCII, LINUX_CONSOLE]
 TINY = [(1, 1), (2, 3), (10, 2), (20, 1), (20, 5), (30, 8), (40, 12), (300, 3), (12, 60)]
 
 
@@ -78,7 +80,7 @@ def printed(console: Console) -> str:
     return buffer.getvalue().decode(file.encoding)
 
 
-def text_of(frame: Frame, width: int = 80, height: int = 24, **options: bool) -> list[str]:
+def text_of(frame: Frame, width: int = 80, height: int = 24, **options: Any) -> list[str]:
     return ["".join(segment.text for segment in line) for line in frame.lines(width, height, **options)]
 
 

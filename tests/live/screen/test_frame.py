@@ -14,9 +14,11 @@ from live.events import Verdict
 from live.palette import DARK, LIGHT
 from live.screen import Extras, render
 from live.screen.animation import at_rest
+from live.screen.characters import ASCII, Characters
 from live.screen.screen import KEYS
 from live.snapshot import Snapshot
 from tests.live.screen.drawing import (
+    ALL_CHARACTERS,
     GENRES,
     NO_MUSIC,
     OTHER,
@@ -42,7 +44,7 @@ from tests.live.screen.drawing import (
     width=st.integers(1, 220),
     height=st.integers(1, 60),
     colored=st.booleans(),
-    ascii_only=st.booleans(),
+    characters=st.sampled_from(ALL_CHARACTERS),
     keys=st.sampled_from([(), KEYS]),
     message=st.text(max_size=100),
     paused=st.booleans(),
@@ -52,17 +54,17 @@ def test_every_line_is_exactly_as_wide_as_the_screen(
     width: int,
     height: int,
     colored: bool,
-    ascii_only: bool,
+    characters: Characters,
     keys: tuple[tuple[str, str], ...],
     message: str,
     paused: bool,
 ) -> None:
     frame = render(snapshot, extras=Extras(keys=keys, paused=paused, message=message))
-    rows = text_of(frame, width, height, colored=colored, ascii_only=ascii_only)
+    rows = text_of(frame, width, height, colored=colored, characters=characters)
     assert len(rows) == height
     assert {cell_len(row) for row in rows} == {width}
     assert not any(character in "\x1b\r\n\t\x07\x08" for row in rows for character in row)
-    if ascii_only:
+    if characters is ASCII:
         assert all(row.isascii() for row in rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +16,7 @@ from live.events import Verdict
 from live.palette import DARK, ink
 from live.screen.animation import at_rest
 from live.screen.canvas import margin
+from live.screen.characters import ASCII, LINUX_CONSOLE, UNICODE, Characters
 from live.screen.navigation import Navigation
 from live.screen.screen import LIST_KEYS
 from live.screen.source_list import SourceList, arrange, short_names
@@ -22,6 +24,7 @@ from live.screen.strip_cells import StripCache
 from live.screen.view import Extras, Keeping, View
 from live.snapshot import Snapshot, Stretch
 from tests.live.screen.drawing import (
+    ALL_CHARACTERS,
     GENRES,
     OTHER,
     SILENCE,
@@ -52,7 +55,7 @@ def list_of(
     return SourceList(views, place or Navigation(), DARK, extras)
 
 
-def text_of(picture: SourceList, width: int = 80, height: int = 24, **options: bool) -> list[str]:
+def text_of(picture: SourceList, width: int = 80, height: int = 24, **options: Any) -> list[str]:
     return ["".join(segment.text for segment in line) for line in picture.lines(width, height, **options)]
 
 
@@ -63,7 +66,7 @@ def text_of(picture: SourceList, width: int = 80, height: int = 24, **options: b
     height=st.integers(1, 60),
     place=st.builds(Navigation, st.integers(0, 30), st.integers(0, 30)),
     colored=st.booleans(),
-    ascii_only=st.booleans(),
+    characters=st.sampled_from(ALL_CHARACTERS),
     message=st.text(max_size=60),
 )
 def test_every_line_is_exactly_as_wide_as_the_screen(
@@ -72,16 +75,16 @@ def test_every_line_is_exactly_as_wide_as_the_screen(
     height: int,
     place: Navigation,
     colored: bool,
-    ascii_only: bool,
+    characters: Characters,
     message: str,
 ) -> None:
     titled = [replace(snapshot, title=snapshot.model_name or None) for snapshot in shown]
     extras = Extras(keys=LIST_KEYS, message=message, keeping=Keeping(3))
-    rows = text_of(list_of(titled, place, extras), width, height, colored=colored, ascii_only=ascii_only)
+    rows = text_of(list_of(titled, place, extras), width, height, colored=colored, characters=characters)
     assert len(rows) == height
     assert {cell_len(row) for row in rows} == {width}
     assert not any(character in "\x1b\r\n\t\x07\x08" for row in rows for character in row)
-    if ascii_only:
+    if characters is ASCII:
         assert all(row.isascii() for row in rows)
 
 
@@ -145,8 +148,10 @@ def test_on_a_narrow_screen_the_name_gets_the_columns_that_nothing_else_needs() 
         assert f"{name} █ROCK" in row_with(text_of(list_of([hall] * 4), width, 12), "1 ●")
 
 
-@pytest.mark.parametrize("ascii_only", [False, True])
-def test_names_with_a_common_beginning_can_be_told_apart_where_they_do_not_fit(ascii_only: bool) -> None:
+@pytest.mark.parametrize("characters", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_names_with_a_common_beginning_can_be_told_apart_where_they_do_not_fit(
+    characters: Characters,
+) -> None:
     names = [
         "Monitor of HDMI",
         "Monitor of Built-in Audio Analog Stereo",
@@ -154,10 +159,10 @@ def test_names_with_a_common_beginning_can_be_told_apart_where_they_do_not_fit(a
         "USB Audio (hw:2,0)",
     ]
     rows = text_of(
-        list_of([replace(ROOM, source_name=name) for name in names]), 40, 12, ascii_only=ascii_only
+        list_of([replace(ROOM, source_name=name) for name in names]), 40, 12, characters=characters
     )
     for name in ("Monitor…HDMI", "…Built-in A…", "USB…(hw:1,0)", "USB…(hw:2,0)"):
-        assert sum(name.replace("…", "~" if ascii_only else "…") in row for row in rows) == 1
+        assert sum(characters.write(name) in row for row in rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -175,6 +180,17 @@ def test_names_are_left_whole_where_they_fit_or_share_no_word(
     names: tuple[str, ...], columns: int, short: tuple[str, ...]
 ) -> None:
     assert short_names(names, columns) == short
+
+
+@pytest.mark.parametrize("characters", [ASCII, LINUX_CONSOLE], ids=["ascii", "linux"])
+@pytest.mark.parametrize(("width", "height", "count"), [(80, 25, 3), (120, 33, 6)])
+def test_without_half_blocks_words_are_plain_where_letters_would_be_small(
+    width: int, height: int, count: int, characters: Characters
+) -> None:
+    assert list_of(sources(count)).arrangement(width, height).letters == 3
+    assert list_of(sources(count)).arrangement(width, height, characters).letters == 1
+    rows = text_of(list_of(sources(count)), width, height, characters=characters)
+    assert sum("ROCK" in row and "71 %" in row for row in rows) == count
 
 
 def test_fifty_scroll_and_say_where_they_are() -> None:
@@ -282,5 +298,5 @@ def test_keeping_and_pausing_are_shown() -> None:
 
 
 def test_an_ascii_terminal_is_told_of_the_arrow_keys_too() -> None:
-    rows = text_of(list_of(sources(3), extras=Extras(keys=LIST_KEYS)), 80, 24, ascii_only=True)
+    rows = text_of(list_of(sources(3), extras=Extras(keys=LIST_KEYS)), 80, 24, characters=ASCII)
     assert "^v choose" in rows[-1]

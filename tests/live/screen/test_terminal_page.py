@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.console import ConsoleDimensions
 from rich.segment import Segment
 
+from live.screen.characters import ASCII, LINUX_CONSOLE, UNICODE, Characters
 from live.screen.terminal_page import TerminalPage, in_front
 from tests.live.screen.drawing import console_of, printed
 
@@ -47,3 +49,22 @@ def test_its_size_is_the_consoles_where_there_is_no_terminal() -> None:
     assert page.size() == (10, 3)
     console.size = ConsoleDimensions(20, 5)
     assert page.size() == (20, 5)
+
+
+@pytest.mark.parametrize(
+    ("term", "encoding", "characters"),
+    [
+        ("xterm-256color", "utf-8", UNICODE),
+        ("linux", "utf-8", LINUX_CONSOLE),
+        ("linux-16color", "utf-8", LINUX_CONSOLE),
+        ("linux", "ascii", ASCII),
+        (None, "utf-8", UNICODE),
+    ],
+)
+def test_its_characters_are_those_of_the_terminal_and_the_encoding(
+    term: str | None, encoding: str, characters: Characters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TERM", raising=False)
+    if term is not None:
+        monkeypatch.setenv("TERM", term)
+    assert TerminalPage(console_of(10, 3, encoding=encoding)).characters is characters

@@ -9,6 +9,7 @@ import pytest
 from live.events import Verdict
 from live.screen import render
 from live.screen.block_letters import TALL
+from live.screen.characters import ASCII, LINUX_CONSOLE, Characters
 from live.snapshot import Snapshot
 from tests.live.screen.drawing import (
     GENRES,
@@ -20,6 +21,7 @@ from tests.live.screen.drawing import (
     UNSURE,
     WAITING,
     has_letters,
+    row_with,
     text_of,
 )
 
@@ -35,6 +37,15 @@ def test_the_genre_is_the_largest_thing(width: int, height: int) -> None:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 50)])
 def test_how_sure_is_in_block_letters_too(width: int, height: int) -> None:
     assert has_letters(text_of(render(SONG), width, height), "71%")
+
+
+@pytest.mark.parametrize("characters", [ASCII, LINUX_CONSOLE], ids=["ascii", "linux"])
+def test_small_block_letters_need_half_blocks_and_without_them_the_word_is_plain(
+    characters: Characters,
+) -> None:
+    assert has_letters(text_of(render(SONG), 60, 16), "rock")
+    assert "  R O C K" in row_with(text_of(render(SONG), 60, 16, characters=characters), "R O C K")
+    assert "R O C K" not in "\n".join(text_of(render(SONG), 80, 24, characters=characters))
 
 
 @pytest.mark.parametrize(
