@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,14 @@ FEWEST_S, FEWEST_BYTES_PER_S = 60.0, 200_000  # time limit: a minute, and more f
 MEMORY_BYTES = 3_000_000_000
 UNKNOWN_BYTES = 10_000_000
 EACH_FILE_BYTES = 20_000  # equivalent of the constant work for a file
+
+
+def _current_folder() -> str:
+    """Return the current folder; empty if it was deleted."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,15 @@ class ClassifyFiles(Work[Found, FileResult]):
         Hash of the network that all workers must have.
     version : str
         Version of the program that all workers must have.
+    folder : str
+        The folder to which relative paths belong; a worker of a cluster runs in another one.
     """
 
     settings: ScanSettings
     sha256: str
     version: str = __version__
     memory_limit: int = MEMORY_BYTES
+    folder: str = field(default_factory=_current_folder)
 
     @property
     def memory_bytes(self) -> int:
@@ -110,9 +121,15 @@ class ClassifyFiles(Work[Found, FileResult]):
         keep_freed_memory(KEPT_BYTES)
 
         def do(found: Found) -> FileResult:
-            return classify(found.path, classifier, self.settings)
+            return replace(classify(self._path_from_here(found), classifier, self.settings), path=found.path)
 
         return do
+
+    def _path_from_here(self, found: Found) -> str:
+        """Return the path or address of a file for this process, whatever its folder."""
+        path = str(Path(self.folder, found.path))
+        is_remote = is_address(found.path) and not os.path.exists(path)  # noqa: PTH110 (false for any text)
+        return found.path if is_remote or self.folder == _current_folder() else path
 
 
 def classify(path: str, classifier: Classifier, settings: ScanSettings) -> FileResult:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from tests.sounds import write_tune
 
 pytestmark = pytest.mark.timeout(600)
 Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A cluster of one worker, which runs in another folder than the command."""
+    with DaskProcesses(tmp_path_factory.mktemp("dask")) as processes:
+        processes.start_worker()
+        yield processes
 
 
 @pytest.fixture
@@ -39,13 +48,17 @@ def rows_of(path: Path) -> dict[str, dict[str, Any]]:
     return by_name
 
 
-def test_the_rows_are_those_of_one_machine(music: Path, tmp_path: Path, bundle: Path) -> None:
-    common = [str(music), "--model", str(bundle)]
-    assert main([*common, "--out", str(tmp_path / "here.jsonl"), "--workers", "1"]) == 0
-    with DaskProcesses(tmp_path) as cluster:
-        cluster.start_worker()
-        there = ["--out", str(tmp_path / "there.jsonl"), "--scheduler", cluster.address]
-        assert main([*common, *there]) == 0
+def test_the_rows_are_those_of_one_machine(
+    cluster: DaskProcesses,
+    music: Path,
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the workers are in another folder
+    common = ["music", "--model", str(bundle)]
+    assert main([*common, "--out", "here.jsonl", "--workers", "1"]) == 0
+    assert main([*common, "--out", "there.jsonl", "--scheduler", cluster.address]) == 0
     assert len(rows_of(tmp_path / "here.jsonl")) == 7
     assert rows_of(tmp_path / "there.jsonl") == rows_of(tmp_path / "here.jsonl")
 
