@@ -22,7 +22,7 @@ from live.samples import SHORTEST_SOUND_S
 from live.sources.decoder import damaged
 from live.sources.decoding import open_decoder
 from live.sources.source import too_short
-from live.spreading.work import Work
+from live.spreading.work import NotSeenError, Work
 from live.wording import no_numbers
 
 if TYPE_CHECKING:
@@ -121,9 +121,19 @@ class ClassifyFiles(Work[Found, FileResult]):
         keep_freed_memory(KEPT_BYTES)
 
         def do(found: Found) -> FileResult:
-            return replace(classify(self._path_from_here(found), classifier, self.settings), path=found.path)
+            path = self._path_from_here(found)
+            result = replace(classify(path, classifier, self.settings), path=found.path)
+            is_suspect = result.error is not None and found.size > 0 and not is_address(path)
+            if is_suspect and not os.access(path, os.R_OK):
+                raise NotSeenError(result)
+            return result
 
         return do
+
+    def visible_file(self, item: Found) -> str | None:
+        """Return the absolute path of a file that can be read from here."""
+        path = Path(self.folder, item.path)
+        return str(path) if os.access(path, os.R_OK) else None
 
     def _path_from_here(self, found: Found) -> str:
         """Return the path or address of a file for this process, whatever its folder."""

@@ -16,8 +16,9 @@ import threading
 from typing import IO, Any
 
 from live.errors import GenreLiveError, RunningError
+from live.spreading.work import NotSeenError
 
-READY, REFUSED, DONE, FAILED = "ready", "refused", "done", "failed"
+READY, REFUSED, DONE, NOT_SEEN, FAILED = "ready", "refused", "done", "not seen", "failed"
 
 
 def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -93,6 +94,8 @@ def run() -> None:
             end_group()
         try:
             result = do(item)
+        except NotSeenError as error:
+            send(NOT_SEEN, error.result)
         except MemoryError:
             send(FAILED, "it needs more memory than there is")
         except Exception as error:

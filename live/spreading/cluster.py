@@ -12,6 +12,7 @@ import contextlib
 import logging
 import queue
 import uuid
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ TASK_S = 1.0  # of work for a worker: each task costs scheduler, client and work
 MOST_TASKS_PER_S = 50  # of all workers together: a scheduler manages a few hundred
 MOST_ITEMS = 100  # of a task
 PACE_REMEMBERED = 0.8  # of what was measured before, at each task
+NOT_SEEN_TRIES = 3  # of a worker; one miss may come from a network file system that lags behind
 TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
 Notify = Callable[[str], None]
@@ -139,6 +141,8 @@ class _Run:
     _why: str = ""
     _pace: _Pace = field(default_factory=_Pace)
     _alone: set[int] = field(default_factory=set)  # numbers of items, one of which may bring workers down
+    _not_seen: dict[int, Counter[str]] = field(default_factory=dict)  # by item: the tries of each worker
+    _not_seen_in_row: Counter[str] = field(default_factory=Counter)  # by worker
 
     def __post_init__(self) -> None:
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -181,7 +185,7 @@ class _Run:
         task: list[QueuedItem[Any]] = []
         seconds = 0.0
         while len(task) < MOST_ITEMS and (queued := self.items.take()) is not None:
-            is_alone = bool(queued.tried) or queued.number in self._alone
+            is_alone = bool(queued.tried) or queued.number in self._alone or queued.number in self._not_seen
             seconds += self._pace.seconds(self.work.weight(queued.item))
             if task and (is_alone or seconds > task_s):
                 self.items.give_back([queued])
@@ -192,10 +196,13 @@ class _Run:
         return tuple(task)
 
     def _submit(self, task: tuple[QueuedItem[Any], ...], fit: dict[str, int]) -> None:
-        tried = {worker for queued in task for worker in queued.tried}
+        tried = Counter(worker for queued in task for worker in queued.tried)
+        for queued in task:
+            tried += self._not_seen.get(queued.number, Counter())
         allowed: tuple[str, ...] = ()
         if self._refused or tried:
-            allowed = tuple(worker for worker in fit if worker not in tried) or tuple(fit)
+            fewest = min((tried[worker] for worker in fit), default=0)
+            allowed = tuple(worker for worker in fit if tried[worker] == fewest)
         key = f"{self._name}-{task[0].number}-{uuid.uuid4().hex[:8]}"
         try:
             future = self.client.submit(
@@ -264,15 +271,46 @@ class _Run:
         done, rest = task.queued[: len(answer.outcomes)], task.queued[len(answer.outcomes) :]
         self.items.give_back(rest)
         weight = 0.0
+        not_seen: list[tuple[QueuedItem[Any], Any, str]] = []
         for queued, outcome in zip(done, answer.outcomes, strict=True):
-            if outcome.lost is None:
-                weight += self.work.weight(queued.item)
-                yield self.items.finish(queued, outcome.result)
-            else:
+            if outcome.lost is not None:
                 yield from self.items.fail(queued, answer.worker, outcome.lost)
+            elif not outcome.is_seen and (file := self.work.visible_file(queued.item)) is not None:
+                not_seen.append((queued, outcome.result, file))
+                self._not_seen_in_row[answer.worker] += 1
+            else:
+                if outcome.is_seen:
+                    weight += self.work.weight(queued.item)
+                    self._not_seen_in_row[answer.worker] = 0
+                self._not_seen.pop(queued.number, None)
+                yield self.items.finish(queued, outcome.result)
         self._pace.measure(weight, answer.took_s)
         if answer.refusal is not None:
             self._refuse(answer.worker, answer.refusal)
+        if not_seen:
+            yield from self._try_elsewhere(answer.worker, not_seen)
+
+    def _try_elsewhere(
+        self, worker: str, not_seen: list[tuple[QueuedItem[Any], Any, str]]
+    ) -> Iterator[Done[Any, Any]]:
+        """Queue items whose files this computer sees for other workers; refuse one that misses several.
+
+        A file that each worker missed several times, though it sees others, is done, with its result.
+        """
+        if self._not_seen_in_row[worker] >= NOT_SEEN_TRIES:
+            file = not_seen[0][2]
+            self._refuse(worker, f"It does not see {file}, or may not read it: give it the same paths.")
+        if worker in self._refused:
+            self.items.give_back(queued for queued, _, _ in not_seen)
+            return
+        for queued, result, _ in not_seen:
+            tries = self._not_seen.setdefault(queued.number, Counter())
+            tries[worker] += 1
+            if self._fit and all(tries[fit] >= NOT_SEEN_TRIES for fit in self._fit):
+                del self._not_seen[queued.number]
+                yield self.items.finish(queued, result)
+            else:
+                self.items.give_back([queued])
 
     def _explain(self, task: _RunningTask) -> Iterator[Done[Any, Any]]:
         """Find out why Dask could not do a task, and yield the results that follow from it."""

@@ -20,7 +20,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import IO, Any, cast
 
 from live.errors import RunningError
-from live.spreading.child import DONE, FAILED, READY, REFUSED
+from live.spreading.child import DONE, FAILED, NOT_SEEN, READY, REFUSED
 from live.spreading.work import Done, Engine, Item, ItemQueue, QueuedItem, Result, Work
 
 GIVEN_AHEAD = 3  # items sent to a process in advance, so that it never waits for the next
@@ -231,7 +231,7 @@ class _Run:
             child.begun_s = time.monotonic()
         elif kind == REFUSED:
             raise content
-        elif kind == DONE:
+        elif kind in {DONE, NOT_SEEN}:  # on one computer, no other process sees more
             yield self._items.finish(child.finish_first(), content)
         elif kind == FAILED:
             yield from self._replace(child, content)

@@ -20,6 +20,20 @@ Result = TypeVar("Result")
 TRIES = 2  # of an item, because the first failure may have another cause
 
 
+class NotSeenError(Exception):
+    """Raised by work on an item whose file this process does not see, though another one may.
+
+    Parameters
+    ----------
+    result : object
+        The result of the item if nobody sees the file.
+    """
+
+    def __init__(self, result: object) -> None:
+        super().__init__(result)
+        self.result = result
+
+
 class Work(ABC, Generic[Item, Result]):
     """The work to do on each item; it is pickled and sent to the processes that do it."""
 
@@ -31,7 +45,8 @@ class Work(ABC, Generic[Item, Result]):
         -------
         callable
             Does the work on one item and returns the result, which includes expected errors. After an
-            exception, the item is tried once more.
+            exception, the item is tried once more. After :class:`NotSeenError`, other workers of a cluster
+            try it, if its file is seen where the cluster is used from.
 
         Raises
         ------
@@ -49,6 +64,10 @@ class Work(ABC, Generic[Item, Result]):
         Infinite if an item is so much that it should share a task with no other.
         """
         return 1.0
+
+    def visible_file(self, item: Item) -> str | None:  # noqa: ARG002
+        """Return the path of an item's file if this process sees it; None if not, or if it has none."""
+        return None
 
     @property
     def memory_bytes(self) -> int | None:
@@ -168,6 +187,11 @@ class ItemQueue(Generic[Item]):
     def give_back(self, queued: Iterable[QueuedItem[Item]]) -> None:
         """Return items that were not started to the front of the queue."""
         self._again.extendleft(reversed(list(queued)))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all items are known to be done."""
+        return self._is_empty and not self._away
 
     def finish(self, queued: QueuedItem[Item], result: Result | Lost) -> Done[Item, Result]:
         """Mark an item as done, and return it with its result."""

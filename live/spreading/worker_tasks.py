@@ -12,7 +12,7 @@ from typing import Any
 from live import __version__
 from live.errors import GenreLiveError
 from live.extras import need
-from live.spreading.child import DONE, FAILED, READY, REFUSED
+from live.spreading.child import DONE, FAILED, NOT_SEEN, READY, REFUSED
 from live.spreading.processes import OPENS_WITHIN_S, Answers, Child
 from live.spreading.work import QueuedItem, Work
 
@@ -29,10 +29,13 @@ class Outcome:
     result : object
     lost : str or None
         Why there is no result.
+    is_seen : bool
+        False if the worker does not see the item's file; the result is then for the case that nobody does.
     """
 
     result: Any = None
     lost: str | None = None
+    is_seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,11 @@ def do_task(work: Work[Any, Any], items: Sequence[Any]) -> TaskOutcome:
             return TaskOutcome(worker.address, tuple(outcomes), took_s, refusal=str(error))
         child.give(QueuedItem(0, item))
         kind, content = _wait_for_answer(child, answers, work.patience_s(item))
-        if kind == DONE:
+        if kind in {DONE, NOT_SEEN}:
             took_s += time.monotonic() - child.begun_s
             child.given.clear()
             children.put_back(work, child, answers)
-            outcomes.append(Outcome(result=content))
+            outcomes.append(Outcome(result=content, is_seen=kind == DONE))
             continue
         child.stop()
         if kind == REFUSED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,7 +14,11 @@ from typing import Any
 
 import pytest
 
+from live.archive.classification import ClassifyFiles, ScanSettings
 from live.archive.cli import main
+from live.archive.finding import Found
+from live.archive.scanning import classify_each, model_named
+from live.spreading.cluster import DaskCluster
 from tests.bundles import copy_bundle
 from tests.live.spreading.dask_cluster import DaskProcesses, environment_with
 from tests.sounds import write_tune
@@ -21,12 +26,27 @@ from tests.sounds import write_tune
 pytestmark = pytest.mark.timeout(600)
 Capture = pytest.CaptureFixture[str]
 
+LACK = """
+import os
+stat, access = os.stat, os.access
+def is_lacking(path):
+    return not isinstance(path, int) and any(mount in os.fsencode(path) for mount in {mounts!r})
+def stat_there(path, *rest, **more):
+    if is_lacking(path):
+        raise FileNotFoundError(2, "No such file or directory", path)
+    return stat(path, *rest, **more)
+os.stat = stat_there
+os.access = lambda path, *rest, **more: not is_lacking(path) and access(path, *rest, **more)
+"""
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
-    """A cluster of one worker, which runs in another folder than the command."""
-    with DaskProcesses(tmp_path_factory.mktemp("dask")) as processes:
-        processes.start_worker()
+    """A cluster of two workers without the mount ``nowhere``, one of which also lacks ``somewhere``."""
+    folder = tmp_path_factory.mktemp("dask")
+    with DaskProcesses(folder) as processes:
+        for number, mounts in enumerate(([b"/nowhere/", b"/somewhere/"], [b"/nowhere/"])):
+            processes.start_worker(environment_with(folder / f"site{number}", LACK.format(mounts=mounts)))
         yield processes
 
 
@@ -48,19 +68,48 @@ def rows_of(path: Path) -> dict[str, dict[str, Any]]:
     return by_name
 
 
+@pytest.mark.parametrize("folder", ["music", "somewhere"])
 def test_the_rows_are_those_of_one_machine(
     cluster: DaskProcesses,
     music: Path,
     tmp_path: Path,
     bundle: Path,
     monkeypatch: pytest.MonkeyPatch,
+    folder: str,
 ) -> None:
+    music.rename(tmp_path / folder)
     monkeypatch.chdir(tmp_path)  # the workers are in another folder
-    common = ["music", "--model", str(bundle)]
+    common = [folder, "--model", str(bundle)]
     assert main([*common, "--out", "here.jsonl", "--workers", "1"]) == 0
     assert main([*common, "--out", "there.jsonl", "--scheduler", cluster.address]) == 0
     assert len(rows_of(tmp_path / "here.jsonl")) == 7
     assert rows_of(tmp_path / "there.jsonl") == rows_of(tmp_path / "here.jsonl")
+
+
+@pytest.mark.parametrize("files", [1, 7])
+def test_workers_that_see_no_file_are_refused_by_name_and_no_row_is_written(
+    cluster: DaskProcesses, music: Path, tmp_path: Path, bundle: Path, capfd: Capture, files: int
+) -> None:
+    folder = music.rename(tmp_path / "nowhere")
+    out = tmp_path / "genres.jsonl"
+    paths = [str(path) for path in sorted(folder.iterdir())[:files]]
+    assert main([*paths, "--model", str(bundle), "--out", str(out), "--scheduler", cluster.address]) == 1
+    said = capfd.readouterr().err
+    assert said.count(f"is not used. It does not see {folder}/") == 3  # each worker, and the last sentence
+    assert said.splitlines()[-1].startswith(f"genre-scan: No worker at {cluster.address} can do this work.")
+    assert not rows_of(out)
+
+
+def test_a_file_that_is_gone_when_a_worker_opens_it_has_a_row(
+    cluster: DaskProcesses, music: Path, bundle: Path
+) -> None:
+    work = ClassifyFiles(ScanSettings(str(bundle)), model_named(str(bundle)).sha256)
+    gone = [Found(str(music / f"gone {number}.wav"), 1_000) for number in range(5)]
+    with contextlib.closing(DaskCluster(cluster.address, pytest.fail)) as engine:
+        results = dict(classify_each(engine, work, gone))
+    assert {found: result.error for found, result in results.items()} == {
+        found: f"There is no file {found.path}: check the path." for found in gone
+    }
 
 
 def test_workers_with_another_version_or_model_are_refused_by_name(
