@@ -158,6 +158,7 @@ class _Run:
         except Exception as error:
             raise self._gone() from error
         self._threads = {address: int(facts["nthreads"]) for address, facts in workers.items()}
+        self._refused &= workers.keys()  # started again with the same address, a worker may be another one
 
     def _gone(self) -> RunningError:
         return RunningError(
@@ -175,10 +176,10 @@ class _Run:
         fit = self._fit
         threads = sum(fit.values())
         task_s = seconds_of_task(threads, self.task_s)
-        room = GIVEN_AHEAD * threads or TASKS_BEFORE_WORKERS
+        room = GIVEN_AHEAD * threads if self._threads else TASKS_BEFORE_WORKERS
         while len(self._tasks) < room and (task := self._next_task(task_s)):
             self._submit(task, fit)
-        return bool(self._tasks)
+        return bool(self._tasks) or not self.items.is_done
 
     def _next_task(self, task_s: float) -> tuple[QueuedItem[Any], ...]:
         """Return the items of the next task; an item that failed before is a task of its own."""
@@ -230,7 +231,6 @@ class _Run:
             if what.get("action") in {"add-worker", "remove-worker"}:
                 self._look()
         elif what in self._tasks:
-            self._waited_s = 0.0
             yield from self._collect(self._tasks.pop(what))
 
     def _wait_on(self) -> None:
@@ -246,8 +246,8 @@ class _Run:
         self._waited_s += LOOK_EVERY_S
         if self._waited_s >= NO_WORKER_AFTER_S:
             raise RunningError(
-                f"No worker connected to {self.address} within {NO_WORKER_AFTER_S:.0f} s: "
-                "start one with dask worker."
+                f"There was no worker at {self.address} for {NO_WORKER_AFTER_S:.0f} s: "
+                f"start one with dask worker. {self._why}".rstrip()
             )
 
     def _collect(self, task: _RunningTask) -> Iterator[Done[Any, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,6 +221,45 @@ def test_workers_that_cannot_do_the_work_are_named(engine: DaskCluster) -> None:
         RunningError, match=r"No worker at .* The worker tcp://.* is not used\. It has no ear"
     ):
         list(engine.spread(Double(refuse="It has no ear."), range(5)))
+
+
+@pytest.fixture(scope="module")
+def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A cluster without workers; each test ends those that it starts."""
+    with DaskProcesses(tmp_path_factory.mktemp("empty")) as processes:
+        yield processes
+
+
+def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
+    empty_cluster: DaskProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.5)
+    deaf = empty_cluster.start_worker({**os.environ, "DEAF": ""})
+    workers = [empty_cluster.start_worker()]
+    said: list[str] = []
+
+    def notify(sentence: str) -> None:
+        said.append(sentence)
+        if "waiting for one" in sentence and len(workers) == 1:
+            workers.append(empty_cluster.start_worker())
+
+    engine = DaskCluster(empty_cluster.address, notify, task_s=0.0)
+    processes = set()
+
+    def kill_each() -> None:
+        for one in engine.spread(Double(refuse="It has no ear.", refuse_where="DEAF"), itertools.count()):
+            assert not isinstance(one.result, Lost)
+            processes.add(one.result[1])
+            if len(said) >= len(processes):  # the deaf one is refused; later, the second one is at work
+                workers[len(processes) - 1].kill()
+
+    with pytest.raises(RunningError, match=r"There was no worker at .* It has no ear\.$"):
+        kill_each()
+    engine.close()
+    deaf.kill()
+    assert len(processes) == 2
+    assert ["is not used" in sentence for sentence in said] == [True, False, False]
 
 
 def test_an_address_without_a_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
