@@ -24,6 +24,8 @@ from live.spreading.worker_tasks import TaskOutcome, do_task, program_version, r
 
 LOUD = ("distributed", "tornado", "asyncio")  # loggers, including children with their own levels
 CONNECT_WITHIN_S = 10.0
+ANSWER_WITHIN_S = 10.0  # since a worker that hangs never answers
+CLOSE_WITHIN_S = 2.0
 NO_WORKER_AFTER_S = 60.0
 LOOK_EVERY_S = 5.0  # to check whether the scheduler still exists, if nothing else happens
 GIVEN_AHEAD = 2  # tasks for each thread of a worker: one to do, one to come
@@ -94,9 +96,9 @@ class DaskCluster(Engine):
         """Disconnect from the cluster; its workers continue to run."""
         with contextlib.suppress(Exception):
             if self._client.status == "running":
-                self._client.run(release, on_error="ignore")
+                self._client.run(release, on_error="ignore", callback_timeout=CLOSE_WITHIN_S)
         with contextlib.suppress(Exception):
-            self._client.close(timeout=2)
+            self._client.close(timeout=CLOSE_WITHIN_S)
 
 
 @dataclass
@@ -322,7 +324,9 @@ class _Run:
                 return
             yield from self.items.fail(task.queued[0], "", "the workers that had it were lost one by one")
             return
-        said = self.client.run(program_version, on_error="return")
+        said: dict[str, Any] = {}
+        with contextlib.suppress(TimeoutError):
+            said = self.client.run(program_version, on_error="return", callback_timeout=ANSWER_WITHIN_S)
         unfit = {worker: answer for worker, answer in said.items() if isinstance(answer, BaseException)}
         if not unfit:
             raise RunningError(f"The cluster at {self.address} cannot do this work ({error}).") from error

@@ -38,12 +38,14 @@ class DaskProcesses:
     address : str
         Address of the scheduler.
     scheduler : Popen
+    workers : list of Popen
+        Those that were started.
     """
 
     def __init__(self, folder: Path) -> None:
         pytest.importorskip("distributed", reason="The extra [cluster] is absent.")
         self._folder = folder
-        self._workers: list[subprocess.Popen[str]] = []
+        self.workers: list[subprocess.Popen[str]] = []
 
     def _start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -67,14 +69,14 @@ class DaskProcesses:
             "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard",
             "--local-directory", str(self._folder), environment=environment,
         )  # fmt: skip
-        self._workers.append(worker)
+        self.workers.append(worker)
         _read_until(worker, "Registered to:")
         return worker
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for process in (*self._workers, self.scheduler):
+        for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
 

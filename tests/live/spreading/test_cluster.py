@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,6 +262,20 @@ def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
     deaf.kill()
     assert len(processes) == 2
     assert ["is not used" in sentence for sentence in said] == [True, False, False]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals there")
+@pytest.mark.timeout(60)
+def test_a_worker_that_hangs_does_not_delay_the_end(cluster: DaskProcesses, engine: DaskCluster) -> None:
+    assert doubled(engine, Double(), 1) == {0: 0}
+    worker = cluster.workers[0]
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+        engine.close()
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    assert engine._client.status == "closed"
 
 
 def test_an_address_without_a_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
