@@ -44,6 +44,32 @@ def seconds_of_task(threads: int, task_s: float = TASK_S) -> float:
     return max(task_s, threads / MOST_TASKS_PER_S) if task_s > 0 else 0.0
 
 
+def _import_dask() -> Any:
+    """Import and return Dask, which reads its settings at that moment."""
+    try:
+        return need("distributed", extra="cluster", purpose="--scheduler")
+    except ValueError as error:
+        reason = str(error).partition("\n")[0].partition(", original error")[0]
+        raise InputError(
+            f"Dask cannot read its settings ({reason}): correct the file, or remove it."
+        ) from None
+
+
+def _connect(client_class: Any, address: str) -> Any:
+    """Return a client that is connected to a scheduler.
+
+    If its constructor fails, it is closed at once: its destructor would wait 20 s, and print a traceback.
+    """
+    client = client_class.__new__(client_class)
+    try:
+        client.__init__(address, timeout=CONNECT_WITHIN_S, set_as_default=False, name="genre-live")
+    except BaseException:
+        with contextlib.suppress(Exception):
+            client.close(timeout=CLOSE_WITHIN_S)
+        raise
+    return client
+
+
 class DaskCluster(Engine):
     """The workers of a Dask cluster.
 
@@ -60,18 +86,17 @@ class DaskCluster(Engine):
     Raises
     ------
     InputError
-        When there is no scheduler at the address, or the extra is not installed.
+        When there is no scheduler at the address, Dask's settings cannot be read, or the extra is not
+        installed.
     """
 
     def __init__(self, address: str, notify: Notify, *, task_s: float = TASK_S) -> None:
-        distributed = need("distributed", extra="cluster", purpose="--scheduler")
+        distributed = _import_dask()
         for name in [*LOUD, *(name for name in logging.root.manager.loggerDict if name.startswith(LOUD))]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported here, in a sentence
         self.address, self._notify, self._task_s = address, notify, task_s
         try:
-            self._client: Any = distributed.Client(
-                address, timeout=CONNECT_WITHIN_S, set_as_default=False, name="genre-live"
-            )
+            self._client = _connect(distributed.Client, address)
         except (OSError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(

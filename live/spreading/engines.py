@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from live.spreading.work import Engine
+
+SCHEMES = frozenset({"tcp", "tls", "ws", "wss"})
 
 
 def scheduler_address(text: str) -> str:
@@ -15,7 +18,12 @@ def scheduler_address(text: str) -> str:
     ValueError
         When it is not an address.
     """
-    if "://" not in text:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in SCHEMES and bool(parts.hostname and parts.port) and not parts.path
+    except ValueError:  # a port that is no number
+        is_address = False
+    if not is_address:
         raise ValueError(f"{text!r} is not the address of a scheduler, such as tcp://head:8786")
     return text
 

@@ -144,6 +144,26 @@ def test_workers_with_another_version_or_model_are_refused_by_name(
     assert len(rows_of(tmp_path / "genres.jsonl")) == 7
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [("", "There is no Dask scheduler at tls://127.0.0.1:1 ("),
+     ("a: [", "Dask cannot read its settings (A dask config file at '{settings}' is malformed): correct")],
+)  # fmt: skip
+def test_what_is_wrong_before_the_connection_is_told_in_one_sentence(
+    music: Path, tmp_path: Path, settings: str, sentence: str
+) -> None:
+    (tmp_path / "dask.yaml").write_text(settings)
+    told = subprocess.run(
+        [sys.executable, "-m", "live.archive.cli", str(music), "--out", str(tmp_path / "genres.jsonl"),
+         "--scheduler", "tls://127.0.0.1:1"],  # without certificates
+        env={**os.environ, "DASK_CONFIG": str(tmp_path / "dask.yaml")},
+        stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert told.stderr.startswith(f"genre-scan: {sentence.format(settings=tmp_path / 'dask.yaml')}")
+    assert len(told.stderr.splitlines()) == 1
+
+
 HANG = """
 import os, soundfile
 opened = soundfile.SoundFile

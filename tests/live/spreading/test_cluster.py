@@ -15,6 +15,7 @@ import pytest
 
 from live.errors import InputError, RunningError
 from live.spreading.cluster import DaskCluster, _Pace, _Run, seconds_of_task
+from live.spreading.engines import scheduler_address
 from live.spreading.work import Done, ItemQueue, Lost
 from live.spreading.worker_tasks import Outcome, TaskOutcome
 from tests.live.spreading.dask_cluster import DaskProcesses
@@ -276,6 +277,21 @@ def test_a_worker_that_hangs_does_not_delay_the_end(cluster: DaskProcesses, engi
     finally:
         worker.send_signal(signal.SIGCONT)
     assert engine._client.status == "closed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["head", "head:8786", "tcp://", "tcp://head", "tcp://head:port", "tcp://:8786", "tcp://head:8786/x",
+     "http://head:8786", "foo://head:8786", "inproc://head", "ucx://head:8786"],
+)  # fmt: skip
+def test_what_is_no_address_of_a_scheduler_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="is not the address of a scheduler, such as tcp://head:8786"):
+        scheduler_address(text)
+
+
+@pytest.mark.parametrize("text", ["tcp://head:8786", "tls://10.0.0.1:8786", "tcp://[::1]:8786"])
+def test_an_address_of_a_scheduler_is_accepted(text: str) -> None:
+    assert scheduler_address(text) == text
 
 
 def test_an_address_without_a_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
