@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -163,7 +164,10 @@ class _Run:
     items: ItemQueue[Any]
     task_s: float = TASK_S
     _tasks: dict[str, _RunningTask] = field(default_factory=dict)
-    _threads: dict[str, int] = field(default_factory=dict)  # of each worker
+    _threads: dict[str, int] = field(default_factory=dict)  # of each worker that takes tasks
+    _has_paused: bool = False  # whether others take none, for want of memory
+    _answered: set[str] = field(default_factory=set)  # workers
+    _has_lost_silent: bool = False  # whether a worker ended before it answered
     _refused: set[str] = field(default_factory=set)
     _why: str = ""
     _pace: _Pace = field(default_factory=_Pace)
@@ -184,7 +188,13 @@ class _Run:
             workers = self.client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
             raise self._gone() from error
-        self._threads = {address: int(facts["nthreads"]) for address, facts in workers.items()}
+        self._looked_s = time.monotonic()
+        self._threads = {
+            address: int(facts["nthreads"])
+            for address, facts in workers.items()
+            if facts.get("status") != "paused"
+        }
+        self._has_paused = len(self._threads) < len(workers)
         self._refused &= workers.keys()  # started again with the same address, a worker may be another one
 
     def _gone(self) -> RunningError:
@@ -249,6 +259,8 @@ class _Run:
 
     def take(self) -> Iterator[Done[Any, Any]]:
         """Wait for the next message, and yield the results that follow from it."""
+        if self._has_paused and time.monotonic() - self._looked_s >= LOOK_EVERY_S:
+            self._look()  # no message tells that a worker goes on
         try:
             kind, what = self._told.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
@@ -256,6 +268,8 @@ class _Run:
             return
         if kind == "cluster":
             if what.get("action") in {"add-worker", "remove-worker"}:
+                if what["action"] == "remove-worker" and what.get("worker") not in self._answered:
+                    self._has_lost_silent = True
                 self._look()
         elif what in self._tasks:
             yield from self._collect(self._tasks.pop(what))
@@ -269,13 +283,25 @@ class _Run:
             self._waited_s = 0.0
             return
         if self._waited_s == 0:
-            self.notify(f"There is no worker at {self.address} yet: waiting for one.")
+            self.notify(f"There is no worker at {self.address} yet: waiting for one.{self._hints}")
         self._waited_s += LOOK_EVERY_S
         if self._waited_s >= NO_WORKER_AFTER_S:
             raise RunningError(
                 f"There was no worker at {self.address} for {NO_WORKER_AFTER_S:.0f} s: "
-                f"start one with dask worker. {self._why}".rstrip()
+                f"start one with dask worker.{self._hints}"
             )
+
+    @property
+    def _hints(self) -> str:
+        """Sentences about workers that are of no use, to follow another sentence."""
+        hints = [self._why] if self._why else []
+        if self._has_lost_silent:
+            hints.append(
+                "Workers joined and ended at once: look whether they have genre-live with the extra cluster."
+            )
+        if self._has_paused:
+            hints.append("Workers are paused, since their memory is full: restart them, or give them more.")
+        return "".join(f" {hint}" for hint in hints)
 
     def _collect(self, task: _RunningTask) -> Iterator[Done[Any, Any]]:
         """Yield the results of a finished task."""
@@ -295,6 +321,7 @@ class _Run:
                 raise self._gone() from error
             self.items.give_back(task.queued)
             return
+        self._answered.add(answer.worker)
         done, rest = task.queued[: len(answer.outcomes)], task.queued[len(answer.outcomes) :]
         self.items.give_back(rest)
         weight = 0.0
@@ -367,7 +394,7 @@ class _Run:
         self._why = f"The worker {worker} is not used. {reason}"
         self.notify(self._why)
         self._look()
-        if not self._fit:
+        if not self._fit and not self._has_paused:
             raise RunningError(f"No worker at {self.address} can do this work. {self._why}")
 
     def stop(self) -> None:

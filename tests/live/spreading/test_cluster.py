@@ -18,7 +18,7 @@ from live.spreading.cluster import DaskCluster, _Pace, _Run, seconds_of_task
 from live.spreading.engines import scheduler_address
 from live.spreading.work import Done, ItemQueue, Lost
 from live.spreading.worker_tasks import Outcome, TaskOutcome
-from tests.live.spreading.dask_cluster import DaskProcesses
+from tests.live.spreading.dask_cluster import DaskProcesses, environment_with
 from tests.live.spreading.works import Double
 
 pytestmark = pytest.mark.timeout(600)
@@ -262,7 +262,44 @@ def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
     engine.close()
     deaf.kill()
     assert len(processes) == 2
-    assert ["is not used" in sentence for sentence in said] == [True, False, False]
+    assert ["waiting for one" in sentence for sentence in said] == [False, True, True]
+
+
+NO_GENRE_LIVE = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "live":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+"""
+NO_MEMORY = {
+    "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.000001",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False",
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [("no genre-live", "Workers joined and ended at once: look whether they have genre-live"),
+     ("no memory", "Workers are paused, since their memory is full")],
+)  # fmt: skip
+def test_why_no_worker_takes_work_is_told(
+    empty_cluster: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, hint: str
+) -> None:
+    monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.5)
+    environment = environment_with(tmp_path / "site", NO_GENRE_LIVE if fault == "no genre-live" else "")
+    worker = empty_cluster.start_worker(environment | (NO_MEMORY if fault == "no memory" else {}))
+    said: list[str] = []
+    engine = DaskCluster(empty_cluster.address, said.append)
+    with pytest.raises(RunningError, match=f"There was no worker at .*{hint}"):
+        list(engine.spread(Double(), itertools.count()))
+    engine.close()
+    worker.kill()
+    assert len(said) == 1
+    assert "waiting for one" in said[0]
+    assert hint in said[0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals there")
