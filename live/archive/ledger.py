@@ -112,6 +112,7 @@ class Ledger:
                     f"{file.path} already exists and was not written by genre-scan: choose another name, "
                     "or replace it with --again."
                 )
+        self._finish_dropping()
         sizes = [self._at_hand(file) for file in self._files]
         has_put_in = self._rows.path.exists() or not self._rows.waits
         self._notes.read(sizes[0], sizes[1] if len(sizes) > 1 else 0, has_put_in=has_put_in)
@@ -131,12 +132,35 @@ class Ledger:
                 "choose another name, or replace it with --again."
             )
 
+    def _finish_dropping(self) -> None:
+        """Finish the replacement of the files if an earlier run was interrupted in it; else forget it."""
+        note = self._notes.first_of_next()
+        if (
+            note is not None
+            and self._at_hand(self._rows) == note.rows
+            and self._rows.checksum_of(note.rows) == note.checksums >> 32
+        ):
+            self._take_next()
+        self._remove_next()
+
+    def _take_next(self) -> None:
+        """Replace the files by those that were written beside them: the rows first, and the notes last."""
+        for file in self._files:
+            file.take_next()
+        self._notes.take_next()
+
+    def _remove_next(self) -> None:
+        self._notes.remove_next()
+        for file in self._files:
+            file.remove_next()
+
     @staticmethod
     def _at_hand(file: RowFile) -> int:
         path = file.appended_path
         return path.stat().st_size if path.exists() else 0
 
     def _forget(self) -> None:
+        self._remove_next()
         for file in self._files:
             file.remove()
         self._notes.remove()
@@ -171,24 +195,31 @@ class Ledger:
         """Open the files for writing, without the rows of files that will be classified again."""
         lengths = [self._notes.rows, self._notes.stretches]
         if stale:
-            for file, length in zip(self._files, lengths, strict=False):
-                file.open(length)  # cut off incomplete rows
-                file.close()
-                file.drop(lambda path: key_of(path) in stale)
-            lengths = [self._at_hand(file) for file in self._files]
-            self._rewrite_notes(stale, lengths)
+            lengths = self._drop(stale, lengths)
         for file, length in zip(self._files, lengths, strict=False):
             file.open(length)
         self._notes.open()
         self._is_open = True
 
+    def _drop(self, stale: set[int], lengths: Sequence[int]) -> list[int]:
+        """Remove the rows and notes of some files, and return the new lengths of the files of rows."""
+        written = []
+        for file, length in zip(self._files, lengths, strict=False):
+            file.open(length)  # cut off incomplete rows
+            file.close()
+            written.append(file.write_next(lambda path: key_of(path) in stale))
+        lengths, checksums = zip(*written, strict=True)
+        self._rewrite_notes(self._notes.next_path, stale, lengths, _joined(checksums))
+        self._take_next()
+        return list(lengths)
+
     def _checksums(self, lengths: Sequence[int]) -> int:
         """Return the checksums of the first bytes of the files on disk."""
         return _joined([file.checksum_of(length) for file, length in zip(self._files, lengths, strict=False)])
 
-    def _rewrite_notes(self, drop: Container[int], lengths: Sequence[int]) -> None:
+    def _rewrite_notes(self, to: Path, drop: Container[int], lengths: Sequence[int], checksums: int) -> None:
         stretches = lengths[1] if len(lengths) > 1 else 0
-        self._notes.rewrite(drop, lengths[0], stretches, self._checksums(lengths))
+        self._notes.rewrite(to, drop, lengths[0], stretches, checksums)
 
     def add(self, found: Found, result: FileResult) -> dict[str, Any]:
         """Write a file's rows and its note, and return its row.
@@ -230,7 +261,8 @@ class Ledger:
             return
         for file in waiting:
             file.put_in()
-        self._rewrite_notes((), [0 if file.waits else file.length for file in self._files])
+        lengths = [0 if file.waits else file.length for file in self._files]
+        self._rewrite_notes(self._notes.path, (), lengths, self._checksums(lengths))
         for file in waiting:
             file.close()
             with contextlib.suppress(OSError):

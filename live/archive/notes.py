@@ -3,6 +3,9 @@
 The first line describes how the files were classified. Each further line is about one file and is written
 after its rows: digests of its path and of its size and date, the lengths of the files of rows then, its
 duration, and the result. Rows behind the last note are incomplete, and are cut off.
+
+To drop rows, the files without them and the notes for these are written beside the present ones. The notes,
+which come last, say that all are complete. Each then replaces its file, or does so in the next run.
 """
 
 from __future__ import annotations
@@ -172,10 +175,16 @@ class Notes:
             ) from None
         self._lock = lock
 
+    @property
+    def next_path(self) -> Path:
+        """The notes that will replace these."""
+        return self.path.with_name(f"{self.path.name}.next")
+
     def _head(self) -> bytes:
         return json.dumps({**self._about, "folder": self.begun_in}, sort_keys=True).encode() + b"\n"
 
-    def _notes(self, length: int | None = None) -> Generator[tuple[Note, int], None, None]:
+    @staticmethod
+    def _notes(path: Path, length: int | None = None) -> Generator[tuple[Note, int], None, None]:
         """Yield the notes of the first ``length`` bytes, or of all, up to the first incomplete one.
 
         Yields
@@ -184,7 +193,7 @@ class Notes:
         position : int
             Byte at which its line ends.
         """
-        with self.path.open("rb") as file:
+        with path.open("rb") as file:
             position = len(file.readline())
             for line in file:
                 if length is not None and position >= length:
@@ -208,19 +217,13 @@ class Notes:
         """
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
-            head = file.readline()
-        self._length = len(head)
-        try:
-            about = dict(json.loads(head))
-        except (ValueError, TypeError):
-            about = {}
+        about, self._length = self._about_in(self.path)
         begun_in = about.pop("folder", self._folder)
         if about != self._about:
             self.was_otherwise = True
             return
         self.begun_in = begun_in
-        for note, position in self._notes():
+        for note, position in self._notes(self.path):
             if note.rows > rows_at_hand or note.stretches > stretches_at_hand:
                 break
             if note.rows == 0 and not has_put_in:
@@ -230,17 +233,46 @@ class Notes:
             self._length = position
             self.rows, self.stretches, self.checksums = note.rows, note.stretches, note.checksums
 
+    @staticmethod
+    def _about_in(path: Path) -> tuple[dict[str, Any], int]:
+        """Return the first line of notes, empty if it is not one of notes, and its length in bytes."""
+        with path.open("rb") as file:
+            head = file.readline()
+        try:
+            return dict(json.loads(head)), len(head)
+        except (ValueError, TypeError):
+            return {}, len(head)
+
+    def first_of_next(self) -> Note | None:
+        """Return the first of the next notes; all of them hold the state of the next files of rows."""
+        if not self.next_path.exists():
+            return None
+        about, _ = self._about_in(self.next_path)
+        about.pop("folder", None)
+        if about != self._about:
+            return None
+        with contextlib.closing(self._notes(self.next_path)) as notes:
+            return next((note for note, _ in notes), None)
+
+    def take_next(self) -> None:
+        """Put the next notes in place of these."""
+        self.next_path.replace(self.path)
+
+    def remove_next(self) -> None:
+        """Delete the next notes, if there are any."""
+        self.next_path.unlink(missing_ok=True)
+
     def _count(self, note: Note) -> None:
         self.finished[note.key] = note.state
         self.totals.add(note.heard, note.seconds)
         if note.heard == BROKEN:
             self.broken.add(note.key)
 
-    def rewrite(self, drop: Container[int], rows: int, stretches: int, checksums: int) -> None:
-        """Write the notes again, without those in ``drop`` and with the new state of the files of rows."""
-        before = self._notes(self._length)
+    def rewrite(self, to: Path, drop: Container[int], rows: int, stretches: int, checksums: int) -> None:
+        """Write the notes to a file, without those in ``drop`` and with a new state of the files of rows."""
+        before = self._notes(self.path, self._length)
         self.finished, self.broken, self.totals = {}, set(), Totals()
-        with Replacing(self.path) as (partial, commit), contextlib.closing(before):
+        with Replacing(to) as (partial, commit), contextlib.closing(before):
             head = self._head()
             length = len(head)
             with partial.open("wb") as file:

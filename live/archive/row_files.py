@@ -187,15 +187,22 @@ class AppendedRows:
         with self.path.open("rb") as file:
             yield from self._format.decode(file)
 
-    def drop(self, is_stale: Callable[[str], bool]) -> None:
-        """Rewrite the file, which must not be open, without the rows of some paths."""
-        with Replacing(self.path) as (partial, commit):
+    @property
+    def next_path(self) -> Path:
+        """The file with the rows that will replace these."""
+        return self.path.with_name(f".{self.path.name}.next")
+
+    def write_next(self, is_stale: Callable[[str], bool]) -> tuple[int, int]:
+        """Write the next file, without the rows of some paths; return its length and its CRC-32."""
+        length = checksum = 0
+        with Replacing(self.next_path) as (partial, commit):
             with partial.open("wb") as file:
-                file.write(self._format.head())
-                for row in self.rows():
-                    if not is_stale(row["path"]):
-                        file.write(self._format.encode(row))
+                kept = (self._format.encode(row) for row in self.rows() if not is_stale(row["path"]))
+                for content in itertools.chain([self._format.head()], kept):
+                    length += file.write(content)
+                    checksum = zlib.crc32(content, checksum)
             commit()
+        return length, checksum
 
     def close(self) -> None:
         """Close the file."""
@@ -341,10 +348,33 @@ class RowFile:
         else:
             yield from self._parquet.all_rows()
 
-    def drop(self, is_stale: Callable[[str], bool]) -> None:
-        """Remove the rows of some paths before the file is opened; in Parquet, new rows will replace them."""
-        if self._appended.path.exists():
-            self._appended.drop(is_stale)
+    def write_next(self, is_stale: Callable[[str], bool]) -> tuple[int, int]:
+        """Write a file without the rows of some paths beside this one, which must not be open.
+
+        In Parquet, new rows will replace those that were moved to the file.
+
+        Parameters
+        ----------
+        is_stale : callable
+            Called with a path; returns whether its rows are left out.
+
+        Returns
+        -------
+        length : int
+            In bytes.
+        checksum : int
+            Its CRC-32.
+        """
+        return self._appended.write_next(is_stale)
+
+    def take_next(self) -> None:
+        """Put the file that was written beside this one in its place, if there is one."""
+        if self._appended.next_path.exists():
+            self._appended.next_path.replace(self._appended.path)
+
+    def remove_next(self) -> None:
+        """Delete the file that was written beside this one, if there is one."""
+        self._appended.next_path.unlink(missing_ok=True)
 
     def put_in(self) -> None:
         """Move waiting rows to the file."""
