@@ -94,6 +94,16 @@ class ScanOptions:
         return self.workers or default_workers()
 
 
+def _is_same(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one file, which need not exist yet."""
+    try:
+        if first.exists() and second.exists():
+            return first.samefile(second)
+        return first.resolve() == second.resolve()
+    except (OSError, RuntimeError):  # reported when they are opened
+        return False
+
+
 def check_together(options: ScanOptions) -> None:
     """Check that the options can be used together.
 
@@ -109,7 +119,7 @@ def check_together(options: ScanOptions) -> None:
         )
     if options.scheduler is not None and options.workers is not None:
         raise InputError("--workers is for this machine, and --scheduler has its own: leave one of them out.")
-    if options.stretches is not None and options.stretches == options.out:
+    if options.stretches is not None and options.out is not None and _is_same(options.out, options.stretches):
         raise InputError("--out and --stretches name the same file: give each its own.")
     if options.to_stdout and options.stretches is not None:
         raise InputError("--stretches goes with rows in a file: give --out one, or leave it out.")

@@ -364,6 +364,7 @@ def test_rows_go_to_standard_output_where_asked_for(music: Path, bundle: Path, c
         (["{music}", "--out", "{music}/g.csv", "--sample", "-1"], "--sample"),
         (["{music}", "--out", "{music}/g.csv", "--scheduler", "head"], "--scheduler"),
         (["{music}", "--out", "{music}/g.csv", "--stretches", "{music}/g.csv"], "same file"),
+        (["{music}", "--out", "{music}/g.csv", "--stretches", "{music}/../music/g.csv"], "same file"),
         ([], "PATH"),
     ],
 )
@@ -377,6 +378,20 @@ def test_what_is_wrong_with_the_arguments_is_one_sentence(
     (line,) = said.err.splitlines()
     assert line.startswith("genre-scan: ")
     assert sentence in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Links need rights there.")
+def test_rows_and_stretches_do_not_share_a_file_by_links(
+    music: Path, tmp_path: Path, bundle: Path, capfd: Capture
+) -> None:
+    (tmp_path / "link").symlink_to(music)
+    out = music / "g.csv"
+    assert scan(music, "--out", out, "--stretches", tmp_path / "link" / "g.csv", bundle=bundle) == 2
+    assert "same file" in capfd.readouterr().err
+    out.write_text("path\n")
+    (tmp_path / "hard.csv").hardlink_to(out)
+    assert scan(music, "--out", out, "--stretches", tmp_path / "hard.csv", bundle=bundle) == 2
+    assert "same file" in capfd.readouterr().err
 
 
 def test_processes_hear_what_one_hears(music: Path, tmp_path: Path, bundle: Path, processes: None) -> None:
