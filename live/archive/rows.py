@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ Row = Mapping[str, Any]
 
 STRETCH_COLUMNS = ("path", "start_s", "end_s", "state", "genre", "confidence")
 NUMBERS = frozenset({"seconds", "heard_s", "confidence", "level_dbfs", "start_s", "end_s"})
+_LOOKS_ESCAPED = re.compile(r"\\(?=x(?:5c|[89a-f][0-9a-f]))")
 STATE_OF_LABEL = {NO_MUSIC: "no_music", OTHER_MUSIC: "other"}
 
 
@@ -49,7 +51,12 @@ def is_number(column: str) -> bool:
 
 
 def as_text(path: str) -> str:
-    """Return a path as valid text, whatever bytes it consists of."""
+    r"""Return a path as valid text, whatever bytes it consists of; no two paths have the same.
+
+    A byte that is not UTF-8 is written as ``\xff``, and a backslash before what looks so as ``\x5c``.
+    """
+    if os.sep != "\\" and "\\x" in path:
+        path = _LOOKS_ESCAPED.sub(r"\\x5c", path)
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

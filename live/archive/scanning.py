@@ -118,6 +118,7 @@ class Scan:
     totals: Totals = field(default_factory=Totals)
     passed_over: int = 0
     _finished: set[int] = field(default_factory=set)
+    _unlike_text: dict[int, str] = field(default_factory=dict)  # finished paths that differ from their text
 
     @property
     def finished_before(self) -> int:
@@ -140,7 +141,8 @@ class Scan:
         seen: set[int] = set()
         stale: set[int] = set()
         for found in finder.find(self.inputs):
-            key = key_of(as_text(found.path))
+            text = as_text(found.path)
+            key = key_of(text)
             if key in seen:
                 continue
             seen.add(key)
@@ -148,6 +150,8 @@ class Scan:
                 ledger.check_folder(found)
                 if ledger.is_finished(key, found, retry=retry):
                     self._finished.add(key)
+                    if text != found.path:
+                        self._unlike_text[key] = found.path
                     continue
                 if ledger.is_known(key):
                     stale.add(key)
@@ -167,11 +171,13 @@ class Scan:
         if self.tagger is None or self.ledger is None or not self._finished:
             return
         for row in self.ledger.rows():
-            if key_of(row["path"]) not in self._finished:
+            key = key_of(row["path"])
+            if key not in self._finished:
                 continue
-            tagged = self._tag(row["path"], row["genre"], row["confidence"], row["error"])
+            path = self._unlike_text.get(key, row["path"])
+            tagged = self._tag(path, row["genre"], row["confidence"], row["error"])
             if tagged is not None and tagged.outcome == "written":
-                self.ledger.renew(seen_again(row["path"]))
+                self.ledger.renew(seen_again(path))
 
     def _tag(
         self, path: str, genre: str | None, confidence: float | None, error: str | None

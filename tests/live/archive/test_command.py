@@ -451,6 +451,29 @@ def test_tags_are_shown_and_then_written_and_need_no_second_hearing(
     assert "Not tagged, since there is a genre already: 2 files." in said
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no backslash in a name.")
+def test_names_of_bytes_and_those_that_spell_them_have_rows_and_tags_of_their_own(
+    albums: Path, tmp_path: Path, bundle: Path, capfd: Capture
+) -> None:
+    (albums / "c.flac").unlink()
+    names = {os.fsdecode(b"a\xff.flac"): r"a\xff.flac", r"a\xff.flac": r"a\x5cxff.flac"}
+    for source, name in zip(("a.flac", "b.flac"), names, strict=True):
+        try:
+            (albums / source).rename(albums / name)
+        except OSError:
+            pytest.skip("This file system holds no such names.")
+    out, stretches = tmp_path / "genres.csv", tmp_path / "stretches.csv"
+    arguments = (albums, "--out", out, "--stretches", stretches)
+    assert scan(*arguments, bundle=bundle) == 0
+    assert set(rows_of(out, bundle)) == set(names.values())
+    assert scan(*arguments, "--tag", "--at-least", "0", bundle=bundle) == 0
+    said = capfd.readouterr().err
+    assert "Tagged with the genre: 2 files." in said
+    assert all(tags_of(albums)[name] for name in names)
+    assert scan(*arguments, bundle=bundle) == 0
+    assert "Already among the rows: 2 files." in capfd.readouterr().err
+
+
 def test_only_the_files_that_are_named_get_the_tags_of_an_earlier_run(
     albums: Path, tmp_path: Path, bundle: Path
 ) -> None:
