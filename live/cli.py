@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from live.ending import Ending, Stop, ending_signals
-from live.errors import InputError, ReportedError, explain, print_message
+from live.errors import InputError, ReportedError, explain, flush_or_discard, print_message
 from live.library_messages import quiet_libraries
 from live.options import Options, check_together
 from live.settings import read_arguments, save_defaults, show_defaults
@@ -270,17 +270,6 @@ def _run(options: Options, given: Mapping[str, Any], ending: Ending) -> None:
         _listen(options, ending)
 
 
-def _flush(stream: TextIO | None) -> None:
-    """Flush a standard stream, and discard what cannot be written: Python would fail on it at exit."""
-    if stream is None:
-        return
-    try:
-        stream.flush()
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run genre-live.
 
@@ -320,8 +309,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return explain("genre-live", error, debug=debug)
     finally:
         gc.unfreeze()
-        _flush(sys.stdout)
-        _flush(sys.stderr)
+        flush_or_discard(sys.stdout, sys.stderr)
     return 0
 
 

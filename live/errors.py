@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from typing import TextIO
 
 
 class GenreLiveError(Exception):
@@ -67,6 +69,18 @@ def print_message(command: str, sentence: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(f"{command}: {one_line(sentence)}", file=sys.stderr)
+
+
+def flush_or_discard(*streams: TextIO | None) -> None:
+    """Flush standard streams, and discard what cannot be written: Python would fail on it at exit."""
+    for stream in streams:
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def explain(command: str, error: Exception, *, debug: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import importlib.util
 import json
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from live.argument_parser import given_options, make_parser
-from live.errors import GenreLiveError, InputError, RunningError, explain, print_message
+from live.errors import GenreLiveError, InputError, RunningError, explain, flush_or_discard, print_message
 from live.extras import how_to_install
 from live.library_messages import quiet_libraries
+from live.outputs.lines import write_line
 from live.wording import count_of
 
 from .garbage import look_for_garbage_seldom
@@ -128,7 +128,7 @@ def _evaluate(options: Options, model: str, listener: RunListener) -> None:
     )
     result = evaluate_bundle(wanted, listener)
     if options.json:
-        print(json.dumps(result.to_dict()))
+        write_line(sys.stdout, json.dumps(result.to_dict()))
         return
     show_evaluation(
         Console(), result.evaluation, f"{result.model}: {count_of(result.evaluation.clean.clips, 'clip')}"
@@ -153,7 +153,7 @@ def _run(options: Options, check: Callable[[], None]) -> None:
     else:
         made = _train(options, out, listener)
     if options.json:
-        print(json.dumps(made))
+        write_line(sys.stdout, json.dumps(made))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -188,14 +188,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted(options)
     except BrokenPipeError:  # the reader of the output has ended
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if interruption.was_asked_for:  # a library that is interrupted may raise anything
             return _interrupted(options)
         told = _as_sentence(error) if isinstance(error, OSError) else error
         return explain("genre-train", told, debug=debug)
+    finally:
+        flush_or_discard(sys.stdout, sys.stderr)
     return 0
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from live.archive.options import ScanOptions, check_together
 from live.argument_parser import given_options, make_parser
-from live.errors import RunningError, explain, print_message
+from live.errors import RunningError, explain, flush_or_discard, print_message
 from live.library_messages import quiet_libraries
 from live.wording import count_of
 
@@ -188,8 +188,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except BrokenPipeError:  # the reader of the rows has ended
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         what = error.filename if isinstance(error.filename, str) else "A file"
@@ -197,6 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return explain("genre-scan", failure, debug=debug)
     except Exception as error:
         return explain("genre-scan", error, debug=debug)
+    finally:
+        flush_or_discard(sys.stdout, sys.stderr)
     return 0
 
 

@@ -295,6 +295,36 @@ def test_a_full_disk_is_the_machines_fault(
     )
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full.")
+def test_a_result_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli._train", lambda *_: {"clips": 4})
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        status = run(tmp_path, "--out", tmp_path / "m", "--json")
+        monkeypatch.undo()
+    assert status == 1
+    (line,) = said(capfd).splitlines()
+    assert "The output cannot be written (No space left on device)" in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full.")
+def test_an_answer_that_cannot_be_written_does_not_fail_at_the_end() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [sys.executable, "-m", "training.cli", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
 def test_a_model_that_will_be_replaced_is_told(
     trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

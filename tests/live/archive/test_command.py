@@ -643,6 +643,25 @@ def test_a_full_disk_leaves_whole_rows_and_a_sentence(music: Path, tmp_path: Pat
     assert whole.items() <= rows.items()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full.")
+def test_an_output_that_is_full_is_one_sentence(music: Path, bundle: Path) -> None:
+    arguments = [str(music / "a.wav"), "--out", "-", "--model", str(bundle), "--workers", "1"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [*COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert "The output cannot be written (No space left on device)" in line
+
+
 def test_two_scans_do_not_write_the_same_rows(
     music: Path, tmp_path: Path, bundle: Path, environment: dict[str, str], capfd: Capture
 ) -> None:
