@@ -93,11 +93,18 @@ class Finder:
                 if not matches:
                     raise InputError(f"Nothing matches {text}: check the pattern.")
                 for match in matches:
-                    yield from self._named(match)
+                    yield from self._there(match)
             else:
                 raise InputError(f"There is no file or folder {text}: check the path.")
         except (OSError, ValueError) as error:
             raise InputError(f"{text} cannot be opened: {error}.") from None
+
+    def _there(self, path: str) -> Iterator[Found]:
+        """Yield the files of a path that was found, even if it is a link that leads nowhere."""
+        if os.path.isdir(path):  # noqa: PTH112 (false where Path raises, as in a folder that cannot be read)
+            yield from self._below(path)
+        else:
+            yield from self._one(path)
 
     def _one(self, path: str) -> Iterator[Found]:
         """Yield a file that was named itself, if its suffix or its first bytes are those of audio."""

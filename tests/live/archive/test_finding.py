@@ -136,6 +136,18 @@ def test_links_to_files_are_followed_and_links_to_folders_are_not(music: Path) -
     assert sizes["link.mp3"] == sizes["b.mp3"] > sizes["nowhere.mp3"] == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Links need rights there.")
+def test_links_that_lead_nowhere_cost_a_pattern_no_other(music: Path) -> None:
+    for name in ("nowhere.mp3", "nowhere.jpg"):
+        (music / name).symlink_to(music / "gone.mp3")
+    (music / "itself.mp3").symlink_to(music / "itself.mp3")
+    paths, passed_over = found(music / "*")
+    assert sorted(names(paths, music)) == [
+        "a.FLAC", "b.mp3", "deep/er/c.ogg", "e [live].wav", "itself.mp3", "nowhere.mp3",
+    ]  # fmt: skip
+    assert passed_over == 2
+
+
 def test_a_folder_that_cannot_be_read_is_told_and_passed_over(
     music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
