@@ -162,8 +162,12 @@ class Notes:
         import fcntl
 
         try:
-            lock = self.path.with_name(f"{self.path.name}.lock").open("wb")
+            lock = self._lock_path.open("wb")
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not self._is_lock(lock):  # deleted between the two by a scan that ended
+                lock.close()
+                lock = self._lock_path.open("wb")
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
             raise InputError(
@@ -174,6 +178,17 @@ class Notes:
                 f"{self.path.parent} cannot be written to ({error.strerror}): choose another place."
             ) from None
         self._lock = lock
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
+    def _is_lock(self, file: IO[bytes]) -> bool:
+        """Return whether an open file is the one that other scans would lock."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._lock_path.stat())
+        except FileNotFoundError:
+            return False
 
     @property
     def next_path(self) -> Path:
@@ -328,9 +343,9 @@ class Notes:
 
     def close(self) -> None:
         """Close and unlock the notes."""
-        for file in (self._file, self._lock):
-            if file is not None:
-                file.close()
+        if self._file is not None:
+            self._file.close()
         if self._lock is not None:
-            self.path.with_name(f"{self.path.name}.lock").unlink(missing_ok=True)
+            self._lock_path.unlink(missing_ok=True)  # while it is locked: then it is nobody else's
+            self._lock.close()
         self._file = self._lock = None

@@ -14,7 +14,7 @@ import pytest
 from live.archive.classification import ScanSettings
 from live.archive.finding import Found
 from live.archive.ledger import Ledger
-from live.archive.notes import key_of
+from live.archive.notes import Notes, key_of
 from live.archive.row_files import RowFile
 from live.archive.rows import STRETCH_COLUMNS, ModelName
 from live.errors import InputError
@@ -162,3 +162,45 @@ def test_what_an_interrupted_run_left_is_no_excuse_for_rows_that_were_changed(tm
     with pytest.raises(InputError, match=r"was changed after genre-scan wrote it"):
         run({"a.wav": 4, "b.wav": 6})
     assert run.out.read_bytes() == edited
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Files are locked on POSIX systems.")
+def test_a_scan_that_ends_takes_no_lock_from_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (Notes(tmp_path / ".g.csv.scan", {}, "/") for _ in range(3))
+    first.lock()
+    unlink = Path.unlink
+
+    def unlink_later(path: Path, *, missing_ok: bool) -> None:
+        monkeypatch.undo()
+        with contextlib.suppress(InputError):
+            second.lock()  # a moment before the first one deletes its lock
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_later)
+    first.close()
+    third.lock()
+    assert second._lock is None
+    third.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Files are locked on POSIX systems.")
+def test_a_lock_that_was_deleted_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    first, second, third = (Notes(tmp_path / ".g.csv.scan", {}, "/") for _ in range(3))
+    first.lock()
+    flock = fcntl.flock
+
+    def flock_later(file: Any, how: int) -> None:
+        monkeypatch.undo()
+        first.close()  # after the second one has opened its lock
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock_later)
+    second.lock()
+    with pytest.raises(InputError, match="Another genre-scan is writing"):
+        third.lock()
+    second.close()
+    assert not list(tmp_path.iterdir())
