@@ -36,6 +36,7 @@ COLUMNS = ("clip", "label", "group", "fingerprint")
 SHARD_BYTES = 100_000_000  # of audio files: at least a second of work
 MOST_CLIPS = 1_000  # in a shard
 CUT_ONE_IN = 8  # a shard may end only at one of so many clips, so that a new clip changes no later shard
+ALL_SEEN = "all_seen"  # key of a shard whose worker had access to all of its files
 AGAIN = "extract it again, with the audio as DATASET and the same --scheduler and --cache"
 PATIENCE_S, BYTES_PER_S = 120.0, 200_000
 
@@ -142,6 +143,8 @@ class WriteShards(Work[ShardOrder, Shard]):
         known = read_shard(self.folder, name)
         if known is not None:
             return known
+        for clip, fingerprint in zip(order.clips, order.fingerprints, strict=True):
+            _check_access(clip, fingerprint)
         skipped: list[str] = []
         partly: list[str] = []
         shard = Shard(name, 0)
@@ -149,6 +152,7 @@ class WriteShards(Work[ShardOrder, Shard]):
             for clip, fingerprint in zip(order.clips, order.fingerprints, strict=True):
                 frames = extract_or_explain(clip.path, self.spec)
                 if isinstance(frames, str):
+                    _check_access(clip, fingerprint)  # the storage may have gone away meanwhile
                     skipped.append(frames)
                     continue
                 if isinstance(frames, ReadInPart):
@@ -159,8 +163,22 @@ class WriteShards(Work[ShardOrder, Shard]):
                 )
         shard = replace(shard, clips=len(order.clips) - len(skipped), skipped=tuple(skipped))
         shard = replace(shard, read_in_part=tuple(partly))
-        _write_whole(self.folder / f"{name}.json", json.dumps(vars(shard)).encode())
+        _write_whole(self.folder / f"{name}.json", json.dumps({**vars(shard), ALL_SEEN: True}).encode())
         return shard
+
+
+def _check_access(clip: Clip, fingerprint: str) -> None:
+    """Check that this computer has access to a clip's file if the one that asks for it has seen the file.
+
+    Otherwise a worker without the storage of the clips would record them as broken for good.
+
+    Raises
+    ------
+    InputError
+        When it has not; the task is then tried elsewhere.
+    """
+    if fingerprint and not os.access(clip.path, os.R_OK):
+        raise InputError("the worker has no access to it")
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -178,6 +196,8 @@ def read_shard(folder: Path, name: str) -> Shard | None:
     try:
         told = json.loads((folder / f"{name}.json").read_bytes())
         shard = Shard(name, int(told["clips"]), tuple(told["skipped"]), tuple(told["read_in_part"]))
+        if shard.skipped and not told.get(ALL_SEEN):  # of a version that also skipped what it did not see
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return shard if _is_whole(shard.store_path(folder), shard.clips) else None

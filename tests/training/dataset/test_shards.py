@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
 import re
 import sys
 from collections.abc import Generator, Iterable
@@ -124,6 +126,69 @@ def test_a_clip_that_brings_its_decoder_down_costs_itself_alone(dataset: Path, t
     features = load(dataset, tmp_path / "cache", Counting(guilty.path.name))
     assert features.skipped == (f"{guilty.path.absolute()} cannot be read: its decoder crashed.",)
     assert len(features.store) == len(read_dataset(dataset)) - 1
+
+
+def test_broken_clips_are_read_once(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_dataset(dataset)[1].path.write_text("no sound")
+    load(dataset, tmp_path / "cache", Counting())
+    monkeypatch.setattr(shards_module, "extract_or_explain", lambda *_: pytest.fail("It was read again."))
+    assert len(load(dataset, tmp_path / "cache", Counting()).skipped) == 1
+
+
+class Unmounted(InThisProcess):
+    """Tries each item first where the audio is not mounted, and then at another worker, if there is one."""
+
+    def __init__(self, mounted: Path, *, has_another: bool) -> None:
+        super().__init__()
+        self._mounted, self._has_another = mounted, has_another
+
+    def spread(
+        self,
+        work: Work[Any, Any],
+        items: Iterable[Any],
+        *,
+        ahead: int | None = None,  # noqa: ARG002
+    ) -> Generator[Done[Any, Any], None, None]:
+        do = work.open()
+        away = self._mounted.with_name("away")
+        for number, item in enumerate(items):
+            self._mounted.rename(away)
+            try:
+                result = do(item)
+            except InputError as error:
+                result = Lost(str(error))
+            away.rename(self._mounted)
+            yield Done(number, item, do(item) if self._has_another and isinstance(result, Lost) else result)
+
+
+def test_a_worker_without_the_audio_costs_no_clip(dataset: Path, tmp_path: Path) -> None:
+    features = load(dataset, tmp_path / "cache", Unmounted(dataset, has_another=True))
+    assert features.skipped == ()
+    assert features.store.clip == tuple(clip.id for clip in read_dataset(dataset))
+
+
+def test_what_no_worker_saw_is_read_by_the_next_run(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the worker has no access to it"):
+        load(dataset, tmp_path / "cache", Unmounted(dataset, has_another=False))
+    assert load(dataset, tmp_path / "cache", Counting()).skipped == ()
+
+
+def test_clips_that_an_earlier_version_did_not_see_are_read_again(dataset: Path, tmp_path: Path) -> None:
+    clips = read_dataset(dataset)
+    content = clips[1].path.read_bytes()
+    date_ns = clips[1].path.stat().st_mtime_ns
+    clips[1].path.write_bytes(b"x" * len(content))
+    os.utime(clips[1].path, ns=(date_ns, date_ns))
+    cache = tmp_path / "cache"
+    assert len(load(dataset, cache, Counting()).skipped) == 1
+    clips[1].path.write_bytes(content)
+    os.utime(clips[1].path, ns=(date_ns, date_ns))
+    assert len(load(dataset, cache, Counting()).skipped) == 1  # was not changed, as far as anybody can tell
+    for path in cache.rglob("*.json"):
+        told = json.loads(path.read_text())
+        del told["all_seen"]
+        path.write_text(json.dumps(told))
+    assert load(dataset, cache, Counting()).skipped == ()
 
 
 def test_nothing_but_broken_clips_is_told(tmp_path: Path) -> None:
