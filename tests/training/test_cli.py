@@ -21,6 +21,7 @@ from rich.console import Console
 from live.bundle import read_description
 from live.classifier import Classifier
 from live.front_end import FrontEndSpec, MelFrames
+from tests.live.spreading.in_process import InThisProcess
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
 from training.cli import main
 from training.console import ConsoleListener
@@ -293,6 +294,28 @@ def test_a_full_disk_is_the_machines_fault(
     assert told.endswith(
         f"{tmp_path / 'c'} cannot be read or written (No space left on device): check the disk."
     )
+
+
+@pytest.mark.parametrize("what", ["shards.StoreWriter.add", "shards.StoreWriter._finish", "shards.np.savez"])
+def test_a_full_disk_of_a_cluster_is_no_fault_of_the_clips(
+    dataset: Path,
+    tmp_path: Path,
+    what: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("training.common.open_engine", InThisProcess)
+    monkeypatch.setattr(f"training.dataset.{what}", full)
+    words = ("--out", tmp_path / "m", "--cache", tmp_path / "c", "--scheduler", "tcp://head:8786")
+    assert run(dataset, *words) == 1
+    told = said(capfd).splitlines()
+    assert told[-1].endswith(
+        f"{tmp_path / 'c'} cannot be read or written (No space left on device): check the disk."
+    )
+    assert not any("Left out" in line for line in told)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full.")

@@ -273,7 +273,11 @@ def build_shards(
     skipped = tuple(sentence for shard in shards for sentence in shard.skipped)
     if len(skipped) == len(clips):
         raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
-    write_index(folder, shards, spec)
+    try:
+        write_index(folder, shards, spec)
+    except OSError as error:
+        error.filename = str(folder.parent)  # instead of a temporary file, or none
+        raise
     partly = tuple(sentence for shard in shards for sentence in shard.read_in_part)
     return Features(open_shards(folder), skipped, partly)
 

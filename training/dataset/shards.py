@@ -8,6 +8,7 @@ store, of which only a few shards are mapped at a time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -94,6 +95,14 @@ class Shard:
         return folder / f"{self.name}.npz"
 
 
+@dataclass(frozen=True)
+class NotWritten:
+    """The result of a task whose shard could not be written: the error number, and its meaning."""
+
+    number: int
+    reason: str
+
+
 def _made_by(spec: FrontEndSpec) -> tuple[Any, ...]:
     return spec.sample_rate, spec.n_fft, spec.hop_length, spec.n_mels, spec.fmin, spec.fmax
 
@@ -105,7 +114,7 @@ def _name(order: ShardOrder, spec: FrontEndSpec) -> str:
 
 
 @dataclass(frozen=True)
-class WriteShards(Work[ShardOrder, Shard]):
+class WriteShards(Work[ShardOrder, Shard | NotWritten]):
     """The work of extraction: reads some clips, and writes their frames as a shard.
 
     Attributes
@@ -129,14 +138,22 @@ class WriteShards(Work[ShardOrder, Shard]):
         """Return infinity: a shard is a second of work and more, unless it is there already."""
         return float("inf")
 
-    def open(self) -> Callable[[ShardOrder], Shard]:
-        """Check that the folder exists, and return the function that writes a shard."""
+    def open(self) -> Callable[[ShardOrder], Shard | NotWritten]:
+        """Check that the folder can be written to, and return the function that writes a shard."""
         if self.version != __version__:
             raise RunningError(f"It has genre-live {__version__}, but {self.version} is needed.")
         if not self.folder.is_dir():
             raise RunningError(f"It has no folder {self.folder}: give a --cache that all machines share.")
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise RunningError(f"It may not write to {self.folder}: give it the right to.")
         keep_freed_memory(KEPT_BYTES)
-        return self._write
+        return self._write_or_explain
+
+    def _write_or_explain(self, order: ShardOrder) -> Shard | NotWritten:
+        try:
+            return self._write(order)
+        except OSError as error:  # of the shard: those of a clip are in its sentence
+            return NotWritten(error.errno or 0, error.strerror or str(error))
 
     def _write(self, order: ShardOrder) -> Shard:
         name = _name(order, self.spec)
@@ -244,6 +261,11 @@ def write_shards(
     engine : Engine
     progress : callable, optional
         Called with the number of finished clips and of all clips.
+
+    Raises
+    ------
+    OSError
+        When a shard cannot be written; names the folder around that of the shards, which the user has chosen.
     """
     found: dict[tuple[int, ...], Shard] = {}
     waiting: dict[tuple[int, ...], ShardOrder] = {
@@ -253,19 +275,22 @@ def write_shards(
     while waiting:
         places = list(waiting)
         lost: dict[tuple[int, ...], ShardOrder] = {}
-        for one in engine.spread(work, waiting.values()):
-            place, order = places[one.number], one.item
-            if not isinstance(one.result, Lost):
-                found[place] = one.result
-            elif len(order.clips) == 1:
-                found[place] = Shard("", 0, (lost_sentence(order.clips[0].path, one.result),))
-            else:  # one of its clips is the cause; divide the order to find it
-                first, second = order.halves()
-                lost |= {(*place, 0): first, (*place, 1): second}
-                continue
-            done += len(order.clips)
-            if progress is not None:
-                progress(done, len(clips))
+        with contextlib.closing(engine.spread(work, waiting.values())) as results:
+            for one in results:
+                place, order = places[one.number], one.item
+                if isinstance(one.result, NotWritten):
+                    raise OSError(one.result.number, one.result.reason, str(work.folder.parent))
+                if not isinstance(one.result, Lost):
+                    found[place] = one.result
+                elif len(order.clips) == 1:
+                    found[place] = Shard("", 0, (lost_sentence(order.clips[0].path, one.result),))
+                else:  # one of its clips is the cause; divide the order to find it
+                    first, second = order.halves()
+                    lost |= {(*place, 0): first, (*place, 1): second}
+                    continue
+                done += len(order.clips)
+                if progress is not None:
+                    progress(done, len(clips))
         waiting = lost
     return [found[place] for place in sorted(found)]
 

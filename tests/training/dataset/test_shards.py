@@ -328,6 +328,12 @@ def test_a_worker_without_the_folder_or_of_another_version_is_refused(tmp_path: 
         WriteShards(SPEC, tmp_path, version="9.9").open()
 
 
+def test_a_worker_that_may_not_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(RunningError, match=f"may not write to {re.escape(str(tmp_path))}"):
+        WriteShards(SPEC, tmp_path).open()
+
+
 @pytest.mark.timeout(600)
 def test_a_cluster_writes_shards_and_a_worker_that_is_killed_costs_none(
     dataset: Path, tmp_path: Path
