@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -268,8 +269,11 @@ def build_shards(
     """
     folder.mkdir(parents=True, exist_ok=True)
     clips = [replace(clip, path=clip.path.absolute()) for clip in clips]  # workers may run in other folders
-    work = WriteShards(spec, folder.absolute())
-    shards = write_shards(clips, [_fingerprint(clip) for clip in clips], work, engine, progress)
+    fingerprints = [_fingerprint(clip) for clip in clips]
+    seen = (clip.path for clip, text in zip(clips, fingerprints, strict=True) if text)
+    sample = next((path for path in seen if os.access(path, os.R_OK)), None)
+    work = WriteShards(spec, folder.absolute(), sample=sample)
+    shards = write_shards(clips, fingerprints, work, engine, progress)
     skipped = tuple(sentence for shard in shards for sentence in shard.skipped)
     if len(skipped) == len(clips):
         raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")

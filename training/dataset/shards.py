@@ -124,11 +124,14 @@ class WriteShards(Work[ShardOrder, Shard | NotWritten]):
         On storage that all workers share.
     version : str
         Version of the program that all workers must have.
+    sample : Path or None
+        A clip's file that all workers must have access to.
     """
 
     spec: FrontEndSpec
     folder: Path
     version: str = __version__
+    sample: Path | None = None
 
     def patience_s(self, item: ShardOrder) -> float:
         """Return a time limit that is enough for a slow computer."""
@@ -139,13 +142,15 @@ class WriteShards(Work[ShardOrder, Shard | NotWritten]):
         return float("inf")
 
     def open(self) -> Callable[[ShardOrder], Shard | NotWritten]:
-        """Check that the folder can be written to, and return the function that writes a shard."""
+        """Check the access to the folder and to the audio, and return the function that writes a shard."""
         if self.version != __version__:
             raise RunningError(f"It has genre-live {__version__}, but {self.version} is needed.")
         if not self.folder.is_dir():
             raise RunningError(f"It has no folder {self.folder}: give a --cache that all machines share.")
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise RunningError(f"It may not write to {self.folder}: give it the right to.")
+        if self.sample is not None and not os.access(self.sample, os.R_OK):
+            raise RunningError(f"It has no access to {self.sample}: share the audio with all machines.")
         keep_freed_memory(KEPT_BYTES)
         return self._write_or_explain
 

@@ -328,6 +328,16 @@ def test_a_worker_without_the_folder_or_of_another_version_is_refused(tmp_path: 
         WriteShards(SPEC, tmp_path, version="9.9").open()
 
 
+def test_a_worker_without_the_audio_is_refused(dataset: Path, tmp_path: Path) -> None:
+    class Without(InThisProcess):
+        def spread(self, work: Work[Any, Any], items: Iterable[Any], **how: Any) -> Any:
+            dataset.rename(tmp_path / "away")
+            return super().spread(work, items, **how)
+
+    with pytest.raises(RunningError, match=f"no access to {re.escape(str(dataset))}.*: share the audio"):
+        load(dataset, tmp_path / "cache", Without())
+
+
 def test_a_worker_that_may_not_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(RunningError, match=f"may not write to {re.escape(str(tmp_path))}"):
