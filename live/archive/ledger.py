@@ -261,7 +261,9 @@ class Ledger:
             return
         for file in waiting:
             file.put_in()
-        lengths = [0 if file.waits else file.length for file in self._files]
+        last = self._notes.last()  # after an interruption, there may be rows without a note
+        noted = (0, 0) if last is None else (last.rows, last.stretches)
+        lengths = [0 if file.waits else length for file, length in zip(self._files, noted, strict=False)]
         self._rewrite_notes(self._notes.path, (), lengths, self._checksums(lengths))
         for file in waiting:
             file.close()

@@ -26,6 +26,7 @@ from live.archive.finding import Found
 from live.archive.row_files import Replacing, cannot_write
 from live.errors import InputError
 
+TAIL_BYTES = 4_096  # more than a note has
 BROKEN = "!"  # instead of the genre or state of a file that could not be read
 
 
@@ -277,6 +278,16 @@ class Notes:
         """Delete the next notes, if there are any."""
         self.next_path.unlink(missing_ok=True)
 
+    def last(self) -> Note | None:
+        """Return the last note on disk."""
+        with self.path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().splitlines(keepends=True)
+        for line in reversed(lines):
+            with contextlib.suppress(ValueError):
+                return Note.decode(line)
+        return None
+
     def _count(self, note: Note) -> None:
         self.finished[note.key] = note.state
         self.totals.add(note.heard, note.seconds)
@@ -285,7 +296,8 @@ class Notes:
 
     def rewrite(self, to: Path, drop: Container[int], rows: int, stretches: int, checksums: int) -> None:
         """Write the notes to a file, without those in ``drop`` and with a new state of the files of rows."""
-        before = self._notes(self.path, self._length)
+        # An interruption may come between the writing of a note and its being counted.
+        before = self._notes(self.path, self._length if self._file is None else None)
         self.finished, self.broken, self.totals = {}, set(), Totals()
         with Replacing(to) as (partial, commit), contextlib.closing(before):
             head = self._head()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,22 +57,26 @@ class Run:
         self.out, self.stretches = folder / out, None if stretches is None else folder / stretches
         self.heard: list[str] = []
 
-    def __call__(self, sizes: dict[str, int], *, killed: bool = False) -> None:
+    def __call__(self, sizes: dict[str, int], *, killed: bool = False, tagged: str | None = None) -> None:
         ledger = Ledger(self.out, self.stretches, MODEL, SETTINGS)
-        ledger.__enter__()
-        ledger.resume(pytest.fail, again=False)
-        files = [Found(f"/music/{name}", size) for name, size in sizes.items()]
-        todo = [found for found in files if not ledger.is_finished(key_of(found.path), found, retry=False)]
-        ledger.begin({key_of(found.path) for found in todo if ledger.is_known(key_of(found.path))})
-        for found in todo:
-            self.heard.append(Path(found.path).name)
-            ledger.add(found, result_of(found))
-        if killed:  # rows of a Parquet file still wait
-            for file in ledger._files:
-                file.close()
-            ledger._notes.close()
-            return
-        ledger.__exit__(None, None, None)
+        with contextlib.ExitStack() as end:
+            end.enter_context(ledger)
+            ledger.resume(pytest.fail, again=False)
+            files = [Found(f"/music/{name}", size) for name, size in sizes.items()]
+            todo = [
+                found for found in files if not ledger.is_finished(key_of(found.path), found, retry=False)
+            ]
+            ledger.begin({key_of(found.path) for found in todo if ledger.is_known(key_of(found.path))})
+            if tagged is not None:
+                ledger.renew(Found(f"/music/{tagged}", sizes[tagged]))
+            for found in todo:
+                self.heard.append(Path(found.path).name)
+                ledger.add(found, result_of(found))
+            if killed:  # rows of a Parquet file still wait
+                end.pop_all()
+                for file in ledger._files:
+                    file.close()
+                ledger._notes.close()
 
     def rows(self) -> list[tuple[str, float]]:
         rows = RowFile(self.out, MODEL.columns).rows()
@@ -150,6 +155,38 @@ def test_a_run_that_ends_at_any_moment_is_continued_with_all_rows(
             ends = [(name, end) for name, size in new.items() for end in (size / 2, float(size))]
             assert run.stretch_rows() == ends
         assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".next")]
+
+
+@pytest.mark.parametrize(("out", "stretches"), [("g.csv", "s.csv"), ("g.parquet", None)])
+def test_a_run_that_is_interrupted_at_any_moment_is_continued_with_all_rows(
+    tmp_path: Path, out: str, stretches: str | None
+) -> None:
+    if out.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    new = {"a.wav": 5, "b.wav": 6, "d.wav": 2}
+    Run(tmp_path, out, stretches)(new | {"a.wav": 4})
+    before = state_of(tmp_path)
+    for moment in itertools.count(0, 11):  # all of them were tried once: half a minute
+        left = moment
+
+        def interrupt() -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                raise KeyboardInterrupt
+
+        set_state(tmp_path, before)
+        try:
+            with at_each_line(interrupt):
+                Run(tmp_path, out, stretches)(new | {"c.wav": 8}, tagged="b.wav")
+        except KeyboardInterrupt:
+            set_state(tmp_path, state_of(tmp_path))  # the lock ends with the process
+            run = Run(tmp_path, out, stretches)
+            run(new | {"c.wav": 8})
+            assert run.rows() == [("a.wav", 5.0), ("b.wav", 6.0), ("c.wav", 8.0), ("d.wav", 2.0)], moment
+        else:
+            break
+    assert moment > 1_000
 
 
 def test_what_an_interrupted_run_left_is_no_excuse_for_rows_that_were_changed(tmp_path: Path) -> None:
