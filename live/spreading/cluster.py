@@ -67,6 +67,7 @@ def _connect(client_class: Any, address: str) -> Any:
     except BaseException:
         with contextlib.suppress(Exception):
             client.close(timeout=CLOSE_WITHIN_S)
+        client.status = "closed"  # even if that took too long
         raise
     return client
 
@@ -189,6 +190,8 @@ class _Run:
         except Exception as error:
             raise self._gone() from error
         self._looked_s = time.monotonic()
+        if self._threads.keys() - workers.keys() - self._answered:
+            self._has_lost_silent = True
         self._threads = {
             address: int(facts["nthreads"])
             for address, facts in workers.items()

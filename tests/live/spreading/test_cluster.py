@@ -40,6 +40,23 @@ def engine(cluster: DaskProcesses) -> Iterator[DaskCluster]:
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A cluster without workers."""
+    with DaskProcesses(tmp_path_factory.mktemp("empty")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def empty_cluster(scheduler: DaskProcesses) -> Iterator[DaskProcesses]:
+    """A cluster without workers; those that a test starts end with it."""
+    yield scheduler
+    for worker in scheduler.workers:
+        worker.kill()
+        worker.wait()
+    scheduler.workers.clear()
+
+
 def doubled(engine: DaskCluster, work: Double, numbers: int) -> dict[int, object]:
     """Return the results of doubling numbers, without the process ids."""
     done = list(engine.spread(work, range(numbers)))
@@ -177,34 +194,31 @@ def test_tasks_are_longer_where_workers_are_very_many() -> None:
     assert seconds_of_task(4_096, 0.0) == 0.0
 
 
-def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(tmp_path: Path) -> None:
-    with DaskProcesses(tmp_path) as cluster:
-        first = cluster.start_worker()
-        engine = DaskCluster(cluster.address, print, task_s=0.0)  # else one task would hold all
-        joined = threading.Event()
-        processes = set()
-        for number, one in enumerate(engine.spread(Double(), range(60))):
-            assert not isinstance(one.result, Lost)
-            assert one.result[0] == 2 * one.item
-            processes.add(one.result[1])
-            if number == 5:
-                cluster.start_worker()
-                joined.set()
-                first.kill()
-        assert number == 59
-        assert len(processes) == 2
-        engine.close()
+def test_a_worker_that_is_killed_costs_no_item_and_one_that_joins_late_takes_part(
+    empty_cluster: DaskProcesses,
+) -> None:
+    first = empty_cluster.start_worker()
+    engine = DaskCluster(empty_cluster.address, print, task_s=0.0)  # else one task would hold all
+    processes = set()
+    for number, one in enumerate(engine.spread(Double(), range(60))):
+        assert not isinstance(one.result, Lost)
+        assert one.result[0] == 2 * one.item
+        processes.add(one.result[1])
+        if number == 5:
+            empty_cluster.start_worker()
+            first.kill()
+    assert number == 59
+    assert len(processes) == 2
+    engine.close()
 
 
-def test_a_cluster_without_workers_is_waited_for(tmp_path: Path) -> None:
-    said: list[str] = []
-    with DaskProcesses(tmp_path) as cluster:
-        engine = DaskCluster(cluster.address, said.append)
-        starting = threading.Thread(target=cluster.start_worker)
-        starting.start()
-        assert doubled(engine, Double(), 3) == {0: 0, 1: 2, 2: 4}
-        starting.join()
-        engine.close()
+def test_a_cluster_without_workers_is_waited_for(empty_cluster: DaskProcesses) -> None:
+    engine = DaskCluster(empty_cluster.address, print)
+    starting = threading.Thread(target=empty_cluster.start_worker)
+    starting.start()
+    assert doubled(engine, Double(), 3) == {0: 0, 1: 2, 2: 4}
+    starting.join()
+    engine.close()
 
 
 def test_a_scheduler_that_dies_is_told(tmp_path: Path) -> None:
@@ -226,19 +240,12 @@ def test_workers_that_cannot_do_the_work_are_named(engine: DaskCluster) -> None:
         list(engine.spread(Double(refuse="It has no ear."), range(5)))
 
 
-@pytest.fixture(scope="module")
-def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
-    """A cluster without workers; each test ends those that it starts."""
-    with DaskProcesses(tmp_path_factory.mktemp("empty")) as processes:
-        yield processes
-
-
 def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
     empty_cluster: DaskProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.1)
     monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.5)
-    deaf = empty_cluster.start_worker({**os.environ, "DEAF": ""})
+    empty_cluster.start_worker({**os.environ, "DEAF": ""})
     workers = [empty_cluster.start_worker()]
     said: list[str] = []
 
@@ -260,7 +267,6 @@ def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
     with pytest.raises(RunningError, match=r"There was no worker at .* It has no ear\.$"):
         kill_each()
     engine.close()
-    deaf.kill()
     assert len(processes) == 2
     assert ["waiting for one" in sentence for sentence in said] == [False, True, True]
 
@@ -290,13 +296,12 @@ def test_why_no_worker_takes_work_is_told(
     monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.1)
     monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.5)
     environment = environment_with(tmp_path / "site", NO_GENRE_LIVE if fault == "no genre-live" else "")
-    worker = empty_cluster.start_worker(environment | (NO_MEMORY if fault == "no memory" else {}))
+    empty_cluster.start_worker(environment | (NO_MEMORY if fault == "no memory" else {}))
     said: list[str] = []
     engine = DaskCluster(empty_cluster.address, said.append)
     with pytest.raises(RunningError, match=f"There was no worker at .*{hint}"):
         list(engine.spread(Double(), itertools.count()))
     engine.close()
-    worker.kill()
     assert len(said) == 1
     assert "waiting for one" in said[0]
     assert hint in said[0]
