@@ -18,8 +18,8 @@ examples:
   genre-live --url URL                       follow a radio station
   genre-live --json | jq .vote.genre         feed the verdict to another program
 
-exit status: 0 done (Ctrl-C included), 1 the source or model failed while
-running, 2 bad arguments or unreadable input.
+exit status: 0 done (Ctrl-C included), 1 the source, the model or an output
+failed while running, 2 bad arguments or unreadable input.
 """
 
 

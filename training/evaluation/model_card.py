@@ -17,7 +17,7 @@ from .report import PART_TITLES, REPORT_FILE, ReportSubject
 from .results import Evaluation, Figures, Measures
 from .tables import as_markdown, collection_table, fact_table, headline_table, plain
 
-KIND = "The model was selected and calibrated on the validation clips: their figures are a little kind."
+KIND = "The model was selected and calibrated on the validation clips, so their figures may be too high."
 
 
 def facts_of(description: BundleDescription) -> dict[str, str]:
