@@ -16,7 +16,7 @@ examples:
   genre-live --file song.mp3                 stream a file in real time
   genre-live --file song.mp3 --speed max     the same as fast as possible
   genre-live --url URL                       follow a radio station
-  genre-live --json | jq .vote.genre         feed the verdict to another program
+  genre-live --json | jq '.vote // empty'    feed the verdict to another program
 
 exit status: 0 done (Ctrl-C included), 1 the source, the model or an output
 failed while running, 2 bad arguments or unreadable input.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from live.errors import InputError
 from live.events import SourceKind
-from live.option_table import Needs, Number, check_needs, enumerate_words, misplaced, option
+from live.option_table import Needs, Number, Option, check_needs, enumerate_words, misplaced, option
 
 SOURCE, LISTENING, MICROPHONES = "sources", "listening", "microphones and stations"
 SAYING, KEEPING, CONNECTIONS = "output", "clips of the sound", "other programs"
@@ -209,6 +209,11 @@ DEFAULTS = Options()
 """The built-in defaults."""
 
 
+def _kinds_for(option: Option) -> str:
+    """Return in words the kinds of source to which an option applies."""
+    return enumerate_words(HOW_TO_GIVE[kind][0] for kind in option.only_for)
+
+
 def check_together(options: Options) -> None:
     """Check that the options can be used together.
 
@@ -223,10 +228,10 @@ def check_together(options: Options) -> None:
     if wrong and "microphone" not in kinds:
         flags = enumerate_words(option.flag for option in wrong)
         are, them = ("is", "it") if len(wrong) == 1 else ("are", "them")
-        raise InputError(f"{flags} {are} for {HOW_TO_GIVE[wrong[0].only_for[0]][0]}: leave {them} out.")
+        raise InputError(f"{flags} {are} for {_kinds_for(wrong[0])}: leave {them} out.")
     if wrong:
-        what, one = HOW_TO_GIVE[wrong[0].only_for[0]]
-        raise InputError(f"{wrong[0].flag} is for {what}: give {one}, or leave it out.")
+        one = HOW_TO_GIVE[wrong[0].only_for[0]][1]
+        raise InputError(f"{wrong[0].flag} is for {_kinds_for(wrong[0])}: give {one}, or leave it out.")
     if options.play and options.speed != 1.0:
         raise InputError("--play is for a file at its own pace: leave out --speed.")
     if options.play and (options.device or options.sources is not None or len(options.file) > 1):

@@ -46,7 +46,7 @@ def _check_path(path: Path) -> None:
             )
         with path.open("rb") as file:
             if not file.read(1):
-                raise InputError(f"{path} is empty: there is nothing to listen to.")
+                raise InputError(f"{path} is empty: give an audio file that holds sound.")
     except PermissionError:
         raise InputError(f"{path} cannot be read: check its permissions.") from None
     except (OSError, ValueError) as error:
@@ -168,9 +168,9 @@ def open_decoder(
             decoder = _open_file(Path(path), track)
     problem = ""
     if not LOWEST_SAMPLE_RATE <= decoder.sample_rate <= HIGHEST_SAMPLE_RATE:
-        problem = f"a sample rate of {decoder.sample_rate} Hz, which cannot be listened to"
+        problem = f"a sample rate of {decoder.sample_rate} Hz: convert it, for example with ffmpeg -ar 44100"
     elif not 1 <= decoder.channels <= MOST_CHANNELS:
-        problem = f"{decoder.channels} channels, and 1 to {MOST_CHANNELS} can be mixed down"
+        problem = f"{decoder.channels} channels: convert it, for example with ffmpeg -ac 2"
     if problem:
         decoder.close()
         raise InputError(f"{'standard input' if path == '-' else path} has {problem}.")

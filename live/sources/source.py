@@ -79,4 +79,7 @@ def block_length_s(hop_s: float, *, is_watched: bool) -> float:
 
 def too_short(name: str, length_s: float) -> str:
     """Return the error sentence for a sound that is too short."""
-    return f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_SOUND_S} s are needed."
+    return (
+        f"{name} is too short: {length_s:.2f} s of sound, and at least {SHORTEST_SOUND_S} s are needed: "
+        "give a longer one."
+    )

@@ -32,8 +32,8 @@ class SourceRequest:
         The name that the user gave it; None for its own.
     channel : int or None
         Of a microphone, the only channel to use, from 1.
-    gain_db : float
-        Amplification of a microphone or station, in dB.
+    gain_db : float or None
+        Amplification of a microphone or station, in dB; None for that of ``--gain``.
     model : str or None
         Its own model; None for that of ``--model``.
     """
@@ -42,7 +42,7 @@ class SourceRequest:
     place: str | None = None
     name: str | None = None
     channel: int | None = None
-    gain_db: float = 0.0
+    gain_db: float | None = None
     model: str | None = None
 
     @property
@@ -78,7 +78,7 @@ def with_defaults(requests: Sequence[SourceRequest], options: Options) -> list[S
 def _with_general(request: SourceRequest, options: Options) -> SourceRequest:
     if request.kind == "microphone" and request.channel is None and options.channel is not None:
         request = replace(request, channel=options.channel)
-    if request.kind != "file" and request.gain_db == 0.0:
+    if request.kind != "file" and request.gain_db is None:
         request = replace(request, gain_db=options.gain)
     return request
 
@@ -110,10 +110,14 @@ def read_sources(path: Path) -> list[SourceRequest]:
 
 
 def _beside(path: Path, request: SourceRequest) -> SourceRequest:
-    """Return the request with the path of a file relative to the file of sources."""
-    if request.kind != "file" or request.place in (None, "-"):
-        return request
-    return replace(request, place=str(path.parent / str(request.place)))
+    """Return the request with the paths of its file and its model relative to the file of sources."""
+    from live.bundle import shipped_models
+
+    if request.kind == "file" and request.place not in (None, "-"):
+        request = replace(request, place=str(path.parent / str(request.place)))
+    if request.model is not None and request.model not in shipped_models():
+        request = replace(request, model=str(path.parent / request.model))
+    return request
 
 
 def requests_from(tables: Sequence[Any], where: str) -> list[SourceRequest]:
@@ -161,14 +165,15 @@ def _request_from(where: str, number: int, table: Any) -> SourceRequest:
     texts = {key: _text(where, number, key, table[key]) for key in (place, "name", "model") if key in table}
     if (kind != "microphone" and "channel" in table) or (kind == "file" and "gain" in table):
         raise _broken(where, f"channel and gain of source {number} are for a device")
-    channel, gain = table.get("channel"), table.get("gain", 0.0)
+    channel, gain = table.get("channel"), table.get("gain")
     if channel is not None and (not isinstance(channel, int) or isinstance(channel, bool) or channel < 1):
         raise _broken(where, f"the channel of source {number} is not a number from 1")
     bounds = bounds_of(Options, "gain")
     is_number = isinstance(gain, int | float) and not isinstance(gain, bool)
-    if not is_number or not bounds.lowest <= gain <= bounds.highest:
+    if gain is not None and not (is_number and bounds.lowest <= gain <= bounds.highest):
         raise _broken(where, f"the gain of source {number} is not a number of decibels from -60 to 60")
-    return SourceRequest(kind, texts[place], texts.get("name"), channel, float(gain), texts.get("model"))
+    gain_db = None if gain is None else float(gain)
+    return SourceRequest(kind, texts[place], texts.get("name"), channel, gain_db, texts.get("model"))
 
 
 def _text(where: str, number: int, key: str, value: Any) -> str:
@@ -226,7 +231,7 @@ def open_sources(
         return [
             NetworkStream(
                 request.place or "",
-                gain_db=request.gain_db,
+                gain_db=request.gain_db or 0.0,
                 give_up_s=options.give_up,
                 wait=options.wait,
                 on_wait=on_wait,
@@ -246,7 +251,7 @@ def _open_microphone(
         request.place,
         channel=request.channel,
         every_channel=apart,
-        gain_db=request.gain_db,
+        gain_db=request.gain_db or 0.0,
         give_up_s=options.give_up,
         wait=options.wait,
         block_s=block_s,

@@ -100,7 +100,7 @@ def test_what_does_not_go_together_is_found_by_the_facts_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (Options(file=("a",), gain=1.0), "--gain is for microphones: leave it out."),
+        (Options(file=("a",), gain=1.0), "--gain is for microphones and stations: leave it out."),
         (
             Options(file=("a",), gain=1.0, wait=True, channel=1),
             "--channel, --gain and --wait are for microphones: leave them out.",

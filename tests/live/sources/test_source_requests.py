@@ -8,11 +8,17 @@ import pytest
 
 from live.errors import InputError
 from live.options import Options
-from live.sources.source_requests import SourceRequest, read_sources, requests_of
+from live.sources.source_requests import (
+    SourceRequest,
+    read_sources,
+    requests_from,
+    requests_of,
+    with_defaults,
+)
 
 
 def test_without_any_it_is_the_systems_microphone() -> None:
-    assert requests_of(Options()) == [SourceRequest("microphone")]
+    assert requests_of(Options()) == [SourceRequest("microphone", gain_db=0.0)]
 
 
 def test_repeated_options_are_sources_side_by_side() -> None:
@@ -28,14 +34,30 @@ def test_a_file_of_sources_gives_each_its_own_options(tmp_path: Path) -> None:
     path = tmp_path / "rooms.toml"
     path.write_text(
         '[[source]]\nname = "bar"\ndevice = 1\nchannel = 2\n'
-        '[[source]]\nname = "hall"\ndevice = "USB"\ngain = -3\nmodel = "other"\n'
+        '[[source]]\nname = "hall"\ndevice = "USB"\ngain = -3\nmodel = "genre-lstm"\n'
         '[[source]]\nfile = "song.wav"\n'
     )
     assert requests_of(Options(sources=path, channel=1, gain=6.0)) == [
         SourceRequest("microphone", "1", "bar", channel=2, gain_db=6.0),
-        SourceRequest("microphone", "USB", "hall", channel=1, gain_db=-3.0, model="other"),
+        SourceRequest("microphone", "USB", "hall", channel=1, gain_db=-3.0, model="genre-lstm"),
         SourceRequest("file", str(tmp_path / "song.wav")),
     ]
+
+
+def test_paths_in_a_file_of_sources_are_relative_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.toml"
+    path.write_text(
+        '[[source]]\nfile = "a.wav"\nmodel = "mine"\n[[source]]\ndevice = "hall"\nmodel = "genre-lstm"\n'
+    )
+    mine, shipped = read_sources(path)
+    assert (mine.place, mine.model) == (str(tmp_path / "a.wav"), str(tmp_path / "mine"))
+    assert (shipped.place, shipped.model) == ("hall", "genre-lstm")
+
+
+def test_a_gain_of_a_source_replaces_the_general_one_also_where_it_is_zero() -> None:
+    tables = [{"device": "a", "gain": 0}, {"device": "b"}, {"url": "http://h/", "gain": -3}]
+    requests = with_defaults(requests_from(tables, "here"), Options(gain=6.0))
+    assert [request.gain_db for request in requests] == [0.0, 6.0, -3.0]
 
 
 def test_a_file_of_sources_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
