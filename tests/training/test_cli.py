@@ -307,7 +307,7 @@ def test_a_full_disk_of_a_cluster_is_no_fault_of_the_clips(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("training.common.open_engine", InThisProcess)
+    monkeypatch.setattr("training.datasets.open_engine", InThisProcess)
     monkeypatch.setattr(f"training.dataset.{what}", full)
     words = ("--out", tmp_path / "m", "--cache", tmp_path / "c", "--scheduler", "tcp://head:8786")
     assert run(dataset, *words) == 1
