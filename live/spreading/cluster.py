@@ -199,6 +199,8 @@ class _Run:
         }
         self._has_paused = len(self._threads) < len(workers)
         self._refused &= workers.keys()  # started again with the same address, a worker may be another one
+        if self._fit:
+            self._waited_s = 0.0  # however short it was there, the next wait is another one
 
     def _gone(self) -> RunningError:
         return RunningError(
@@ -283,7 +285,6 @@ class _Run:
             raise self._gone()
         self._look()
         if self._fit:
-            self._waited_s = 0.0
             return
         if self._waited_s == 0:
             self.notify(f"There is no worker at {self.address} yet: waiting for one.{self._hints}")

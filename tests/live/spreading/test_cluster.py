@@ -271,6 +271,54 @@ def test_another_worker_is_waited_for_when_only_refused_ones_are_left(
     assert ["waiting for one" in sentence for sentence in said] == [False, True, True]
 
 
+class Unfinished(Future):
+    """A task that is never over."""
+
+    def add_done_callback(self, call: Callable[[Future], None]) -> None:
+        pass
+
+
+class ScarceClient:
+    """A client of a cluster whose workers come and go, and finish nothing."""
+
+    status = "running"
+
+    def __init__(self) -> None:
+        self.workers: dict[str, dict[str, object]] = {}
+
+    def subscribe_topic(self, _topic: str, handle: Callable[[Any], None]) -> None:
+        self.handle = handle
+
+    def scheduler_info(self, **_: object) -> dict[str, object]:
+        return {"workers": self.workers}
+
+    def submit(self, *_: object, key: str, **__: object) -> Unfinished:
+        return Unfinished(key, None)
+
+    def change(self, action: str, **workers: dict[str, object]) -> None:
+        self.workers = workers
+        self.handle((0.0, {"action": action, "worker": "one"}))
+
+
+def test_each_wait_for_a_worker_is_told_and_is_as_long_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.0625)
+    monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.5)
+    client, said = ScarceClient(), list[str]()
+    run = _Run(client, "tcp://here:1", said.append, Double(), ItemQueue(iter(range(40))))
+    run.hand_out()
+    for _ in range(7):
+        list(run.take())
+    assert len(said) == 1
+    client.change("add-worker", one={"nthreads": 1})
+    list(run.take())
+    client.change("remove-worker")
+    for _ in range(1 + 7):
+        list(run.take())
+    assert [sentence.startswith("There is no worker at tcp://here:1 yet") for sentence in said] == [True] * 2
+    with pytest.raises(RunningError, match="There was no worker at tcp://here:1 for"):
+        list(run.take())
+
+
 NO_GENRE_LIVE = """
 import sys
 class Missing:
