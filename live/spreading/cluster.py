@@ -167,6 +167,7 @@ class _Run:
     _tasks: dict[str, _RunningTask] = field(default_factory=dict)
     _threads: dict[str, int] = field(default_factory=dict)  # of each worker that takes tasks
     _has_paused: bool = False  # whether others take none, for want of memory
+    _does_paused_work: bool = False  # whether such a one finishes what it began before
     _answered: set[str] = field(default_factory=set)  # workers
     _has_lost_silent: bool = False  # whether a worker ended before it answered
     _refused: set[str] = field(default_factory=set)
@@ -197,7 +198,11 @@ class _Run:
             for address, facts in workers.items()
             if facts.get("status") != "paused"
         }
-        self._has_paused = len(self._threads) < len(workers)
+        paused = [facts for address, facts in workers.items() if address not in self._threads]
+        self._has_paused = bool(paused)
+        self._does_paused_work = any(
+            facts.get("metrics", {}).get("task_counts", {}).get("executing") for facts in paused
+        )
         self._refused &= workers.keys()  # started again with the same address, a worker may be another one
         if self._fit:
             self._waited_s = 0.0  # however short it was there, the next wait is another one
@@ -289,7 +294,7 @@ class _Run:
         if self._waited_s == 0:
             self.notify(f"There is no worker at {self.address} yet: waiting for one.{self._hints}")
         self._waited_s += LOOK_EVERY_S
-        if self._waited_s >= NO_WORKER_AFTER_S:
+        if self._waited_s >= NO_WORKER_AFTER_S and not self._does_paused_work:
             raise RunningError(
                 f"There was no worker at {self.address} for {NO_WORKER_AFTER_S:.0f} s: "
                 f"start one with dask worker.{self._hints}"

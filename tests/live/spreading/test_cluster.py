@@ -319,6 +319,22 @@ def test_each_wait_for_a_worker_is_told_and_is_as_long_as_the_first(monkeypatch:
         list(run.take())
 
 
+def test_a_paused_worker_may_finish_what_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.spreading.cluster.LOOK_EVERY_S", 0.0625)
+    monkeypatch.setattr("live.spreading.cluster.NO_WORKER_AFTER_S", 0.25)
+    client, said = ScarceClient(), list[str]()
+    tasks = {"executing": 1}
+    client.workers = {"one": {"nthreads": 1, "status": "paused", "metrics": {"task_counts": tasks}}}
+    run = _Run(client, "tcp://here:1", said.append, Double(), ItemQueue(iter(range(40))))
+    run.hand_out()
+    for _ in range(10):
+        list(run.take())
+    assert len(said) == 1
+    tasks.clear()
+    with pytest.raises(RunningError, match="Workers are paused"):
+        list(run.take())
+
+
 NO_GENRE_LIVE = """
 import sys
 class Missing:
