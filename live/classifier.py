@@ -6,6 +6,7 @@ The hash, size and shapes of a network's file are checked before LiteRT reads it
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,8 +44,15 @@ class _Network:
     def __init__(self, folder: Path, name: str, description: BundleDescription, content: bytes) -> None:
         if not _has_operators_and_graph(content):
             raise BundleError(f"The bundle {folder} is broken: its {name} is not a network.")
-        from ai_edge_litert.interpreter import Interpreter
-
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            if sys.platform != "win32":
+                raise
+            raise RunningError(
+                f"LiteRT, which computes the network, cannot be loaded ({error}): install Microsoft's Visual "
+                "C++ runtime, with winget install Microsoft.VCRedist.2015+.x64."
+            ) from error
         try:
             with without_notes(LITERT_NOTE):
                 self._interpreter = Interpreter(model_content=content, num_threads=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import contextlib
 import gc
-import io
 import os
 import signal
 import sys
@@ -16,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from live.ending import Ending, Stop, ending_signals
-from live.errors import InputError, ReportedError, explain, flush_or_discard, print_message
+from live.errors import (
+    InputError,
+    ReportedError,
+    escape_what_it_lacks,
+    explain,
+    flush_or_discard,
+    print_message,
+)
 from live.library_messages import quiet_libraries
 from live.options import Options, check_together
 from live.settings import read_arguments, save_defaults, show_defaults
@@ -293,8 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     if sys.stdout is None:  # the caller closed it
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (for as long as the process lives)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for file names that its encoding lacks
+    escape_what_it_lacks(sys.stdout)
     try:
         options, given = read_arguments(words)
         with ending_signals() as ending, quiet_libraries(enabled=not debug):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from typing import TextIO
@@ -69,6 +70,12 @@ def print_message(command: str, sentence: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(f"{command}: {one_line(sentence)}", file=sys.stderr)
+
+
+def escape_what_it_lacks(stream: TextIO | None) -> None:
+    """Let a standard stream write characters that its encoding lacks, as in names of files, as escapes."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def flush_or_discard(*streams: TextIO | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 
 from live.events import NO_MUSIC, OTHER_MUSIC, SummaryEvent, Verdict
@@ -17,7 +18,8 @@ GAP_REASONS: Mapping[str, str] = {
 SOURCE_STATUS: Mapping[str, str] = {
     "lost": "the microphone is gone; waiting for it",
     "back": "the microphone is back",
-    "muted": "nothing but digital silence: is the microphone muted or unplugged?",
+    "muted": "nothing but digital silence: is the microphone muted or unplugged"
+    + (", or not allowed in System Settings?" if sys.platform == "darwin" else "?"),
 }
 STATE_NAMES: Mapping[StretchState, str] = {
     "unsure": "unsure",

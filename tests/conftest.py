@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +82,19 @@ def an_ordinary_terminal() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TERM", "xterm-256color")
         yield
+
+
+@pytest.fixture
+def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to replace a file that this process has open or mapped, as Windows does (on Linux only)."""
+    replace = os.replace
+
+    def refusing(source: Path, target: Path) -> None:
+        path = str(Path(target).resolve())
+        used = {os.path.realpath(entry) for entry in Path("/proc/self/fd").glob("*")}
+        if path in used or f" {path}\n" in Path("/proc/self/maps").read_text():
+            raise PermissionError(errno.EACCES, "It is in use", path)
+        replace(source, target)
+
+    if sys.platform == "linux":
+        monkeypatch.setattr(os, "replace", refusing)

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from live.argument_parser import given_options, make_parser
-from live.errors import GenreLiveError, InputError, RunningError, explain, flush_or_discard, print_message
+from live.errors import (
+    GenreLiveError,
+    InputError,
+    RunningError,
+    escape_what_it_lacks,
+    explain,
+    flush_or_discard,
+    print_message,
+)
 from live.extras import how_to_install
 from live.library_messages import quiet_libraries
 from live.outputs.lines import write_line
@@ -172,6 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     look_for_garbage_seldom()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    escape_what_it_lacks(sys.stdout)
     if not debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from live.archive.options import ScanOptions, check_together
 from live.argument_parser import given_options, make_parser
-from live.errors import RunningError, explain, flush_or_discard, print_message
+from live.errors import RunningError, escape_what_it_lacks, explain, flush_or_discard, print_message
 from live.library_messages import quiet_libraries
 from live.wording import count_of
 
@@ -155,7 +155,8 @@ def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:
         if scan.tagged[outcome]:
             tell(f"{words}: {count_of(scan.tagged[outcome], 'file')}.")
     out = console if options.to_stdout else StandardOutput()
-    for line in summary_lines(scan.totals, scan.model.labels):
+    encoding = (sys.stderr if options.to_stdout else sys.stdout).encoding
+    for line in summary_lines(scan.totals, scan.model.labels, encoding):
         out.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
@@ -176,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    escape_what_it_lacks(sys.stdout)
     try:
         options = ScanOptions(**given_options(build_parser(), words))
         check_together(options)

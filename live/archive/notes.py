@@ -115,6 +115,21 @@ class Totals:
         return self.heard[BROKEN] if self.heard else 0
 
 
+def _lock(file: IO[bytes]) -> None:
+    """Lock an open file; raise BlockingIOError if another process has locked it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class Notes:
     """The notes of one scan.
 
@@ -158,17 +173,13 @@ class Notes:
 
     def lock(self) -> None:
         """Lock the notes, so that no other scan writes the same rows."""
-        if sys.platform == "win32":
-            return
-        import fcntl
-
         try:
             lock = self._lock_path.open("wb")
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock)
             while not self._is_lock(lock):  # deleted between the two by a scan that ended
                 lock.close()
                 lock = self._lock_path.open("wb")
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(lock)
         except BlockingIOError:
             lock.close()
             raise InputError(
@@ -312,6 +323,9 @@ class Notes:
                         )
                         length += file.write(moved.encode())
                         self._count(moved)
+            if to == self.path and self._file is not None:
+                self._file.close()  # Windows replaces no open file
+                self._file = None
             commit()
         self._length = length
         self.rows, self.stretches, self.checksums = rows, stretches, checksums
@@ -357,7 +371,11 @@ class Notes:
         """Close and unlock the notes."""
         if self._file is not None:
             self._file.close()
-        if self._lock is not None:
+        if self._lock is not None and sys.platform == "win32":
+            self._lock.close()
+            with contextlib.suppress(PermissionError):  # another scan has opened it
+                self._lock_path.unlink(missing_ok=True)
+        elif self._lock is not None:
             self._lock_path.unlink(missing_ok=True)  # while it is locked: then it is nobody else's
             self._lock.close()
         self._file = self._lock = None

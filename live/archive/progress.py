@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 32
+BAR_SIGN = "█"
 NAMES = {str(state): name for state, name in STATE_NAMES.items()} | {
     BROKEN: "broken",
     "waiting": "too short to say",
@@ -97,8 +98,20 @@ class ScanProgress:
         )
 
 
-def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
-    """Return the genres and other states as bars: genres first, the largest first."""
+def summary_lines(totals: Totals, genres: Iterable[str], encoding: str) -> list[str]:
+    """Return the genres and other states as bars: genres first, the largest first.
+
+    Parameters
+    ----------
+    totals : Totals
+    genres : iterable of str
+    encoding : str
+        That of the output, which may lack the sign of a bar.
+    """
+    try:
+        sign = BAR_SIGN.encode(encoding).decode(encoding)
+    except UnicodeError:
+        sign = "#"
     counts: Mapping[str, int] = totals.heard or {}
     known = set(genres)
     order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))
@@ -106,7 +119,7 @@ def summary_lines(totals: Totals, genres: Iterable[str]) -> list[str]:
     width = max(map(len, names.values()), default=0)
     most = max(counts.values(), default=1)
     return [
-        f"{names[heard]:<{width}}  {'█' * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
+        f"{names[heard]:<{width}}  {sign * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
         f"{counts[heard] / totals.files:4.0%}  {counts[heard]}"
         for heard in order
     ]

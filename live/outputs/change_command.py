@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from live.errors import InputError
 from live.events import Event, Verdict, WindowEvent
@@ -226,9 +227,11 @@ class ChangeCommand:
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started: first with SIGTERM, then with SIGKILL."""
     if os.name == "nt":
+        # By its path, or Windows would look in the current folder first.
+        program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
         with contextlib.suppress(OSError):
             subprocess.run(  # noqa: S603 (arguments of our own)
-                ["taskkill", "/T", "/F", "/PID", str(process.pid)],  # noqa: S607 (part of Windows)
+                [str(program), "/T", "/F", "/PID", str(process.pid)],
                 capture_output=True,
                 check=False,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import sys
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -27,7 +28,7 @@ def nobody_reads() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.EIO:
+        if error.errno == errno.EIO or (error.errno == errno.EINVAL and sys.platform == "win32"):
             raise BrokenPipeError(error.errno, error.strerror) from error
         raise
 

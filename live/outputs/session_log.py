@@ -72,7 +72,8 @@ class AppendedFile:
             raise InputError(f"The log {path} cannot be written ({reason}): choose another --log.") from None
 
     def _open(self) -> int:
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        as_it_is = getattr(os, "O_BINARY", 0)  # without it, Windows ends lines in another way
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | as_it_is, 0o644)
         if os.fstat(file).st_size == 0:
             self._first = self.header
         else:

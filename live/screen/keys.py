@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 # A control sequence; a command to or answer from the terminal, which a new sequence ends; a function key; or
 # Alt with a key, which may be the first character of any of these. Escape itself, or Alt with such a
@@ -148,12 +148,25 @@ class KeyReader:
             while msvcrt.kbhit():
                 key = msvcrt.getwch()
                 name = _WINDOWS_KEYS.get(key)
-                if key in "\0\xe0":  # the first half of an arrow or function key
+                if key in "\0\xe0" and _has_second_half(msvcrt):  # of an arrow or function key
                     name = _WINDOWS_KEYS.get("\xe0" + msvcrt.getwch())
                 elif key.isprintable():
                     self._on_key(key)
                 if name is not None and self._named_keys:
                     self._on_key(name)
+
+
+def _has_second_half(msvcrt: Any) -> bool:
+    """Return whether the key just read is the first half of one; the à of a French keyboard is whole.
+
+    The second half waits in the place for a key that is given back, which has room for one.
+    """
+    try:
+        msvcrt.ungetwch("\0")
+    except OSError:
+        return True
+    msvcrt.getwch()
+    return False
 
 
 class KeyDecoder:

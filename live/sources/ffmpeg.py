@@ -8,7 +8,6 @@ read: they say how many bytes and packets it used, and which it could not decode
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,7 +19,7 @@ from live.sources.decoder import Completeness, damaged
 from live.sources.ffmpeg_report import DESCRIBED_WITHIN_S, Listener, Report
 from live.sources.mp3_frames import harmed_mp3_bytes, tag_bytes
 from live.sources.ogg_pages import harmed_ogg_bytes
-from live.sources.programs import find_program, start_program
+from live.sources.programs import find_program, program_in, start_program
 from live.sources.wav_stream import WavStream
 
 # Formats that contain sound or pictures themselves. Playlists and scripts (hls, dash, concat, imf, sdp,
@@ -234,7 +233,7 @@ class FfmpegDecoder:
 
     def _probed_s(self) -> float | None:
         """Return the track's own length according to ffprobe."""
-        program = shutil.which(str(Path(self._program).with_name("ffprobe"))) or find_program("ffprobe")
+        program = program_in(Path(self._program).parent, "ffprobe") or find_program("ffprobe")
         if program is None:
             return None
         command = [program, "-v", "quiet", *self._guards(), "-select_streams", f"a:{self._track - 1}"]

@@ -21,10 +21,16 @@ def find_program(name: str) -> str | None:
     """
     if sys.platform != "win32":
         return shutil.which(name)
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        if folder and (found := shutil.which(str(Path(folder, name)))) is not None:
+    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        if (found := program_in(Path(folder), name)) is not None:
             return found
     return None
+
+
+def program_in(folder: Path, name: str) -> str | None:
+    """Return the path of a program in a folder; None if it is not there."""
+    # With a folder, shutil.which adds the ending of programs only from Python 3.12 on.
+    return shutil.which(str(folder / (f"{name}.exe" if sys.platform == "win32" else name)))
 
 
 def start_program(command: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:

@@ -125,7 +125,7 @@ def build_store(
     path: Path,
     *,
     workers: int,
-    known: FeatureStore | None = None,
+    known: Path | None = None,
     progress: Progress | None = None,
 ) -> Features:
     """Extract clips to a store. After an interrupt, the store holds what was extracted so far.
@@ -138,8 +138,9 @@ def build_store(
         The store to write.
     workers : int
         Number of processes that read files.
-    known : FeatureStore, optional
-        An earlier store; its frames are used for files that have not changed.
+    known : Path, optional
+        An earlier store, which may be the one to replace; its frames are used for files that have not
+        changed.
     progress : callable, optional
         Called with the number of finished clips and of all clips.
 
@@ -152,11 +153,12 @@ def build_store(
     InputError
         When no clip can be read.
     """
-    cached = _Known(known, clips)
+    cached = _Known(None if known is None else _open_cached(known), clips)
     fresh = [clip.path for clip in clips if cached.frames(clip) is None]
     extracted = extract_each(fresh, spec, workers=workers)
     with contextlib.closing(extracted), StoreWriter(path, spec) as writer:
         skipped, partly, interrupted = _write_clips(clips, cached, extracted, writer, progress)
+        del cached  # Windows replaces no file that is in use
         if len(skipped) == len(clips):
             raise InputError(f"None of the {len(clips)} clips can be read; the first: {skipped[0]}")
     if interrupted:
@@ -329,11 +331,12 @@ def load_features(
         ) from None
     if engine is not None:
         return build_shards(clips, spec, path.with_suffix(".shards"), engine=engine, progress=progress)
-    known = _open_cached(path) if path.exists() else None
+    known = _open_cached(path)
     if known is not None and _up_to_date(known, clips, [_fingerprint(clip) for clip in clips]):
         return Features(known)
+    del known  # Windows replaces no file that is in use
     try:
-        return build_store(clips, spec, path, workers=workers, known=known, progress=progress)
+        return build_store(clips, spec, path, workers=workers, known=path, progress=progress)
     except OSError as error:
         error.filename = str(cache)  # instead of a temporary file, or none
         raise

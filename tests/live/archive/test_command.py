@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -159,6 +161,7 @@ def test_what_is_broken_is_a_row_with_its_reason(music: Path, tmp_path: Path, bu
         assert rows[name]["state"] is None
 
 
+@pytest.mark.usefixtures("as_on_windows")
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
 def test_the_same_command_goes_on_where_it_stood(
     music: Path, tmp_path: Path, bundle: Path, ending: str, capfd: Capture
@@ -687,3 +690,15 @@ def test_genre_live_itself_imports_nothing_of_it() -> None:
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+def test_the_summary_is_written_in_any_encoding(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tune(tmp_path / "a.flac", 4.0)
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", shown)
+    assert scan(tmp_path, "--out", tmp_path / "g.csv", bundle=bundle) == 0
+    assert shown.errors == "backslashreplace"  # for labels
+    shown.seek(0)
+    assert re.search(r"  #+  100%  1$", shown.read().rstrip())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -239,5 +240,27 @@ def test_a_lock_that_was_deleted_meanwhile_is_none(tmp_path: Path, monkeypatch: 
     second.lock()
     with pytest.raises(InputError, match="Another genre-scan is writing"):
         third.lock()
+    second.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Its locks are imitated here.")
+def test_a_scan_is_locked_on_windows_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def locking(descriptor: int, _how: int, _bytes: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(errno.EACCES, "Permission denied") from error
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(sys, "platform", "win32")
+    first, second = (Notes(tmp_path / ".g.csv.scan", {}, "/") for _ in range(2))
+    first.lock()
+    with pytest.raises(InputError, match="Another genre-scan is writing"):
+        second.lock()
+    first.close()
+    second.lock()
     second.close()
     assert not list(tmp_path.iterdir())

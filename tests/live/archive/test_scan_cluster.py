@@ -152,6 +152,7 @@ def test_workers_with_another_version_or_model_are_refused_by_name(
 def test_what_is_wrong_before_the_connection_is_told_in_one_sentence(
     music: Path, tmp_path: Path, settings: str, sentence: str
 ) -> None:
+    pytest.importorskip("distributed", reason="The extra [cluster] is absent.")
     (tmp_path / "dask.yaml").write_text(settings)
     told = subprocess.run(
         [sys.executable, "-m", "live.archive.cli", str(music), "--out", str(tmp_path / "genres.jsonl"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import json
+import sys
 
 import pytest
 
 from live.errors import RunningError
 from live.events import Event, GapEvent, SourceEvent, stamped
-from live.outputs.lines import JsonLines, PlainLines
+from live.outputs.lines import JsonLines, PlainLines, nobody_reads
 from tests.live.example_events import AT, start, summary, window
 
 
@@ -80,3 +81,13 @@ def test_an_output_that_fails_is_an_error_in_words(sink: type[JsonLines | PlainL
         sink(Broken(OSError(errno.ENOSPC, "No space left on device")))(start())
     with pytest.raises(BrokenPipeError):
         sink(Broken(BrokenPipeError()))(start())
+
+
+@pytest.mark.parametrize(("platform", "error"), [("win32", BrokenPipeError), ("linux", OSError)])
+def test_a_closed_pipe_of_windows_is_one(
+    platform: str, error: type[OSError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(error) as raised, nobody_reads():
+        raise OSError(errno.EINVAL, "Invalid argument")
+    assert raised.type is error

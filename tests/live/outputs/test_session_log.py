@@ -322,3 +322,17 @@ def test_lines_at_the_pace_of_listening_reach_the_disk_one_by_one(
         log(window(3.0, "rock"))
         now_s[0] += 0.001
     assert len(synced) - count <= 2
+
+
+def test_a_log_is_written_as_it_is_on_windows_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary, opened = 1 << 28, []
+    open_ = os.open
+
+    def watched(path: Path, flags: int, mode: int) -> int:
+        opened.append(flags & binary)
+        return open_(path, flags & ~binary, mode)
+
+    monkeypatch.setattr(os, "O_BINARY", binary, raising=False)
+    monkeypatch.setattr(os, "open", watched)
+    open_log(tmp_path / "log.csv", LABELS).close()
+    assert opened == [binary]

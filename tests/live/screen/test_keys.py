@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any, TextIO
 
 import pytest
@@ -206,3 +207,42 @@ def test_without_standard_input_nothing_happens(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stdin", None)
     with KeyReader(ignore) as reader:
         assert not reader.working
+
+
+class WindowsConsole:
+    """The keys of a Windows console: the second half of an arrow key waits where a key is given back."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = list(keys)
+        self._back = ""
+
+    def kbhit(self) -> bool:
+        return bool(self._keys)
+
+    def getwch(self) -> str:
+        if self._back:
+            key, self._back = self._back, ""
+            return key
+        pressed = self._keys.pop(0)
+        self._back = pressed[1:]
+        return pressed[0]
+
+    def ungetwch(self, key: str) -> None:
+        if self._back:
+            raise OSError
+        self._back = key
+
+
+def test_a_letter_that_looks_like_half_an_arrow_key_is_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+    stopped = Event()
+
+    def take(key: str) -> None:
+        keys.append(key)
+        if key == "q":
+            stopped.set()
+
+    monkeypatch.setitem(sys.modules, "msvcrt", WindowsConsole("\xe0H", "à", "\0;", "q"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    KeyReader(take, named_keys=True)._read_on_windows(stopped)
+    assert keys == ["up", "à", "q"]

@@ -28,8 +28,7 @@ def test_a_program_in_the_current_folder_is_not_taken(
 ) -> None:
     for folder in ("downloads", "programs"):
         (tmp_path / folder).mkdir()
-        for name in ("decode", "decode.exe"):
-            (tmp_path / folder / name).touch(mode=0o755)
+        (tmp_path / folder / "decode.exe").touch(mode=0o755)
     monkeypatch.chdir(tmp_path / "downloads")
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("PATH", os.pathsep.join(["", str(tmp_path / "none"), str(tmp_path / "programs")]))

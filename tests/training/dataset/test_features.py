@@ -67,6 +67,7 @@ def test_many_workers_give_what_one_does(dataset: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.pieces[0], many.pieces[0])
 
 
+@pytest.mark.usefixtures("as_on_windows")
 def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = write_dataset(tmp_path / "d", 2, 1.0)
     read: list[str] = []
