@@ -125,7 +125,9 @@ def test_the_first_frame_of_another_encoder_describes_the_stream_too() -> None:
 
 @given(
     count=st.integers(1, 9),
-    foreign=st.binary(min_size=1, max_size=50).map(lambda some: some.replace(b"\xff", b"\xfe")),
+    foreign=st.binary(min_size=1, max_size=50)
+    .map(lambda some: some.replace(b"\xff", b"\xfe"))
+    .filter(lambda some: some[:3] not in (b"ID3", b"TAG")),  # as another file may begin or end
     more=st.integers(1, 9),
 )
 def test_foreign_bytes_end_the_count_and_are_harm(count: int, foreign: bytes, more: int) -> None:
