@@ -123,11 +123,15 @@ def test_the_first_frame_of_another_encoder_describes_the_stream_too() -> None:
     assert counted((FRAME[:36] + b"VBRI").ljust(len(FRAME), b"\0") + FRAME * 10).samples == 10 * SAMPLES
 
 
+def no_frame_and_no_tag(content: bytes) -> bytes:
+    for mark in (b"\xff", b"ID3", b"TAG"):
+        content = content.replace(mark, b"-" * len(mark))
+    return content
+
+
 @given(
     count=st.integers(1, 9),
-    foreign=st.binary(min_size=1, max_size=50)
-    .map(lambda some: some.replace(b"\xff", b"\xfe"))
-    .filter(lambda some: some[:3] not in (b"ID3", b"TAG")),  # as another file may begin or end
+    foreign=st.binary(min_size=1, max_size=50).map(no_frame_and_no_tag),
     more=st.integers(1, 9),
 )
 def test_foreign_bytes_end_the_count_and_are_harm(count: int, foreign: bytes, more: int) -> None:
