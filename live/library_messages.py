@@ -35,10 +35,10 @@ def without_notes(note: re.Pattern[bytes]) -> Iterator[None]:
         Lines that begin with a match are removed.
     """
     with _diverted, contextlib.ExitStack() as stack:
+        if _is_suppressed():
+            yield
+            return
         try:
-            if os.fstat(2).st_rdev == Path(os.devnull).stat().st_rdev != 0:
-                yield  # it is already suppressed
-                return
             kept = os.dup(2)
             stack.callback(os.close, kept)
             said = stack.enter_context(_own_file())
@@ -54,6 +54,15 @@ def without_notes(note: re.Pattern[bytes]) -> Iterator[None]:
             lines = said.read().splitlines(keepends=True)
             with contextlib.suppress(OSError):
                 os.write(2, b"".join(line for line in lines if not note.match(line)))
+
+
+def _is_suppressed() -> bool:
+    """Return whether standard error is the null device already."""
+    try:
+        ours, nowhere = os.fstat(2), Path(os.devnull).stat()
+    except OSError:
+        return False
+    return ours.st_ino != 0 and os.path.samestat(ours, nowhere)  # all devices are number 0 on Windows
 
 
 def _own_file() -> IO[bytes]:

@@ -19,6 +19,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -226,7 +227,7 @@ class ChangeCommand:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started: first with SIGTERM, then with SIGKILL."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         # By its path, or Windows would look in the current folder first.
         program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ sent.
 from __future__ import annotations
 
 import os
+import sys
 
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
 from live.wording import SOURCE_STATUS, verdict_words
@@ -60,13 +61,13 @@ class ServiceManager:
 
     def notify(self, message: str) -> None:
         """Send a message, and ignore errors."""
-        if not self._address:
+        if not self._address or sys.platform == "win32":
             return
         import socket  # rarely needed, so not imported at every start
 
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
                 connection.setblocking(False)
                 connection.sendto(message.encode(), address)
         except OSError:

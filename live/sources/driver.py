@@ -193,9 +193,11 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 def _make_room(pipe: BinaryIO) -> None:
     """Enlarge a pipe's buffer to a whole block where possible, so that both ends wake only once per block."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):  # only Linux, within limits
-        import fcntl
+    if sys.platform != "linux":
+        return
+    import fcntl
 
+    with contextlib.suppress(OSError):  # within limits
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM_BYTES)
 
 

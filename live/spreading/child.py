@@ -45,7 +45,7 @@ def _limit_memory(size: int | None) -> None:
 
 def end_group() -> None:
     """Kill this process and all that it started."""
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 

@@ -129,3 +129,12 @@ def test_a_file_classified_from_python_writes_nothing_that_nobody_asked_for(tmp_
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(finished.stdout) > 0
     assert finished.stderr == ""
+
+
+def test_standard_error_that_goes_nowhere_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Path(os.devnull).stat()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", lambda _: nowhere)
+        patched.delattr(os, "dup2")  # which is what points it elsewhere
+        with without_notes(LITERT_NOTE):
+            pass
