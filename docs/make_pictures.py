@@ -25,7 +25,7 @@ from live.screen.source_list import SourceList
 from live.screen.strip_cells import StripCache
 from live.screen.svg_picture import save_frame
 from live.screen.view import View
-from live.session import Session
+from live.session import SourceSession
 from live.snapshot import Snapshot
 from live.sources.audio_file import AudioFile
 
@@ -44,7 +44,7 @@ SOURCES = (("Bar", 17.0), ("Terrace", 33.0), ("Hall", 50.0), ("Cellar", 69.0))
 
 def snapshot_at(time_s: float, path: Path, classifier: Classifier) -> Snapshot:
     """Listen to the first ``time_s`` of ``path``; gives what the screen shows at that moment."""
-    session = Session(AudioFile(str(path)), classifier, duration_s=time_s)
+    session = SourceSession(AudioFile(str(path)), classifier, duration_s=time_s)
     session.start()
     session.ended.wait()
     if session.failure is not None:

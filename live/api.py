@@ -23,7 +23,7 @@ from live.file_results import FileResult, classify_file
 from live.option_table import bounds_of
 from live.options import DEFAULTS, Options
 from live.own_samples import Session
-from live.session import Session as ThreadedSession
+from live.session import SourceSession
 
 if TYPE_CHECKING:
     from live.sessions import Sessions
@@ -145,7 +145,7 @@ def listen(
     block_s = block_length_s(hop_s, is_watched=False)
     source = Microphone(selector, channel=channel, gain_db=gain_db, wait=wait, block_s=block_s)
     mailbox = _Mailbox()
-    session = ThreadedSession(
+    session = SourceSession(
         source,
         classifier,
         hop_s=hop_s,
@@ -173,7 +173,7 @@ def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -
         raise failure
 
 
-def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
+def _windows_of(heard: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
     """Run ``heard``, whose events go to the mailbox, to its end or until the caller leaves the loop."""
     ending = threading.Thread(target=_close_at_end, args=(heard, mailbox), daemon=True)
 
@@ -199,7 +199,7 @@ def _windows_of(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> Iterato
         end()
 
 
-def _close_at_end(heard: ThreadedSession | Sessions, mailbox: _Mailbox) -> None:
+def _close_at_end(heard: SourceSession | Sessions, mailbox: _Mailbox) -> None:
     heard.ended.wait()
     mailbox.close()
 

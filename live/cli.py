@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # the functions below import these when they need them, to st
     from live.events import Event
     from live.outputs.connections import Connections
     from live.outputs.service import ServiceManager
-    from live.session import Session, Sink
+    from live.session import Sink, SourceSession
     from live.sessions import Sessions
 
 WORKER_DEAD_AFTER_S = 5.0
@@ -103,7 +103,7 @@ def _listen(options: Options, ending: Ending) -> None:
         keeper = None if connections.clips is None else connections.clips.keeper
         on_wait = _waiting_reporter(service)
         is_watched = on_screen or options.web is not None
-    heard: Session | Sessions
+    heard: SourceSession | Sessions
     with _q_ends(enabled=on_screen):
         if is_one:
             heard = one_session(
@@ -131,7 +131,7 @@ def _listen(options: Options, ending: Ending) -> None:
 
 
 def _run_to_end(
-    heard: Session | Sessions,
+    heard: SourceSession | Sessions,
     connections: Connections,
     service: ServiceManager,
     ending: Ending,
@@ -228,7 +228,7 @@ def _waiting_reporter(service: ServiceManager) -> Callable[[str], None]:
     return report
 
 
-def _feed_watchdog(heard: Session | Sessions, service: ServiceManager) -> None:
+def _feed_watchdog(heard: SourceSession | Sessions, service: ServiceManager) -> None:
     """Feed the service manager's watchdog, unless the worker has stopped responding."""
     if time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S:
         service.alive()

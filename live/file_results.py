@@ -11,7 +11,7 @@ from live.api_checks import SAMPLE_RATES, Block
 from live.events import Event, Verdict, VoteState, WindowEvent
 from live.meter import FLOOR_DBFS
 from live.options import DEFAULTS
-from live.session import Session as ThreadedSession
+from live.session import SourceSession
 from live.snapshot import Stretch
 from live.sources.given_sound import open_given
 
@@ -149,7 +149,7 @@ def classify_file(
         SAMPLE_RATES.check("sample_rate", sample_rate)
     mean = _Mean()
     classifier = api_checks.open_model(model)
-    session = ThreadedSession(
+    session = SourceSession(
         open_given(sound, sample_rate=sample_rate, channels_first=channels_first),
         classifier,
         hop_s=hop_s,

@@ -10,7 +10,7 @@ from live.bundle import BundleDescription, find_bundle, read_description
 from live.classifier import Classifier
 from live.events import Event
 from live.options import Options
-from live.session import Session, Sink, SoundSink
+from live.session import Sink, SoundSink, SourceSession
 from live.sessions import OnFailure, Sessions, SourceSlot, one_at_a_time
 from live.shared_classifier import SharedClassifier
 from live.sources.source import AudioSource
@@ -53,7 +53,7 @@ def one_session(
     keeper: Keeper | None = None,
     on_wait: Callable[[str], None] | None = None,
     is_watched: bool = True,
-) -> Session:
+) -> SourceSession:
     """Open one source and return its session.
 
     Parameters
@@ -68,7 +68,7 @@ def one_session(
     on_wait : callable, optional
         Called with a sentence that says what the program is waiting for.
     is_watched : bool
-        Whether the snapshots are shown; see ``live.session.Session``.
+        Whether the snapshots are shown; see ``live.session.SourceSession``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def several_sessions(
     on_failure : callable
         Called with the name of a source that failed while listening, and its error.
     is_watched : bool
-        Whether the snapshots are shown; see ``live.session.Session``.
+        Whether the snapshots are shown; see ``live.session.SourceSession``.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def several_sessions(
     for request in requests:
         hearing = shared[request.model]
 
-        def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> Session:
+        def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> SourceSession:
             return _session(source, name, options, hearing, taking, keeper, is_watched=is_watched)
 
         slots.append(
@@ -149,9 +149,9 @@ def _session(
     keeper: Keeper | None,
     *,
     is_watched: bool = True,
-) -> Session:
+) -> SourceSession:
     kept = None if keeper is None else keeper()
-    return Session(
+    return SourceSession(
         source,
         classifier,
         hop_s=options.hop,

@@ -21,8 +21,8 @@ LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)
 class Session:
     """Analyses samples that the caller feeds, without a source, a thread or a clock.
 
-    The command ``genre-live`` runs :class:`live.session.Session`, which has a source and a thread. Both use
-    :class:`live.analyser.Analyser` and give the same verdicts for the same sound.
+    The command ``genre-live`` runs :class:`live.session.SourceSession`, which has a source and a thread. Both
+    use :class:`live.analyser.Analyser` and give the same verdicts for the same sound.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class SoundSink(Protocol):
         """Forget the samples so far: those that follow do not continue them."""
 
 
-class Session:
+class SourceSession:
     """Listens to one source until it ends or ``stop`` is called.
 
     Parameters

@@ -11,7 +11,7 @@ from live.bundle import BundleDescription
 from live.errors import GenreLiveError, ReportedError
 from live.events import Event, SourceKind, SummaryEvent, genres_of
 from live.meter import FLOOR_DBFS
-from live.session import JOINED_WITHIN_S, Session, Sink
+from live.session import JOINED_WITHIN_S, Sink, SourceSession
 from live.snapshot import Snapshot
 from live.sources.source import AudioSource
 from live.vote import Vote
@@ -20,7 +20,7 @@ UNNAMED = "a source"
 """The name of a source without one, before it is open."""
 
 OpenSource = Callable[[], Sequence[AudioSource]]
-MakeSession = Callable[[AudioSource, str], Session]
+MakeSession = Callable[[AudioSource, str], SourceSession]
 OnFailure = Callable[[str, BaseException], None]
 
 
@@ -51,7 +51,7 @@ class SourceSlot:
         Kind and name of the source and description of its model, for the screen until it is open.
     may_wait : bool
         Whether opening may take for ever (``--wait``); the others then start without it.
-    sessions : list of Session
+    sessions : list of SourceSession
         The sessions of what was opened.
     opened : sequence of AudioSource
         What ``open_source`` returned: several sources if their channels are apart.
@@ -66,7 +66,7 @@ class SourceSlot:
     shown_name: str
     description: BundleDescription
     may_wait: bool = False
-    sessions: list[Session] = field(default_factory=list)
+    sessions: list[SourceSession] = field(default_factory=list)
     opened: Sequence[AudioSource] = ()
     failure: BaseException | None = None
 
@@ -194,10 +194,10 @@ class Sessions:
         self._on_failure(name, error)
 
     @property
-    def sessions(self) -> tuple[Session | None, ...]:
+    def sessions(self) -> tuple[SourceSession | None, ...]:
         """The sessions in the order of the sources; None for one that is not open yet."""
         with self._changed:
-            found: list[Session | None] = []
+            found: list[SourceSession | None] = []
             for slot in self._slots:
                 found += slot.sessions or [None]
             return tuple(found)
@@ -212,7 +212,7 @@ class Sessions:
                 snapshots += heard or [_not_yet_open(slot)]
             return tuple(snapshots)
 
-    def _open_sessions(self) -> list[Session]:
+    def _open_sessions(self) -> list[SourceSession]:
         return [session for session in self.sessions if session is not None]
 
     @property

@@ -11,7 +11,7 @@ from live.outputs.connections import Notices
 from live.outputs.lines import nobody_reads
 from live.screen import Keeping, Screen
 from live.screen.correction import label_name
-from live.session import Session
+from live.session import SourceSession
 from live.sessions import Sessions
 from live.snapshot import Snapshot
 
@@ -19,12 +19,12 @@ from live.snapshot import Snapshot
 class _Keys:
     """Carries out the actions of the keys."""
 
-    def __init__(self, heard: Session | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
+    def __init__(self, heard: SourceSession | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
         self._heard, self._screen, self._clips = heard, screen, clips
 
-    def _meant(self) -> list[Session]:
+    def _meant(self) -> list[SourceSession]:
         """Return the sessions that a key applies to: the one that is shown alone, or all."""
-        if isinstance(self._heard, Session):
+        if isinstance(self._heard, SourceSession):
             return [self._heard]
         sessions, opened = self._heard.sessions, self._screen.opened
         meant = sessions if opened is None else sessions[opened : opened + 1]
@@ -52,7 +52,7 @@ class _Keys:
     def _pause(self) -> None:
         """Pause or resume the sessions that the key applies to."""
         screen, opened = self._screen, self._screen.opened
-        if isinstance(self._heard, Session) or opened is None:
+        if isinstance(self._heard, SourceSession) or opened is None:
             screen.paused, pausing = not screen.paused, not screen.paused
             screen.paused_sources.clear()
         else:
@@ -73,7 +73,7 @@ class _Keys:
 
 
 def show(
-    heard: Session | Sessions,
+    heard: SourceSession | Sessions,
     clips: ClipWriter | None,
     notices: Notices,
     look_after: Callable[[], None],
@@ -83,7 +83,7 @@ def show(
 
     Parameters
     ----------
-    heard : Session or Sessions
+    heard : SourceSession or Sessions
     clips : ClipWriter or None
         Saves clips of the sound, where that was asked for.
     notices : Notices
@@ -106,7 +106,7 @@ def show(
     with nobody_reads(), Screen(keeping=keeping) as screen:
         keys = _Keys(heard, screen, clips)
         notices.on_screen = screen.show_notice
-        if isinstance(heard, Session):
+        if isinstance(heard, SourceSession):
             screen.run(lambda: newest()[0], heard.ended, keys.press, keys.correct)
         else:
             screen.run_many(newest, heard.ended, keys.press, keys.correct)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from live.cli import main
-from live.session import Session
+from live.session import SourceSession
 from tests.sounds import write_tune
 
 
@@ -16,13 +16,13 @@ def test_garbage_is_collected_while_it_listens_and_after_it(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, bool]] = []
-    start = Session.start
+    start = SourceSession.start
 
-    def seen_start(session: Session) -> None:
+    def seen_start(session: SourceSession) -> None:
         seen.append((gc.isenabled(), gc.get_freeze_count() > 0))
         start(session)
 
-    monkeypatch.setattr(Session, "start", seen_start)
+    monkeypatch.setattr(SourceSession, "start", seen_start)
     song = write_tune(tmp_path / "song.wav", 4)
     assert main(["--file", str(song), "--speed", "max", "--json", "--model", str(bundle)]) == 0
     assert seen == [(True, True)]

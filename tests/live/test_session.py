@@ -24,7 +24,7 @@ from live.events import (
     to_json_line,
 )
 from live.ring_buffer import Item, RingBuffer
-from live.session import Session, Sink
+from live.session import Sink, SourceSession
 from live.snapshot import Snapshot
 from tests.event_contract import ContractError, Recorded, check, check_several
 from tests.live.stubs import Deed, ScriptedSource, StubClassifier, noise
@@ -35,10 +35,10 @@ PATIENCE_S = 60.0  # for a hang to be called one; nothing here takes a second
 
 def listen(
     source: ScriptedSource, *, sinks: Sequence[Sink] = (), **options: Any
-) -> tuple[Session, list[Event]]:
+) -> tuple[SourceSession, list[Event]]:
     """Run a session to its end."""
     events: list[Event] = []
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append, *sinks], **options)
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[events.append, *sinks], **options)
     session.start()
     assert session.ended.wait(PATIENCE_S), "the session hangs"
     return session, events
@@ -61,7 +61,7 @@ class KeptSound:
         self.samples.clear()
 
 
-def toggle_pause(session: Session) -> bool:
+def toggle_pause(session: SourceSession) -> bool:
     """Pause or resume, and return whether the session is now paused."""
     session.pause(session._going.is_set())
     return not session._going.is_set()
@@ -135,7 +135,7 @@ def test_a_stop_ends_a_source_that_never_would() -> None:
         if isinstance(event, WindowEvent):
             first_window.set()
 
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[sink])
     session.start()
     assert first_window.wait(PATIENCE_S)
     session.stop()
@@ -146,7 +146,7 @@ def test_a_stop_ends_a_source_that_never_would() -> None:
 
 
 def test_a_stop_before_any_sound_ends_it_too() -> None:
-    session = Session(ScriptedSource(endless=True, kind="microphone", is_live=True), StubClassifier())
+    session = SourceSession(ScriptedSource(endless=True, kind="microphone", is_live=True), StubClassifier())
     session.start()
     session.stop()
     assert session.ended.wait(PATIENCE_S)
@@ -194,7 +194,7 @@ def test_a_sink_that_fails_keeps_nothing_from_the_others() -> None:
     before: list[Event] = []
     after: list[Event] = []
     sinks = [before.append, fail, after.append, fail_too]
-    session = Session(ScriptedSource([noise(2)], endless=True), StubClassifier(), sinks=sinks)
+    session = SourceSession(ScriptedSource([noise(2)], endless=True), StubClassifier(), sinks=sinks)
     session.start()
     assert session.ended.wait(PATIENCE_S)
     assert session.failure is error
@@ -224,7 +224,7 @@ class _Broken(StubClassifier):
 
 def test_a_network_that_fails_ends_the_session_with_its_error() -> None:
     source = ScriptedSource([noise(1)], endless=True)
-    session = Session(source, _Broken(), hop_s=0.1)
+    session = SourceSession(source, _Broken(), hop_s=0.1)
     session.start()
     assert session.ended.wait(PATIENCE_S)
     assert isinstance(session.failure, RuntimeError)
@@ -379,7 +379,7 @@ def test_a_vote_that_is_reset_forgets() -> None:
                 session.reset_vote()
 
     source = ScriptedSource([noise(1.2), np.sin(np.arange(2 * RATE, dtype=np.float32))[:, None]])
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[sink])
     session.start()
     assert session.ended.wait(PATIENCE_S)
     (reset,) = (k for k, event in enumerate(windows) if event.time_s == pytest.approx(2.157))
@@ -390,7 +390,7 @@ def test_a_vote_that_is_reset_forgets() -> None:
 def test_a_paused_microphone_passes_by_unheard_and_its_time_goes_on() -> None:
     source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
     events: list[Event] = []
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
 
     def pause(event: Event) -> None:
         if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
@@ -410,7 +410,7 @@ def test_programs_are_told_that_a_paused_microphone_is_muted_and_back() -> None:
     source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
     events: list[Event] = []
     conditions: list[str] = []
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[events.append])
     take_snapshot = session._take_snapshot
 
     def pause_from_1_to_2_s() -> Snapshot:
@@ -432,7 +432,7 @@ def test_programs_are_told_that_a_paused_microphone_is_muted_and_back() -> None:
 def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
     events: list[Event] = []
     paused = threading.Event()
-    session = Session(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
+    session = SourceSession(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
 
     def pause(event: Event) -> None:
         if isinstance(event, WindowEvent) and event.time_s == pytest.approx(1.057):
@@ -451,7 +451,7 @@ def test_a_paused_file_waits_and_goes_on_where_it_was() -> None:
 
 def test_what_a_file_gives_while_it_is_being_paused_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Event] = []
-    session = Session(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
+    session = SourceSession(ScriptedSource([noise(4)]), StubClassifier(), hop_s=0.1, sinks=[events.append])
     read, take_snapshot = session._ring.read, session._take_snapshot
     taken = 0
 
@@ -527,7 +527,7 @@ def test_the_time_to_listen_runs_from_the_last_sound_not_from_when_its_loss_was_
             self._ring.close()
 
     source = LateReport(kind="microphone", is_live=True)
-    session = Session(source, StubClassifier(), hop_s=0.1, duration_s=2.0)
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, duration_s=2.0)
     longest_wait_s = session._longest_wait_s
 
     def wait_for_more_than_comes(position: int) -> float:
@@ -545,7 +545,7 @@ def test_the_time_to_listen_runs_from_the_last_sound_not_from_when_its_loss_was_
 
 def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("live.session.HEARTBEAT_S", 0.01)
-    session = Session(ScriptedSource([noise(4)]), StubClassifier())
+    session = SourceSession(ScriptedSource([noise(4)]), StubClassifier())
     wait, seen = session._going.wait, threading.Event()
     alive: set[float] = set()
 
@@ -566,7 +566,7 @@ def test_a_paused_file_shows_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -
 def test_a_paused_microphones_time_is_of_no_genre_and_ends_what_was_said() -> None:
     at_the_end_of_the_pause: list[str] = []
     source = ScriptedSource([noise(34)], kind="microphone", is_live=True)
-    session = Session(source, StubClassifier(), hop_s=0.1, smooth_s=10.0)
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, smooth_s=10.0)
     take_snapshot = session._take_snapshot
 
     def pause_from_4_to_32_s() -> Snapshot:
@@ -625,7 +625,7 @@ def test_a_microphone_that_is_back_in_time_is_heard_to_the_end(
         if isinstance(event, WindowEvent):
             clock.now_s += 10.0  # much has passed before it is lost; nothing passes while it is
 
-    session = Session(source, StubClassifier(), hop_s=0.1, duration_s=2.0, sinks=[hear])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, duration_s=2.0, sinks=[hear])
     is_over, looks = session._is_over_while_lost, itertools.count()
 
     def look(position: int) -> bool:
@@ -642,7 +642,7 @@ def test_a_microphone_that_is_back_in_time_is_heard_to_the_end(
 def test_a_stop_ends_a_paused_session() -> None:
     for is_live in (False, True):
         source = ScriptedSource([noise(1)], endless=True, kind="microphone", is_live=is_live)
-        session = Session(source, StubClassifier())
+        session = SourceSession(source, StubClassifier())
         toggle_pause(session)
         session.start()
         session.stop()
@@ -718,7 +718,7 @@ def test_what_is_heard_goes_to_whoever_keeps_the_sound() -> None:
 def test_what_is_kept_of_a_microphone_is_not_spliced_across_a_pause() -> None:
     source = ScriptedSource([noise(4)], kind="microphone", is_live=True)
     kept = KeptSound()
-    session = Session(source, StubClassifier(), hop_s=0.1, sound_sinks=[kept])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sound_sinks=[kept])
     take_snapshot = session._take_snapshot
 
     def pause_from_1_to_2_s() -> Snapshot:
@@ -738,7 +738,7 @@ def test_what_is_kept_of_a_microphone_is_not_spliced_across_a_pause() -> None:
 
 def test_a_pause_after_the_stop_keeps_nothing_going(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ScriptedSource([noise(1)], endless=True)
-    session = Session(source, StubClassifier())
+    session = SourceSession(source, StubClassifier())
     take_snapshot = session._take_snapshot
 
     def stop_and_pause() -> Snapshot:
@@ -764,7 +764,7 @@ def test_a_listeners_correction_is_told_beside_what_was_said() -> None:
         if isinstance(event, CorrectionEvent):
             told.set()
 
-    session = Session(source, StubClassifier(), hop_s=0.1, sinks=[sink])
+    session = SourceSession(source, StubClassifier(), hop_s=0.1, sinks=[sink])
     session.start()
     assert heard.wait(PATIENCE_S)
     session.correct("tango")

@@ -11,7 +11,7 @@ import pytest
 from live.errors import InputError, RunningError
 from live.events import Event, SourceEvent, SummaryEvent, WindowEvent
 from live.ring_buffer import End, RingBuffer
-from live.session import Session
+from live.session import SourceSession
 from live.sessions import Sessions, SourceSlot, one_at_a_time
 from live.sources.channels_apart import channels_apart
 from live.sources.source import AudioSource
@@ -39,7 +39,7 @@ class Heard:
         return SourceSlot(
             name,
             open_source,
-            lambda source, unique: Session(
+            lambda source, unique: SourceSession(
                 source, self.classifier, hop_s=0.1, sinks=[self._sink], name=unique
             ),
             kind="microphone",
@@ -88,7 +88,7 @@ def test_each_source_is_heard_as_if_it_were_alone(heard: Heard) -> None:
     assert sessions.failure is None
     for name, sound in sounds.items():
         alone: list[Event] = []
-        session = Session(ScriptedSource([sound]), StubClassifier(), hop_s=0.1, sinks=[alone.append])
+        session = SourceSession(ScriptedSource([sound]), StubClassifier(), hop_s=0.1, sinks=[alone.append])
         session.start()
         assert session.ended.wait(PATIENCE_S)
         windows = [
@@ -246,7 +246,7 @@ def test_channels_apart_are_sources_of_their_own_with_the_losses_of_all(heard: H
     for name, sound in (("desk, channel 1", left), ("desk, channel 2", right)):
         alone: list[Event] = []
         deeds = [sound[:8_000], "lost", (4_000, "stall"), "back", sound[8_000:]]
-        session = Session(
+        session = SourceSession(
             ScriptedSource(deeds, kind="microphone", is_live=True),  # type: ignore[arg-type]
             StubClassifier(), hop_s=0.1, sinks=[alone.append],
         )  # fmt: skip
