@@ -173,9 +173,9 @@ def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -
         raise failure
 
 
-def _windows_of(heard: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
-    """Run ``heard``, whose events go to the mailbox, to its end or until the caller leaves the loop."""
-    ending = threading.Thread(target=_close_at_end, args=(heard, mailbox), daemon=True)
+def _windows_of(sessions: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:
+    """Run ``sessions``, whose events go to the mailbox, to its end or until the caller leaves the loop."""
+    ending = threading.Thread(target=_close_at_end, args=(sessions, mailbox), daemon=True)
 
     is_left = False
 
@@ -183,12 +183,12 @@ def _windows_of(heard: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[
         nonlocal is_left
         if not is_left:
             is_left = True
-            heard.stop()
-            heard.ended.wait()
-            heard.join()
+            sessions.stop()
+            sessions.ended.wait()
+            sessions.join()
             ending.join()
 
-    heard.start()
+    sessions.start()
     ending.start()
     atexit.register(end)  # a loop that was left and not closed ends before its threads do
     try:
@@ -199,8 +199,8 @@ def _windows_of(heard: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[
         end()
 
 
-def _close_at_end(heard: SourceSession | Sessions, mailbox: _Mailbox) -> None:
-    heard.ended.wait()
+def _close_at_end(sessions: SourceSession | Sessions, mailbox: _Mailbox) -> None:
+    sessions.ended.wait()
     mailbox.close()
 
 

@@ -103,35 +103,35 @@ def _listen(options: Options, ending: Ending) -> None:
         keeper = None if connections.clips is None else connections.clips.keeper
         on_wait = _waiting_reporter(service)
         is_watched = on_screen or options.web is not None
-    heard: SourceSession | Sessions
+    sessions: SourceSession | Sessions
     with _q_ends(enabled=on_screen):
         if is_one:
-            heard = one_session(
+            sessions = one_session(
                 requests[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
                 is_watched=is_watched,
             )  # fmt: skip
         else:
-            heard = several_sessions(
+            sessions = several_sessions(
                 requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
                 on_failure=lambda name, error: connections.report(
                     str(error) if name == UNNAMED else f"{name}: {error}"
                 ),
                 is_watched=is_watched,
             )  # fmt: skip
-    connections.start(lambda: heard.snapshots, lambda: time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S)
-    _run_to_end(heard, connections, service, ending, on_screen=on_screen)
+    connections.start(lambda: sessions.snapshots, lambda: _is_well(sessions))
+    _run_to_end(sessions, connections, service, ending, on_screen=on_screen)
     if on_screen:
-        for summary in heard.summaries:
+        for summary in sessions.summaries:
             whose = "" if summary.source is None else f"{summary.source}: "
             write_line(sys.stdout, f"{whose}{summary_words(summary)}")
-    if heard.failure is not None:
-        raise heard.failure
-    for warning in heard.warnings():
+    if sessions.failure is not None:
+        raise sessions.failure
+    for warning in sessions.warnings():
         print_message("genre-live", warning)
 
 
 def _run_to_end(
-    heard: SourceSession | Sessions,
+    sessions: SourceSession | Sessions,
     connections: Connections,
     service: ServiceManager,
     ending: Ending,
@@ -142,11 +142,12 @@ def _run_to_end(
 
     def look_after() -> None:
         ending.check()
-        _feed_watchdog(heard, service)
+        if _is_well(sessions):
+            service.alive()
 
     # With a time limit: a signal that arrives just before a wait is handled only after it.
     interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
-    heard.start()
+    sessions.start()
     try:
         try:
             with contextlib.suppress(Stop):
@@ -154,15 +155,15 @@ def _run_to_end(
                 if on_screen:
                     from live.showing import show
 
-                    show(heard, connections.clips, connections.report, look_after, interval_s)
+                    show(sessions, connections.clips, connections.report, look_after, interval_s)
                 else:
-                    while not heard.ended.wait(interval_s):
+                    while not sessions.ended.wait(interval_s):
                         look_after()
         finally:
             ending.has_begun.set()
     finally:  # from here on no signal raises
-        heard.stop()
-        if not heard.ended.wait(ENDED_WITHIN_S):
+        sessions.stop()
+        if not sessions.ended.wait(ENDED_WITHIN_S):
             # Its lock is held by the thread that waits for it, and standard error may lead to the same pipe.
             end = threading.Timer(CLOSED_WITHIN_S, os._exit, [1])
             end.daemon = True
@@ -173,7 +174,7 @@ def _run_to_end(
                 "It did not end in order (does nobody read its output?): the last lines are lost.",
             )
             os._exit(1)
-        heard.join()
+        sessions.join()
         connections.close()
 
 
@@ -228,10 +229,9 @@ def _waiting_reporter(service: ServiceManager) -> Callable[[str], None]:
     return report
 
 
-def _feed_watchdog(heard: SourceSession | Sessions, service: ServiceManager) -> None:
-    """Feed the service manager's watchdog, unless the worker has stopped responding."""
-    if time.monotonic() - heard.alive_s < WORKER_DEAD_AFTER_S:
-        service.alive()
+def _is_well(sessions: SourceSession | Sessions) -> bool:
+    """Return whether the worker of each session still responds."""
+    return time.monotonic() - sessions.alive_s < WORKER_DEAD_AFTER_S
 
 
 def _errors_go_to_terminal() -> bool:

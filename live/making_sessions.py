@@ -121,10 +121,10 @@ def several_sessions(
     taking = [one_at_a_time(sink) for sink in sinks]
     slots = []
     for request in requests:
-        hearing = shared[request.model]
+        model = shared[request.model]
 
-        def make(source: AudioSource, name: str, hearing: Classifier = hearing) -> SourceSession:
-            return _session(source, name, options, hearing, taking, keeper, is_watched=is_watched)
+        def make(source: AudioSource, name: str, model: Classifier = model) -> SourceSession:
+            return _session(source, name, options, model, taking, keeper, is_watched=is_watched)
 
         slots.append(
             SourceSlot(
@@ -134,7 +134,7 @@ def several_sessions(
                 may_wait=options.wait and request.kind != "file",
                 kind=request.kind,
                 shown_name=request.shown_name,
-                description=hearing.description,
+                description=model.description,
             )
         )
     return Sessions(slots, on_failure=on_failure)

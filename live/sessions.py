@@ -208,8 +208,7 @@ class Sessions:
         with self._changed:
             snapshots: list[Snapshot] = []
             for slot in self._slots:
-                heard = [session.snapshot for session in slot.sessions]
-                snapshots += heard or [_not_yet_open(slot)]
+                snapshots += [session.snapshot for session in slot.sessions] or [_not_yet_open(slot)]
             return tuple(snapshots)
 
     def _open_sessions(self) -> list[SourceSession]:

@@ -19,14 +19,14 @@ from live.snapshot import Snapshot
 class _Keys:
     """Carries out the actions of the keys."""
 
-    def __init__(self, heard: SourceSession | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
-        self._heard, self._screen, self._clips = heard, screen, clips
+    def __init__(self, sessions: SourceSession | Sessions, screen: Screen, clips: ClipWriter | None) -> None:
+        self._sessions, self._screen, self._clips = sessions, screen, clips
 
     def _meant(self) -> list[SourceSession]:
         """Return the sessions that a key applies to: the one that is shown alone, or all."""
-        if isinstance(self._heard, SourceSession):
-            return [self._heard]
-        sessions, opened = self._heard.sessions, self._screen.opened
+        if isinstance(self._sessions, SourceSession):
+            return [self._sessions]
+        sessions, opened = self._sessions.sessions, self._screen.opened
         meant = sessions if opened is None else sessions[opened : opened + 1]
         return [session for session in meant if session is not None]
 
@@ -34,7 +34,7 @@ class _Keys:
         """Carry out a key's action, and return the message to show, if any."""
         match key:
             case "q":
-                self._heard.stop()
+                self._sessions.stop()
             case " ":
                 self._pause()
             case "r":
@@ -52,12 +52,12 @@ class _Keys:
     def _pause(self) -> None:
         """Pause or resume the sessions that the key applies to."""
         screen, opened = self._screen, self._screen.opened
-        if isinstance(self._heard, SourceSession) or opened is None:
+        if isinstance(self._sessions, SourceSession) or opened is None:
             screen.paused, pausing = not screen.paused, not screen.paused
             screen.paused_sources.clear()
         else:
             if screen.paused:
-                screen.paused, screen.paused_sources = False, set(range(len(self._heard.sessions)))
+                screen.paused, screen.paused_sources = False, set(range(len(self._sessions.sessions)))
             screen.paused_sources ^= {opened}
             pausing = opened in screen.paused_sources
         for session in self._meant():
@@ -73,7 +73,7 @@ class _Keys:
 
 
 def show(
-    heard: SourceSession | Sessions,
+    sessions: SourceSession | Sessions,
     clips: ClipWriter | None,
     notices: Notices,
     look_after: Callable[[], None],
@@ -83,7 +83,7 @@ def show(
 
     Parameters
     ----------
-    heard : SourceSession or Sessions
+    sessions : SourceSession or Sessions
     clips : ClipWriter or None
         Saves clips of the sound, where that was asked for.
     notices : Notices
@@ -100,13 +100,13 @@ def show(
         if time.monotonic() - looked_s >= interval_s:
             looked_s = time.monotonic()
             look_after()
-        return heard.snapshots
+        return sessions.snapshots
 
     keeping = None if clips is None else lambda: Keeping(clips.kept, clips.problem)
     with nobody_reads(), Screen(keeping=keeping) as screen:
-        keys = _Keys(heard, screen, clips)
+        keys = _Keys(sessions, screen, clips)
         notices.on_screen = screen.show_notice
-        if isinstance(heard, SourceSession):
-            screen.run(lambda: newest()[0], heard.ended, keys.press, keys.correct)
+        if isinstance(sessions, SourceSession):
+            screen.run(lambda: newest()[0], sessions.ended, keys.press, keys.correct)
         else:
-            screen.run_many(newest, heard.ended, keys.press, keys.correct)
+            screen.run_many(newest, sessions.ended, keys.press, keys.correct)
