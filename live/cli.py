@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the functions below import these when they need them, to st
     from live.outputs.service import ServiceManager
     from live.session import Sink, SourceSession
     from live.sessions import Sessions
+    from live.sources.source_requests import SourceRequest
 
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
@@ -79,14 +80,10 @@ def _listen(options: Options, ending: Ending) -> None:
     with _no_collection():
         from live.bundle import find_bundle
         from live.classifier import Classifier
-        from live.making_sessions import hears_several, models_of, one_session, several_sessions
-        from live.outputs.connections import Connections
-        from live.outputs.lines import write_line
+        from live.making_sessions import are_several, open_sessions
         from live.outputs.service import ServiceManager
         from live.process_list import hide_passwords
-        from live.sessions import UNNAMED
         from live.sources.source_requests import requests_of
-        from live.wording import summary_words
 
         on_screen = not options.json and _can_draw() and not (options.debug and _errors_go_to_terminal())
         for url in (*options.url, options.mqtt or ""):
@@ -95,31 +92,40 @@ def _listen(options: Options, ending: Ending) -> None:
         classifier = Classifier(find_bundle(options.model))
         service = ServiceManager()
         # Before the source, for which --wait may wait: wrong arguments must be reported now.
-        models = models_of(requests, options)
-        labels = tuple(dict.fromkeys(label for model in models for label in model.labels))
-        connections = Connections(options, labels, models=[m.name for m in models], on_screen=on_screen)
-        is_one = not hears_several(requests, options)
+        connections = _open_connections(requests, options, on_screen=on_screen)
+        is_one = not are_several(requests, options)
         sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
-        keeper = None if connections.clips is None else connections.clips.keeper
-        on_wait = _waiting_reporter(service)
-        is_watched = on_screen or options.web is not None
-    sessions: SourceSession | Sessions
     with _q_ends(enabled=on_screen):
-        if is_one:
-            sessions = one_session(
-                requests[0], options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
-                is_watched=is_watched,
-            )  # fmt: skip
-        else:
-            sessions = several_sessions(
-                requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait,
-                on_failure=lambda name, error: connections.report(
-                    str(error) if name == UNNAMED else f"{name}: {error}"
-                ),
-                is_watched=is_watched,
-            )  # fmt: skip
+        sessions = open_sessions(
+            requests,
+            options,
+            classifier,
+            sinks=sinks,
+            keeper=None if connections.clips is None else connections.clips.keeper,
+            on_wait=_waiting_reporter(service),
+            on_failure=_failure_reporter(connections),
+            is_watched=on_screen or options.web is not None,
+        )
     connections.start(lambda: sessions.snapshots, lambda: _is_well(sessions))
     _run_to_end(sessions, connections, service, ending, on_screen=on_screen)
+    _report_end(sessions, on_screen=on_screen)
+
+
+def _open_connections(requests: Sequence[SourceRequest], options: Options, *, on_screen: bool) -> Connections:
+    """Open the outputs that the options name, for the labels of all models in use."""
+    from live.making_sessions import models_of
+    from live.outputs.connections import Connections
+
+    models = models_of(requests, options)
+    labels = tuple(dict.fromkeys(label for model in models for label in model.labels))
+    return Connections(options, labels, models=[model.name for model in models], on_screen=on_screen)
+
+
+def _report_end(sessions: SourceSession | Sessions, *, on_screen: bool) -> None:
+    """Print what is left to say when the sessions have ended, or raise what ended them."""
+    from live.outputs.lines import write_line
+    from live.wording import summary_words
+
     if on_screen:
         for summary in sessions.summaries:
             whose = "" if summary.source is None else f"{summary.source}: "
@@ -225,6 +231,16 @@ def _waiting_reporter(service: ServiceManager) -> Callable[[str], None]:
             reported.add(sentence)
             print_message("genre-live", sentence)
         service.waiting(sentence)
+
+    return report
+
+
+def _failure_reporter(connections: Connections) -> Callable[[str, BaseException], None]:
+    """Return a function that tells the user which of several sources failed, and why."""
+    from live.sessions import UNNAMED
+
+    def report(name: str, error: BaseException) -> None:
+        connections.report(str(error) if name == UNNAMED else f"{name}: {error}")
 
     return report
 

@@ -27,7 +27,7 @@ class SoundKeeper(SoundSink, Protocol):
 Keeper = Callable[[], SoundKeeper]
 
 
-def hears_several(requests: Sequence[SourceRequest], options: Options) -> bool:
+def are_several(requests: Sequence[SourceRequest], options: Options) -> bool:
     """Return whether there may be several sources, so that every event has to carry a name."""
     return len(requests) > 1 or options.channels_apart or options.sources is not None
 
@@ -42,6 +42,32 @@ def models_of(requests: Sequence[SourceRequest], options: Options) -> list[Bundl
     """
     names = dict.fromkeys(request.model or options.model for request in requests)
     return [read_description(find_bundle(name)) for name in names]
+
+
+def open_sessions(
+    requests: Sequence[SourceRequest],
+    options: Options,
+    classifier: Classifier,
+    *,
+    sinks: Sequence[Sink],
+    keeper: Keeper | None,
+    on_wait: Callable[[str], None],
+    on_failure: OnFailure,
+    is_watched: bool,
+) -> SourceSession | Sessions:
+    """Open the sources, and return the session of one, or those of several.
+
+    The parameters are those of ``one_session`` and ``several_sessions``.
+    """
+    if are_several(requests, options):
+        return several_sessions(
+            requests, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait, on_failure=on_failure,
+            is_watched=is_watched,
+        )  # fmt: skip
+    (request,) = requests
+    return one_session(
+        request, options, classifier, sinks=sinks, keeper=keeper, on_wait=on_wait, is_watched=is_watched
+    )
 
 
 def one_session(
