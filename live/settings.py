@@ -14,6 +14,7 @@ from typing import Any
 from live.argument_parser import ArgumentError, given_options
 from live.arguments import build_parser
 from live.errors import InputError, print_message
+from live.file_replacement import replacing_file
 from live.option_table import Option, options_of
 from live.options import DEFAULTS, SOURCE_OPTIONS, Options
 
@@ -163,13 +164,13 @@ def save_defaults(given: Mapping[str, Any], *, afresh: bool = False) -> str:
     values = _values_to_save({**before, **chosen})
     import tomli_w
 
-    partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Only the owner may read it: the URL of a broker can hold a password.
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(HEADER.encode() + tomli_w.dumps(values).encode())
-        partial.replace(path)
+        with replacing_file(path) as unfinished:
+            # Only the owner may read it: the URL of a broker can hold a password.
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(HEADER.encode() + tomli_w.dumps(values).encode())
     except (OSError, ValueError) as error:
         raise InputError(
             f"The settings file {path} cannot be written ({error}): check its folder, or name another "

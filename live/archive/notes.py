@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from live.archive.finding import Found
-from live.archive.row_files import Replacing, cannot_write
+from live.archive.row_files import cannot_write, replacing
 from live.errors import InputError
 
 TAIL_BYTES = 4_096  # more than a note has
@@ -310,10 +310,10 @@ class Notes:
         # An interruption may come between the writing of a note and its being counted.
         before = self._notes(self.path, self._length if self._file is None else None)
         self.finished, self.broken, self.totals = {}, set(), Totals()
-        with Replacing(to) as (partial, commit), contextlib.closing(before):
+        with replacing(to) as unfinished, contextlib.closing(before):
             head = self._head()
             length = len(head)
-            with partial.open("wb") as file:
+            with unfinished.open("wb") as file:
                 file.write(head)
                 for note, _ in before:
                     if note.key not in drop:
@@ -326,7 +326,6 @@ class Notes:
             if to == self.path and self._file is not None:
                 self._file.close()  # Windows replaces no open file
                 self._file = None
-            commit()
         self._length = length
         self.rows, self.stretches, self.checksums = rows, stretches, checksums
 

@@ -7,12 +7,12 @@ lines in a file beside it, and are moved at the end.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import io
 import itertools
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import IO, Any, Protocol, Self
 from live.archive.rows import Row, is_number
 from live.errors import InputError, RunningError
 from live.extras import need
+from live.file_replacement import replacing_file
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 ROWS_AT_ONCE = 10_000  # rows of a row group in a Parquet file
@@ -115,6 +116,22 @@ def cannot_write(path: Path, error: OSError) -> RunningError:
     )
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Replace a file of a scan completely or not at all; see ``replacing_file``.
+
+    Raises
+    ------
+    RunningError
+        When the new file cannot be written.
+    """
+    try:
+        with replacing_file(path) as unfinished:
+            yield unfinished
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
 class AppendedRows:
     """A file to which rows are appended, and which always holds complete rows.
 
@@ -195,13 +212,11 @@ class AppendedRows:
     def write_next(self, is_stale: Callable[[str], bool]) -> tuple[int, int]:
         """Write the next file, without the rows of some paths; return its length and its CRC-32."""
         length = checksum = 0
-        with Replacing(self.next_path) as (partial, commit):
-            with partial.open("wb") as file:
-                kept = (self._format.encode(row) for row in self.rows() if not is_stale(row["path"]))
-                for content in itertools.chain([self._format.head()], kept):
-                    length += file.write(content)
-                    checksum = zlib.crc32(content, checksum)
-            commit()
+        with replacing(self.next_path) as unfinished, unfinished.open("wb") as file:
+            kept = (self._format.encode(row) for row in self.rows() if not is_stale(row["path"]))
+            for content in itertools.chain([self._format.head()], kept):
+                length += file.write(content)
+                checksum = zlib.crc32(content, checksum)
         return length, checksum
 
     def close(self) -> None:
@@ -209,27 +224,6 @@ class AppendedRows:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-class Replacing:
-    """Replaces a file completely or not at all, through a new file beside it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> tuple[Path, Callable[[], None]]:
-        return self._partial, self._commit
-
-    def _commit(self) -> None:
-        self._partial.replace(self._path)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise cannot_write(self._path, error) from None
 
 
 class ParquetFile:
@@ -271,11 +265,12 @@ class ParquetFile:
 
         fields = schema([(name, float64() if is_number(name) else string()) for name in self._columns])
         rows = self.all_rows()
-        with Replacing(self.path) as (partial, commit):
-            with parquet.ParquetWriter(partial, fields, compression="zstd") as writer:
-                while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-                    writer.write_table(Table.from_pylist(some, schema=fields))
-            commit()
+        with (
+            replacing(self.path) as unfinished,
+            parquet.ParquetWriter(unfinished, fields, compression="zstd") as writer,
+        ):
+            while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+                writer.write_table(Table.from_pylist(some, schema=fields))
 
 
 class RowFile:

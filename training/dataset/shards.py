@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from live import __version__
 from live.errors import InputError, RunningError
+from live.file_replacement import replacing_file
 from live.freed_memory import keep_freed_memory
 from live.front_end import FrontEndSpec
 from live.spreading.work import Engine, Lost, Work
@@ -205,12 +206,8 @@ def _check_access(clip: Clip, fingerprint: str) -> None:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Write a file completely or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing_file(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def read_shard(folder: Path, name: str) -> Shard | None:
@@ -314,10 +311,9 @@ def write_index(folder: Path, shards: Sequence[Shard], front_end: FrontEndSpec) 
             files.append(store.path.name)
             frames.append(int(store.offset[-1]))
             offset.append(store.offset[1:] + offset[-1][-1])
-    partial = folder / f".{INDEX_FILE}.{os.getpid()}.part.npz"
-    try:
+    with replacing_file(folder / INDEX_FILE) as unfinished, unfinished.open("wb") as file:
         np.savez(
-            partial,
+            file,
             clip=np.array(columns["clip"], dtype=np.str_),
             label=np.array(columns["label"], dtype=np.str_),
             group=np.array(columns["group"], dtype=np.str_),
@@ -327,9 +323,6 @@ def write_index(folder: Path, shards: Sequence[Shard], front_end: FrontEndSpec) 
             shard_frames=np.array(frames, dtype=np.int64),
             front_end=np.array(json.dumps(front_end.to_dict())),
         )
-        partial.replace(folder / INDEX_FILE)
-    finally:
-        partial.unlink(missing_ok=True)
     names = {INDEX_FILE, *(f"{shard.name}{ending}" for shard in shards for ending in (".npz", ".json"))}
     for path in folder.iterdir():
         if path.name not in names and path.suffix in {".npz", ".json"} and not path.name.startswith("."):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -28,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from live.errors import InputError
+from live.file_replacement import replacing_file
 from live.front_end import FrontEndSpec
 
 from .pieces import MelLevels as MelLevels
@@ -159,19 +159,17 @@ class StoreWriter:
             self._frames.close()
 
     def _finish(self) -> None:
-        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-                for column, name in enumerate((*_TEXT_COLUMNS, "fingerprint")):
-                    values = [texts[column] for texts, _ in self._clips]
-                    self._write_array(archive, name, np.array(values, dtype=np.str_))
-                offset = np.array([0, *(stop for _, stop in self._clips)], dtype=np.int64)
-                self._write_array(archive, "offset", offset)
-                self._write_array(archive, "front_end", np.array(json.dumps(self.front_end.to_dict())))
-                self._write_frames(archive, int(offset[-1]))
-            unfinished.replace(self.path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with (
+            replacing_file(self.path) as unfinished,
+            zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            for column, name in enumerate((*_TEXT_COLUMNS, "fingerprint")):
+                values = [texts[column] for texts, _ in self._clips]
+                self._write_array(archive, name, np.array(values, dtype=np.str_))
+            offset = np.array([0, *(stop for _, stop in self._clips)], dtype=np.int64)
+            self._write_array(archive, "offset", offset)
+            self._write_array(archive, "front_end", np.array(json.dumps(self.front_end.to_dict())))
+            self._write_frames(archive, int(offset[-1]))
 
     @staticmethod
     def _write_array(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from live.errors import InputError
+from live.file_replacement import replacing_file, unfinished_path
 
 from ..dataset.splits import whole_store
 from ..dataset.store import FeatureStore
@@ -46,7 +47,7 @@ def check_export(path: Path, out: Path) -> None:
             raise InputError(
                 f"{path} is not an earlier export, so it is kept: give --export-json a new file."
             )
-        unfinished = _unfinished(target)
+        unfinished = unfinished_path(target)
         unfinished.touch()
         unfinished.unlink()
     except OSError as error:
@@ -55,10 +56,6 @@ def check_export(path: Path, out: Path) -> None:
 
 def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve fails on a link to itself before Python 3.13
-
-
-def _unfinished(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
 def _is_export(target: Path) -> bool:
@@ -71,17 +68,12 @@ def _is_export(target: Path) -> bool:
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[str]]:
     """Yield a file that replaces ``path`` at the end of the block, but not after an exception."""
-    target = _target(path)
-    unfinished = _unfinished(target)
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
+        with replacing_file(_target(path)) as unfinished, unfinished.open("w", encoding="utf-8") as file:
             yield file
-        unfinished.replace(target)
     except OSError as error:
         error.filename = str(path)  # instead of the unfinished file, or none
         raise
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
