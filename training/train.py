@@ -9,6 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from live.bundle import BundleDescription, find_bundle, read_description, write_description
 from live.classifier import Classifier
 from live.errors import InputError
@@ -122,6 +125,26 @@ class _Material:
     labels: tuple[str, ...]
     recipe: Recipe
     remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _FittedNetwork:
+    """The result of a fit.
+
+    Attributes
+    ----------
+    network : keras.Model
+    history : FitHistory
+    record : TrainingRecord
+        Without figures, which are not measured yet.
+    examples : ndarray [shape=(windows, frames, n_mfcc)]
+        Windows on which the exported networks are compared.
+    """
+
+    network: Any
+    history: FitHistory
+    record: TrainingRecord
+    examples: npt.NDArray[np.float32]
 
 
 def check_measurable(store: FeatureStore, split: Split) -> None:
@@ -261,24 +284,38 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     InputError
         When the dataset cannot be used, or the bundle cannot be written.
     """
+    _check_beforehand(options, listener)
+    features = open_datasets(options.data, options.recipe.front_end, listener)
+    material = _prepare(options, features, listener)
+    if options.export_json is not None:
+        check_export(options.export_json, options.out)  # again: the reading may have made this file
+        export_json(options.export_json, material.store, material.recipe)
+        listener.notify(f"The MFCCs and labels are in {options.export_json}.")
+    fitted = _fit(options, material, listener)
+    parts = _write_bundle(options, material, fitted, listener)
+    Checkpoint(checkpoint_path(options.out)).remove()
+    listener.notify(f"The bundle is in {options.out}, its report in {options.out / REPORT_FOLDER}.")
+    return TrainResult(options.out, parts)
+
+
+def _check_beforehand(options: TrainOptions, listener: RunListener) -> None:
+    """Check what can be checked before the audio is read, which takes long, and report what is odd."""
     check_new_bundle(options.out, options.name, listener)
     if options.export_json is not None:
         check_export(options.export_json, options.out)
     if options.start_from not in (None, FROM_NOTHING):
-        find_bundle(str(options.start_from))  # before the audio is read, which takes long
+        find_bundle(str(options.start_from))
     labels_by_dataset = {dataset: labels_of(dataset) for dataset in options.data.datasets}
     labels = set().union(*labels_by_dataset.values())
     check_labels(labels)
     remarks = [remarks_on_lone_clips(*each) for each in labels_by_dataset.items()]
     for remark in [*itertools.chain(*remarks), *remarks_on_labels(labels)]:
         listener.notify(remark)
-    features = open_datasets(options.data, options.recipe.front_end, listener)
-    material = _prepare(options, features, listener)
+
+
+def _fit(options: TrainOptions, material: _Material, listener: RunListener) -> _FittedNetwork:
+    """Fit the recipe, from a model if one is chosen as the start."""
     store, split, recipe = material.store, material.split, material.recipe
-    if options.export_json is not None:
-        check_export(options.export_json, options.out)  # again: the reading may have made this file
-        export_json(options.export_json, store, recipe)
-        listener.notify(f"The MFCCs and labels are in {options.export_json}.")
     start = _choose_start(options, material, listener)
     if start is not None:
         recipe = gentle(recipe)
@@ -295,6 +332,14 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     record = _record(options, material, plan, history, network.count_params(), training.windows_in_epoch)
     if start is not None:
         record = replace(record, started_from=start.description.name)
+    return _FittedNetwork(network, history, record, examples=next(validation.validation(32))[0])
+
+
+def _write_bundle(
+    options: TrainOptions, material: _Material, fitted: _FittedNetwork, listener: RunListener
+) -> dict[str, Evaluation]:
+    """Write the calibrated bundle with its report, and return the evaluation of each held-out part."""
+    recipe, record = material.recipe, fitted.record
     content = BundleDescription(
         name=options.name,
         labels=material.labels,
@@ -304,15 +349,13 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         training=record.to_dict(),
     )
     with replacing(options.out) as folder:
-        write_networks(folder, network, next(validation.validation(32))[0])
+        write_networks(folder, fitted.network, fitted.examples)
         content = _calibrate(folder, content, material, listener)
         parts = _measure(folder, material, listener)
         record = replace(record, metrics={part: main_figures(found) for part, found in parts.items()})
         write_description(folder, replace(content, training=record.to_dict()))
-        _write_report(folder, material, history, parts)
-    checkpoint.remove()
-    listener.notify(f"The bundle is in {options.out}, its report in {options.out / REPORT_FOLDER}.")
-    return TrainResult(options.out, parts)
+        _write_report(folder, material, fitted.history, parts)
+    return parts
 
 
 def _calibrate(
