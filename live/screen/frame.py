@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
+from typing import Self
 
 from live.palette import DARK, Theme
 from live.screen.animation import Pose, at_rest
 from live.screen.canvas import Canvas, Line
-from live.screen.characters import ASCII, UNICODE, Characters
+from live.screen.characters import UNICODE, Characters
+from live.screen.console_frame import ConsoleFrame
 from live.screen.layout import rows_of
 from live.screen.strip_cells import StripCache
 from live.screen.view import NO_EXTRAS, Extras, View
@@ -44,8 +43,8 @@ def render(
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A frame that adapts to the size of the console on which it is printed."""
+class Frame(ConsoleFrame):
+    """The frame of one source, which adapts to the size of the console."""
 
     view: View
     theme: Theme
@@ -59,16 +58,6 @@ class Frame:
         rows += [canvas.empty() for _ in range(height - len(rows))]
         return [row.filled(width) for row in rows]
 
-    def without_hints(self) -> Frame:
+    def without_hints(self) -> Self:
         """Return the same frame without keys and messages, for a saved picture."""
         return replace(self, view=replace(self.view, extras=self.view.extras.to_be_kept()))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = options.height or console.size.height
-        colored = console.color_system is not None and not console.no_color
-        characters = ASCII if options.ascii_only else UNICODE
-        lines = self.lines(options.max_width, height, colored=colored, characters=characters)
-        for number, line in enumerate(lines):
-            if number:
-                yield Segment.line()
-            yield from line

@@ -18,6 +18,7 @@ from live.events import NOT_GENRES
 from live.meter import FLOOR_DBFS
 from live.palette import DARK, Theme
 from live.screen.animation import Animation
+from live.screen.console_frame import ConsoleFrame
 from live.screen.correction import label_for, letters_for
 from live.screen.frame import Frame
 from live.screen.keys import KeyReader
@@ -89,7 +90,7 @@ class Screen:
         self._clock = clock
         self._moving: dict[int, tuple[Animation, StripCache]] = {}
         self._place = Navigation()
-        self._shown: Frame | SourceList | None = None
+        self._shown: ConsoleFrame | None = None
         self._message = ("", 0.0)  # and until when it is shown; one value, since other threads set it, too
         self._notices = 0
         self._last_change_s = 0.0
@@ -304,7 +305,7 @@ class Screen:
         views = [self._view(number, snapshot, extras, now_s) for number, snapshot in enumerate(snapshots)]
         return SourceList(views, self._place, self.theme or DARK, extras)
 
-    def _put(self, picture: Frame | SourceList) -> int:
+    def _put(self, picture: ConsoleFrame) -> int:
         self._shown = picture
         page = self._page
         width, height = page.size()

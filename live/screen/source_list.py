@@ -8,15 +8,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Self
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
 
 from live.palette import Theme
 from live.screen.block_letters import FONTS, SMALL, Font
 from live.screen.canvas import WIDE, Canvas, Line, Row, margin
-from live.screen.characters import ASCII, UNICODE, Characters, printable
+from live.screen.characters import UNICODE, Characters, printable
+from live.screen.console_frame import ConsoleFrame
 from live.screen.headline import Phrase, condition
 from live.screen.navigation import Navigation
 from live.screen.parts.footer import draw_keys
@@ -123,7 +123,7 @@ def _common_words(names: set[str]) -> int:
 
 
 @dataclass(frozen=True)
-class SourceList:
+class SourceList(ConsoleFrame):
     """A frame with all sources that adapts to the size of the console on which it is printed.
 
     Attributes
@@ -182,19 +182,9 @@ class SourceList:
             _scroll_bar(canvas, rows, place, plan, len(self.views))
         return [row.filled(width) for row in rows[:height]]
 
-    def without_hints(self) -> SourceList:
+    def without_hints(self) -> Self:
         """Return the same frame without keys and messages, for a saved picture."""
         return replace(self, extras=self.extras.to_be_kept())
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = options.height or console.size.height
-        colored = console.color_system is not None and not console.no_color
-        characters = ASCII if options.ascii_only else UNICODE
-        lines = self.lines(options.max_width, height, colored=colored, characters=characters)
-        for number, line in enumerate(lines):
-            if number:
-                yield Segment.line()
-            yield from line
 
     def _canvas(
         self,

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from live.palette import DARK, Theme
-from live.screen.frame import Frame, render
-from live.screen.source_list import SourceList
+from live.screen.console_frame import ConsoleFrame
+from live.screen.frame import render
 from live.screen.view import NO_EXTRAS, Extras
 from live.snapshot import Snapshot
 
@@ -60,7 +60,7 @@ def save_picture(
     return save_frame(render(snapshot, theme=theme, extras=extras), path, width=width, height=height)
 
 
-def save_frame(frame: Frame | SourceList, path: str | Path, *, width: int, height: int) -> Path:
+def save_frame(frame: ConsoleFrame, path: str | Path, *, width: int, height: int) -> Path:
     """Save a frame of one source or several as an SVG file, and return its path."""
     console = Console(
         record=True,
