@@ -107,8 +107,8 @@ class Analyser:
     @property
     def until_window_s(self) -> float:
         """Seconds of sound still missing from the next window."""
-        heard = self._analysed + self._piece_samples
-        return max(0.0, (self._next_end - heard) / self._spec.sample_rate)
+        available = self._analysed + self._piece_samples
+        return max(0.0, (self._next_end - available) / self._spec.sample_rate)
 
     def reset(self) -> None:
         """Forget the stream and set its time to 0."""
@@ -130,31 +130,31 @@ class Analyser:
         """
         self._position += len(samples)
         self._take(self._resampler.feed(to_mono(samples)))
-        yield from self._hear_complete(self._together, newest_only=newest_only)
+        yield from self._classify_complete(self._together, newest_only=newest_only)
 
     def rest(self) -> Iterator[WindowEvent]:
         """Classify the complete windows that are waiting for others, as before a gap, and yield them."""
-        yield from self._hear_complete(1)
+        yield from self._classify_complete(1)
 
     def _take(self, mono: Samples) -> None:
         self._pieces.append(mono)
         self._piece_samples += len(mono)
 
-    def _hear_complete(self, fewest: int, *, newest_only: bool = False) -> Iterator[WindowEvent]:
+    def _classify_complete(self, fewest: int, *, newest_only: bool = False) -> Iterator[WindowEvent]:
         """Classify the complete windows if there are at least ``fewest``, and yield them."""
         available = self._analysed + self._piece_samples
         while self._next_end + (fewest - 1) * self._hop_samples <= available:
             ends = range(self._next_end, available + 1, self._hop_samples)[: max(MOST_AT_ONCE, fewest)]
             self._next_end = ends[-1] + self._hop_samples
             began = time.perf_counter()
-            complete = self._hear(ends)
+            complete = self._windows_ending_at(ends)
             if newest_only:
                 passed = len(complete) - 1 if self._next_end > available else len(complete)
                 self.skipped_windows += passed
                 complete = complete[passed:]
             yield from self._classify(complete, began)
 
-    def _hear(self, ends: Sequence[int]) -> list[_Window]:
+    def _windows_ending_at(self, ends: Sequence[int]) -> list[_Window]:
         """Compute the mel frames, and return the windows that end at these samples of the run."""
         start = self._analysed
         waiting = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
@@ -214,10 +214,10 @@ class Analyser:
         if self.windows or self.time_s - self._run_start_s < SHORTEST_SOUND_S:
             return
         began = time.perf_counter()
-        (heard,) = self._hear([self._analysed + self._piece_samples])
-        if len(heard.mel_db) == 0:
+        (short,) = self._windows_ending_at([self._analysed + self._piece_samples])
+        if len(short.mel_db) == 0:
             return
-        repeats = -(-self._window_frames // len(heard.mel_db))
-        filled = np.tile(heard.mel_db, (repeats, 1))[: self._window_frames]
-        for window in self._classify([replace(heard, mel_db=filled)], began):
+        repeats = -(-self._window_frames // len(short.mel_db))
+        filled = np.tile(short.mel_db, (repeats, 1))[: self._window_frames]
+        for window in self._classify([replace(short, mel_db=filled)], began):
             yield replace(window, time_s=self.time_s, partial=True)

@@ -10,7 +10,7 @@ from live.events import SourceKind
 from live.option_table import Needs, Number, Option, check_needs, enumerate_words, misplaced, option
 
 SOURCE, LISTENING, MICROPHONES = "sources", "listening", "microphones and stations"
-SAYING, KEEPING, CONNECTIONS = "output", "clips of the sound", "other programs"
+OUTPUT, KEEPING, CONNECTIONS = "output", "clips of the sound", "other programs"
 WEB = "web page"
 INSTEAD, SETTINGS = "instead of listening", "settings"
 FILES: tuple[SourceKind, ...] = ("file",)
@@ -102,10 +102,10 @@ class Options:
         None, "fail if a lost source does not come back in time (default: wait for ever)",
         group=MICROPHONES, metavar="SECONDS", read=Number(0, 1e9, "seconds"), only_for=PASSING,
     )  # fmt: skip
-    json: bool = option(False, "write each event as a line of JSON", group=SAYING)
+    json: bool = option(False, "write each event as a line of JSON", group=OUTPUT)
     log: Path | None = option(
         None, "append the session to a file: JSON lines, or a table if it ends in .csv",
-        group=SAYING, metavar="FILE", read=Path, path="file",
+        group=OUTPUT, metavar="FILE", read=Path, path="file",
     )  # fmt: skip
     keep: Path | None = option(
         None, "save clips of the sound when the verdict changes, is unsure for long, or is corrected",
@@ -128,7 +128,7 @@ class Options:
         1_000.0, "largest total size of the clips; corrections may exceed it (default {default})",
         group=KEEPING, metavar="MB", read=Number(1, 1e6, "megabytes"), needs=Needs(("keep",), "a folder"),
     )  # fmt: skip
-    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING, saved="ignored")
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=OUTPUT, saved="ignored")
     on_change: str | None = option(
         None, "run a shell command when the verdict changes, which is in the environment variables "
         "GENRE_LIVE_STATE, GENRE_LIVE_GENRE and GENRE_LIVE_CONFIDENCE",

@@ -124,7 +124,7 @@ class SourceSession:
         self._condition: SourceCondition = "opening"
         self._meter = Meter(source.sample_rate, is_live=source.is_live, is_shown=is_watched)
         self._vote_reset = False
-        self._has_skipped = False  # since samples were last heard
+        self._has_skipped = False  # since samples were last analysed
         self._corrections: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopped = False
         self._going = threading.Event()
@@ -215,7 +215,7 @@ class SourceSession:
                 position = item.position + len(samples)
                 # What a file delivered before it was paused is analysed all the same.
                 if self._going.is_set() or not self._source.is_live:
-                    self._hear(samples)
+                    self._analyse(samples)
                 else:
                     self._analyser.skip(len(samples))
                     self._note_pause()
@@ -249,7 +249,7 @@ class SourceSession:
         """Return whether the time limit has passed while the microphone is lost."""
         return self._condition == "lost" and self._limit.left_s(position) <= 0
 
-    def _hear(self, samples: Samples) -> None:
+    def _analyse(self, samples: Samples) -> None:
         if self._condition == "opening":
             self._condition = "listening"
         if self._vote_reset:

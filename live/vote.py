@@ -152,7 +152,7 @@ class Vote:
         recent, lasting = (max(SHORTEST_MEAN, p) for p in (self.parameters.recent, self.parameters.lasting))
         self._recent = _DecayingMean(len(self.labels), recent * self.smooth_s)
         self._lasting = _DecayingMean(len(self.labels), lasting * self.smooth_s)
-        self._shares: list[float] | None = None  # the distribution, until something is heard
+        self._shares: list[float] | None = None  # the distribution, until the means change
         self._silent_s = self._lost_s = 0.0
         self._state: VoteState = "waiting"
         self._genre: int | None = None
@@ -170,10 +170,10 @@ class Vote:
         self._recent.fade(elapsed_s)
         self._lasting.fade(elapsed_s)
 
-    def _hear(self, probabilities: npt.NDArray[np.floating[Any]], elapsed_s: float) -> None:
-        heard = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY))
-        self._recent.add(heard, elapsed_s)
-        self._lasting.add(heard, elapsed_s)
+    def _add(self, probabilities: npt.NDArray[np.floating[Any]], elapsed_s: float) -> None:
+        logarithms = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY))
+        self._recent.add(logarithms, elapsed_s)
+        self._lasting.add(logarithms, elapsed_s)
         recent = self._recent.mean
         if recent.max() - recent[self._lasting.mean.argmax()] > self.parameters.change_nats:
             self._lasting.become(self._recent)
@@ -233,7 +233,7 @@ class Vote:
             self._silent_s = 0.0
             if self._state == "silence":  # after silence there may be another piece of music
                 self._lasting.become(self._recent)
-            self._hear(probabilities, elapsed_s)
+            self._add(probabilities, elapsed_s)
         self._decide()
         return self.verdict
 

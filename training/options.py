@@ -11,7 +11,7 @@ from live.errors import InputError
 from live.option_table import Number, misplaced, option
 from live.spreading.engines import scheduler_address
 
-DATA, TASK, FITTING, SAYING = "data", "task", "fitting", "output"
+DATA, TASK, FITTING, OUTPUT = "data", "task", "fitting", "output"
 SPLITS = ("fault-filtered", "group", "clip", "segment")  # as in dataset.splits, which --help does not import
 RECIPES = ("live", "seed")
 PARTS = ("all", "train", "valid", "test")
@@ -98,8 +98,8 @@ class Options:
         None, "also write the MFCCs and labels as JSON",
         group=FITTING, metavar="FILE", read=Path, path="file", only_for=TRAIN,
     )  # fmt: skip
-    json: bool = option(False, "print the figures as one JSON object", group=SAYING)
-    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING)
+    json: bool = option(False, "print the figures as one JSON object", group=OUTPUT)
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=OUTPUT)
 
     @property
     def task(self) -> Task:

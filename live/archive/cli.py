@@ -124,13 +124,13 @@ class _ResultHandler:
         self._progress, self._to_stdout, self._model = progress, options.to_stdout, scan.model
 
     def __call__(self, found: Found, result: FileResult) -> None:
-        from live.archive.ledger import heard_of
+        from live.archive.ledger import category_of
         from live.archive.rows import file_row
         from live.outputs.lines import write_line
 
         if self._to_stdout:
             write_line(sys.stdout, json.dumps(file_row(result, self._model)))
-        self._progress.add(heard_of(result), result.duration_s, found.size)
+        self._progress.add(category_of(result), result.duration_s, found.size)
 
 
 def _sum_up(scan: Scan, options: ScanOptions, console: Console) -> None:

@@ -17,8 +17,8 @@ from live.errors import InputError
 from live.file_results import FileResult
 
 
-def heard_of(result: FileResult) -> str:
-    """Return the genre of a file, ``BROKEN``, or else its state, for its note."""
+def category_of(result: FileResult) -> str:
+    """Return what a file counts as in the totals: its genre, ``BROKEN``, or else its state."""
     return result.genre or (result.state if result.error is None else BROKEN)
 
 
@@ -241,7 +241,7 @@ class Ledger:
                 0 if self._stretches is None else self._stretches.length,
                 _joined([file.checksum for file in self._files]),
                 result.duration_s,
-                heard_of(result),
+                category_of(result),
             )
         )
         return row

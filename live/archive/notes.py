@@ -64,7 +64,7 @@ class Note(NamedTuple):
         Of the files of rows up to there.
     seconds : float
         Duration of the classified sound.
-    heard : str
+    category : str
         The genre, or else the state, or ``BROKEN``.
     """
 
@@ -74,22 +74,22 @@ class Note(NamedTuple):
     stretches: int
     checksums: int
     seconds: float
-    heard: str
+    category: str
 
     def encode(self) -> bytes:
         """Return the note as a line."""
         numbers = f"{self.key:016x} {self.state:016x} {self.rows} {self.stretches} {self.checksums:x}"
-        return f"{numbers} {self.seconds:.3f} {json.dumps(self.heard)}\n".encode()
+        return f"{numbers} {self.seconds:.3f} {json.dumps(self.category)}\n".encode()
 
     @classmethod
     def decode(cls, line: bytes) -> Note:
         """Return the note of a line; raise ValueError if it is not a note."""
         if not line.endswith(b"\n"):
             raise ValueError("a line that was not finished")
-        key, state, rows, stretches, checksums, seconds, heard = line.split(b" ", 6)
+        key, state, rows, stretches, checksums, seconds, category = line.split(b" ", 6)
         return cls(
             int(key, 16), int(state, 16), int(rows), int(stretches), int(checksums, 16), float(seconds),
-            _text_of(heard),
+            _text_of(category),
         )  # fmt: skip
 
 
@@ -99,20 +99,20 @@ class Totals:
 
     files: int = 0
     seconds: float = 0.0
-    heard: Counter[str] | None = None
+    categories: Counter[str] | None = None
 
-    def add(self, heard: str, seconds: float) -> None:
+    def add(self, category: str, seconds: float) -> None:
         """Add a file."""
         self.files += 1
         self.seconds += seconds
-        if self.heard is None:
-            self.heard = Counter()
-        self.heard[heard] += 1
+        if self.categories is None:
+            self.categories = Counter()
+        self.categories[category] += 1
 
     @property
     def broken(self) -> int:
         """Number of files that could not be read, or not to their end."""
-        return self.heard[BROKEN] if self.heard else 0
+        return self.categories[BROKEN] if self.categories else 0
 
 
 def _lock(file: IO[bytes]) -> None:
@@ -301,8 +301,8 @@ class Notes:
 
     def _count(self, note: Note) -> None:
         self.finished[note.key] = note.state
-        self.totals.add(note.heard, note.seconds)
-        if note.heard == BROKEN:
+        self.totals.add(note.category, note.seconds)
+        if note.category == BROKEN:
             self.broken.add(note.key)
 
     def rewrite(self, to: Path, drop: Container[int], rows: int, stretches: int, checksums: int) -> None:
@@ -358,7 +358,7 @@ class Notes:
             self._append(note.encode())
         except OSError as error:
             raise cannot_write(self.path, error) from None
-        self.totals.add(note.heard, note.seconds)
+        self.totals.add(note.category, note.seconds)
 
     def remove(self) -> None:
         """Delete all notes, to begin again."""

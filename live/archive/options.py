@@ -11,8 +11,8 @@ from live.option_table import Needs, Number, check_needs, option
 from live.options import DEFAULTS
 from live.spreading.engines import scheduler_address
 
-ROWS, HEARING, SPREADING = "rows", "classification", "parallel work"
-TAGS, SAYING = "tags", "output"
+ROWS, CLASSIFICATION, PARALLEL_WORK = "rows", "classification", "parallel work"
+TAGS, OUTPUT = "tags", "output"
 
 
 def default_workers() -> int:
@@ -42,35 +42,35 @@ class ScanOptions:
     retry: bool = option(False, "try files with errors again", group=ROWS)
     model: str = option(
         DEFAULTS.model, "a shipped model or a folder made by genre-train",
-        group=HEARING, metavar="NAME|DIR", path="folder",
+        group=CLASSIFICATION, metavar="NAME|DIR", path="folder",
     )  # fmt: skip
     hop: float = option(
         DEFAULTS.hop, "time from one verdict to the next (default {default})",
-        group=HEARING, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
+        group=CLASSIFICATION, metavar="SECONDS", read=Number(0.05, 60, "seconds"),
     )  # fmt: skip
     smooth: float = option(
         DEFAULTS.smooth, "smoothing time of the vote: longer is steadier (default {default})",
-        group=HEARING, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
+        group=CLASSIFICATION, metavar="SECONDS", read=Number(0.1, 3_600, "seconds"),
     )  # fmt: skip
     sample: float | None = option(
         None, "classify only so much from the middle of each file",
-        group=HEARING, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
+        group=CLASSIFICATION, metavar="SECONDS", read=Number(0.5, 1e9, "seconds"),
     )  # fmt: skip
     patience: float | None = option(
         None, "time limit for a file (default: a minute, and more for large files)",
-        group=HEARING, metavar="SECONDS", read=Number(0.1, 1e9, "seconds"),
+        group=CLASSIFICATION, metavar="SECONDS", read=Number(0.1, 1e9, "seconds"),
     )  # fmt: skip
     workers: int | None = option(
         None, "number of processes (default: one per core)",
-        group=SPREADING, metavar="N", read=Number(1, 1_024, whole=True),
+        group=PARALLEL_WORK, metavar="N", read=Number(1, 1_024, whole=True),
     )  # fmt: skip
     memory: int = option(
         3_000, "memory limit of a process (default {default})",
-        group=SPREADING, metavar="MB", read=Number(200, 10_000_000, "megabytes", whole=True),
+        group=PARALLEL_WORK, metavar="MB", read=Number(200, 10_000_000, "megabytes", whole=True),
     )  # fmt: skip
     scheduler: str | None = option(
         None, "use the workers of a Dask cluster, such as tcp://head:8786 (extra: cluster)",
-        group=SPREADING, metavar="ADDRESS", read=scheduler_address,
+        group=PARALLEL_WORK, metavar="ADDRESS", read=scheduler_address,
     )  # fmt: skip
     tag: bool = option(False, "write the genre to the files' tags (extra: scan)", group=TAGS)
     dry_run: bool = option(
@@ -81,7 +81,7 @@ class ScanOptions:
         0.5, "write no tag below this confidence (default {default})",
         group=TAGS, metavar="CONFIDENCE", read=Number(0, 1), needs=Needs(("tag",), "it"),
     )  # fmt: skip
-    debug: bool = option(False, "show tracebacks and messages of libraries", group=SAYING)
+    debug: bool = option(False, "show tracebacks and messages of libraries", group=OUTPUT)
 
     @property
     def to_stdout(self) -> bool:

@@ -70,12 +70,12 @@ class ScanProgress:
         part = self._done_size / self._size if self._size else totals.files / max(1, self._files)
         left = f", {clock(round(elapsed_s * (1 / part - 1)))} left" if 0 < part < 1 else ""
         broken = f", {totals.broken} broken" if totals.broken else ""
-        heard = f"{_hours(totals.seconds)} of music, {totals.seconds / elapsed_s:.0f} × real time"
-        return f"{totals.files}/{self._files} files", f"{heard}{broken}{left}"
+        speed = f"{_hours(totals.seconds)} of music, {totals.seconds / elapsed_s:.0f} × real time"
+        return f"{totals.files}/{self._files} files", f"{speed}{broken}{left}"
 
-    def add(self, heard: str, seconds: float, size: int) -> None:
+    def add(self, category: str, seconds: float, size: int) -> None:
         """Add a finished file."""
-        self._totals.add(heard, seconds)
+        self._totals.add(category, seconds)
         self._done_size += size
         if self._bar is not None and self._task is not None:
             done, note = self._line
@@ -112,14 +112,16 @@ def summary_lines(totals: Totals, genres: Iterable[str], encoding: str) -> list[
         sign = BAR_SIGN.encode(encoding).decode(encoding)
     except UnicodeError:
         sign = "#"
-    counts: Mapping[str, int] = totals.heard or {}
+    counts: Mapping[str, int] = totals.categories or {}
     known = set(genres)
-    order = sorted(counts, key=lambda heard: (heard not in known, -counts[heard], heard))
-    names = {heard: heard if heard in known else NAMES.get(heard, heard) for heard in order}
+    order = sorted(counts, key=lambda category: (category not in known, -counts[category], category))
+    names = {category: category if category in known else NAMES.get(category, category) for category in order}
     width = max(map(len, names.values()), default=0)
     most = max(counts.values(), default=1)
-    return [
-        f"{names[heard]:<{width}}  {sign * max(1, round(BAR_WIDTH * counts[heard] / most)):<{BAR_WIDTH}}  "
-        f"{counts[heard] / totals.files:4.0%}  {counts[heard]}"
-        for heard in order
-    ]
+    lines = []
+    for category in order:
+        count = counts[category]
+        bar = sign * max(1, round(BAR_WIDTH * count / most))
+        share = f"{count / totals.files:4.0%}"
+        lines.append(f"{names[category]:<{width}}  {bar:<{BAR_WIDTH}}  {share}  {count}")
+    return lines

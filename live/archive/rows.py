@@ -62,20 +62,20 @@ def as_text(path: str) -> str:
 
 def file_row(result: FileResult, model: ModelName) -> dict[str, Any]:
     """Return the row of a file."""
-    was_heard = result.windows > 0
+    was_classified = result.windows > 0
     row: dict[str, Any] = {
         "path": as_text(result.path),
         "seconds": None if result.length_s is None else round(result.length_s, 3),
         "heard_s": round(result.duration_s - result.lost_s, 3),
-        "state": result.state if was_heard else None,
+        "state": result.state if was_classified else None,
         "genre": result.genre,
-        "confidence": round(result.confidence, 4) if was_heard else None,
+        "confidence": round(result.confidence, 4) if was_classified else None,
     }
     for label in model.labels:
         of_state = STATE_OF_LABEL.get(label)
         share = result.share.get(label, 0.0) if of_state is None else result.states.get(of_state, 0.0)
-        row[f"share_{label}"] = round(share, 4) if was_heard else None
-    row["level_dbfs"] = round(result.level_dbfs, 1) if was_heard else None
+        row[f"share_{label}"] = round(share, 4) if was_classified else None
+    row["level_dbfs"] = round(result.level_dbfs, 1) if was_classified else None
     row["error"] = result.error
     row["model"], row["model_sha256"] = model.name, model.sha256
     return row

@@ -13,7 +13,7 @@ from typing import IO
 
 from live.archive.classification import ClassifyFiles, ScanSettings
 from live.archive.finding import Finder, Found, seen_again
-from live.archive.ledger import Ledger, heard_of
+from live.archive.ledger import Ledger, category_of
 from live.archive.notes import Totals, key_of
 from live.archive.rows import ModelName, as_text
 from live.archive.tagging import Tagged, Tagger
@@ -194,9 +194,9 @@ class Scan:
 
     def classify(self, engine: Engine, spool: Iterable[Found], on_result: OnResult) -> None:
         """Classify the files and write the results; ``on_result`` is called with each."""
-        heard = classify_each(engine, self.work, spool)
-        with contextlib.closing(heard):
-            for found, result in heard:
+        results = classify_each(engine, self.work, spool)
+        with contextlib.closing(results):
+            for found, result in results:
                 now = found
                 tagged = self._tag(found.path, result.genre, result.confidence, result.error)
                 if tagged is not None and tagged.outcome == "written":
@@ -204,7 +204,7 @@ class Scan:
                 if self.ledger is not None:
                     self.ledger.add(now, result)
                 else:
-                    self.totals.add(heard_of(result), result.duration_s)
+                    self.totals.add(category_of(result), result.duration_s)
                 on_result(found, result)
 
 
@@ -215,7 +215,7 @@ def scan_paths(
     model = model_named(settings.model)
     finder = Finder(lambda sentence: warnings.warn(sentence, stacklevel=2))
     with contextlib.closing(open_engine()) as engine:
-        heard = classify_each(engine, ClassifyFiles(settings, model.sha256), finder.find(paths))
-        with contextlib.closing(heard):
-            for _, result in heard:
+        results = classify_each(engine, ClassifyFiles(settings, model.sha256), finder.find(paths))
+        with contextlib.closing(results):
+            for _, result in results:
                 yield result
