@@ -199,9 +199,7 @@ class SourceSession:
         """Read items from the ring buffer until the end of the stream."""
         position = 0
         while not self._limit.is_reached(position):
-            while not (self._source.is_live or self._stopped or self._going.wait(HEARTBEAT_S)):
-                self.alive_s = time.monotonic()
-                self._emit_corrections()
+            self._wait_while_paused()
             if self._is_over_while_lost(position):
                 self._source.stop()  # reports what was lost, and ends the stream
             began_s = time.monotonic()
@@ -211,28 +209,45 @@ class SourceSession:
             if isinstance(item, End):
                 break
             if isinstance(item, Chunk):
-                samples = item.samples[: self._limit.allowed(len(item.samples), item.position)]
-                position = item.position + len(samples)
-                # What a file delivered before it was paused is analysed all the same.
-                if self._going.is_set() or not self._source.is_live:
-                    self._analyse(samples)
-                else:
-                    self._analyser.skip(len(samples))
-                    self._note_pause()
-                # The last samples before a loss may have arrived long before the loss was reported.
-                waited_s = self.alive_s - began_s - len(item.samples) / self._source.sample_rate
-                self._limit.note_sound(max(0.0, waited_s))
+                position = self._take_samples(item, waited_s=self.alive_s - began_s)
             elif isinstance(item, Gap):
-                lost = self._limit.allowed(item.lost, item.position)
-                position = item.position + lost
-                self._emit(self._analyser.gap(lost, item.reason))
-                self._limit.note_sound()
+                position = self._take_gap(item)
             elif isinstance(item, StatusChange):
-                self._condition = "lost" if item.status == "lost" else "listening"
-                self._meter.forget_zeros()
-                self._emit(SourceEvent(self._analyser.time_s, item.status))
+                self._take_status(item)
             self.snapshot = self._take_snapshot()
         self._end_stream(position)
+
+    def _wait_while_paused(self) -> None:
+        """Wait as long as a file is paused; a live source is not waited for, because it goes on."""
+        while not (self._source.is_live or self._stopped or self._going.wait(HEARTBEAT_S)):
+            self.alive_s = time.monotonic()
+            self._emit_corrections()
+
+    def _take_samples(self, chunk: Chunk, *, waited_s: float) -> int:
+        """Analyse samples, or only count those of a paused live source; return the position after them."""
+        samples = chunk.samples[: self._limit.allowed(len(chunk.samples), chunk.position)]
+        # What a file delivered before it was paused is analysed all the same.
+        if self._going.is_set() or not self._source.is_live:
+            self._analyse(samples)
+        else:
+            self._analyser.skip(len(samples))
+            self._note_pause()
+        # The last samples before a loss may have arrived long before the loss was reported.
+        self._limit.note_sound(max(0.0, waited_s - len(chunk.samples) / self._source.sample_rate))
+        return chunk.position + len(samples)
+
+    def _take_gap(self, gap: Gap) -> int:
+        """Count lost samples, and return the position after them."""
+        lost = self._limit.allowed(gap.lost, gap.position)
+        self._emit(self._analyser.gap(lost, gap.reason))
+        self._limit.note_sound()
+        return gap.position + lost
+
+    def _take_status(self, change: StatusChange) -> None:
+        """Note that the source was lost or is back."""
+        self._condition = "lost" if change.status == "lost" else "listening"
+        self._meter.forget_zeros()
+        self._emit(SourceEvent(self._analyser.time_s, change.status))
 
     def _samples_to_wait_for(self) -> int:
         wanted_s, window_s = self._source.block_s, self._analyser.until_window_s + RESAMPLED_WITHIN_S
