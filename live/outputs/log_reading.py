@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import IO, Any, get_args
 
 from live.errors import InputError
 from live.events import (
@@ -141,6 +141,16 @@ def event_from_dict(values: Any) -> Event:
     raise ValueError("no event")
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
+    """Yield the lines of a log, and None for each that is too long for an event."""
+    while line := file.readline(LONGEST_LINE):
+        is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        is_too_long = False
+        while not is_whole and (rest := file.readline(LONGEST_LINE)):
+            is_whole, is_too_long = rest.endswith(b"\n"), True
+        yield None if is_too_long else line
+
+
 class LogReader:
     """Iterates over the events of a log, in order and in bounded memory.
 
@@ -176,17 +186,12 @@ class LogReader:
         self.broken_lines = events = 0
         try:
             with self._path.open("rb") as file:
-                number = 0
-                while line := file.readline(LONGEST_LINE):
-                    number += 1
-                    is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
-                    while not is_whole and (rest := file.readline(LONGEST_LINE)):
-                        is_whole, line = rest.endswith(b"\n"), b""
-                    event = self._parse(line)
+                for number, line in enumerate(_lines(file), 1):
+                    event = None if line is None else self._parse(line)
                     if event is not None:
                         events += 1
                         yield event
-                    elif line.strip() or not is_whole or not line:
+                    elif line is None or line.strip():
                         self.broken_lines += 1
                         if len(self.broken) < self.MOST_NAMED:
                             self.broken.append(number)
