@@ -20,7 +20,7 @@ from .evaluation.metrics import evaluate
 from .evaluation.record import TrainingRecord
 from .evaluation.report import FIGURES_FILE, REPORT_FILE, ReportSubject, write_report
 from .evaluation.results import Evaluation
-from .evaluation.rooms import hear_rooms
+from .evaluation.rooms import measure_rooms
 from .run_listener import RunListener
 
 FAULT_FILTERED = "fault-filtered"
@@ -184,7 +184,7 @@ def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> Evaluate
         evaluation = evaluate(classifier, features.store, chosen.segments, notes=notes, progress=progress)
     if options.rooms:
         with listener.progress("Listening in rooms") as progress:
-            rooms = hear_rooms(classifier, features.store, chosen.segments, progress)
+            rooms = measure_rooms(classifier, features.store, chosen.segments, progress)
         evaluation = replace(evaluation, rooms=rooms)
     if options.out is not None:
         title = f"How well {description.name} hears"

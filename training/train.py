@@ -30,7 +30,7 @@ from .evaluation.model_card import main_figures, model_card, report_subject
 from .evaluation.record import DatasetRecord, TrainingRecord
 from .evaluation.report import GENRES_PICTURE, write_report
 from .evaluation.results import Evaluation
-from .evaluation.streamed_inference import hear_segments
+from .evaluation.streamed_inference import classify_segments
 from .network.batches import Crops
 from .network.bundle import (
     CARD_FILE,
@@ -365,8 +365,8 @@ def _calibrate(
     write_description(folder, content)
     listener.notify("Calibrating on the validation part.")
     uncalibrated = Classifier(folder)
-    heard = list(hear_segments(uncalibrated, material.store, material.split.parts["valid"]))
-    chosen = recalibrated_description(heard, uncalibrated.description)
+    classified = list(classify_segments(uncalibrated, material.store, material.split.parts["valid"]))
+    chosen = recalibrated_description(classified, uncalibrated.description)
     content = replace(content, temperature=chosen.temperature, vote=chosen.vote)
     write_description(folder, content)
     return content

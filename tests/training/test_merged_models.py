@@ -166,7 +166,7 @@ def test_changes_and_rooms_are_heard_with_what_was_chosen(
         return ()
 
     monkeypatch.setattr(module, "follow_changes", follow)
-    monkeypatch.setattr(module, "hear_rooms", rooms)
+    monkeypatch.setattr(module, "measure_rooms", rooms)
     own = at_temperature(trained, 3.0, tmp_path / "own")
     vote = {"unsure_below": 0.9}
     description = replace(read_description(trained), vote=vote)

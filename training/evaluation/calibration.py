@@ -17,7 +17,7 @@ from live.vote import VoteParameters
 
 from ..dataset.clips import UNLABELLED
 from ..dataset.collections import by_collection, worst_weighted
-from .streamed_inference import HeardClip, recalibrated, vote_over
+from .streamed_inference import ClassifiedClip, recalibrated, vote_over
 
 MOST_CLIPS = 400  # of a collection, evenly spaced, to try thresholds on
 FEWEST_TO_CHOOSE = 20  # with fewer clips, the recipe's thresholds are kept
@@ -30,7 +30,7 @@ THRESHOLDS: Mapping[str, tuple[float, ...]] = {
 }
 
 
-def fit_temperature(heard: Sequence[HeardClip], description: BundleDescription) -> float:
+def fit_temperature(classified: Sequence[ClassifiedClip], description: BundleDescription) -> float:
     """Return the temperature with the smallest negative log-likelihood of the vote.
 
     Users see the vote, so the loss is that of the vote over all moments of the clips, not that of single
@@ -38,18 +38,18 @@ def fit_temperature(heard: Sequence[HeardClip], description: BundleDescription) 
 
     Parameters
     ----------
-    heard : sequence of HeardClip
+    classified : sequence of ClassifiedClip
         With probabilities at temperature 1.
     description : BundleDescription
     """
     from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-    known = [clip for clip in heard if clip.label in description.labels]
+    known = [clip for clip in classified if clip.label in description.labels]
     if not known:
         return 1.0
     collections = by_collection(known, lambda clip: clip.collection)
 
-    def loss_of(clips: Sequence[HeardClip], temperature: float) -> float:
+    def loss_of(clips: Sequence[ClassifiedClip], temperature: float) -> float:
         said = [
             -np.log(max(verdict.distribution[clip.label], 1e-9))
             for clip in recalibrated(clips, temperature)
@@ -91,7 +91,9 @@ def worth(verdict: Verdict, label: str, genres: Sequence[str]) -> float:
     return 0.0
 
 
-def choose_thresholds(heard: Sequence[HeardClip], description: BundleDescription) -> dict[str, float]:
+def choose_thresholds(
+    classified: Sequence[ClassifiedClip], description: BundleDescription
+) -> dict[str, float]:
     """Return the vote's parameters with the thresholds of the largest mean worth.
 
     Each threshold is optimised in turn, twice, with the others fixed. With few clips, the bundle's own are
@@ -99,16 +101,16 @@ def choose_thresholds(heard: Sequence[HeardClip], description: BundleDescription
 
     Parameters
     ----------
-    heard : sequence of HeardClip
+    classified : sequence of ClassifiedClip
         With probabilities at the bundle's temperature.
     description : BundleDescription
         The search starts from the parameters of its vote.
     """
     chosen = dict(description.vote)
-    if len(heard) < FEWEST_TO_CHOOSE:
+    if len(classified) < FEWEST_TO_CHOOSE:
         return chosen
     genres = genres_of(description.labels)
-    collections = [_thinned(clips) for clips in by_collection(heard, lambda clip: clip.collection)]
+    collections = [_thinned(clips) for clips in by_collection(classified, lambda clip: clip.collection)]
 
     def loss(parameters: Mapping[str, float]) -> float:
         worths = [
@@ -132,14 +134,16 @@ def choose_thresholds(heard: Sequence[HeardClip], description: BundleDescription
     return chosen
 
 
-def _thinned(clips: Sequence[HeardClip]) -> list[HeardClip]:
+def _thinned(clips: Sequence[ClassifiedClip]) -> list[ClassifiedClip]:
     if len(clips) <= MOST_CLIPS:
         return list(clips)
     return [clips[k] for k in np.linspace(0, len(clips) - 1, MOST_CLIPS).astype(int)]
 
 
-def recalibrated_description(heard: Sequence[HeardClip], description: BundleDescription) -> BundleDescription:
-    """Return the description with temperature and thresholds chosen on clips heard at temperature 1."""
-    temperature = fit_temperature(heard, description)
+def recalibrated_description(
+    classified: Sequence[ClassifiedClip], description: BundleDescription
+) -> BundleDescription:
+    """Return the description with temperature and thresholds chosen on clips classified at temperature 1."""
+    temperature = fit_temperature(classified, description)
     warmed = replace(description, temperature=temperature)
-    return replace(warmed, vote=choose_thresholds(recalibrated(heard, temperature), warmed))
+    return replace(warmed, vote=choose_thresholds(recalibrated(classified, temperature), warmed))

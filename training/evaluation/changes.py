@@ -15,7 +15,7 @@ from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .estimates import rounded
 from .results import Following
-from .streamed_inference import hear_frames, vote_over
+from .streamed_inference import classify_frames, vote_over
 
 MEDLEY_S = 15.0  # length of each of the two clips
 MOST_MEDLEYS = 100
@@ -59,14 +59,14 @@ def follow_changes(
             [store.clip_frames(s.clip)[s.start : s.start + frames].astype(np.float32) for s in (one, other)]
         )
         label = store.label[other.clip]
-        heard = hear_frames(classifier, mel_db, store.clip[other.clip], label)
-        verdicts = vote_over(heard, description.labels, description.vote)
+        classified = classify_frames(classifier, mel_db, store.clip[other.clip], label)
+        verdicts = vote_over(classified, description.labels, description.vote)
         says_it = [verdict.genre == label for verdict in verdicts]
-        after = int(np.searchsorted(heard.ends_s, change_s, side="right"))
+        after = int(np.searchsorted(classified.ends_s, change_s, side="right"))
         if after > 0 and says_it[after - 1]:  # named too early by mistake: nothing to measure
             named_before += 1
             continue
-        delays.append(float(next(compress(heard.ends_s[after:] - change_s, says_it[after:]), np.nan)))
+        delays.append(float(next(compress(classified.ends_s[after:] - change_s, says_it[after:]), np.nan)))
     followed = [delay for delay in delays if np.isfinite(delay)]
     return Following(
         medleys=len(delays),

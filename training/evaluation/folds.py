@@ -16,8 +16,8 @@ from .calibration import recalibrated_description
 from .changes import follow_changes
 from .metrics import check_front_end, measure
 from .results import Evaluation
-from .rooms import hear_rooms
-from .streamed_inference import HeardClip, hear_segments, recalibrated
+from .rooms import measure_rooms
+from .streamed_inference import ClassifiedClip, classify_segments, recalibrated
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,17 @@ def evaluate_folds(
     evaluation : Evaluation
     """
     clips = 2 * sum(len(fold.segments) for fold in folds)
-    heard: dict[bool, list[HeardClip]] = {False: [], True: []}
-    for microphone, found in heard.items():
+    classified: dict[bool, list[ClassifiedClip]] = {False: [], True: []}
+    for microphone, found in classified.items():
         for fold in folds:
             check_front_end(fold.classifier.description, store)
-            for clip in hear_segments(fold.classifier, store, fold.segments, microphone=microphone):
+            for clip in classify_segments(fold.classifier, store, fold.segments, microphone=microphone):
                 found.append(_at_temperature_1(clip, fold.classifier.description.temperature))
                 if progress is not None:
-                    progress(len(heard[False]) + len(heard[True]), clips)
-    chosen = recalibrated_description(heard[False], replace(description, temperature=1.0))
+                    progress(len(classified[False]) + len(classified[True]), clips)
+    chosen = recalibrated_description(classified[False], replace(description, temperature=1.0))
     clean, through_microphone = (
-        measure(recalibrated(found, chosen.temperature), chosen) for found in heard.values()
+        measure(recalibrated(found, chosen.temperature), chosen) for found in classified.values()
     )
     first, listens = folds[0], _with_vote_of(chosen, folds[0].classifier)
     return chosen, Evaluation(
@@ -88,7 +88,7 @@ def evaluate_folds(
         microphone=through_microphone,
         following=follow_changes(listens, store, first.segments),
         notes=tuple(notes),
-        rooms=hear_rooms(listens, store, first.segments) if rooms else (),
+        rooms=measure_rooms(listens, store, first.segments) if rooms else (),
     )
 
 
@@ -99,5 +99,5 @@ def _with_vote_of(chosen: BundleDescription, classifier: Classifier) -> Classifi
     return other
 
 
-def _at_temperature_1(clip: HeardClip, temperature: float) -> HeardClip:
+def _at_temperature_1(clip: ClassifiedClip, temperature: float) -> ClassifiedClip:
     return replace(clip, probabilities=calibrated(clip.probabilities, 1 / temperature))

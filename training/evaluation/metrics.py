@@ -20,7 +20,7 @@ from ..dataset.store import FeatureStore
 from .changes import follow_changes
 from .estimates import Array, Bootstrap, Estimate, Votes
 from .results import Evaluation, Measures, NoMusic, OtherMusic, Sureness
-from .streamed_inference import HeardClip, hear_segments, leading, vote_over
+from .streamed_inference import ClassifiedClip, classify_segments, leading, vote_over
 
 VOTE_SECONDS = (3, 5, 10, 20, 30)
 LISTENING_TOLERANCE_S = 0.05  # the window of a vote "after 3 s" may end so much later
@@ -35,9 +35,9 @@ class _Outcome:
     Those of windows and votes that are right mean something only for a clip with one of the model's genres.
     """
 
-    clip: HeardClip
+    clip: ClassifiedClip
     windows_right: int
-    heard: int
+    predicted: int
     in_top3: bool
     votes_right: tuple[bool, ...]
     votes: Votes
@@ -50,7 +50,7 @@ class _Outcome:
     no_music_windows: float
 
 
-def _outcome(clip: HeardClip, labels: tuple[str, ...], parameters: Mapping[str, float]) -> _Outcome:
+def _outcome(clip: ClassifiedClip, labels: tuple[str, ...], parameters: Mapping[str, float]) -> _Outcome:
     genres = [index for index, label in enumerate(labels) if label not in NOT_GENRES]
     target = labels.index(clip.label) if clip.label in labels else -1
     among_genres = clip.probabilities[:, genres]
@@ -71,7 +71,7 @@ def _outcome(clip: HeardClip, labels: tuple[str, ...], parameters: Mapping[str, 
     return _Outcome(
         clip=clip,
         windows_right=int((np.array(genres)[among_genres.argmax(axis=1)] == target).sum()),
-        heard=genres[order[0]],
+        predicted=genres[order[0]],
         in_top3=target in {genres[index] for index in order[:3]},
         votes_right=tuple(led[index] == clip.label for index in after),
         votes=Votes(
@@ -93,14 +93,14 @@ def is_sure(verdict: Verdict) -> bool:
     return verdict.genre is not None and verdict.confidence >= SURE
 
 
-def measure(heard: Sequence[HeardClip], description: BundleDescription) -> Measures:
+def measure(clips: Sequence[ClassifiedClip], description: BundleDescription) -> Measures:
     """Compute the metrics of clips.
 
     Clips whose label the bundle does not have count as other music; unlabelled clips count only as music.
 
     Parameters
     ----------
-    heard : sequence of HeardClip
+    clips : sequence of ClassifiedClip
     description : BundleDescription
         Its labels and the vote's parameters are used.
 
@@ -115,7 +115,7 @@ def measure(heard: Sequence[HeardClip], description: BundleDescription) -> Measu
     """
     labels = description.labels
     genres = genres_of(labels)
-    outcomes = [_outcome(clip, labels, description.vote) for clip in heard]
+    outcomes = [_outcome(clip, labels, description.vote) for clip in clips]
     known = [outcome for outcome in outcomes if outcome.clip.label in genres]
     silent = [outcome for outcome in outcomes if outcome.clip.label == NO_MUSIC]
     if not known:
@@ -159,13 +159,13 @@ def is_other(label: str, genres: Sequence[str]) -> bool:
 
 
 def _hits(known: Sequence[_Outcome], labels: tuple[str, ...]) -> Array:
-    return np.array([float(labels[outcome.heard] == outcome.clip.label) for outcome in known])
+    return np.array([float(labels[outcome.predicted] == outcome.clip.label) for outcome in known])
 
 
-def sureness(heard: Sequence[HeardClip], description: BundleDescription) -> Sureness:
+def sureness(clips: Sequence[ClassifiedClip], description: BundleDescription) -> Sureness:
     """Compute the reliability of a bundle's verdicts on clips."""
     labels = description.labels
-    return sureness_of([_outcome(clip, labels, description.vote) for clip in heard], labels)
+    return sureness_of([_outcome(clip, labels, description.vote) for clip in clips], labels)
 
 
 def sureness_of(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> Sureness:
@@ -210,8 +210,8 @@ def _confusion(outcomes: Sequence[_Outcome], labels: tuple[str, ...]) -> npt.NDA
     for outcome in outcomes:
         if outcome.clip.label in labels:
             is_genre = outcome.clip.label not in NOT_GENRES
-            heard = outcome.heard if is_genre else labels.index(outcome.loudest)
-            matrix[labels.index(outcome.clip.label), heard] += 1
+            predicted = outcome.predicted if is_genre else labels.index(outcome.loudest)
+            matrix[labels.index(outcome.clip.label), predicted] += 1
     return matrix
 
 
@@ -246,10 +246,10 @@ def check_front_end(description: BundleDescription, store: FeatureStore) -> None
     InputError
         When it is not.
     """
-    heard, stored = description.front_end.to_dict(), store.front_end.to_dict()
-    differing = [name for name in heard if name not in {"top_db", "n_mfcc"} and heard[name] != stored[name]]
+    needed, stored = description.front_end.to_dict(), store.front_end.to_dict()
+    differing = [name for name in needed if name not in {"top_db", "n_mfcc"} and needed[name] != stored[name]]
     if differing:
-        wrong = ", ".join(f"{name} {stored[name]} instead of {heard[name]}" for name in differing)
+        wrong = ", ".join(f"{name} {stored[name]} instead of {needed[name]}" for name in differing)
         raise InputError(
             f"The model {description.name} cannot hear {store.path.name}, which was made with {wrong}."
         )
@@ -282,12 +282,12 @@ def evaluate(
     check_front_end(classifier.description, store)
     measures = []
     for number, microphone in enumerate((False, True)):
-        heard = []
-        for done, clip in enumerate(hear_segments(classifier, store, segments, microphone=microphone)):
-            heard.append(clip)
+        clips = []
+        for done, clip in enumerate(classify_segments(classifier, store, segments, microphone=microphone)):
+            clips.append(clip)
             if progress is not None:
                 progress(number * len(segments) + done + 1, 2 * len(segments))
-        measures.append(measure(heard, classifier.description))
+        measures.append(measure(clips, classifier.description))
     present = {store.label[segment.clip] for segment in segments}
     unknown = sorted(present - set(classifier.description.labels) - {NO_MUSIC, OTHER_MUSIC, UNLABELLED})
     said = list(notes)

@@ -21,7 +21,7 @@ from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
 from .metrics import sureness
 from .results import RoomMeasure
-from .streamed_inference import HeardClip, hear_frames
+from .streamed_inference import ClassifiedClip, classify_frames
 
 RT60_S = (0.5, 1.0, 1.5, 2.0, 3.0)
 DIRECT_DB = (0.0, -10.0)
@@ -114,7 +114,7 @@ def _audio(store: FeatureStore, clips: Sequence[int], sample_rate: int) -> Itera
             continue
 
 
-def hear_rooms(
+def measure_rooms(
     classifier: Classifier,
     store: FeatureStore,
     segments: Sequence[Segment],
@@ -140,21 +140,21 @@ def hear_rooms(
     description = classifier.description
     spec = description.front_end
     clips = _chosen(store, segments, genres_of(description.labels))
-    heard: dict[tuple[float, float], list[HeardClip]] = {room: [] for room in ROOMS}
+    classified: dict[tuple[float, float], list[ClassifiedClip]] = {room: [] for room in ROOMS}
     for done, (clip, samples) in enumerate(_audio(store, clips, spec.sample_rate)):
         for number, (rt60_s, direct_db) in enumerate(ROOMS):
             seed = zlib.crc32(f"{store.clip[clip]} {number}".encode())
             sound = in_room(samples, rt60_s, direct_db, spec.sample_rate, seed)
             mel_db = MelFrames(spec).feed(sound)
-            heard[rt60_s, direct_db].append(
-                hear_frames(classifier, mel_db, store.clip[clip], store.label[clip])
+            classified[rt60_s, direct_db].append(
+                classify_frames(classifier, mel_db, store.clip[clip], store.label[clip])
             )
             if progress is not None:
                 progress(done * len(ROOMS) + number + 1, len(clips) * len(ROOMS))
-    if not heard[ROOMS[0]]:
+    if not classified[ROOMS[0]]:
         raise InputError("--rooms needs the audio itself: give a folder or a manifest whose files are there.")
     measured = []
-    for (rt60_s, direct_db), found in heard.items():
+    for (rt60_s, direct_db), found in classified.items():
         figures = sureness(found, description)
         measured.append(
             RoomMeasure(rt60_s, direct_db, figures.clips, figures.clip_accuracy, figures.wrong_name)

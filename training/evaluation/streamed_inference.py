@@ -24,7 +24,7 @@ from ..dataset.store import FeatureStore
 
 
 @dataclass(frozen=True)
-class HeardClip:
+class ClassifiedClip:
     """The output of a bundle for one clip.
 
     Attributes
@@ -77,7 +77,7 @@ def mel_level_dbfs(mel_db: npt.NDArray[np.floating[Any]], spec: FrontEndSpec) ->
     return max(FLOOR_DBFS, 10 * math.log10(max(mean_square, 1e-30)))
 
 
-def hear_frames(
+def classify_frames(
     classifier: Classifier,
     mel_db: npt.NDArray[np.floating[Any]],
     clip: str,
@@ -85,7 +85,7 @@ def hear_frames(
     *,
     hop_s: float = DEFAULTS.hop,
     collection: str = "",
-) -> HeardClip:
+) -> ClassifiedClip:
     """Return the output for mel frames, window by window; too few frames are repeated to fill a window.
 
     Parameters
@@ -104,19 +104,21 @@ def hear_frames(
     if len(mel_db) < window_frames:
         mel_db = np.tile(mel_db, (-(-window_frames // len(mel_db)), 1))[:window_frames]
     probabilities, ends_s, levels = [], [], []
-    heard = 0
+    after_previous = 0
     for newest, end_s in window_ends(len(mel_db), spec, window_frames, hop_s):
         window = mel_db[newest + 1 - window_frames : newest + 1]
         probabilities.append(classifier(window))
-        levels.append(mel_level_dbfs(mel_db[min(heard, newest) : newest + 1], spec))
+        levels.append(mel_level_dbfs(mel_db[min(after_previous, newest) : newest + 1], spec))
         ends_s.append(end_s)
-        heard = newest + 1
-    return HeardClip(clip, label, np.stack(probabilities), np.array(ends_s), np.array(levels), collection)
+        after_previous = newest + 1
+    return ClassifiedClip(
+        clip, label, np.stack(probabilities), np.array(ends_s), np.array(levels), collection
+    )
 
 
-def hear_segments(
+def classify_segments(
     classifier: Classifier, store: FeatureStore, segments: Sequence[Segment], *, microphone: bool = False
-) -> Iterator[HeardClip]:
+) -> Iterator[ClassifiedClip]:
     """Yield the output for each clip, clean or through the fixed microphone simulation.
 
     Parameters
@@ -133,7 +135,7 @@ def hear_segments(
         mel_db = store.clip_frames(segment.clip).astype(np.float32)
         if microphone:
             mel_db = microphone_simulation(mel_db, clip, classifier.description.front_end)
-        yield hear_frames(
+        yield classify_frames(
             classifier,
             mel_db[segment.start : segment.stop],
             clip,
@@ -142,13 +144,13 @@ def hear_segments(
         )
 
 
-def recalibrated(heard: Sequence[HeardClip], temperature: float) -> list[HeardClip]:
+def recalibrated(classified: Sequence[ClassifiedClip], temperature: float) -> list[ClassifiedClip]:
     """Return the same clips with probabilities at another temperature; they must be at temperature 1."""
-    return [replace(clip, probabilities=calibrated(clip.probabilities, temperature)) for clip in heard]
+    return [replace(clip, probabilities=calibrated(clip.probabilities, temperature)) for clip in classified]
 
 
 def vote_over(
-    heard: HeardClip,
+    clip: ClassifiedClip,
     labels: Sequence[str],
     parameters: Mapping[str, float],
     *,
@@ -158,7 +160,7 @@ def vote_over(
 
     Parameters
     ----------
-    heard : HeardClip
+    clip : ClassifiedClip
     labels : sequence of str
         In the order of the probabilities.
     parameters : mapping
@@ -168,7 +170,7 @@ def vote_over(
     """
     vote = Vote(labels, smooth_s=smooth_s, parameters=parameters)
     verdicts, before = [], 0.0
-    for probabilities, end_s, level in zip(heard.probabilities, heard.ends_s, heard.level_dbfs, strict=True):
+    for probabilities, end_s, level in zip(clip.probabilities, clip.ends_s, clip.level_dbfs, strict=True):
         verdicts.append(vote.update(probabilities, level_dbfs=float(level), elapsed_s=float(end_s - before)))
         before = float(end_s)
     return verdicts

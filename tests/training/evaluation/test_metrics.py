@@ -22,7 +22,7 @@ from training.evaluation.model_card import model_card
 from training.evaluation.pictures import risk_and_coverage
 from training.evaluation.report import ReportSubject, write_report
 from training.evaluation.results import Evaluation
-from training.evaluation.streamed_inference import HeardClip, recalibrated
+from training.evaluation.streamed_inference import ClassifiedClip, recalibrated
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
@@ -31,10 +31,10 @@ DESCRIPTION = BundleDescription(
 )  # fmt: skip
 
 
-def heard(clip: str, label: str, windows: list[list[float]]) -> HeardClip:
+def heard(clip: str, label: str, windows: list[list[float]]) -> ClassifiedClip:
     probabilities = np.array(windows, np.float32)
     ends_s = np.arange(3.0, 3.0 + 0.5 * len(windows), 0.5)
-    return HeardClip(clip, label, probabilities, ends_s, np.full(len(windows), -20.0))
+    return ClassifiedClip(clip, label, probabilities, ends_s, np.full(len(windows), -20.0))
 
 
 BLUES, JAZZ, NOTHING, POP = np.eye(4).tolist()
@@ -92,7 +92,7 @@ def test_no_music_is_counted_apart() -> None:
     assert measures.confusion[2].tolist() == [1, 0, 1, 0]
 
 
-def random_clips(count: int) -> list[HeardClip]:
+def random_clips(count: int) -> list[ClassifiedClip]:
     generator = np.random.default_rng(0)
     clips = []
     for number in range(count):

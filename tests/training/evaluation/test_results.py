@@ -15,13 +15,13 @@ from training.evaluation.estimates import Estimate
 from training.evaluation.metrics import measure
 from training.evaluation.report import ReportSubject, page
 from training.evaluation.results import Evaluation, Following, RoomMeasure
-from training.evaluation.streamed_inference import HeardClip, vote_over
+from training.evaluation.streamed_inference import ClassifiedClip, vote_over
 from training.evaluation.tables import collection_table
 
 FIVE = replace(DESCRIPTION, labels=("blues", "jazz", "no_music", "other_music", "pop"))
 
 
-def of(collection: str, clip: HeardClip) -> HeardClip:
+def of(collection: str, clip: ClassifiedClip) -> ClassifiedClip:
     return replace(clip, collection=collection)
 
 

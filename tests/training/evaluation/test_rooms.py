@@ -15,7 +15,7 @@ from live.front_end import FrontEndSpec
 from tests.training.conftest import RATE, small_store, tone
 from training.dataset.features import load_features
 from training.dataset.splits import whole_store
-from training.evaluation.rooms import ROOMS, hear_rooms, impulse_response, in_room
+from training.evaluation.rooms import ROOMS, impulse_response, in_room, measure_rooms
 
 
 @given(rt60_s=st.floats(0.3, 3.0), direct_db=st.floats(-15.0, 6.0), seed=st.integers(0, 2**32 - 1))
@@ -62,7 +62,7 @@ class _HearsTones:
 def test_a_model_is_measured_by_room_from_the_audio_itself(dataset: Path, cache: Path) -> None:
     store = load_features(dataset, FrontEndSpec(), cache=cache, workers=1).store
     counted: list[tuple[int, int]] = []
-    rooms = hear_rooms(
+    rooms = measure_rooms(
         cast("Classifier", _HearsTones()), store, whole_store(store), lambda *count: counted.append(count)
     )
     assert [(room.rt60_s, room.direct_db) for room in rooms] == list(ROOMS)
@@ -75,4 +75,4 @@ def test_a_model_is_measured_by_room_from_the_audio_itself(dataset: Path, cache:
 def test_rooms_need_the_audio(tmp_path: Path) -> None:
     store = small_store(tmp_path / "store.npz")
     with pytest.raises(InputError, match="--rooms needs the audio itself"):
-        hear_rooms(cast("Classifier", _HearsTones()), store, whole_store(store))
+        measure_rooms(cast("Classifier", _HearsTones()), store, whole_store(store))

@@ -12,8 +12,8 @@ from live.front_end import FrontEndSpec, MelFrames
 from tests.training.conftest import RATE, hiss, tone
 from training.dataset.extraction import extract
 from training.evaluation.streamed_inference import (
-    HeardClip,
-    hear_frames,
+    ClassifiedClip,
+    classify_frames,
     leading,
     mel_level_dbfs,
     recalibrated,
@@ -32,7 +32,7 @@ def test_a_clip_is_heard_as_genre_live_hears_it(trained: Path, tmp_path: Path) -
     events = [*analyser.feed(samples[:, None]), *analyser.finish()]
     labels = classifier.description.labels
 
-    heard = hear_frames(classifier, extract(tmp_path / "a.wav", SPEC), "a", "tone")
+    heard = classify_frames(classifier, extract(tmp_path / "a.wav", SPEC), "a", "tone")
     verdicts = vote_over(heard, labels, classifier.description.vote)
     # Frames do not tell of the samples after the last one, which may complete one more window.
     assert len(events) - len(heard.probabilities) in {0, 1}
@@ -51,7 +51,7 @@ def test_a_short_clip_gets_one_window_as_genre_live_gives_it(trained: Path, tmp_
     classifier = Classifier(trained)
     analyser = Analyser(classifier, RATE)
     [event] = [*analyser.feed(samples[:, None]), *analyser.finish()]
-    heard = hear_frames(classifier, extract(tmp_path / "a.wav", SPEC), "a", "tone")
+    heard = classify_frames(classifier, extract(tmp_path / "a.wav", SPEC), "a", "tone")
     expected = [event.probabilities[label] for label in classifier.description.labels]
     np.testing.assert_allclose(heard.probabilities, [expected], atol=0.01)
 
@@ -75,7 +75,9 @@ def test_levels_come_from_mel_frames() -> None:
 
 
 def test_recalibration_softens_and_keeps_the_order() -> None:
-    heard = HeardClip("a", "x", np.array([[0.7, 0.2, 0.1]], np.float32), np.array([3.0]), np.array([-20.0]))
+    heard = ClassifiedClip(
+        "a", "x", np.array([[0.7, 0.2, 0.1]], np.float32), np.array([3.0]), np.array([-20.0])
+    )
     [soft] = recalibrated([heard], 2.0)
     roots = np.sqrt([0.7, 0.2, 0.1])
     np.testing.assert_allclose(soft.probabilities[0], roots / roots.sum(), rtol=1e-5)
