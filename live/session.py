@@ -46,7 +46,7 @@ Sink = Callable[[Event], None]
 class SoundSink(Protocol):
     """Receives the analysed samples of a session; it must not block."""
 
-    def hear(self, samples: Samples) -> None:
+    def feed(self, samples: Samples) -> None:
         """Receive samples [shape=(n, channels)], before the events that they lead to."""
 
     def reset(self) -> None:
@@ -276,7 +276,7 @@ class SourceSession:
         for sound_sink in self._sound_sinks:
             if self._has_skipped:
                 sound_sink.reset()
-            sound_sink.hear(samples)
+            sound_sink.feed(samples)
         self._has_skipped = False
         for window in self._analyser.feed(samples, newest_only=self._source.is_live):
             self._emit(window)

@@ -228,7 +228,7 @@ class ClipWriter:
 
 
 class ClipKeeper:
-    """Decides when to save a clip of one source; it is a sink for events and, with ``hear``, for sound.
+    """Decides when to save a clip of one source; it is a sink for events and, with ``feed``, for sound.
 
     After a change of verdict a clip is saved when the new verdict has lasted for half a clip, so that the
     clip matches it, or earlier if the verdict ends before that. While the verdict is unsure for long, a
@@ -242,7 +242,7 @@ class ClipKeeper:
         self._corrections: list[SavedClip] = []  # clips of the latest correction
         self._corrected_s = float("-inf")
 
-    def hear(self, samples: Samples) -> None:
+    def feed(self, samples: Samples) -> None:
         """Add samples [shape=(n, channels)], without waiting."""
         self._recent.add(samples)
 

@@ -40,12 +40,12 @@ class Bin:
 
     def add(self, other: Bin) -> None:
         """Merge another piece into this one."""
-        self.hear(other.shares, other.windows)
+        self.add_windows(other.shares, other.windows)
         for state, seconds in other.states.items():
             self.states[state] += seconds
 
-    def hear(self, distribution: Mapping[str, float], windows: int = 1) -> None:
-        """Add a window, or the sum of several."""
+    def add_windows(self, distribution: Mapping[str, float], windows: int = 1) -> None:
+        """Add the distribution of a window, or the sum of several."""
         self.windows += windows
         for label, share in distribution.items():
             self.shares[label] += share
@@ -187,7 +187,7 @@ class Recording:
             case WindowEvent():
                 heard = event.vote.distribution
                 known = {label: share for label, share in heard.items() if label in self._labels}
-                self._bin(event.time_s).hear(known)
+                self._bin(event.time_s).add_windows(known)
             case GapEvent():
                 self._note(Note(event.time_s - event.lost_s, event.reason, event.lost_s))
             case SourceEvent():

@@ -54,7 +54,7 @@ class KeptSound:
     def __init__(self) -> None:
         self.samples: list[Any] = []
 
-    def hear(self, samples: Any) -> None:
+    def feed(self, samples: Any) -> None:
         self.samples.append(samples)
 
     def reset(self) -> None:

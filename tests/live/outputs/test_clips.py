@@ -40,7 +40,7 @@ class Room:
         """Feed sound with one verdict, and a window each half second."""
         for _ in range(round(2 * seconds)):
             times = self.time_s + np.arange(RATE // 2) / RATE
-            self.keeper.hear((times / 1_000).astype(np.float32)[:, None])
+            self.keeper.feed((times / 1_000).astype(np.float32)[:, None])
             self.time_s += 0.5
             event = window(self.time_s, genre, state=state)
             self.tell(event)
