@@ -11,14 +11,14 @@ from live.snapshot import StretchState
 
 GAP_REASONS: Mapping[str, str] = {
     "overflow": "the device overflowed",
-    "stall": "the device stalled",
+    "stall": "the source stalled",
     "behind": "the computer was too busy",
     "undecodable": "it could not be decoded",
 }
 SOURCE_STATUS: Mapping[str, str] = {
-    "lost": "the microphone is gone; waiting for it",
-    "back": "the microphone is back",
-    "muted": "nothing but digital silence: is the microphone muted or unplugged"
+    "lost": "the source is gone; waiting for it",
+    "back": "the source is back",
+    "muted": "nothing but digital silence: is the source muted or unplugged"
     + (", or not allowed in System Settings?" if sys.platform == "darwin" else "?"),
 }
 STATE_NAMES: Mapping[StretchState, str] = {

@@ -71,7 +71,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Note:
-    """An event other than a verdict: a gap, a microphone lost or back, a correction.
+    """An event other than a verdict: a gap, a source lost or back, a correction.
 
     ``words`` is the user's label of a correction.
     """

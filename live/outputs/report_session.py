@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, genres_of
+from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, SourceKind, genres_of
 from live.outputs.recording import Note, Recording
 from live.palette import THEMES, Theme
 from live.snapshot import Stretch, StretchState
@@ -24,9 +24,10 @@ PATTERNS: Mapping[StretchState, str] = {
     "silence": ".",
     "gap": "x",
 }
+SOURCE_KINDS: Mapping[SourceKind, str] = {"microphone": "microphone ", "stream": "station ", "file": ""}
 STATUS_NAMES = {
-    "lost": "microphone lost",
-    "back": "microphone back",
+    "lost": "source lost",
+    "back": "source back",
     "muted": "digital silence",
     "correction": "corrected",
 }
@@ -187,7 +188,7 @@ class SessionView:
         recording = self._recording
         facts = [f"{clock(recording.end_s - recording.begin_s)} of sound"]
         if recording.start is not None:
-            kind = "" if recording.start.source_kind == "file" else "microphone "
+            kind = SOURCE_KINDS[recording.start.source_kind]
             facts += [f"{kind}{recording.start.source_name}", f"model {recording.start.model_name}"]
         began = recording.time_of_day(recording.begin_s)
         if began is not None:

@@ -19,6 +19,7 @@ import pytest
 from live import cli
 from live.errors import InputError
 from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line
+from live.outputs.log_sessions import split_sessions
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
 from tests.live.example_events import AT, start, summary, window
@@ -110,8 +111,8 @@ def test_the_page_says_what_was_heard(page: str) -> None:
         "50% of the time",
         "2.0 s lost",
         "80 windows",
-        "the device stalled",
-        "microphone back",
+        "the source stalled",
+        "source back",
     ):
         assert text in texts
     assert "0:22" in texts, "the time of the loss"
@@ -127,6 +128,16 @@ def test_the_page_says_what_was_heard(page: str) -> None:
     rows: list[list[float]] = chart["distribution"]  # type: ignore[assignment]
     sums = {round(sum(column), 2) for column in zip(*rows, strict=True)}
     assert sums == {0.0, 1.0}, "nothing is drawn where nothing was heard"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("microphone", "microphone bar"), ("stream", "station bar"), ("file", "bar")],
+)
+def test_the_source_is_called_what_it_is(kind: SourceKind, words: str) -> None:
+    recordings, count = split_sessions(of_several("bar", "rock", kind=kind), 20)
+    page = make_page("log.jsonl", recordings, count, complaint=None, library="")
+    assert words in parse(page).texts
 
 
 def test_genres_have_the_colours_of_the_screen(page: str) -> None:
@@ -154,8 +165,6 @@ def test_nothing_that_a_log_says_becomes_part_of_the_page(tmp_path: Path) -> Non
 
 
 def test_a_day_stays_small(tmp_path: Path) -> None:
-    from live.outputs.log_sessions import split_sessions
-
     genres = ("rock", "metal", "blues")
     events = (window(3.0 + 4 * number, genres[number // 3 % 3]) for number in range(21_600))
     recordings, count = split_sessions(events, 20)
@@ -165,8 +174,6 @@ def test_a_day_stays_small(tmp_path: Path) -> None:
 
 
 def test_a_thousand_labels_are_summed_up() -> None:
-    from live.outputs.log_sessions import split_sessions
-
     labels = tuple(f"genre {number}" for number in range(1_000))
     recordings, count = split_sessions(session(genre="genre 5", labels=labels), 20)
     page = make_page("log.jsonl", recordings, count, complaint=None, library="")

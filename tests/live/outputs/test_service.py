@@ -70,7 +70,7 @@ def test_a_session_is_told_from_ready_to_stopping(manager: socket.socket) -> Non
     assert told(manager) == [
         "READY=1",
         "STATUS=rock 70%",
-        "STATUS=the microphone is gone; waiting for it",
+        "STATUS=the source is gone; waiting for it",
         "STATUS=unsure",
         "WATCHDOG=1",
         "STOPPING=1",
