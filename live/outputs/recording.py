@@ -15,6 +15,7 @@ from live.events import (
     SourceEvent,
     StartEvent,
     SummaryEvent,
+    VoteState,
     WindowEvent,
 )
 from live.outputs.times_of_day import Anchor, TimesOfDay
@@ -95,6 +96,8 @@ class Recording:
         Stream time at which the recording begins.
     bin_s : float
         Length of one piece, in seconds.
+    states : counter of str
+        Number of windows in each state without a genre.
     notes : list of Note
     source : str or None
         The source's name, where there are several.
@@ -115,6 +118,7 @@ class Recording:
         self._tally = Tally(0.0, start)
         self._bins: dict[int, Bin] = {}
         self._labels: dict[str, None] = dict.fromkeys(start.labels if start is not None else ())
+        self.states: Counter[VoteState] = Counter()
         self.notes: list[Note] = []
         self.notes_left_out = 0
         self._stretches: list[Stretch] | None = []  # None when there are too many to list
@@ -188,6 +192,8 @@ class Recording:
                 heard = event.vote.distribution
                 known = {label: share for label, share in heard.items() if label in self._labels}
                 self._bin(event.time_s).add_windows(known)
+                if event.vote.genre is None:
+                    self.states[event.vote.state] += 1
             case GapEvent():
                 self._note(Note(event.time_s - event.lost_s, event.reason, event.lost_s))
             case SourceEvent():

@@ -24,7 +24,7 @@ from live.extras import need
 from live.outputs.log_reading import LogReader
 from live.outputs.log_sessions import split_sessions
 from live.outputs.recording import Recording
-from live.outputs.report_session import SessionView, css_colors
+from live.outputs.report_session import SessionView, css_colors, lost_words
 from live.palette import THEMES
 
 MOST_SESSIONS = 20
@@ -181,7 +181,7 @@ def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
     rows = []
     for (recording, view), shift in zip(views, shifts, strict=True):
         name = html.escape(recording.source or "")
-        lost = f'<small class="alarm">{recording.lost_s:.1f} s lost</small>' if recording.lost_s else ""
+        lost = f'<small class="alarm">{lost_words(recording)}</small>' if recording.lost_s else ""
         rows.append(
             f"<li><span>{name}</span>{view.strip(begin_s - shift, end_s - shift)}"
             f"<b>{html.escape(view.main_genre)}</b>{lost}</li>"

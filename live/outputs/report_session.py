@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, SourceKind, genres_of
+from live.events import NO_MUSIC, NOT_GENRES, OTHER_MUSIC, SourceKind, VoteState, genres_of
 from live.outputs.recording import Note, Recording
 from live.palette import THEMES, Theme
 from live.snapshot import Stretch, StretchState
@@ -196,7 +196,7 @@ class SessionView:
         facts.append(count_of(recording.windows, "window"))
         spans = [f"<span>{html.escape(fact)}</span>" for fact in facts]
         if recording.lost_s:
-            spans.append(f'<span class="alarm">{recording.lost_s:.1f} s lost</span>')
+            spans.append(f'<span class="alarm">{lost_words(recording)}</span>')
         if recording.skipped_windows:
             spans.append(
                 f'<span class="alarm">{count_of(recording.skipped_windows, "window")} skipped</span>'
@@ -225,15 +225,10 @@ class SessionView:
             self._share_line("genre", genre, recording.share[genre] / recording.windows)
             for genre in [*ranked, *silent]
         ]
-        covered_s = max(recording.end_s - recording.begin_s, 1e-9)
-        seconds: dict[StretchState, float] = {}
-        for _, piece in self._pieces:
-            for (state, _genre), length_s in piece.states.items():
-                seconds[state] = seconds.get(state, 0.0) + length_s
         lines += [
-            self._share_line(state, None, min(1.0, seconds[state] / covered_s))
-            for state in STATE_NAMES
-            if state != "waiting" and seconds.get(state, 0.0) > 0
+            self._share_line(state, None, recording.states[state] / recording.windows)
+            for state in get_args(VoteState)
+            if state not in ("genre", "waiting") and recording.states[state]
         ]
         return f'<div><h2>Shares</h2><ul class="shares">{"".join(lines)}</ul></div>'
 
@@ -300,9 +295,7 @@ class SessionView:
     def _losses(self) -> str:
         recording = self._recording
         if not recording.notes:
-            text = (
-                "No sound was lost." if not recording.lost_s else f"{recording.lost_s:.1f} s of sound lost."
-            )
+            text = "No sound was lost." if not recording.lost_s else f"{lost_words(recording)}."
             return f'<div><h2>Losses</h2><p class="quiet">{text}</p></div>'
         rows = [
             f"<tr><td>{self._moment(note.time_s)}</td><td>"
@@ -316,6 +309,12 @@ class SessionView:
             f'<div><h2>Losses</h2>{note}<div class="scroll"><table><thead><tr><th>At</th><th>What</th>'
             f'<th class="number">Lost</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></div>'
         )
+
+
+def lost_words(recording: Recording) -> str:
+    """Return in words how much sound was lost."""
+    seconds = recording.lost_s
+    return f"{clock(seconds)} lost" if seconds >= 60 else f"{seconds:.1f} s lost"
 
 
 def _length(seconds: float) -> str:

@@ -130,6 +130,22 @@ def test_the_page_says_what_was_heard(page: str) -> None:
     assert sums == {0.0, 1.0}, "nothing is drawn where nothing was heard"
 
 
+def test_the_shares_add_up_however_much_sound_was_lost() -> None:
+    events = [
+        *session()[:-1],
+        GapEvent(7_247.0, 7_200.0, "stall"),
+        window(7_250.0, state="other"),
+        summary(7_250.0, windows=81),
+    ]
+    recordings, count = split_sessions(events, 20)
+    page = make_page("log.jsonl", recordings, count, complaint=None, library="")
+    shares = re.findall(r"<li>.*?<span>([\w ]+)</span>.*?--part:([\d.]+)%", page)
+    assert shares[:1] == [("rock", "49.38")]
+    assert shares[-3:] == [("unsure", "24.69"), ("other music", "1.23"), ("silence", "24.69")]
+    assert sum(float(part) for _, part in shares) == pytest.approx(100, abs=0.05)
+    assert "2:00:02 lost" in parse(page).texts
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [("microphone", "microphone bar"), ("stream", "station bar"), ("file", "bar")],
