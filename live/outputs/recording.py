@@ -72,15 +72,11 @@ class Bin:
 
 @dataclass(frozen=True)
 class Note:
-    """An event other than a verdict: a gap, a source lost or back, a correction.
-
-    ``words`` is the user's label of a correction.
-    """
+    """A gap, or a source that is lost or back."""
 
     time_s: float
     what: str
     lost_s: float = 0.0
-    words: str = ""
 
 
 class Recording:
@@ -99,6 +95,8 @@ class Recording:
     states : counter of str
         Number of windows in each state without a genre.
     notes : list of Note
+    corrections : list of CorrectionEvent
+        The first ones.
     source : str or None
         The source's name, where there are several.
     has_events : bool
@@ -121,6 +119,7 @@ class Recording:
         self.states: Counter[VoteState] = Counter()
         self.notes: list[Note] = []
         self.notes_left_out = 0
+        self.corrections: list[CorrectionEvent] = []
         self._stretches: list[Stretch] | None = []  # None when there are too many to list
         self._times = TimesOfDay()
         self._late: Anchor | None = None  # of an event that may come long after its sound
@@ -199,7 +198,8 @@ class Recording:
             case SourceEvent():
                 self._note(Note(event.time_s, event.status))
             case CorrectionEvent():
-                self._note(Note(event.time_s, "correction", words=f"{event.genre}, not {event.heard}"))
+                if len(self.corrections) < MOST_NOTES:
+                    self.corrections.append(event)
             case SummaryEvent():
                 self.summary = event
                 for stretch in self._tally.wait(event.duration_s):

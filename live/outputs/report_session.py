@@ -29,7 +29,6 @@ STATUS_NAMES = {
     "lost": "source lost",
     "back": "source back",
     "muted": "digital silence",
-    "correction": "corrected",
 }
 
 
@@ -171,7 +170,8 @@ class SessionView:
                 "on a wide screen drag to look closer and double-click to go back.</p>",
                 '<noscript><p class="alarm">The chart needs JavaScript; the tables do not.</p></noscript>',
             ]
-        parts += ['<div class="columns">', self._shares(), self._changes(), self._losses(), "</div>"]
+        parts += ['<div class="columns">', self._shares(), self._changes(), self._losses()]
+        parts += [self._corrections(), "</div>"]
         return f'<section class="session">{"".join(parts)}</section>'
 
     def _headline(self) -> str:
@@ -310,6 +310,19 @@ class SessionView:
             f'<th class="number">Lost</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></div>'
         )
 
+    def _corrections(self) -> str:
+        rows = [
+            f"<tr><td>{self._moment(correction.time_s)}</td><td>{html.escape(_words(correction.genre))}</td>"
+            f"<td>{html.escape(_words(correction.heard))}</td></tr>"
+            for correction in self._recording.corrections
+        ]
+        if not rows:
+            return ""
+        return (
+            f'<div><h2>Corrections</h2><div class="scroll"><table><thead><tr><th>At</th><th>Corrected to</th>'
+            f"<th>Heard</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div></div>"
+        )
+
 
 def lost_words(recording: Recording) -> str:
     """Return in words how much sound was lost."""
@@ -326,8 +339,13 @@ def _stretch_words(stretch: Stretch) -> str:
 
 
 def _note_words(note: Note) -> str:
-    said = GAP_REASONS.get(note.what) or STATUS_NAMES[note.what]
-    return f"{said}: {note.words}" if note.words else said
+    return GAP_REASONS.get(note.what) or STATUS_NAMES[note.what]
+
+
+def _words(name: str) -> str:
+    """Return a genre, another label or a state in words."""
+    states: Mapping[Any, str] = STATE_NAMES
+    return states.get(name) or _name(name)
 
 
 def _name(label: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from live import cli
 from live.errors import InputError
-from live.events import Event, GapEvent, SourceEvent, SourceKind, to_json_line
+from live.events import CorrectionEvent, Event, GapEvent, SourceEvent, SourceKind, to_json_line
 from live.outputs.log_sessions import split_sessions
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
@@ -144,6 +144,16 @@ def test_the_shares_add_up_however_much_sound_was_lost() -> None:
     assert shares[-3:] == [("unsure", "24.69"), ("other music", "1.23"), ("silence", "24.69")]
     assert sum(float(part) for _, part in shares) == pytest.approx(100, abs=0.05)
     assert "2:00:02 lost" in parse(page).texts
+
+
+def test_corrections_are_no_losses_and_are_told_in_words() -> None:
+    corrections = [CorrectionEvent(4.0, "other", "no_music"), CorrectionEvent(5.0, "rock", "<i>")]
+    recordings, count = split_sessions([start(), window(3.0, "rock"), *corrections, summary(9.0)], 20)
+    page = make_page("log.jsonl", recordings, count, complaint=None, library="")
+    assert "No sound was lost." in parse(page).texts
+    section = page.partition("<h2>Corrections</h2>")[2]
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td></tr>", section)
+    assert rows == [("0:04", "no music", "other music"), ("0:05", "&lt;i&gt;", "rock")]
 
 
 @pytest.mark.parametrize(
