@@ -104,8 +104,9 @@ class Publications:
         wanted: dict[str, str] = {}
         match event:
             case StartEvent():
-                # The broker may keep a title of an earlier run, and an empty one deletes it.
-                wanted = {"source": "listening", "title": event.title or ""}
+                # The broker keeps the verdict and the title of an earlier run; an empty text deletes it.
+                wanted = {"verdict": "waiting", "state": "waiting", "genre": "", "confidence": "0"}
+                wanted |= {"source": "listening", "title": event.title or ""}
             case SourceEvent():
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
@@ -155,6 +156,7 @@ class Mqtt(BackgroundSink):
         self._success = library.MQTT_ERR_SUCCESS
         self._publications: dict[str | None, Publications] = {}
         self._unsaid: dict[str, str] = {}  # topics with values that are not published yet
+        self._initial: set[str] = set()  # those whose value is that of the start, which nobody misses
         self._is_answered = False  # whether the broker has answered on this connection
         client = self._client = library.Client(library.CallbackAPIVersion.VERSION2)
         client.on_connect = self._note_connection
@@ -200,15 +202,19 @@ class Mqtt(BackgroundSink):
     def deliver(self, item: Event | str) -> None:
         """Publish the topics that an event changes, or, after a new connection, all of them."""
         if isinstance(item, str):
-            self._unsaid = {"status": "online"}
+            self._unsaid = {}
             for source in self._publications:
                 self._introduce(source)
+            self._unsaid["status"] = "online"  # last, so that nobody takes what came before for this run's
         else:
             source, part = item.source, topic_part(item.source)
             is_new = source not in self._publications
             publications = self._publications.setdefault(source, Publications())
             changed = {f"{part}{topic}": text for topic, text in publications(item).items()}
-            self.dropped += len(self._unsaid.keys() & changed.keys())
+            self.dropped += len((self._unsaid.keys() & changed.keys()) - self._initial)
+            self._initial = self._initial - changed.keys()
+            if isinstance(item, StartEvent):
+                self._initial |= changed.keys()
             self._unsaid |= changed
             if is_new:
                 self._introduce(source)

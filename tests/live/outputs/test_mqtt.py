@@ -26,7 +26,8 @@ from tests.receivers import WAIT_S, Authority, Broker, Subscriber
 
 def test_a_changed_verdict_is_said_at_once_and_the_numbers_now_and_then() -> None:
     publish = Publications()
-    assert publish(start()) == {"source": "listening", "title": ""}
+    waiting = {"verdict": "waiting", "state": "waiting", "genre": "", "confidence": "0"}
+    assert publish(start()) == {**waiting, "source": "listening", "title": ""}
     first = publish(window(3.0, "rock", 0.71))
     assert set(first) == {"verdict", "state", "genre", "confidence", "level", "distribution"}
     assert (first["verdict"], first["confidence"], first["level"]) == ("rock", "71", "-18")
@@ -105,6 +106,25 @@ def test_a_session_is_published(broker: Broker, subscriber: Subscriber) -> None:
     late = Subscriber(broker.port)
     assert late.until(lambda topics: "bar/verdict" in topics)["bar/verdict"] == "metal", "it is retained"
     late.close()
+
+
+def test_a_new_run_is_online_without_the_verdict_of_the_one_before(
+    broker: Broker, subscriber: Subscriber
+) -> None:
+    before, now = (Mqtt(f"mqtt://127.0.0.1:{broker.port}", print) for _ in range(2))
+    before.start()
+    before(start())
+    before(window(3.0, "rock"))
+    subscriber.until(lambda topics: topics.get("genre_live/status") == "online")
+    subscriber.until(lambda topics: topics.get("genre_live/verdict") == "rock")
+    before.close()
+    subscriber.until(lambda topics: topics.get("genre_live/status") == "offline")
+    now(start())
+    now.start()
+    topics = subscriber.until(lambda topics: topics["genre_live/status"] == "online")
+    now.close()
+    told = [topics[f"genre_live/{topic}"] for topic in ("verdict", "state", "genre", "confidence")]
+    assert told == ["waiting", "waiting", "", "0"]
 
 
 def test_it_comes_back_with_the_broker_and_says_what_is_so_by_then(tmp_path: Path, broker: Broker) -> None:
