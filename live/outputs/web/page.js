@@ -16,6 +16,7 @@ const MOST_CHANGES = 8;
 let views = new Map();
 let isDue = false;
 const sessions = new Sessions(() => {
+  nameTab(); // a hidden tab is not drawn, but its title is seen
   if (isDue) return;
   isDue = true;
   requestAnimationFrame(draw);
@@ -253,10 +254,21 @@ class Card {
 
 let drawn = "";
 
+function shownSources() {
+  const all = [...sessions.sources.values()];
+  return wanted === null ? all : all.filter((source) => source.name === wanted);
+}
+
+function nameTab() {
+  const shown = shownSources();
+  const words = shown.length !== 1 ? [] : [sessions.isConnected ? headline(sessions, shown[0]).word : "not connected"];
+  document.title = [...words, "genre-live"].join(" · ");
+}
+
 function draw() {
   isDue = false;
   const all = [...sessions.sources.values()];
-  const shown = wanted === null ? all : all.filter((source) => source.name === wanted);
+  const shown = shownSources();
   const single = wanted !== null || all.length === 1;
   setText(connection, sessions.isConnected ? "" : sessions.hasBeenConnected ? "no connection to genre-live; trying again" : "connecting…");
   connection.className = sessions.isConnected ? "" : "alarm";
@@ -271,8 +283,6 @@ function draw() {
     else main.replaceChildren(element("div", shown.length <= 4 ? "cards few" : "cards", ...nodes));
   }
   for (const source of shown) views.get(source.name).draw(source);
-  const first = shown.length ? headline(sessions, shown[0]).word : "";
-  document.title = shown.length === 1 ? `${first} · genre-live` : "genre-live";
 }
 
 addEventListener("resize", () => requestAnimationFrame(draw));

@@ -195,6 +195,29 @@ def test_several_sources_are_cards_and_each_can_be_opened(browser: Browser, serv
     assert browser.ask("return document.getElementById('back').hidden") is False
 
 
+def test_the_title_of_a_hidden_tab_follows(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(served.url)
+    browser.until(lambda: browser.ask("return document.title") == "rock · genre-live")
+    browser.ask("window.requestAnimationFrame = () => {}")  # as in a hidden tab, which is never drawn
+    served.tell(window(3.5, "metal"))
+    browser.until(lambda: browser.ask("return document.title") == "metal · genre-live")
+    served.close()
+    browser.until(lambda: browser.ask("return document.title") == "not connected · genre-live")
+
+
+def test_the_card_that_has_the_focus_can_be_seen(browser: Browser, served: Served) -> None:
+    for name in ("bar", "hall"):
+        served.tell(session_start(name), stamped(window(3.0, "rock"), at=AT, source=name))
+    served.tell(stamped(SourceEvent(3.2, "lost"), at=AT, source="hall"))
+    browser.open(served.url)
+    browser.until(lambda: browser.ask("return document.querySelectorAll('.card.trouble').length") == 1)
+    for card in ("return document.querySelector('.card')", "return document.querySelector('.card.trouble')"):
+        browser.ask(card).send_keys("")  # focuses it as the keyboard does
+        assert browser.ask(f"{card} === document.activeElement")
+        assert browser.ask("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
 @pytest.mark.parametrize("motion", [False, True])
 def test_who_wants_less_motion_gets_none(browser: Browser, served: Served, motion: bool) -> None:
     served.tell(session_start(), window(3.0, "rock"))
