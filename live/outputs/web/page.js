@@ -159,6 +159,7 @@ class Strip {
       this.pieces.push(piece);
     }
     const width = this.node.clientWidth || 1;
+    const size = 0.75 * parseFloat(getComputedStyle(this.node).fontSize); // of the letters, in px
     stretches.forEach(([since, until, state, genre], place) => {
       const piece = this.pieces[place];
       const part = (until - since) / (end - begin);
@@ -167,7 +168,7 @@ class Strip {
       if (piece.className !== state) piece.className = state;
       setColor(piece, source, genre);
       const word = genre === null ? "" : labelName(sessions, genre);
-      setText(piece.firstChild, part * width > 12 + 8 * word.length ? word : "");
+      setText(piece.firstChild, part * width > size * (1 + 0.67 * word.length) ? word : "");
     });
     this.node.setAttribute("aria-label", `What was heard from ${clock(begin)} to ${clock(end)}`);
     return [begin, end];

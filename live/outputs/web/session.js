@@ -208,7 +208,7 @@ function headline(sessions, source) {
       return { word: labelName(sessions, vote.genre), genre: vote.genre, sure: `${percent(vote.confidence)} sure`, more };
     }
     case "unsure":
-      return { word: "unsure", sure: second === undefined ? about(first) : `${about(first)} or ${about(second)}`, more: "" };
+      return { word: "unsure", sure: about(first), more: second === undefined ? "" : `or ${about(second)}` };
     case "other":
       return { word: "other music", sure: `${percent(vote.confidence)} sure`, more: "Music of none of its genres." };
     case "no_music":

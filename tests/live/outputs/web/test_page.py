@@ -80,6 +80,53 @@ def test_every_state_has_its_words(browser: Browser, served: Served, state: str,
     browser.until(lambda: browser.text("h1.verdict") == words)
 
 
+@pytest.mark.parametrize("size", [(360, 640), (768, 1024), (1280, 800)], ids=lambda size: f"{size[0]}")
+def test_nothing_jumps_when_the_verdict_changes(
+    browser: Browser, served: Served, size: tuple[int, int]
+) -> None:
+    served.tell(session_start(), window(3.0, "rock"), window(3.5, "metal"), window(4.0, "rock"))
+    browser.open(served.url, *size, motion=False)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    places = set()
+    verdicts = [("metal", "genre"), *((None, state) for state in ("unsure", "other", "silence", "no_music"))]
+    for number, (genre, state) in enumerate(verdicts):
+        served.tell(window(5.0 + number, genre, 0.5, state=state))  # type: ignore[arg-type]
+        browser.until(lambda number=number: browser.is_at(f"0:0{5 + number}"))  # type: ignore[misc]
+        browser.ask("draw()")
+        found = browser.ask(
+            "return ['.verdict', '.bars', '.strip'].map("
+            "(part) => document.querySelector(part).getBoundingClientRect().top)"
+        )
+        places.add(tuple(found))
+    assert browser.text("h1.verdict") == "no music"
+    assert len(places) == 1
+
+
+def test_a_screen_of_4k_shows_the_page_as_large_as_a_smaller_one(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    parts = []
+    for width in (1920, 3840):
+        browser.open(served.url, width, width * 9 // 16)
+        browser.until(lambda: browser.text("h1.verdict") == "rock")
+        parts.append(browser.ask("return document.querySelector('h1').clientHeight / innerHeight"))
+    assert parts[1] == pytest.approx(parts[0], rel=0.01)
+
+
+@pytest.mark.parametrize("width", [1280, 1920, 3840])
+def test_no_word_of_the_timeline_is_cut(browser: Browser, served: Served, width: int) -> None:
+    served.tell(session_start())
+    heard = [genre for halves in range(2, 40) for genre in [("rock", "metal", "blues")[halves % 3]] * halves]
+    served.tell(*(window(number / 2, genre) for number, genre in enumerate(heard, 1)))
+    browser.open(served.url, width, 800)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    words = browser.ask(
+        "return [...document.querySelectorAll('.strip b')].map("
+        "(word) => [word.textContent, word.textContent && word.scrollWidth > word.clientWidth])"
+    )
+    assert any(word for word, _ in words)
+    assert not any(is_cut for _, is_cut in words)
+
+
 def test_the_page_survives_the_programs_restart(browser: Browser) -> None:
     first = Served()
     first.tell(session_start(), window(3.0, "rock"))
