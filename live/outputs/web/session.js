@@ -51,17 +51,15 @@ class Sessions {
     const stream = this.stream;
     const state = await newestState().catch(() => null);
     if (stream !== this.stream || !this.isConnected) return; // it has been noticed meanwhile
-    if (state !== null && state.sources.every((source) => this.knows(source))) {
-      this.askLater(nextWait);
-    } else {
-      this.connectAgain();
-      this.onChange();
-    }
+    if (state !== null && state.sources.every((source) => this.knows(source))) this.askLater(nextWait);
+    else this.connectAgain();
+    this.onChange();
   }
 
   knows(told) {
     if (this.source !== null && this.source !== told.name) return true;
     const own = this.sources.get(told.name);
+    if (own?.condition === "opening" && told.condition === "listening") own.condition = told.condition; // no event tells it
     return own !== undefined && own.windows === told.windows && own.condition === told.condition;
   }
 

@@ -79,6 +79,10 @@ class Served:
             snapshot = replace(snapshot, source_condition=condition)
         self._snapshots[name] = snapshot
 
+    def show(self, name: str, **changes: Any) -> None:
+        """Change a source's snapshot without an event."""
+        self._snapshots[name] = replace(self._snapshots[name], **changes)
+
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Request a path, and return status, headers and content."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)

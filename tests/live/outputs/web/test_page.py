@@ -214,6 +214,19 @@ def test_events_that_do_not_arrive_are_fetched_though_the_page_answers(
         network.close()
 
 
+def test_a_source_that_delivers_its_first_sound_is_no_lost_connection(
+    browser: Browser, served: Served
+) -> None:
+    served.tell(session_start())
+    served.show("song.wav", source_condition="opening")
+    browser.open(served.url)
+    browser.until(lambda: "opening" in browser.text(".source"))
+    browser.ask("window.firstStream = sessions.stream")
+    served.show("song.wav", source_condition="listening")  # which no event tells
+    browser.until(lambda: "listening" in browser.text(".source"))
+    assert browser.ask("return sessions.isConnected && sessions.stream === window.firstStream")
+
+
 def test_what_came_while_nobody_listened_is_shown(browser: Browser, served: Served) -> None:
     served.tell(session_start())
     for number in range(40):
