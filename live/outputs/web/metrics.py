@@ -75,7 +75,7 @@ class Metrics:
             about.add_metric([*name, snapshot.model_name, __version__], 1)
             up.add_metric(name, float(snapshot.source_condition in ("listening", "muted")))
             heard = snapshot.verdict.genre or snapshot.verdict.state
-            for choice in (*snapshot.genres, *STATES):
+            for choice in dict.fromkeys((*snapshot.genres, *STATES)):  # a genre may be named like a state
                 verdict.add_metric([*name, choice], float(choice == heard))
             confidence.add_metric(name, snapshot.verdict.confidence)
             level.add_metric(name, snapshot.level_dbfs)

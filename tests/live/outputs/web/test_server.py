@@ -103,6 +103,13 @@ def test_prometheus_reads_the_metrics(served: Served) -> None:
     assert {family.type for family in families} == {"gauge", "counter", "histogram"}
 
 
+def test_a_genre_may_be_named_like_a_state(served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    served.show("song.wav", genres=("rock", "other"))
+    series = re.findall(r"^genre_live_verdict\S+", served.ask("/metrics")[2].decode(), re.MULTILINE)
+    assert len(series) == len(set(series)) == 6
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/overlay", "/page.js", "/session.js", "/state", "/nothing", "/healthz"]
 )
