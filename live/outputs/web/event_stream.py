@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import secrets
 import time
 from collections import deque
@@ -22,6 +23,7 @@ OLDEST_UNSENT_S = 30.0
 LARGEST_CHUNK = 32_768  # bytes that are passed to a connection at once
 SIGN_OF_LIFE_S = 15.0
 RETRY_MS = 1_000
+NUMBER = re.compile(r"[0-9]{1,18}")  # of a message, as far as any program counts
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class EventStream:
             listener.first = list(self._starts.values())
         else:
             run, _, number = last_id.rpartition("-")
-            since = int(number) + 1 if run == self.run and number.isdecimal() else 1
+            since = int(number) + 1 if run == self.run and NUMBER.fullmatch(number) else 1
             listener.next = min(max(since, oldest), self.newest + 1)
             listener.first = [start for start in self._starts.values() if since <= start.number < oldest]
         self._listeners.add(listener)

@@ -75,6 +75,12 @@ def test_who_knew_another_run_gets_all_of_this_one(last_id: str) -> None:
     assert len(received(stream, stream.join(last_id))) == 4
 
 
+def test_a_number_that_no_message_has_is_that_of_another_run() -> None:
+    stream = EventStream()
+    publish(stream, 3)
+    assert len(received(stream, stream.join(f"{stream.run}-{'9' * 5_000}"))) == 3
+
+
 def test_who_was_away_too_long_gets_the_start_and_what_is_left() -> None:
     stream = EventStream()
     stream.publish(start())
