@@ -24,4 +24,15 @@ const sessions = new Sessions(() => {
   sure.textContent = query.get("confidence") === "1" && said.genre !== undefined ? percent(source.vote.confidence) : "";
   const color = said.genre !== undefined && query.get("color") !== "0" ? source.colors[said.genre].dark : "#ffffff";
   verdict.style.setProperty("--color", color);
+  fit();
 }, query.get("source"));
+
+/* Makes words that are too long for the width smaller; their margins, 0.6 of their size, go with it. */
+function fit() {
+  verdict.style.fontSize = "";
+  const width = verdict.offsetWidth + 0.6 * parseFloat(getComputedStyle(verdict).fontSize);
+  const room = document.documentElement.clientWidth;
+  if (width > room) verdict.style.fontSize = `${room / width}em`;
+}
+
+addEventListener("resize", fit);

@@ -302,6 +302,22 @@ def test_the_overlay_is_the_verdict_on_nothing(browser: Browser, served: Served)
     assert browser.complaints() == []
 
 
+@pytest.mark.parametrize("align", ["left", "center", "right"])
+def test_the_overlay_makes_words_that_are_too_long_smaller(
+    browser: Browser, served: Served, align: str
+) -> None:
+    served.tell(session_start(), window(3.0, state="other"))
+    browser.open(f"{served.url}overlay?size=200px&align={align}", 800, 600)
+    browser.until(lambda: browser.text("#word") == "other music")
+    edges = "const verdict = document.getElementById('verdict').getBoundingClientRect();"
+    assert browser.ask(
+        f"{edges} return verdict.left >= 0 && verdict.right <= innerWidth && verdict.width > 600"
+    )
+    served.tell(window(3.5, "rock"))
+    browser.until(lambda: browser.text("#word") == "rock")
+    assert browser.ask("return getComputedStyle(document.getElementById('verdict')).fontSize") == "200px"
+
+
 def test_the_overlay_shows_the_source_that_is_asked_for(browser: Browser, served: Served) -> None:
     for name, genre in (("bar", "rock"), ("hall 1", "metal")):
         served.tell(session_start(name), stamped(window(3.0, genre), at=AT, source=name))
