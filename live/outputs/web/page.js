@@ -12,6 +12,7 @@ const CONDITIONS = {
 };
 const FLOOR_DBFS = -60;
 const MOST_CHANGES = 8;
+const MOST_BARS = 12;
 
 let views = new Map();
 let isDue = false;
@@ -107,9 +108,11 @@ class Bars {
   draw(source) {
     const isStale = !["listening", "ended"].includes(source.condition) || !sessions.isConnected;
     this.node.classList.toggle("faded", isStale);
+    const kept = new Set(likeliest(source).slice(0, MOST_BARS));
     const might = source.vote.state === "unsure" ? likeliest(source).slice(0, 2) : [source.vote.genre];
     for (const row of this.rows) {
       const share = source.vote.state === "waiting" ? 0 : source.vote.distribution[row.genre] ?? 0;
+      row.node.hidden = !kept.has(row.genre);
       const isChosen = !isStale && might.includes(row.genre);
       row.node.classList.toggle("chosen", isChosen);
       setText(row.mark, isChosen ? "▸" : "");

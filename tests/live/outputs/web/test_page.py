@@ -102,6 +102,18 @@ def test_nothing_jumps_when_the_verdict_changes(
     assert len(places) == 1
 
 
+def test_of_many_genres_the_most_likely_have_bars(browser: Browser, served: Served) -> None:
+    labels = [f"genre {number}" for number in range(60)]
+    served.tell(session_start(), window(3.0, "genre 50", labels=labels))
+    served.show("song.wav", genres=tuple(labels))
+    browser.open(served.url, 1280, 800)
+    browser.until(lambda: browser.text("h1.verdict") == "genre 50")
+    assert browser.ask("return document.documentElement.scrollHeight <= innerHeight"), "all can be seen"
+    rows = "[...document.querySelectorAll('.bars li')].filter((row) => row.getClientRects().length)"
+    shown = browser.ask(f"return {rows}.map((row) => row.querySelector('.label').textContent)")
+    assert shown == [*labels[:11], "genre 50"]
+
+
 def test_a_screen_of_4k_shows_the_page_as_large_as_a_smaller_one(browser: Browser, served: Served) -> None:
     served.tell(session_start(), window(3.0, "rock"))
     parts = []
