@@ -5,6 +5,7 @@ const RETRY_MS = 2000;
 const QUIET_MS = 4000; // while music is heard, events come every half second
 const QUIETEST_MS = 32000; // while nothing is heard, questions become rare
 const ANSWER_MS = 4000;
+const MOST_STRETCHES = 1200; // in a timeline; the server tells a longer one in steps
 
 class Sessions {
   /* onChange is called whenever anything is new; source names the only one that is wanted, or is null. */
@@ -97,6 +98,7 @@ class Sessions {
     }
     const source = event.source === undefined ? this.sources.values().next().value : this.sources.get(event.source);
     if (source !== undefined) take(source, event);
+    if (source?.timeline.length > MOST_STRETCHES) this.refresh();
     this.onChange();
   }
 }
@@ -161,7 +163,6 @@ function extend(timeline, until, state, genre) {
   if (until <= since) return;
   if (last !== undefined && last[2] === state && last[3] === genre) last[1] = until;
   else timeline.push([since, until, state, genre]);
-  if (timeline.length > 4000) timeline.splice(0, 2000);
 }
 
 /* Words */

@@ -114,6 +114,23 @@ def test_of_many_genres_the_most_likely_have_bars(browser: Browser, served: Serv
     assert shown == [*labels[:11], "genre 50"]
 
 
+def test_a_page_that_is_open_for_long_keeps_the_whole_timeline_in_bounds(
+    browser: Browser, served: Served
+) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    served.tell(*(window(3.0 + number / 2, ("metal", "rock")[number % 2]) for number in range(1, 1_500)))
+    browser.until(lambda: browser.is_at("12:32"))
+    browser.until(lambda: browser.ask("return sessions.waiting === null"))
+    begin_s, length, end_s = browser.ask(
+        "const timeline = sessions.sources.get('song.wav').timeline;"
+        "return [timeline[0][0], timeline.length, timeline.at(-1)[1]]"
+    )
+    assert (begin_s, end_s) == (0, 752.5)
+    assert length <= 1_200
+
+
 def test_a_screen_of_4k_shows_the_page_as_large_as_a_smaller_one(browser: Browser, served: Served) -> None:
     served.tell(session_start(), window(3.0, "rock"))
     parts = []
