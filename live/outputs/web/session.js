@@ -78,7 +78,7 @@ class Sessions {
     }
     const waiting = this.waiting;
     this.waiting = null;
-    for (const message of waiting) this.receive(message);
+    for (const message of waiting ?? []) this.receive(message); // none where another answer came first
     this.onChange();
   }
 

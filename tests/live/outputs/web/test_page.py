@@ -256,6 +256,14 @@ def test_a_source_that_delivers_its_first_sound_is_no_lost_connection(
     assert browser.ask("return sessions.isConnected && sessions.stream === window.firstStream")
 
 
+def test_two_questions_at_once_lose_nothing(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"))
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == "rock")
+    both = "Promise.all([sessions.refresh(), sessions.refresh()])"  # as at a reconnection just after a start
+    assert browser.ask(f"return {both}.then(() => 'both', String)") == "both"
+
+
 def test_what_came_while_nobody_listened_is_shown(browser: Browser, served: Served) -> None:
     served.tell(session_start())
     for number in range(40):
