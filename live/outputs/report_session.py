@@ -28,7 +28,7 @@ SOURCE_KINDS: Mapping[SourceKind, str] = {"microphone": "microphone ", "stream":
 STATUS_NAMES = {
     "lost": "source lost",
     "back": "source back",
-    "muted": "digital silence",
+    "muted": "paused, or digital silence",
 }
 
 

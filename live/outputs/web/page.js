@@ -59,11 +59,11 @@ function ink(color) {
 /* --- parts: each makes its nodes once and draws into them */
 
 class Said {
-  constructor() {
+  constructor(isAnnounced) {
     this.name = element("b");
     this.condition = element("span");
     this.verdict = element("h1", "verdict");
-    this.verdict.setAttribute("aria-live", "polite");
+    if (isAnnounced) this.verdict.setAttribute("aria-live", "polite"); // not of each card, where nobody knew whose it is
     this.sure = element("p", "sure");
     this.more = element("p", "more");
     this.title = element("p", "title");
@@ -136,7 +136,7 @@ class Level {
   }
 
   draw(source) {
-    const level = source.condition === "lost" ? -120 : source.level_dbfs;
+    const level = ["lost", "muted"].includes(source.condition) ? -120 : source.level_dbfs;
     const part = Math.min(1, Math.max(0, 1 - level / FLOOR_DBFS));
     this.bar.style.transform = `scaleX(${part.toFixed(4)})`;
     this.meter.setAttribute("aria-valuenow", Math.round(Math.max(FLOOR_DBFS, Math.min(0, level))));
@@ -230,7 +230,7 @@ class Facts {
 
 class Session {
   constructor(source) {
-    this.parts = [new Said(), new Bars(source), new Time(), new Facts()];
+    this.parts = [new Said(true), new Bars(source), new Time(), new Facts()];
     this.node = element("div", "session", ...this.parts.map((part) => part.node));
   }
 
@@ -241,7 +241,7 @@ class Session {
 
 class Card {
   constructor(source) {
-    this.said = new Said();
+    this.said = new Said(false);
     this.level = new Level(false);
     this.strip = new Strip();
     this.node = element("a", "card", ...this.said.node.childNodes, this.level.node, this.strip.node);

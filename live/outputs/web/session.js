@@ -196,7 +196,7 @@ function headline(sessions, source) {
     return { word: "no source", sure: "", more, tone: "alarm" };
   }
   if (source.condition === "muted") {
-    return { word: "muted", sure: "", more: "Nothing but digital silence.", tone: "warning" };
+    return { word: "muted", sure: "", more: "Paused, or nothing but digital silence.", tone: "warning" };
   }
   const [first, second] = likeliest(source);
   const about = (genre) => `${labelName(sessions, genre)} ${percent(vote.distribution[genre] ?? 0)}`;

@@ -156,6 +156,14 @@ def test_no_word_of_the_timeline_is_cut(browser: Browser, served: Served, width:
     assert not any(is_cut for _, is_cut in words)
 
 
+def test_a_muted_source_may_be_paused(browser: Browser, served: Served) -> None:
+    served.tell(session_start(), window(3.0, "rock"), SourceEvent(3.2, "muted"))
+    browser.open(served.url)
+    browser.until(lambda: browser.text("h1.verdict") == "muted")
+    assert browser.text(".more") == "Paused, or nothing but digital silence."
+    assert browser.text(".level .number") == "no sound", "not what it was before the pause"
+
+
 def test_the_page_survives_the_programs_restart(browser: Browser) -> None:
     first = Served()
     first.tell(session_start(), window(3.0, "rock"))
@@ -283,12 +291,15 @@ def test_several_sources_are_cards_and_each_can_be_opened(browser: Browser, serv
     browser.until(lambda: browser.ask("return document.querySelectorAll('.card').length") == 2)
     told_ = browser.ask("return [...document.querySelectorAll('.card h1')].map((node) => node.textContent)")
     assert told_ == ["rock", "metal"]
+    live = "return document.querySelectorAll('h1[aria-live=polite]').length"
+    assert browser.ask(live) == 0, "a verdict is not read aloud without its source"
     served.tell(stamped(window(3.5, "blues"), at=AT, source="bar"))
     browser.until(lambda: browser.text(".card h1") == "blues")
     browser.ask("document.querySelectorAll('.card')[1].click()")
     browser.until(lambda: browser.text(".session h1.verdict") == "metal")
     assert browser.text(".source b") == "hall & <b>roof</b>", "a name is a text, and never more"
     assert browser.text(".title") == "a song"
+    assert browser.ask(live) == 1
     assert browser.ask("return document.getElementById('back').hidden") is False
 
 
