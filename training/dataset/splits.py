@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from live.errors import InputError
+from live.wording import count_of
 
 from .clips import UNLABELLED
 from .copies import copies, groups_with_copies, remarks_on_copies
@@ -27,6 +28,7 @@ SplitName = Literal["fault-filtered", "group", "clip", "segment"]
 PartName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 PARTS: tuple[PartName, ...] = get_args(PartName)
+FAULT_FILTERED: SplitName = "fault-filtered"
 
 GTZAN_ID = re.compile(r"(blues|classical|country|disco|hiphop|jazz|metal|pop|reggae|rock)\.\d{5}")
 FOLDS = 5  # validation and test are a fifth each; without a test part, validation is a quarter
@@ -193,6 +195,17 @@ def _fault_filtered(
     if faulty:
         notes.append(f"{len(faulty)} GTZAN clips with known faults are left out: {_named(faulty)}.")
     others = [index for index, clip_id in enumerate(ids) if clip_id is None]
+    bound = _parts_of_listed(groups, parts)
+    torn = [index for index in others if len(bound.get(groups[index], ())) > 1]
+    if torn:
+        notes.append(
+            f"Left out, of groups that GTZAN's lists divide: {count_of(len(torn), 'clip')} "
+            f"({_named([store.clip[k] for k in torn])})."
+        )
+    for index in others:
+        if len(found := list(bound.get(groups[index], ()))) == 1:
+            parts[index] = found[0]
+    others = [index for index in others if groups[index] not in bound]
     if others:
         rows = _rows(store, groups)
         held = {store.label[k] for k, part in enumerate(parts) if part == "valid"}
@@ -201,6 +214,15 @@ def _fault_filtered(
             parts[index] = part
         notes.append(f"{len(others)} clips are not GTZAN's and were divided by group.")
     return parts, tuple(notes)
+
+
+def _parts_of_listed(groups: Sequence[str], parts: Sequence[PartName | None]) -> dict[str, set[PartName]]:
+    """Return the parts of each group that has clips on GTZAN's lists, such as copies under another name."""
+    found: dict[str, set[PartName]] = {}
+    for group, part in zip(groups, parts, strict=True):
+        if part is not None:
+            found.setdefault(group, set()).add(part)
+    return found
 
 
 @dataclass(frozen=True)

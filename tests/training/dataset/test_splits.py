@@ -266,6 +266,30 @@ def test_a_labels_only_group_in_one_of_several_collections_teaches() -> None:
     assert clips_of(split, "train") >= set(range(20, 24))
 
 
+def test_a_copy_of_a_gtzan_clip_under_another_name_lies_in_its_part() -> None:
+    gtzan = [clip for clips in published_lists().values() for clip in clips[::20]]
+    clips = [*gtzan, *(f"my {clip}" for clip in gtzan)]
+    sounds = np.random.default_rng(0).normal(size=(len(gtzan) * 50, 24)).astype(np.float16)
+    store = replace(
+        fake_store(clips, [clip.split(".")[0].removeprefix("my ") for clip in clips]),
+        pieces=Pieces.of(np.concatenate([sounds, sounds])),
+    )
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    for part in PARTS:
+        held = {store.clip[k] for k in clips_of(split, part)}
+        assert held == {clip for clip in clips if clip.removeprefix("my ") in published_lists()[part]}
+
+
+def test_a_clip_whose_group_the_gtzan_lists_divide_is_left_out() -> None:
+    lists = published_lists()
+    clips = [*lists["train"], *lists["valid"], "own"]
+    groups = ["band", *lists["train"][1:], "band", *lists["valid"][1:], "band"]
+    store = fake_store(clips, [*(clip.split(".")[0] for clip in clips[:-1]), "rock"], groups)
+    split = split_store(store, "fault-filtered", window_frames=34, seed=0)
+    assert all(len(clips) - 1 not in clips_of(split, part) for part in PARTS)
+    assert any("lists divide: 1 clip (own)" in note for note in split.notes)
+
+
 def test_a_labels_only_group_beside_gtzan_teaches() -> None:
     lists = published_lists()
     gtzan = lists["train"] + lists["valid"]
