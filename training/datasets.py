@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,18 @@ from live.spreading.work import Engine
 from live.wording import count_of
 
 from .dataset.features import Features, is_store, load_features
-from .dataset.splits import Split, SplitName, default_split, split_store
+from .dataset.splits import (
+    FAULT_FILTERED,
+    PartName,
+    Split,
+    SplitName,
+    default_split,
+    gtzan_id,
+    published_lists,
+    split_store,
+)
 from .dataset.store import FeatureStore, join_stores
-from .evaluation.record import DatasetRecord
+from .evaluation.record import DatasetRecord, TrainingRecord
 from .run_listener import RunListener
 
 
@@ -156,3 +165,34 @@ def is_divided_alike(dataset: DatasetRecord, store: FeatureStore, split: Split) 
         return dataset.division == split.digest(store)
     counts = {str(part): len(segments) for part, segments in split.parts.items()}
     return dataset.clips == len(store) and dict(dataset.parts) == counts
+
+
+def is_divided_like(record: TrainingRecord, store: FeatureStore, split: Split) -> bool:
+    """Return whether the parts of a division are those of a model's fit: by its record, or GTZAN's lists."""
+    same_lists = split.name == record.split == FAULT_FILTERED and all(map(gtzan_id, store.clip))
+    return same_lists or is_divided_alike(record.dataset, store, split)
+
+
+def known_clips(record: TrainingRecord, store: FeatureStore, clips: Iterable[int]) -> list[int]:
+    """Return the clips that a model was, or may have been, fitted or validated on.
+
+    They are found by digests of their sound and by GTZAN's lists. A model that does not tell its clips is
+    taken to know those of a dataset of the same name.
+    """
+    lists = published_lists() if record.lists_known else {}
+    ids = {clip for part, listed in lists.items() if part in record.lists_known for clip in listed}
+    return [
+        clip
+        for clip in clips
+        if store.collection_of(clip) in record.names_known
+        or gtzan_id(store.clip[clip]) in ids
+        or store.clip_digest(clip) in record.dataset.digests
+    ]
+
+
+def known_of_part(record: TrainingRecord, store: FeatureStore, split: Split, part: PartName) -> list[int]:
+    """Return the clips of a part that a model was, or may have been, fitted on."""
+    clips = list(dict.fromkeys(segment.clip for segment in split.parts[part]))
+    if is_divided_like(record, store, split) and not record.start.knows:
+        return clips if part in record.fitted_on else []
+    return known_clips(record, store, clips)

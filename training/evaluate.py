@@ -13,17 +13,17 @@ from live.errors import InputError
 from live.vote import VoteParameters
 
 from .dataset.features import Features
-from .dataset.splits import LEAK, SPLITS, Segment, Split, gtzan_id, published_lists, whole_store
+from .dataset.splits import LEAK, SPLITS, Segment, Split, whole_store
 from .dataset.store import FeatureStore
-from .datasets import DatasetOptions, divide, is_divided_alike, open_datasets
+from .datasets import DatasetOptions, divide, is_divided_like, known_clips, open_datasets
 from .evaluation.metrics import evaluate
+from .evaluation.model_card import start_warnings
 from .evaluation.record import TrainingRecord
 from .evaluation.report import FIGURES_FILE, REPORT_FILE, ReportSubject, write_report
 from .evaluation.results import Evaluation
 from .evaluation.rooms import measure_rooms
 from .run_listener import RunListener
 
-FAULT_FILTERED = "fault-filtered"
 WRITTEN = (REPORT_FILE, FIGURES_FILE, ".png")  # ends of the names of a report's files
 
 
@@ -97,29 +97,11 @@ def _warn_of_known_clips(
     record: TrainingRecord, store: FeatureStore, split: Split, part: str
 ) -> tuple[str, ...]:
     """Return warnings if the model was, or may have been, fitted on the clips of the evaluation."""
-    same_lists = split.name == record.split == FAULT_FILTERED and all(map(gtzan_id, store.clip))
-    if not same_lists and not is_divided_alike(record.dataset, store, split):
+    if not is_divided_like(record, store, split):
         return ("The model was fitted on other data, or divided otherwise: it may know some of these clips.",)
     if part in record.fitted_on:
         return (f"The model was fitted on {part} clips: figures on what it knows flatter it.",)
-    return ()
-
-
-def _holds_known_clips(record: TrainingRecord, data: DatasetOptions, store: FeatureStore) -> bool:
-    """Return whether a model was fitted on some of the clips, by their sound or by GTZAN's lists.
-
-    A model that does not tell the clips is taken to know those of a dataset of the same name.
-    """
-    digests = record.dataset.digests
-    if digests and not digests.isdisjoint(map(store.clip_digest, range(len(store)))):
-        return True
-    if not digests and record.dataset.names & set(data.names):
-        return True
-    if record.split != FAULT_FILTERED:
-        return False
-    lists = published_lists()
-    known = {clip for part, clips in lists.items() if part in record.fitted_on for clip in clips}
-    return not known.isdisjoint(map(gtzan_id, store.clip))
+    return start_warnings(record)
 
 
 def _choose(
@@ -132,7 +114,7 @@ def _choose(
         "Dataset": f"{options.data.name}, {len(store)} clips",
     }
     if options.part == "all":
-        known = _holds_known_clips(record, options.data, store)
+        known = known_clips(record, store, range(len(store)))
         warning = "These clips hold some that the model was fitted on: the figures flatter it."
         return _Chosen(whole_store(store), facts, (warning,) if known else (), features.skipped)
     data = _as_it_was_divided(options, record)

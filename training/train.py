@@ -22,12 +22,12 @@ from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels, remarks_
 from .dataset.features import Features, labels_of, silent_clips
 from .dataset.splits import PartName, Split
 from .dataset.store import FeatureStore
-from .datasets import DatasetOptions, digest_of_files, divide, open_datasets
+from .datasets import DatasetOptions, digest_of_files, divide, known_of_part, open_datasets
 from .evaluation.calibration import recalibrated_description
 from .evaluation.clip_pictures import draw_genres
 from .evaluation.metrics import evaluate
-from .evaluation.model_card import main_figures, model_card, report_subject
-from .evaluation.record import DatasetRecord, TrainingRecord
+from .evaluation.model_card import main_figures, model_card, report_subject, start_warnings
+from .evaluation.record import DatasetRecord, StartRecord, TrainingRecord
 from .evaluation.report import GENRES_PICTURE, write_report
 from .evaluation.results import Evaluation
 from .evaluation.streamed_inference import classify_segments
@@ -204,6 +204,18 @@ def _choose_start(options: TrainOptions, material: _Material, listener: RunListe
     return start
 
 
+def _started(record: TrainingRecord, start: Start, material: _Material) -> TrainingRecord:
+    """Return the record of a fit with what the model from which it started may know of the clips."""
+    before = TrainingRecord.read(start.description.training)
+    knows = sum(len(known_of_part(before, material.store, material.split, part)) for part in HELD_OUT)
+    return replace(
+        record,
+        dataset=replace(record.dataset, digests=record.dataset.digests | before.dataset.digests),
+        started_from=start.description.name,
+        start=StartRecord(before.names_known, before.lists_known, knows),
+    )
+
+
 def _plan(options: TrainOptions, material: _Material, start: Start | None) -> FitPlan:
     store, split, recipe = material.store, material.split, material.recipe
     begun = {} if start is None else {"started_from": start.description.sha256}
@@ -331,7 +343,9 @@ def _fit(options: TrainOptions, material: _Material, listener: RunListener) -> _
         )
     record = _record(options, material, plan, history, network.count_params(), training.windows_in_epoch)
     if start is not None:
-        record = replace(record, started_from=start.description.name)
+        record = _started(record, start, material)
+        for warning in start_warnings(record):
+            listener.notify(warning)
     return _FittedNetwork(network, history, record, examples=next(validation.validation(32))[0])
 
 

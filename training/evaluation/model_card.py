@@ -66,6 +66,16 @@ def _fit_of(record: TrainingRecord) -> str:
     )
 
 
+def start_warnings(record: TrainingRecord) -> tuple[str, ...]:
+    """Return a warning if the model from which the fit started knows held-out clips."""
+    if not record.start.knows:
+        return ()
+    return (
+        f"{record.started_from}, from which the fit started, was fitted or validated on {record.start.knows} "
+        "of the held-out clips, or may have been: figures on what it knows flatter the model.",
+    )
+
+
 def _warnings(record: TrainingRecord) -> tuple[str, ...]:
     if record.leaks:
         return (LEAK,)
@@ -83,7 +93,7 @@ def _warnings(record: TrainingRecord) -> tuple[str, ...]:
             f"({record.refit.clips} clips, {record.refit.epochs} epochs). The figures are those of the same "
             "recipe fitted on the training clips alone, to which the validation clips were new.",
         )
-    return ()
+    return start_warnings(record)
 
 
 def report_subject(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..dataset.splits import PARTS
+from ..dataset.splits import FAULT_FILTERED, PARTS
 from ..dataset.store import DIGEST_BYTES
 
 Value = TypeVar("Value")
@@ -37,8 +37,8 @@ class DatasetRecord:
     collections : mapping of str to int
         Number of clips of each dataset.
     digests : frozenset of str
-        Of the clips that the model was fitted or validated on; see ``FeatureStore.clip_digest``. Empty if
-        they are unknown, or very many.
+        Of the clips that the model, or the one from which its fit started, was fitted or validated on; see
+        ``FeatureStore.clip_digest``. Empty if they are unknown, or very many.
     """
 
     name: str = ""
@@ -59,6 +59,25 @@ class DatasetRecord:
         digests = "".join(sorted(self.digests)) if len(self.digests) <= MOST_DIGESTS else ""
         own |= {"division": self.division, "collections": dict(self.collections)}
         return own | ({"digests": digests} if digests else {})
+
+
+@dataclass(frozen=True)
+class StartRecord:
+    """The knowledge of the model from which a fit started, as far as the digests of clips do not tell it.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Datasets whose clips it may know.
+    lists : frozenset of str
+        Parts of GTZAN's lists that it was fitted on.
+    knows : int
+        Number of held-out clips of the new fit that it was, or may have been, fitted or validated on.
+    """
+
+    names: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    knows: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,7 @@ class TrainingRecord:
         Versions of Python and packages.
     started_from : str or None
         The name of the model from which the fit started.
+    start : StartRecord
     parameters, windows : int or None
         Number of the network's parameters, and of windows in an epoch.
     metrics : mapping of str to mapping
@@ -114,6 +134,7 @@ class TrainingRecord:
     batch_size: int | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
     started_from: str | None = None
+    start: StartRecord = StartRecord()
     parameters: int | None = None
     windows: int | None = None
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -128,6 +149,18 @@ class TrainingRecord:
         """The parts of the split on whose clips the weights were fitted."""
         return ("train", "valid") if self.refit else ("train",)
 
+    @property
+    def names_known(self) -> frozenset[str]:
+        """The datasets whose clips the model may know, although no digests tell so."""
+        own = () if self.dataset.digests else self.dataset.names
+        return self.start.names.union(own)
+
+    @property
+    def lists_known(self) -> frozenset[str]:
+        """The parts of GTZAN's lists that the model was fitted on."""
+        own = self.fitted_on if self.split == FAULT_FILTERED else ()
+        return self.start.lists.union(own)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the object of ``bundle.json``."""
         again = None
@@ -139,6 +172,7 @@ class TrainingRecord:
             "leaks": self.leaks,
             "recipe": self.recipe,
             "started_from": self.started_from,
+            **({} if self.start == StartRecord() else {"start": _start_to_dict(self.start)}),
             "seed": self.seed,
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
@@ -158,7 +192,7 @@ class TrainingRecord:
     def read(cls, values: Mapping[str, Any]) -> TrainingRecord:
         """Return the record of ``bundle.json``; values of a wrong type count as unknown."""
         dataset = _mapping(values.get("dataset"))
-        again = _mapping(values.get("refit"))
+        again, start = _mapping(values.get("refit")), _mapping(values.get("start"))
         return cls(
             dataset=DatasetRecord(
                 name=_of(str, dataset.get("name")) or "",
@@ -177,6 +211,11 @@ class TrainingRecord:
             batch_size=_of(int, values.get("batch_size")),
             packages=_mapping_of(str, values.get("packages")),
             started_from=_of(str, values.get("started_from")),
+            start=StartRecord(
+                names=frozenset(map(str, _of(list, start.get("names")) or ())),
+                lists=frozenset(part for part in PARTS if part in (_of(list, start.get("lists")) or ())),
+                knows=_of(int, start.get("knows")) or 0,
+            ),
             parameters=_of(int, values.get("parameters")),
             windows=_of(int, values.get("windows")),
             metrics=_mapping_of(dict, values.get("metrics")),
@@ -191,6 +230,10 @@ class TrainingRecord:
 
 
 METRICS_OF = "the fit on training clips alone"
+
+
+def _start_to_dict(start: StartRecord) -> dict[str, Any]:
+    return {"names": sorted(start.names), "lists": sorted(start.lists), "knows": start.knows}
 
 
 def _of(kind: type[Value], value: Any) -> Value | None:

@@ -6,12 +6,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.evaluation.record import DatasetRecord, RefitRecord, TrainingRecord
+from training.evaluation.record import DatasetRecord, RefitRecord, StartRecord, TrainingRecord
 
 RECORD = TrainingRecord(
     dataset=DatasetRecord("a + b", 30, {"train": 20, "valid": 10}, "ab12", {"a": 10, "b": 20}),
     split="group", recipe="live", seed=3, epochs=70, best_epoch=41, batch_size=64,
-    packages={"numpy": "2"}, started_from="genre-lstm", parameters=1_000, windows=160,
+    packages={"numpy": "2"}, started_from="genre-lstm",
+    start=StartRecord(frozenset({"c"}), frozenset({"train"}), 2), parameters=1_000, windows=160,
     metrics={"valid": {"clip_accuracy": 0.5}}, remarks=("one",), refit=RefitRecord(30, 41),
 )  # fmt: skip
 
@@ -26,6 +27,7 @@ STRANGE: tuple[object, ...] = (
     {},
     {"valid": 3},
     {"clips": "many", "name": 3},
+    {"names": 3, "lists": {"train": 1}, "knows": "all"},
 )
 
 

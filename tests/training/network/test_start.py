@@ -50,8 +50,24 @@ def test_it_is_said_aloud_and_can_be_declined(
     assert read_description(trained).training["started_from"] is None  # fitted with --start-from none
     words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--epochs", 1, "--batch-size", 8)
     assert run(*words, "--start-from", trained) == 0
-    assert "Starting from sounds: its front and its LSTM, with a new head." in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "Starting from sounds: its front and its LSTM, with a new head." in told
+    assert "flatter" not in told  # sounds was not fitted on the clips that are held out
     assert read_description(tmp_path / "m").training["started_from"] == "sounds"
+
+
+def test_figures_on_what_the_start_knows_are_said_to_flatter(
+    dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], trained: Path
+) -> None:
+    warning = "sounds, from which the fit started, was fitted or validated on "
+    words = (dataset, "--cache", cache)
+    fit = ("--seed", 1, "--start-from", trained, "--epochs", 1, "--batch-size", 8)
+    assert run(*words, *fit, "--out", tmp_path / "m") == 0
+    assert warning in capfd.readouterr().err
+    for page in ("README.md", "report/report.md"):
+        assert f"> **{warning}" in (tmp_path / "m" / page).read_text(encoding="utf-8")
+    assert run(*words, "--evaluate", tmp_path / "m", "--part", "valid", "--json") == 0
+    assert warning in json.loads(capfd.readouterr().out)["notes"][0]
 
 
 def test_the_body_is_carried_over_and_the_head_already_tells_the_labels_apart(
