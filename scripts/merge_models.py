@@ -22,7 +22,7 @@ from live.bundle import BundleDescription, read_description, write_description
 from live.errors import GenreLiveError, InputError, explain
 from live.library_messages import quiet_libraries
 from training.evaluation.model_card import model_card
-from training.evaluation.record import TrainingRecord
+from training.evaluation.record import StartRecord, TrainingRecord
 from training.garbage import look_for_garbage_seldom
 from training.network.bundle import CARD_FILE, check_destination, package_versions, replacing, write_networks
 from training.network.merging import factored, merged
@@ -52,6 +52,34 @@ def read_alike(folders: Sequence[Path]) -> list[BundleDescription]:
                 "on the same data."
             )
     return descriptions
+
+
+def record_of_all(records: Sequence[TrainingRecord]) -> TrainingRecord:
+    """Return the record of the mean of several fits, which knows the clips of all of them.
+
+    A clip that one fit held out may have taught another, so fits of different divisions have none together.
+    """
+    first, datasets = records[0], [record.dataset for record in records]
+    names = dict.fromkeys(name for dataset in datasets for name in dataset.name.split(" + "))
+    digests = [dataset.digests for dataset in datasets]
+    alike = len({dataset.division for dataset in datasets}) == 1
+    return replace(
+        first,
+        dataset=replace(
+            first.dataset,
+            name=" + ".join(names),
+            division=first.dataset.division if alike else "",
+            digests=frozenset().union(*digests) if all(digests) else frozenset(),
+        ),
+        split=first.split if len({record.split for record in records}) == 1 else None,
+        leaks=any(record.leaks for record in records),
+        refit=next((record.refit for record in records if record.refit is not None), None),
+        start=StartRecord(
+            frozenset().union(*(record.names_known for record in records)),
+            frozenset().union(*(record.lists_known for record in records)),
+            max(record.start.knows for record in records),
+        ),
+    )
 
 
 def merge(
@@ -90,7 +118,7 @@ def merge(
             raise InputError(f"--ranks {' '.join(map(str, ranks))}: give one for each convolution.") from None
     network = merged(networks) if len(networks) > 1 else networks[0]
     record = replace(
-        TrainingRecord.read(first.training),
+        record_of_all([TrainingRecord.read(description.training) for description in descriptions]),
         merged_from=tuple(description.name for description in descriptions),
         parameters=network.count_params(),
         packages=package_versions(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from scripts.merge_models import record_of_all
 from tests.training.conftest import small_store
 from training.dataset.splits import PartName, Split, gtzan_id, published_lists, split_store
 from training.dataset.store import FeatureStore
@@ -43,6 +44,15 @@ def test_a_second_fit_knows_the_validation_clips_of_the_same_division(store: Fea
     record = fitted(store, split, refit=RefitRecord(9, 3))
     assert set(known_of_part(record, store, split, "valid")) == held(split, "valid")
     assert known_of_part(record, store, split, "test") == []
+
+
+def test_the_mean_of_two_fits_knows_the_clips_of_both(store: FeatureStore) -> None:
+    first, second = divided(store, 0), divided(store, 1)
+    both = record_of_all([fitted(store, first), fitted(store, second)])
+    assert set(known_of_part(both, store, first, "test")) == held(first, "test") - held(second, "test")
+    assert set(known_of_part(both, store, first, "valid")) == held(first, "valid")
+    alike = record_of_all([fitted(store, first), fitted(store, first)])
+    assert known_of_part(alike, store, first, "valid") == []
 
 
 def test_what_a_start_knew_is_not_forgotten(store: FeatureStore) -> None:
