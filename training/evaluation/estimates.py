@@ -68,10 +68,13 @@ class Votes:
     Attributes
     ----------
     confidence, right : ndarray [shape=(votes,)]
+    of_genre : ndarray of bool [shape=(votes,)]
+        Whether its most likely label is a genre, and not that of no music or other music.
     """
 
     confidence: Array
     right: Array
+    of_genre: npt.NDArray[np.bool_]
 
 
 def calibration_bins(confidence: Array) -> npt.NDArray[np.int64]:

@@ -77,6 +77,7 @@ def _outcome(clip: ClassifiedClip, labels: tuple[str, ...], parameters: Mapping[
         votes=Votes(
             np.array([verdicts[k].distribution[led[k] or ""] for k in spoken]),
             np.array([float(led[k] == clip.label) for k in spoken]),
+            np.array([led[k] not in NOT_GENRES for k in spoken], dtype=np.bool_),
         ),
         verdicts=len(verdicts),
         sure=sum(sure),
@@ -149,6 +150,7 @@ def measure(clips: Sequence[ClassifiedClip], description: BundleDescription) -> 
         votes=Votes(
             np.concatenate([outcome.votes.confidence for outcome in known]),
             np.concatenate([outcome.votes.right for outcome in known]),
+            np.concatenate([outcome.votes.of_genre for outcome in known]),
         ),
     )
 

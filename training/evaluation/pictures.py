@@ -103,22 +103,25 @@ def draw_reliability(votes: Votes, path: Path) -> None:
 
 
 def risk_and_coverage(
-    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
+    votes: Votes,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Compute the risk-coverage curve: the share of wrong votes above each threshold of confidence.
+    """Compute the risk-coverage curve: the share of wrong genres above each threshold of confidence.
+
+    A vote for no music or other music names no genre, whatever its confidence.
 
     Returns
     -------
     threshold, coverage, risk : ndarray [shape=(n,)]
         By decreasing threshold, with one entry for each confidence that occurs.
     """
+    confidence, right = votes.confidence[votes.of_genre], votes.right[votes.of_genre]
     if len(confidence) == 0:  # no vote named a genre
         return confidence, confidence, confidence
     order = np.argsort(-confidence, kind="stable")
     said = np.arange(1, len(order) + 1)
     wrong = np.cumsum(1 - right[order])
     last = np.append(confidence[order][1:] != confidence[order][:-1], True)
-    return confidence[order][last], (said / len(order))[last], (wrong / said)[last]
+    return confidence[order][last], (said / len(votes.confidence))[last], (wrong / said)[last]
 
 
 def draw_risk_and_coverage(
@@ -127,7 +130,7 @@ def draw_risk_and_coverage(
     """Draw the risk-coverage curve."""
     figure, axes = _figure(6.4, 4.2)
     for name, color, measured in hearings:
-        thresholds, coverage, risk = risk_and_coverage(measured.votes.confidence, measured.votes.right)
+        thresholds, coverage, risk = risk_and_coverage(measured.votes)
         axes.plot(coverage, risk, color=color, label=name)
         at = int(np.searchsorted(-thresholds, -threshold, side="right")) - 1
         if at >= 0:

@@ -13,7 +13,7 @@ from live.errors import InputError
 
 from .estimates import Estimate, Votes
 
-NO_VOTES = Votes(np.empty(0), np.empty(0))
+NO_VOTES = Votes(np.empty(0), np.empty(0), np.empty(0, dtype=np.bool_))
 Figures = dict[str, Any]
 
 

@@ -16,7 +16,7 @@ from training.dataset.splits import whole_store
 from training.dataset.store import StoreWriter, open_store
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.changes import follow_changes
-from training.evaluation.estimates import CALIBRATION_BINS
+from training.evaluation.estimates import CALIBRATION_BINS, Votes
 from training.evaluation.metrics import measure
 from training.evaluation.model_card import model_card
 from training.evaluation.pictures import risk_and_coverage
@@ -156,10 +156,19 @@ def test_parameters_of_the_vote_come_from_the_bundle() -> None:
 
 
 def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
-    threshold, coverage, risk = risk_and_coverage(np.array([0.9, 0.5, 0.7, 0.5]), np.array([1.0, 0, 1, 1]))
+    votes = Votes(np.array([0.9, 0.5, 0.7, 0.5]), np.array([1.0, 0, 1, 1]), np.ones(4, dtype=bool))
+    threshold, coverage, risk = risk_and_coverage(votes)
     np.testing.assert_allclose(threshold, [0.9, 0.7, 0.5])
     np.testing.assert_allclose(coverage, [0.25, 0.5, 1.0])
     np.testing.assert_allclose(risk, [0, 0, 0.25])
+
+
+def test_a_vote_for_no_music_names_no_genre_in_the_curve_of_risk() -> None:
+    clip = heard("1", "jazz", [NOTHING, NOTHING, NOTHING])
+    measures = measure([clip, heard("2", "jazz", [JAZZ])], DESCRIPTION)
+    assert measures.wrong_name.value == 0
+    _, coverage, risk = risk_and_coverage(measures.votes)
+    assert (coverage.tolist(), risk.tolist()) == ([0.25], [0.0])
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")
