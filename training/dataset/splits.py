@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import itertools
 import re
 import warnings
 from collections import Counter
@@ -150,7 +151,7 @@ def split_store(
         if chosen is not None:
             parts[chosen].append(segment)
     _check_parts(store, parts, name, only)
-    return Split(name, parts, (*notes, *remarks_on_copies(store, same)))
+    return Split(name, parts, (*notes, *_remark_on_unmeasured(store, parts), *remarks_on_copies(store, same)))
 
 
 def _rows(store: FeatureStore, groups: Sequence[str]) -> list[_Row]:
@@ -289,40 +290,66 @@ def _divide(
     ]
     # With two groups there is none left for a test.
     held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
-    folds = min(FOLDS if with_test else FOLDS - 1, fewest, len({row.group for row, _ in chosen}))
+    most = min(FOLDS if "test" in held_out else FOLDS - 1, len({row.group for row, _ in chosen}))
     part_of_group: dict[str, PartName] = {}
-    if folds > 1:
-        numbers = _fold_numbers(chosen, folds, len(held_out), seed)
-        for (row, _), number in zip(chosen, numbers, strict=True):
+    if min(most, fewest) > 1:
+        for (row, _), number in zip(chosen, _numbers(chosen, most, fewest, len(held_out), seed), strict=True):
             part_of_group[row.group] = held_out[number] if number < len(held_out) else "train"
     return [part_of_group.get(row.group, "train") for row in rows]
 
 
-def _fold_numbers(
-    chosen: Sequence[tuple[_Row, tuple[str, str]]], folds: int, held_out: int, seed: int
+def _numbers(
+    chosen: Sequence[tuple[_Row, tuple[str, str]]], most: int, fewest: int, held_out: int, seed: int
 ) -> list[int]:
-    """Return each row's fold; of several random divisions, the one with the most strata in all parts."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    """Return the number of each row's part, of which the last is training.
 
+    Of several random divisions in folds, it is the one with the most strata in training, then one in which
+    training is the largest part, and then the one with the most strata in all parts. If none has all, fewer
+    and so larger folds, as many as the rarest label has groups, are tried too.
+
+    Parameters
+    ----------
+    chosen : sequence of tuple
+        The rows and their strata.
+    most : int
+        The largest number of folds.
+    fewest : int
+        Number of groups of the rarest label.
+    held_out : int
+        Number of parts of one fold each.
+    seed : int
+    """
     kinds = sorted({stratum for _, stratum in chosen})
     kind = [kinds.index(stratum) for _, stratum in chosen]
     groups = [row.group for row, _ in chosen]
-    best, best_covered = np.zeros(len(chosen), dtype=np.int64), -1
-    for attempt in range(TRIES):
-        random = (seed + attempt * 9_973) % 2**32
-        splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=random)
-        fold = np.empty(len(chosen), dtype=np.int64)
-        with warnings.catch_warnings(action="ignore"):  # about a stratum with fewer clips than folds
-            for number, (_, held) in enumerate(splitter.split(kind, kind, groups)):
-                fold[held] = number
-        covered = len(
-            {(min(number, held_out), each) for number, each in zip(fold.tolist(), kind, strict=True)}
-        )
-        if covered > best_covered:
-            best, best_covered = fold, covered
-        if covered == (held_out + 1) * len(kinds):
-            break
-    found: list[int] = best.tolist()
+    usable = min(most, max(Counter(kind).values()))  # scikit-learn needs a stratum with a clip for each fold
+    best: list[int] = []
+    best_covered = (-1, False, -1)
+    for folds, attempt in itertools.product(dict.fromkeys((usable, min(most, fewest))), range(TRIES)):
+        fold = _random_folds(kind, groups, folds, (seed + attempt * 9_973) % 2**32)
+        pairs = set(zip(fold, kind, strict=True))
+        for held in itertools.permutations(range(folds), held_out):
+            number_of = [held.index(k) if k in held else held_out for k in range(folds)]
+            found = {(number_of[number], each) for number, each in pairs}
+            clips = Counter(number_of[number] for number in fold)
+            largest = clips[held_out] == max(clips.values())
+            covered = (sum(number == held_out for number, _ in found), largest, len(found))
+            if covered > best_covered:
+                best, best_covered = [number_of[number] for number in fold], covered
+            if covered == (len(kinds), True, (held_out + 1) * len(kinds)):
+                return best
+    return best
+
+
+def _random_folds(kind: Sequence[int], groups: Sequence[str], folds: int, random: int) -> list[int]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=random)
+    fold = np.empty(len(kind), dtype=np.int64)
+    with warnings.catch_warnings(action="ignore"):  # about a stratum with fewer clips than folds
+        for number, (_, held) in enumerate(splitter.split(kind, kind, groups)):
+            fold[held] = number
+    found: list[int] = fold.tolist()
     return found
 
 
@@ -339,6 +366,16 @@ def _split_segments(store: FeatureStore, window_frames: int, seed: int, only: st
         parts[part].append(segment)
     _check_parts(store, parts, "segment", only)
     return Split("segment", parts, (LEAK,))
+
+
+def _remark_on_unmeasured(store: FeatureStore, parts: dict[PartName, list[Segment]]) -> tuple[str, ...]:
+    """Return a sentence if there are labels that are fitted and not validated."""
+    fitted, valid = ({store.label[segment.clip] for segment in parts[part]} for part in ("train", "valid"))
+    lacking = sorted(fitted - valid - {UNLABELLED})
+    if not valid or not lacking:
+        return ()
+    covers = "it" if len(lacking) == 1 else "them"
+    return (f"There are no validation clips of {_named(lacking)}, so no figure covers {covers}.",)
 
 
 def _check_parts(

@@ -302,6 +302,35 @@ def test_a_labels_only_group_beside_gtzan_teaches() -> None:
     assert clips_of(split, "train") >= {len(gtzan), len(gtzan) + 1}
 
 
+@pytest.mark.parametrize(("rare", "parts"), [(2, (75, 25, 0)), (3, (60, 20, 20))])
+def test_a_rare_label_leaves_the_others_as_much_training(rare: int, parts: tuple[int, ...]) -> None:
+    labels = ["a"] * 100 + ["b"] * 100 + ["rare"] * rare
+    split = split_store(
+        fake_store([f"c{k}" for k in range(len(labels))], labels), "group", window_frames=34, seed=0
+    )
+    found = [[labels[k] for k in clips_of(split, part)] for part in PARTS]
+    assert tuple(each.count("a") for each in found) == parts
+    assert [each.count("rare") for each in found] == [1] * rare + [0] * (3 - rare)
+
+
+def test_an_artist_with_nearly_all_clips_teaches() -> None:
+    labels = ["a"] * 30 + ["b"] * 30
+    groups = [*["giant"] * 28, "a1", "a2", *["giant"] * 28, "b1", "b2"]
+    store = fake_store([f"c{k}" for k in range(60)], labels, groups)
+    split = split_store(store, "group", window_frames=34, seed=0)
+    assert "giant" in {store.group[k] for k in clips_of(split, "train")}
+    assert {labels[k] for k in clips_of(split, "valid")} == {"a", "b"}
+
+
+def test_a_label_that_cannot_be_measured_is_told() -> None:
+    groups = [*"vvaa", *"vvbb", *"aabb"]  # no two of the three artists have all labels, nor has one alone
+    store = fake_store([f"c{k}" for k in range(12)], [*"xxxxyyyyzzzz"], groups)
+    split = split_store(store, "group", window_frames=34, seed=0)
+    (lacking,) = {*"xyz"} - {store.label[k] for k in clips_of(split, "valid")}
+    assert f"There are no validation clips of {lacking}, so no figure covers it." in split.notes
+    assert {store.label[k] for k in clips_of(split, "train")} == {*"xyz"}
+
+
 def test_a_label_with_one_group_in_all_is_refused() -> None:
     store = joined(
         ("a", [("rock", "x"), ("rock", "y"), ("jazz", "z")]), ("b", [("rock", "v"), ("jazz", "z")])
