@@ -143,8 +143,8 @@ def split_store(
     else:
         rows = _rows(store, groups)
         part_of_clip = _divide(rows, seed, kind="group" if name == "group" else "clip")
-        if name == "group" and store.group == store.clip:
-            notes = (NO_GROUPS,)
+        if name == "group":
+            notes = _remark_on_groups(store)
     segments = whole_store(store)
     parts: dict[PartName, list[Segment]] = {part: [] for part in PARTS}
     for segment, chosen in zip(segments, part_of_clip, strict=True):
@@ -152,6 +152,23 @@ def split_store(
             parts[chosen].append(segment)
     _check_parts(store, parts, name, only)
     return Split(name, parts, (*notes, *_remark_on_unmeasured(store, parts), *remarks_on_copies(store, same)))
+
+
+def _remark_on_groups(store: FeatureStore) -> tuple[str, ...]:
+    """Return a sentence if the groups of clips are unknown."""
+    alone = [
+        clip
+        for clip, group in zip(store.clip, store.group, strict=True)
+        if clip == group or clip.endswith(f"/{group}")  # with the name of its store, if stores are joined
+    ]
+    if len(alone) == len(store):
+        return (NO_GROUPS,)
+    if not alone:
+        return ()
+    return (
+        f"No group is known of {count_of(len(alone), 'clip')}, such as {alone[0]}: each is one, and an "
+        "artist may lie on both sides.",
+    )
 
 
 def _rows(store: FeatureStore, groups: Sequence[str]) -> list[_Row]:

@@ -21,7 +21,7 @@ from training.dataset.splits import (
     published_lists,
     split_store,
 )
-from training.dataset.store import FeatureStore
+from training.dataset.store import FeatureStore, join_stores
 
 SPEC = FrontEndSpec(n_mels=24, n_mfcc=12)
 
@@ -90,10 +90,23 @@ def test_one_part_can_be_measured_where_there_is_nothing_to_fit_on() -> None:
 
 
 def test_it_is_told_when_no_groups_are_known() -> None:
-    for groups, told in ((None, True), ([*"aabbccdd"], False)):
+    for groups, told in (
+        (None, "No groups are known, so"),
+        ([*"rrsstt", "g", "h"], "No group is known of 2 clips, such as g: each"),
+        ([*"rrssttuu"], ""),
+    ):
         store = fake_store(list("abcdefgh"), list("xyxyxyxy"), groups)
         split = split_store(store, "group", window_frames=34, seed=0)
-        assert any("No groups are known" in note for note in split.notes) == told
+        assert len(split.notes) == bool(told)
+        assert "".join(split.notes).startswith(told)
+
+
+def test_joined_datasets_without_groups_are_told_although_their_clips_have_the_same_names() -> None:
+    one = fake_store(list("abcd"), list("xyxy"))
+    store = join_stores([one, replace(one, path=Path("other.npz"))])
+    assert store.clip[4:] == ("other/a", "other/b", "other/c", "other/d")
+    split = split_store(store, "group", window_frames=34, seed=0)
+    assert any("No groups are known" in note for note in split.notes)
 
 
 def test_unlabelled_music_may_lie_outside_training_with_its_group() -> None:
