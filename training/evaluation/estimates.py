@@ -15,7 +15,7 @@ BOOTSTRAP_ROUNDS = 1_000
 BOOTSTRAP_SEED = 0
 INTERVAL = (2.5, 97.5)  # percentiles
 CALIBRATION_BINS = 10
-DECIMALS = 4
+DECIMALS = 6  # more than any table shows: a figure that is rounded twice may come out wrong
 
 Array = npt.NDArray[np.float64]
 

@@ -16,13 +16,14 @@ from training.dataset.splits import whole_store
 from training.dataset.store import StoreWriter, open_store
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.changes import follow_changes
-from training.evaluation.estimates import CALIBRATION_BINS, Votes
+from training.evaluation.estimates import CALIBRATION_BINS, Bootstrap, Votes
 from training.evaluation.metrics import measure
 from training.evaluation.model_card import model_card
 from training.evaluation.pictures import risk_and_coverage
 from training.evaluation.report import ReportSubject, write_report
 from training.evaluation.results import Evaluation
 from training.evaluation.streamed_inference import ClassifiedClip, recalibrated
+from training.evaluation.tables import cell
 
 SPEC = FrontEndSpec()
 DESCRIPTION = BundleDescription(
@@ -153,6 +154,11 @@ def test_parameters_of_the_vote_come_from_the_bundle() -> None:
     wary = replace(DESCRIPTION, vote={"no_music_above": 0.9})
     clip = heard("1", "jazz", [[0.0, 0.2, 0.8, 0.0]] * 9)
     assert measure([clip], wary).to_dict()["vote_accuracy"]["5"] == 1.0
+
+
+def test_a_figure_is_rounded_once() -> None:
+    shown = cell(Bootstrap(42).mean([1.0] * 29 + [0.0] * 13), with_interval=False)
+    assert shown == f"{29 / 42:.3f}"  # and not the 0.691 of 0.6905
 
 
 def test_risk_falls_as_coverage_does_when_confidence_means_something() -> None:
