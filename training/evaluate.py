@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from live.classifier import Classifier
 from live.errors import InputError
 from live.vote import VoteParameters
 
-from .dataset.features import Features
+from .dataset.clips import letters
+from .dataset.features import Features, labels_of
 from .dataset.splits import LEAK, SPLITS, Segment, Split, whole_store
 from .dataset.store import FeatureStore
 from .datasets import DatasetOptions, divide, is_divided_like, known_clips, open_datasets
@@ -125,6 +127,20 @@ def _choose(
     return _Chosen(segments, facts, warnings, (*split.notes, *features.skipped))
 
 
+def _check_spelling(labels: set[str], known: Sequence[str]) -> None:
+    """Check that no label is a different spelling of one that the model knows: it would count as wrong.
+
+    Raises
+    ------
+    InputError
+        When one is.
+    """
+    spelled = {letters(label): label for label in known}
+    for label in sorted(labels - set(known)):
+        if (other := spelled.get(letters(label))) is not None:
+            raise InputError(f"The label {label!r} is almost the model's {other!r}: rename it to that.")
+
+
 def _check_report_folder(out: Path) -> None:
     """Raise InputError if a folder holds files that are neither a report nor hidden."""
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
@@ -154,6 +170,7 @@ def evaluate_bundle(options: EvaluateOptions, listener: RunListener) -> Evaluate
     """
     classifier = Classifier(options.model)
     description = classifier.description
+    _check_spelling(set().union(*map(labels_of, options.data.datasets)), description.labels)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)  # before the evaluation, which takes long
         _check_report_folder(options.out)

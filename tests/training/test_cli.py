@@ -435,6 +435,15 @@ def test_a_model_that_is_measured_on_all_it_was_fitted_on_says_so(
     assert warned(others, model)
 
 
+def test_a_label_that_the_model_spells_otherwise_is_not_measured_as_unknown(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copytree(dataset, tmp_path / "other")
+    (other / "hiss").rename(other / "Hiss")
+    assert run(other, "--cache", cache, "--evaluate", trained) == 2
+    assert said(capfd) == "genre-train: The label 'Hiss' is almost the model's 'hiss': rename it to that.\n"
+
+
 def test_a_report_does_not_replace_the_files_of_somebody_else(
     trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,9 +107,9 @@ def check_labels(labels: set[str]) -> None:
 
 def _check_states(labels: set[str]) -> None:
     """Check that no label would make a verdict of it look like one of a state."""
-    states = {_letters(state) for state in STATES}
+    states = {letters(state) for state in STATES}
     for label in sorted(labels):
-        if _letters(label) in states:
+        if letters(label) in states:
             raise InputError(
                 f"The label {label!r} is the name of a verdict's state: rename it to a genre, or to "
                 f"{', '.join(SPECIAL[:-1])} or {SPECIAL[-1]}."
@@ -118,9 +118,9 @@ def _check_states(labels: set[str]) -> None:
 
 def _check_spelling(labels: set[str]) -> None:
     """Check that no label is a different spelling of another one or of a special label."""
-    seen = {_letters(label): label for label in SPECIAL}
+    seen = {letters(label): label for label in SPECIAL}
     for label in sorted(labels):
-        other = seen.setdefault(_letters(label), label)
+        other = seen.setdefault(letters(label), label)
         if other in SPECIAL and label != other:
             raise InputError(
                 f"The label {label!r} is almost {other!r}, which has a special meaning: rename it to that, "
@@ -132,7 +132,7 @@ def _check_spelling(labels: set[str]) -> None:
             )
 
 
-def _letters(label: str) -> str:
+def letters(label: str) -> str:
     """Return a label in lower case without spaces and punctuation; unchanged if it has only those."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
     return "".join(sign for sign in folded if sign.isalnum()) or label
