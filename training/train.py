@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,7 @@ from live.classifier import Classifier
 from live.errors import InputError
 from live.events import NOT_GENRES, genres_of
 from live.vote import VoteParameters
+from live.wording import count_of
 
 from .dataset.clips import UNLABELLED, check_labels, remarks_on_labels, remarks_on_lone_clips
 from .dataset.features import Features, labels_of, silent_clips
@@ -201,7 +203,20 @@ def _choose_start(options: TrainOptions, material: _Material, listener: RunListe
             f"which has heard more; --start-from {FROM_NOTHING} begins from nothing."
         )
     listener.notify(f"Starting from {start.description.name}: its front and its LSTM, with a new head.")
+    for remark in remarks_on_start(start.description, material.labels):
+        listener.notify(remark)
     return start
+
+
+def remarks_on_start(description: BundleDescription, labels: Sequence[str]) -> list[str]:
+    """Return a sentence if the new model will not know genres that the one it starts from knows."""
+    lost = set(genres_of(description.labels)) - set(labels)
+    if not lost:
+        return []
+    return [
+        f"The new model will know only the {count_of(len(labels), 'label')} of the data: {description.name} "
+        f"has {count_of(len(lost), 'genre')} more."
+    ]
 
 
 def _started(record: TrainingRecord, start: Start, material: _Material) -> TrainingRecord:

@@ -20,6 +20,7 @@ from training.dataset.splits import whole_store
 from training.network.batches import Crops
 from training.network.recipes import LIVE
 from training.network.start import gentle, open_start, started
+from training.train import remarks_on_start
 
 
 def run(*words: object) -> int:
@@ -54,6 +55,13 @@ def test_it_is_said_aloud_and_can_be_declined(
     assert "Starting from sounds: its front and its LSTM, with a new head." in told
     assert "flatter" not in told  # sounds was not fitted on the clips that are held out
     assert read_description(tmp_path / "m").training["started_from"] == "sounds"
+
+
+def test_genres_that_a_fit_from_a_model_will_not_know_are_told() -> None:
+    shipped = read_description(find_bundle("genre-lstm"))
+    (told,) = remarks_on_start(shipped, ("jazz", "no_music", "rock"))
+    assert told == "The new model will know only the 3 labels of the data: genre-lstm has 8 genres more."
+    assert remarks_on_start(shipped, shipped.labels) == []
 
 
 def test_figures_on_what_the_start_knows_are_said_to_flatter(
