@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=[*AS_SOUNDFILE_WRITES, *AS_FFMPEG_WRITES])
+@pytest.fixture(scope="module", params=[*AS_SOUNDFILE_WRITES, *AS_FFMPEG_WRITES])
 def sound(request: pytest.FixtureRequest, folder: Path) -> Path:
     path: Path = folder / request.param
     if path.name in AS_FFMPEG_WRITES:
