@@ -31,15 +31,20 @@ from tests.sounds import tune, write_tune
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
-    folder = tmp_path / "music"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tunes")
     for number, name in enumerate(("a.wav", "b.flac", "c.ogg", "d.wav")):
         write_tune(
             folder / name, 4.0 + 3 * number, rate=44_100 if number % 2 else 22_050, channels=1 + number % 2
         )
     return folder
+
+
+@pytest.fixture
+def music(tunes: Path, tmp_path: Path) -> Path:
+    """A folder of a test's own, for it may change the files."""
+    return Path(shutil.copytree(tunes, tmp_path / "music"))
 
 
 @pytest.fixture(autouse=True)
