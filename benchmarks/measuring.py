@@ -118,9 +118,9 @@ def pairs(
     better : {"less", "more"}
         Whether smaller figures are better (time) or larger ones (speed).
     warm_up : bool
-        Whether each is run once before the measurement.
+        Whether each is run once before several rounds.
     """
-    if warm_up:
+    if warm_up and rounds > 1:  # a single round only checks that they run
         ours()
         theirs()
     mine, others = [], []

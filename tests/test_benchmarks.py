@@ -69,6 +69,9 @@ def test_pairs_take_turns() -> None:
     row = pairs("work", "s", ours, "rival", theirs, rounds=2)
     assert turns == ["ours", "theirs"] * 3
     assert row == Row("work", "s", Figure(1, 1, 1), "rival", Figure(3, 3, 3), Figure(3, 3, 3))
+    turns.clear()
+    assert pairs("work", "s", ours, "rival", theirs, rounds=1) == row
+    assert turns == ["ours", "theirs"]  # a single round needs no warm-up
 
 
 def test_what_is_missing_is_named() -> None:
