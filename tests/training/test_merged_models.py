@@ -86,12 +86,15 @@ def test_a_merged_model_listens_as_its_parts_do_and_says_what_it_is(
     assert (merged / "network.tflite").stat().st_size < 1.4 * (trained / "network.tflite").stat().st_size
 
 
-def test_a_fit_can_start_from_a_merged_model(
-    merged: Path, dataset: Path, cache: Path, tmp_path: Path
+def test_a_fit_can_start_from_a_merged_model_and_says_so(
+    merged: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--epochs", 1, "--batch-size", 8)
     assert main([*map(str, words), "--start-from", str(merged)]) == 0
-    assert read_description(tmp_path / "m").training["metrics"]["valid"]["clip_accuracy"] == 1.0
+    assert "Starting from both: its front and its LSTM, with a new head." in capfd.readouterr().err
+    training = read_description(tmp_path / "m").training
+    assert training["started_from"] == "both"
+    assert training["metrics"]["valid"]["clip_accuracy"] == 1.0
 
 
 def test_a_merged_model_is_not_fitted_again(

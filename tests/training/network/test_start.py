@@ -45,16 +45,8 @@ def test_a_fit_on_few_clips_starts_from_the_shipped_model_and_the_card_says_so(c
     Classifier(continued)
 
 
-def test_it_is_said_aloud_and_can_be_declined(
-    dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], trained: Path
-) -> None:
+def test_it_can_be_declined(trained: Path) -> None:
     assert read_description(trained).training["started_from"] is None  # fitted with --start-from none
-    words = (dataset, "--out", tmp_path / "m", "--cache", cache, "--epochs", 1, "--batch-size", 8)
-    assert run(*words, "--start-from", trained) == 0
-    told = capfd.readouterr().err
-    assert "Starting from sounds: its front and its LSTM, with a new head." in told
-    assert "flatter" not in told  # sounds was not fitted on the clips that are held out
-    assert read_description(tmp_path / "m").training["started_from"] == "sounds"
 
 
 def test_genres_that_a_fit_from_a_model_will_not_know_are_told() -> None:
