@@ -22,7 +22,7 @@ STARTS_BEFORE_END = 3  # segments
 MOST_REFUSALS = 3  # of a segment, before the next one is fetched
 MOST_MISSED_S = 86_400.0  # after a larger jump, the numbers are those of another stream
 LARGEST_NUMBER = 2.0**53
-_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+_ATTRIBUTE = re.compile(r'(?<![A-Z0-9-])([A-Z0-9-]++)=("[^"]*"|[^,]*)')  # a long name is tried once
 _BYTE_RANGE = re.compile(r"([1-9]\d{0,17})(?:@(\d{1,18}))?")
 
 

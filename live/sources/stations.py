@@ -25,9 +25,10 @@ _HLS_TYPES = frozenset(
 )
 _MP3_TYPES = frozenset({"", "audio/mpeg", "audio/mp3", "audio/mpeg3", "audio/x-mpeg"})
 _LIST_TYPES = frozenset({"audio/x-scpls", "application/pls+xml", "audio/scpls"})
-_PLS_ENTRY = re.compile(r"(?im)^[ \t]*file\d+[ \t]*=[ \t]*(\S.*?)[ \t]*$")
+# A line of a malicious server may be a million characters long: no pattern may try all of its parts.
+_PLS_ENTRY = re.compile(r"(?im)^[ \t]*file\d+[ \t]*=[ \t]*(\S.*)$")
 _PLS = re.compile(r"(?im)^[ \t]*\[playlist\][ \t]*$")
-_M3U_ENTRY = re.compile(r"(?m)^[ \t]*(?!\w+[ \t]*=)([^#\[<\s].*?)[ \t]*$")  # no other kind of list
+_M3U_ENTRY = re.compile(r"(?m)^[ \t]*(?!\w+[ \t]*=)([^#\[<\s].*)$")  # no other kind of list
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 OnTitle = Callable[[str | None], None]
@@ -175,4 +176,4 @@ def _open(
     entries = _PLS_ENTRY.findall(text) or ([] if _PLS.search(text) else _M3U_ENTRY.findall(text))
     if not entries:
         raise StationError("its playlist names no stream", is_final=True)
-    return [_Reference(answer.url, entry) for entry in entries]
+    return [_Reference(answer.url, entry.rstrip(" \t")) for entry in entries]

@@ -503,6 +503,22 @@ def test_a_playlist_without_an_entry_is_no_station(text: str) -> None:
         connect(Opener(f"{url}/a.pls"), threading.Event(), lambda _: None)
 
 
+@pytest.mark.parametrize("start", ["", "[playlist]\nFile1="])
+def test_a_line_of_a_million_characters_takes_no_hours(start: str) -> None:
+    text = f"{start}a{' ' * 900_000}b"
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        answering(200 if request.path == "/a.pls" else 404, text.encode())(request)
+
+    with server(respond) as url, pytest.raises(StationError):
+        connect(Opener(f"{url}/a.pls"), threading.Event(), lambda _: None)
+
+
+def test_an_attribute_of_a_million_characters_takes_no_hours() -> None:
+    text = f"#EXT-X-STREAM-INF:{'A' * 900_000},BANDWIDTH=1\na.m3u8\n"
+    assert parse_playlist(text, "http://host/").variants == [(1, "http://host/a.m3u8")]
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_segment_that_is_refused_is_lost_and_no_other(status: int) -> None:
     ended = playlist_of(0, "abcd") + b"#EXT-X-ENDLIST\n"
