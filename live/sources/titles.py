@@ -10,8 +10,8 @@ from live.errors import one_line
 
 LONGEST_TITLE = 200  # characters
 # A title may hold quotes; another field, or nothing, follows it.
-_STREAM_TITLE = re.compile(rb"StreamTitle='(.*?)';(?=\s*(?:[\w-]+\s*=|;|\0|$))", re.DOTALL)
-_PLAIN_TITLE = re.compile(rb"StreamTitle='(.*?)';", re.DOTALL)
+_BEFORE_FIELD = re.compile(rb"(.*?)';(?=\s*(?:[\w-]+\s*=|;|\0|$))", re.DOTALL)
+_BEFORE_QUOTE = re.compile(rb"(.*?)';", re.DOTALL)
 _COMMENTS = re.compile(rb"\x03vorbis|OpusTags")
 _LONGEST_COMMENTS = 65_536
 
@@ -47,20 +47,21 @@ class IcyMetadata:
         if self._interval <= 0:
             return content
         sound = bytearray()
-        while content:
+        rest = memoryview(content)  # the interval may be a byte, and each slice of bytes is a copy
+        while rest:
             if not self._is_in_block:
-                sound += content[: self._left]
-                passed = min(self._left, len(content))
+                sound += rest[: self._left]
+                passed = min(self._left, len(rest))
                 self._left -= passed
-                content = content[passed:]
+                rest = rest[passed:]
                 self._is_in_block = self._left == 0
                 continue
             wanted = 1 if not self._block else 1 + 16 * self._block[0] - len(self._block)
-            self._block += content[:wanted]
-            content = content[wanted:]
+            self._block += rest[:wanted]
+            rest = rest[wanted:]
             if len(self._block) == 1 + 16 * self._block[0]:
-                block = bytes(self._block[1:])
-                if match := _STREAM_TITLE.search(block) or _PLAIN_TITLE.search(block):
+                _, _, told = bytes(self._block[1:]).partition(b"StreamTitle='")
+                if match := _BEFORE_FIELD.match(told) or _BEFORE_QUOTE.match(told):
                     self._on_title(clean_title(match.group(1)))
                 self._block.clear()
                 self._is_in_block, self._left = False, self._interval

@@ -329,6 +329,15 @@ def test_silence_on_the_wire_and_the_end_of_patience_end_the_reading() -> None:
             done.set()
 
 
+def test_metadata_made_to_be_searched_for_long_is_not() -> None:
+    titles: list[str | None] = []
+    block = (b"StreamTitle='" * 150 + (b"';" + b" " * 100) * 100)[:4_079] + b"!"
+    metadata = IcyMetadata(1, titles.append)
+    for _ in range(6_000):  # searched from each beginning of a title, this took minutes
+        assert metadata.feed(b"x\xff" + block) == b"x"
+    assert len(titles) == 6_000
+
+
 def test_titles_in_ogg_comments_are_told() -> None:
     def comments(*texts: str) -> bytes:
         vendor = b"some encoder"
