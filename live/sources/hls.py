@@ -155,6 +155,8 @@ class HlsFeed:
         Address of the playlist.
     stopping : threading.Event
         Ends all waiting.
+    home : str, optional
+        Address that led to the playlist, if it is another.
 
     Attributes
     ----------
@@ -167,8 +169,12 @@ class HlsFeed:
         first, and where the station counts anew.
     """
 
-    def __init__(self, opener: Opener, url: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, opener: Opener, url: str, stopping: threading.Event, *, home: str | None = None
+    ) -> None:
         self._opener, self._url, self._stopping = opener, url, stopping
+        self._home = url if home is None else home
+        self._has_connected = self._asks_home = False
         self._next: int | None = None
         self._header: Resource | None = None
         self._refusals = 0  # of the next segment
@@ -178,17 +184,22 @@ class HlsFeed:
         self.keeps_place, self.began_anew = False, True
 
     def _load(self) -> Playlist:
-        playlist = self._fetch_playlist()
+        playlist, url = self._fetch_playlist(self._home if self._asks_home else self._url)
         if playlist.variants or (playlist.sound_url and not playlist.segments):
-            self._url = playlist.sound_url or min(playlist.variants)[1]
-            return self._fetch_playlist()
+            url = playlist.sound_url or min(playlist.variants)[1]
+            playlist, _ = self._fetch_playlist(url)
+            self._url = url
+        elif self._asks_home:
+            self._url = url
+        self._asks_home = False
         return playlist
 
-    def _fetch_playlist(self) -> Playlist:
-        answer = self._opener.open(self._url, timeout_s=FETCHED_WITHIN_S)
+    def _fetch_playlist(self, url: str) -> tuple[Playlist, str]:
+        """Return a playlist, and its own address, to which others may lead."""
+        answer = self._opener.open(url, timeout_s=FETCHED_WITHIN_S)
         try:
             text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
-            return parse_playlist(text, answer.url)
+            return parse_playlist(text, answer.url), answer.url
         finally:
             answer.close()
 
@@ -217,6 +228,9 @@ class HlsFeed:
         """
         self._due_s, self._header = time.monotonic(), None  # a new decoder needs the header again
         self.began_anew = False
+        # After a loss the playlist may be at another place, and where it was in the next attempt.
+        self._asks_home = self._has_connected and not self._asks_home
+        self._has_connected = True
         while not self._stopping.is_set():
             failure: StationError | None = None
             wait_s = SHORTEST_WAIT_S

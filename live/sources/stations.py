@@ -158,7 +158,8 @@ def _open(
     opener: Opener, reference: _Reference | None, stopping: threading.Event, on_title: OnTitle
 ) -> Feed | list[_Reference]:
     """Open an address (None: the user's), and return its bytes, or the entries of its playlist."""
-    answer = opener.open(None if reference is None else joined(reference.base, reference.text))
+    url = opener.url if reference is None else joined(reference.base, reference.text)
+    answer = opener.open(url)
     path = urlsplit(answer.url).path.lower()
     kind = answer.content_type
     if kind in {"text/html", "application/xhtml+xml"}:
@@ -171,7 +172,7 @@ def _open(
     finally:
         answer.close()
     if "#EXT-X-" in text:
-        return HlsFeed(opener, answer.url, stopping)
+        return HlsFeed(opener, answer.url, stopping, home=url)
     text = "\n".join(text.splitlines())
     entries = _PLS_ENTRY.findall(text) or ([] if _PLS.search(text) else _M3U_ENTRY.findall(text))
     if not entries:

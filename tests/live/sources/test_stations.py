@@ -613,6 +613,31 @@ def test_the_time_until_a_stream_counts_anew_is_lost(live_list: LiveList) -> Non
         listener.source.stop()
 
 
+@pytest.mark.parametrize("leads", ["by a redirect", "by a list of variants"])
+def test_a_stream_that_moves_to_another_place_of_its_station_is_back(live_list: LiveList, leads: str) -> None:
+    place = ["/one"]
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        if request.path == "/live.m3u8":
+            there = f"{place[0]}/list.m3u8"
+            variants = f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{there}\n".encode()
+            redirects = leads == "by a redirect"
+            (answering(302, Location=there) if redirects else answering(200, variants))(request)
+        elif request.path.startswith(place[0]):
+            request.path = request.path.removeprefix(place[0])
+            live_list.respond(request)
+        else:
+            answering(404)(request)
+
+    with server(respond) as url:
+        listener = Listener(NetworkStream(f"{url}/live.m3u8"))
+        listener.hear_more()
+        place[0] = "/two"
+        listener.wait_until(lambda: listener.statuses == ["lost", "back"], "it is not looked for")
+        listener.hear_more()
+        listener.source.stop()
+
+
 def slowly(request: http.server.BaseHTTPRequestHandler, done: threading.Event) -> None:
     """Send an answer that never comes to its end, but now and then a byte."""
     with contextlib.suppress(OSError):
