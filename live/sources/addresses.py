@@ -164,15 +164,15 @@ class Answer:
     def read_all(self, timeout_s: float, most: int) -> bytes:
         """Read the whole body, of at most ``most`` bytes."""
         parts = bytearray()
-        deadline_s = time.monotonic() + timeout_s
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            part = self.read_some(left_s)
-            parts += part
-            if not part:
-                return bytes(parts)
-            if len(parts) > most:
-                raise StationError("it answers with more bytes than expected", is_final=True)
-        raise StationError("it answers too slowly")
+        try:
+            with shut_after(self.sock, timeout_s):
+                while part := self.read_some(timeout_s):
+                    parts += part
+                    if len(parts) > most:
+                        raise StationError("it answers with more bytes than expected", is_final=True)
+        except TimeoutError:
+            raise StationError("it answers too slowly") from None
+        return bytes(parts)
 
     def close(self) -> None:
         """Close the connection, even while another thread reads from it."""
@@ -209,7 +209,7 @@ def shut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, StationError) as error:
         if is_late.is_set():
             raise TimeoutError from error
         raise

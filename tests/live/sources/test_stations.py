@@ -672,6 +672,26 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for() -> None:
             done.set()
 
 
+def test_a_playlist_whose_pieces_begin_byte_by_byte_is_not_waited_for() -> None:
+    done = threading.Event()
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        answering(200, b"5;", Transfer_Encoding="chunked")(request)  # what follows it is no content yet
+        with contextlib.suppress(OSError):
+            while not done.wait(0.1):
+                request.wfile.write(b"x")
+
+    with server(respond) as url:
+        answer = Opener(url).open()
+        try:
+            with pytest.raises(StationError, match="too slowly"):
+                answer.read_all(1.0, 1_000)
+        finally:
+            done.set()
+            answer.close()
+
+
 def test_a_station_that_sends_what_is_no_sound_any_more_is_lost_and_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
