@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from live.sources.file_bytes import FileBytes
+from live.sources.file_bytes import FileBytes, has_other_than_zeros
 
 _MOST_PIECES = 100_000
 _UNKNOWN_SIZE_FROM = 0x7FFF_F000
@@ -241,7 +241,7 @@ def unclaimed_bytes(path: Path) -> int:
             after = at + header + size_of(at)
             is_padded = header == 8 and after % 2 and not _is_text(data[after : after + 4])
             at = after + 1 if is_padded else after
-        return end - at if any(data[at:end]) else 0
+        return end - at if has_other_than_zeros(path, at, end) else 0
 
 
 def next_of_its_kind(path: Path, start: int) -> int | None:

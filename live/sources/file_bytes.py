@@ -90,3 +90,14 @@ class FileBytes:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def has_other_than_zeros(path: Path, start: int, end: int) -> bool:
+    """Return whether there is anything but zeros from one byte of a file to another."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(BLOCK_BYTES, end - start))):
+            if block.strip(b"\0"):
+                return True
+            start += len(block)
+    return False

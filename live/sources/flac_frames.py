@@ -104,14 +104,3 @@ def last_frame(path: Path) -> LastFrame | None:
                     return LastFrame(at + match.start(), end, most_bytes)
             until, following = at, block[:16]
     return None
-
-
-def has_other_than_zeros(path: Path, start: int, end: int) -> bool:
-    """Return whether there is anything but zeros from one byte of a file to another."""
-    with path.open("rb") as file:
-        file.seek(start)
-        while start < end and (block := file.read(min(SEARCHED_AT_ONCE, end - start))):
-            if block.strip(b"\0"):
-                return True
-            start += len(block)
-    return False

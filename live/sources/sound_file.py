@@ -18,7 +18,8 @@ from live.library_messages import MPG123_NOTE, without_notes
 from live.samples import Samples
 from live.sources.containers import extent, unclaimed_bytes
 from live.sources.decoder import LEAST_MISSING_S, Completeness, damaged
-from live.sources.flac_frames import SEARCHED_AT_ONCE, has_other_than_zeros, last_frame, promised_samples
+from live.sources.file_bytes import has_other_than_zeros
+from live.sources.flac_frames import SEARCHED_AT_ONCE, last_frame, promised_samples
 from live.sources.mp3_frames import Mp3Frames, tag_bytes
 from live.sources.ogg_pages import OPUS_RATE, OggPages
 

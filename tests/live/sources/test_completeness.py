@@ -6,6 +6,7 @@ import functools
 import re
 import struct
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from live.errors import GenreLiveError, InputError
+from live.sources.containers import unclaimed_bytes
 from live.sources.decoding import open_decoder
 from tests.sounds import ffmpeg
 
@@ -323,3 +325,21 @@ def test_a_header_that_tells_less_or_more_than_there_is_hides_nothing(
         assert decoded_s(tmp_path / kind) < TOLERANCE_S, heard
     else:
         assert heard.sum_s >= LENGTH_S - TOLERANCE_S, heard
+
+
+def test_much_sound_that_a_header_does_not_tell_needs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.aiff"
+    header = struct.pack(">4sI4s4sIHIH10s", b"FORM", 0, b"AIFF", b"COMM", 18, 1, 0, 16, b"\x40\x0e\xac\x44")
+    told = 8 + 2 * 44_100
+    path.write_bytes(header + struct.pack(">4sI", b"SSND", told) + bytes(told))
+    untold = 20_000_000
+    with path.open("r+b") as file:
+        file.seek(0, 2)
+        file.write(b"\xff" * 4)
+        file.truncate(file.tell() + untold - 4)
+    tracemalloc.start()
+    try:
+        assert unclaimed_bytes(path) == untold
+        assert tracemalloc.get_traced_memory()[1] < untold / 4
+    finally:
+        tracemalloc.stop()
