@@ -28,6 +28,7 @@ _SAME_STREAM = 0xFFFE_0C00  # bits of a header that are the same in the whole st
 _WALKED_AT_ONCE = 4_096  # frames
 _RECOGNISED_BY = 8  # frames that follow each other; ffmpeg needs seven
 _LONGEST_START = 16_384  # bytes in which they are looked for; eight frames have at most 11 528
+_MOST_TAGS = 100  # at the end; reading backwards is slow
 _MOST_PADDING = 16_384  # zeros after the last frame that do not count as damage
 
 
@@ -69,7 +70,7 @@ def tag_bytes_at_start(data: FileBytes | bytes) -> int:
 def tag_bytes_at_end(data: FileBytes | bytes) -> int:
     """Return the length of ID3v1, APE and Lyrics3 tags and zeros at the end of a file, in bytes."""
     end = len(data)
-    while True:
+    for _ in range(_MOST_TAGS):
         before = end
         if data[max(0, end - 128) : end][:3] == b"TAG":
             end -= 128

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from live.sources.file_bytes import FileBytes
 from live.sources.mp3_frames import Mp3Frames, harmed_mp3_bytes, tag_bytes
 
 FRAME = b"\xff\xfb\x90\x00" + b"\x55" * 413  # 128 kbit/s at 44.1 kHz
@@ -147,3 +148,18 @@ def test_foreign_bytes_end_the_count_and_are_harm(count: int, foreign: bytes, mo
         assert harmed_mp3_bytes(path, 0, len(content)) == harmed
         path.write_bytes(FRAME * count + id3v2(len(foreign), False) + FRAME * more)
         assert harmed_mp3_bytes(path, 0, path.stat().st_size) == 0, "a tag begins the next of joined files"
+
+
+def test_tags_without_end_are_not_read_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file.mp3"
+    path.write_bytes((b"TAG" + bytes(125)) * 8_000)
+    lengths: list[int] = []
+    read = FileBytes._read
+
+    def counted(data: FileBytes, start: int, stop: int) -> bytes:
+        lengths.append(stop - start)
+        return read(data, start, stop)
+
+    monkeypatch.setattr(FileBytes, "_read", counted)
+    tag_bytes(path)
+    assert sum(lengths) < 100 * path.stat().st_size
