@@ -6,6 +6,7 @@ With a memory map, a file that becomes shorter or that can no longer be read wou
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import overload
 
@@ -85,6 +86,17 @@ class FileBytes:
             if found >= 0:
                 return self._begin + found
             at = self._begin + len(block) - len(wanted) + 1
+        return -1
+
+    def search(self, wanted: re.Pattern[bytes], width: int, start: int, end: int) -> int:
+        """Return where ``width`` bytes first match a pattern as a whole between two positions, or −1."""
+        at, end = max(0, start), min(end, self._length)
+        while at + width <= end:
+            block = self._block_with(at, at + width)
+            found = wanted.search(block, at - self._begin, end - self._begin)
+            if found is not None:
+                return self._begin + found.start()
+            at = self._begin + len(block) - width + 1
         return -1
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ its ends, their number gives the length of the sound. The layout of headers is t
 
 from __future__ import annotations
 
+import re
 import struct
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,7 @@ _BIT_RATES = {  # kbit/s, by (whether it is MPEG 1, layer)
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_LIKE_A_HEADER = re.compile(rb"\xff[\xe2-\xff][\x10-\xef]")  # erased memory is full of 0xff
 _DECODER_DELAY = 529  # samples that every decoder adds, and removes together with the encoder's delay
 _SAME_STREAM = 0xFFFE_0C00  # bits of a header that are the same in the whole stream
 _WALKED_AT_ONCE = 4_096  # frames
@@ -261,7 +263,7 @@ def harmed_mp3_bytes(path: Path, start: int, end: int) -> int:
             if tag := _tag_size(data, at):  # tag of the next of several concatenated files
                 at += tag
                 continue
-            following = data.find(b"\xff", at + 1, end)
+            following = data.search(_LIKE_A_HEADER, 3, at + 1, end)
             following = end if following < 0 else following
             harmed += following - at
             at = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,10 @@ def test_it_holds_what_the_file_holds(
                 assert data.find(wanted, max(0, start), max(0, end)) == content.find(
                     wanted, max(0, start), max(0, end)
                 )
+                low, high = max(0, start), max(0, end)
+                match = re.compile(re.escape(wanted)).search(content, low, high)
+                found = -1 if match is None else match.start()
+                assert data.search(re.compile(re.escape(wanted)), len(wanted), low, high) == found
                 if -len(content) <= start < len(content):
                     assert data[start] == content[start]
                 else:

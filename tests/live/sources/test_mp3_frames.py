@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from live.sources import mp3_frames
 from live.sources.file_bytes import FileBytes
 from live.sources.mp3_frames import Mp3Frames, harmed_mp3_bytes, tag_bytes
 
@@ -163,3 +164,21 @@ def test_tags_without_end_are_not_read_without_end(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(FileBytes, "_read", counted)
     tag_bytes(path)
     assert sum(lengths) < 100 * path.stat().st_size
+
+
+def test_erased_memory_is_passed_without_a_look_at_each_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.mp3"
+    path.write_bytes(FRAME * 10 + b"\xff" * 1_000_000 + FRAME * 10)
+    looks: list[int] = []
+    frame = mp3_frames._frame
+
+    def counted(header: int) -> tuple[int, int, int] | None:
+        looks.append(header)
+        return frame(header)
+
+    monkeypatch.setattr(mp3_frames, "_frame", counted)
+    # What no frame follows is no frame.
+    assert harmed_mp3_bytes(path, 0, path.stat().st_size) == len(FRAME) + 1_000_000
+    assert len(looks) < 1_000
