@@ -37,7 +37,8 @@ class _Bytes:
     """Reads exact numbers of bytes from a stream, and can unread bytes."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._returned = stream, b""
+        self._stream = stream
+        self._returned = memoryview(b"")  # a slice of it is no copy
 
     def read(self, count: int) -> bytes:
         """Read ``count`` bytes, or fewer at the end of the stream."""
@@ -51,7 +52,7 @@ class _Bytes:
         return bytes(parts)
 
     def take_back(self, content: bytes) -> None:
-        self._returned = content + self._returned
+        self._returned = memoryview(content + self._returned)
 
     def pass_over(self, count: int) -> None:
         """Skip ``count`` bytes."""

@@ -190,3 +190,10 @@ def test_a_length_that_can_be_believed_is_told_and_no_other() -> None:
         assert stream.length_s is None
         assert len(read_all(stream)) == 2 * 22_050
         assert stream.undecodable == 0
+
+
+def test_sound_that_looks_like_a_chunk_is_not_copied_at_each_read() -> None:
+    content = content_of(np.zeros((0, 1), dtype=np.float32))
+    size = 15_000_000  # what a chunk of this name might hold; it took six minutes
+    content += b"abcd" + struct.pack("<I", size) + bytes(size + 1_000)
+    assert len(read_all(WavStream(io.BytesIO(content), "pipe"), 64)) == (size + 1_008) // 2
