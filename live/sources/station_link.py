@@ -65,6 +65,10 @@ class _StreamDecoder:
         samples: Samples = np.frombuffer(content, dtype="<i2", count=len(content) // 2) * np.float32(2**-15)
         return samples.reshape(-1, 1)
 
+    def end_output(self) -> None:
+        """Close the pipe of the samples, which only the thread that reads them may do."""
+        self._output.close()
+
     def close(self) -> None:
         """Kill the process."""
         with contextlib.suppress(OSError):
@@ -172,6 +176,7 @@ class StationLink:
                 else:
                     pause.wait(max(ahead_s, BLOCK_S / 2))
         finally:
+            self._decoder.end_output()  # its failure refers to it, so that it is not destroyed at once
             self.is_drained = True
             self._on_change()
 

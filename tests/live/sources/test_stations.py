@@ -21,6 +21,7 @@ from live.sources.addresses import Opener, StationError, shown_address
 from live.sources.hls import HlsFeed, Resource, parse_playlist
 from live.sources.mp3_frames import FrameStart
 from live.sources.network_stream import NetworkStream
+from live.sources.station_link import StationLink
 from live.sources.stations import connect
 from live.sources.titles import IcyMetadata, OggTitles
 from tests.icecast import program
@@ -690,6 +691,31 @@ def test_a_playlist_whose_pieces_begin_byte_by_byte_is_not_waited_for() -> None:
         finally:
             done.set()
             answer.close()
+
+
+def test_a_connection_that_has_ended_leaves_no_pipe_open() -> None:
+    class Ended:
+        lost_s = 0.0
+        keeps_place, began_anew = False, True
+
+        def chunks(self) -> Iterator[bytes]:
+            raise StationError("it closed the connection")
+
+        def close(self) -> None:
+            pass
+
+    changed = threading.Condition()
+
+    def notify() -> None:
+        with changed:
+            changed.notify_all()
+
+    link = StationLink(Ended(), program("ffmpeg"), notify, loud=False)
+    with changed:
+        assert changed.wait_for(lambda: link.is_drained, 60)
+    link.close()
+    assert link._decoder._input.closed
+    assert link._decoder._output.closed
 
 
 def test_a_station_that_sends_what_is_no_sound_any_more_is_lost_and_given_up(
