@@ -116,6 +116,9 @@ def explain(command: str, error: Exception, *, debug: bool) -> int:
     if isinstance(error, GenreLiveError):
         print_message(command, str(error))
         return error.exit_status
+    if isinstance(error, MemoryError):
+        print_message(command, "There is too little memory: end other programs, or raise its limit.")
+        return 1
     failed = f"It failed ({type(error).__name__}: {error})"
     print_message(command, f"{failed}: run it again with --debug and report what it says.")
     return 1

@@ -12,6 +12,7 @@ from live.errors import InputError, RunningError, explain, print_message
     [
         (InputError("There is no file: give one."), 2, "command: There is no file: give one.\n"),
         (RunningError("It broke."), 1, "command: It broke.\n"),
+        (MemoryError(), 1, "command: There is too little memory: end other programs, or raise its limit.\n"),
         (ValueError("x"), 1, "command: It failed (ValueError: x): run it again with --debug and report"),
     ],
 )
