@@ -55,16 +55,14 @@ class StationError(Exception):
         self.is_final, self.status = is_final, status
 
 
-def shown_address(url: str) -> str:
-    """Return an address without user, password and query, which may be secret."""
-    parts = _split(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    port = f":{parts.port}" if parts.port is not None else ""
-    return one_line(f"{parts.scheme}://{host}{port}{parts.path}")
+def split(url: str) -> SplitResult:
+    """Return the parts of an address.
 
-
-def _split(url: str) -> SplitResult:
+    Raises
+    ------
+    StationError
+        When it is malformed.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -248,7 +246,7 @@ class Opener:
         self.until_s = math.inf
         self._asked: socket.socket | None = None  # waiting for its answer
         self._is_closed = False
-        parts = _split(url)
+        parts = split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("the address does not begin with http(s):// or rtsp(s)://", is_final=True)
         self._origin = (parts.scheme, parts.hostname, parts.port)
@@ -300,7 +298,7 @@ class Opener:
         raise StationError("it redirects without end", is_final=True)
 
     def _ask(self, url: str, timeout_s: float, first_byte: int, length: int | None) -> Answer:
-        parts = _split(url)
+        parts = split(url)
         timeout_s = min(timeout_s, self.until_s - time.monotonic())
         if timeout_s <= 0 or self._is_closed:
             raise StationError("it does not answer")

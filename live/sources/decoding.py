@@ -18,6 +18,7 @@ from typing import BinaryIO
 from live.errors import InputError
 from live.sources.decoder import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE, MOST_CHANNELS, Decoder, PartDecoder
 from live.sources.pcm import parse_raw
+from live.sources.shown_address import shown_address
 from live.sources.wav_stream import RawStream, WavStream
 
 __all__ = ["HIGHEST_SAMPLE_RATE", "LOWEST_SAMPLE_RATE", "MOST_CHANNELS", "Decoder", "open_decoder"]
@@ -149,8 +150,6 @@ def open_decoder(
     """
     decoder: Decoder
     if re.match("[A-Za-z][A-Za-z0-9+.-]*:/", path) and not os.path.exists(path):  # noqa: PTH110 (not a path)
-        from live.sources.addresses import shown_address  # imports the network code, which files do not need
-
         raise InputError(f"{shown_address(path)} is an address, not a file: give it with --url.")
     if raw is not None:
         parse_raw(raw)  # check it before anything is opened

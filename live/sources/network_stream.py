@@ -18,9 +18,10 @@ import numpy as np
 from live.errors import GenreLiveError, InputError, RunningError
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
-from live.sources.addresses import Opener, StationError, shown_address
+from live.sources.addresses import Opener, StationError
 from live.sources.ffmpeg import find_ffmpeg
 from live.sources.rtsp import RtspStation, is_rtsp
+from live.sources.shown_address import shown_address
 from live.sources.station_link import BLOCK_S, SAMPLE_RATE, UNDECODABLE, StationLink
 from live.sources.stations import CLOSED, Feed, connect
 
@@ -90,8 +91,8 @@ class NetworkStream:
         self._link: StationLink | None = None
         self._feed: Feed | None = None
         self._opener: Opener | None = None
+        self.name = shown_address(url)
         try:
-            self.name = shown_address(url)
             self._connect = self._way_to(url)
         except StationError as error:
             raise InputError(f"This is not the address of a station ({error}): check --url.") from None

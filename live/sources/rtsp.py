@@ -16,11 +16,10 @@ import threading
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import BinaryIO, cast
-from urllib.parse import urlsplit
 
 from live import __version__
 from live.errors import one_line
-from live.sources.addresses import READ_AT_ONCE, StationError, reason_of, shown_address, shut_after
+from live.sources.addresses import READ_AT_ONCE, StationError, reason_of, shut_after, split
 from live.sources.programs import start_program
 
 SCHEMES = ("rtsp", "rtsps")
@@ -60,9 +59,8 @@ class RtspStation:
     """
 
     def __init__(self, url: str, program: str) -> None:
-        shown_address(url)  # raises if it is malformed
         self._url, self._program = url, program
-        self._parts = urlsplit(url)
+        self._parts = split(url)
         if not self._parts.hostname or not url.isprintable() or " " in url:
             raise StationError("the address is malformed", is_final=True)
 

@@ -11,6 +11,7 @@ from live.errors import InputError
 from live.events import SourceKind
 from live.option_table import bounds_of
 from live.options import Options
+from live.sources.shown_address import shown_address
 from live.sources.source import AudioSource, block_length_s
 
 LARGEST_FILE = 1_000_000  # bytes, enough for thousands of sources
@@ -49,8 +50,6 @@ class SourceRequest:
     def shown_name(self) -> str:
         """Its name before it is open."""
         if self.kind == "stream":  # an address may hold a password
-            from live.sources.addresses import shown_address
-
             return self.name or shown_address(self.place or "")
         return self.name or self.place or "the microphone"
 

@@ -109,6 +109,7 @@ def test_paths_that_lead_to_no_file_are_refused_in_one_sentence(
     [
         (["song.mp3"], "give a file as --file PATH"),
         (["--file", "https://example.org/song.mp3"], "give it with --url"),
+        (["--file", "http://[example.org/song.mp3"], "give it with --url"),
         (["--no-such-option"], "see genre-live --help"),
     ],
 )

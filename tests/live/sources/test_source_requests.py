@@ -21,6 +21,10 @@ def test_without_any_it_is_the_systems_microphone() -> None:
     assert requests_of(Options()) == [SourceRequest("microphone", gain_db=0.0)]
 
 
+def test_a_malformed_address_has_a_name() -> None:
+    assert SourceRequest("stream", "http://radio.example:port/").shown_name == "http://…"
+
+
 def test_repeated_options_are_sources_side_by_side() -> None:
     requests = requests_of(Options(device=("1", "USB"), file=("a.wav",), gain=3.0))
     assert requests == [
