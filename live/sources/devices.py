@@ -1,19 +1,17 @@
 """The microphones of this computer, and the selection of one by name.
 
-These functions call drivers, which may hang or crash. So they run in a capture process
-(``capture_process``), never in the main process. PortAudio is imported only when it is needed, because on
-Linux it is a library of the system, and a computer without it can still listen to files.
+These functions call drivers, which may hang or crash. So they run in a capture process (``capture_process``),
+never in the main process.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from live.errors import InputError
+from live.sources.port_audio import port_audio
 from live.sources.sound_server import SOUND_SERVER, SoundServerSource, sound_server_sources
 
 WHAT_IS_PLAYED = "monitor"
@@ -90,30 +88,6 @@ def distinct_names(devices: Sequence[InputDevice]) -> list[str]:
         else device.name
         for device in devices
     ]
-
-
-def port_audio(who: str = "Microphones need") -> Any:
-    """Import sounddevice and return it.
-
-    Parameters
-    ----------
-    who : str
-        What needs it; the error sentence begins with this.
-
-    Raises
-    ------
-    InputError
-        When PortAudio's library is not installed or does not start.
-    """
-    try:
-        import sounddevice
-    except OSError:
-        ways = {"linux": "sudo apt-get install libportaudio2", "darwin": "brew install portaudio"}
-        way = ways.get(sys.platform, "pip install --force-reinstall sounddevice")
-        raise InputError(f"{who} the PortAudio library, which is not installed: try `{way}`.") from None
-    except Exception as error:  # the class of PortAudio's error is in the module that failed to load
-        raise InputError(f"PortAudio does not start ({error}): check the system's sound set-up.") from None
-    return sounddevice
 
 
 def input_devices(*, refresh: bool = False) -> list[InputDevice]:

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from live.errors import InputError
-from live.sources.devices import (
-    InputDevice,
-    MissingDeviceError,
-    find_again,
-    find_device,
-    port_audio,
-    with_own_channels,
-)
+from live.sources.devices import InputDevice, MissingDeviceError, find_again, find_device, with_own_channels
+from live.sources.port_audio import port_audio
 from live.sources.sound_server import SoundServerError, SoundServerStream
 from live.sources.source import WATCHED_BLOCK_S
 

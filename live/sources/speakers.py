@@ -15,7 +15,7 @@ import numpy as np
 
 from live.errors import InputError, RunningError
 from live.samples import Samples
-from live.sources.devices import port_audio
+from live.sources.port_audio import port_audio
 
 QUEUE_S = 0.25  # of sound between the decoder and the device
 FIRST_TAKEN_WITHIN_S = 8.0  # some servers take seconds before the first callback
