@@ -40,7 +40,7 @@ LONGEST_SOUND_S = 600
 
 def try_sound(path: Path) -> str:
     """Decode a file like the program, and return the outcome."""
-    from live.sources.decoding import open_decoder
+    from live.sources.decoders.decoding import open_decoder
 
     try:
         decoder = open_decoder(str(path))

@@ -16,7 +16,7 @@ from live.archive.middle import sound_of
 from live.classifier import Classifier
 from live.front_end import MelFrames
 from live.resampling import Resampler, to_mono
-from live.sources.decoding import open_decoder
+from live.sources.decoders.decoding import open_decoder
 
 STAGES = ("all of it", "decoding", "mixing and resampling", "front end", "network", "all else")
 

@@ -27,7 +27,7 @@ from live.screen.svg_picture import save_frame
 from live.screen.view import View
 from live.session import SourceSession
 from live.snapshot import Snapshot
-from live.sources.audio_file import AudioFile
+from live.sources.files.audio_file import AudioFile
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -137,7 +137,7 @@ def listen(
         )  # fmt: skip
         yield from _listen_to_several(sources, options)
         return
-    from live.sources.microphone import Microphone
+    from live.sources.microphones.microphone import Microphone
     from live.sources.source import block_length_s
 
     classifier = api_checks.open_model(model)

@@ -10,7 +10,7 @@ from live.bundle import find_bundle
 from live.classifier import Classifier
 from live.option_table import Number, bounds_of
 from live.options import Options
-from live.sources.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
+from live.sources.decoders.decoding import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 SAMPLE_RATES = Number(LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE)
 

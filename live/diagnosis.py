@@ -83,7 +83,7 @@ def _version(package: str) -> str:
 def _decoders() -> Iterator[str]:
     import soundfile
 
-    from live.sources.ffmpeg import find_ffmpeg
+    from live.sources.decoders.ffmpeg import find_ffmpeg
 
     yield f"libsndfile {soundfile.__libsndfile_version__}"
     ffmpeg = find_ffmpeg()
@@ -98,7 +98,7 @@ def _decoders() -> Iterator[str]:
 
 
 def _microphones(*, loud: bool) -> Iterator[str]:
-    from live.sources.driver import list_devices
+    from live.sources.microphones.driver import list_devices
 
     devices = list_devices(loud=loud)
     if not devices:

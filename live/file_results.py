@@ -13,7 +13,7 @@ from live.meter import FLOOR_DBFS
 from live.options import DEFAULTS
 from live.session import SourceSession
 from live.snapshot import Stretch
-from live.sources.given_sound import open_given
+from live.sources.files.given_sound import open_given
 
 
 @dataclass(frozen=True)

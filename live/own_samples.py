@@ -12,7 +12,7 @@ from live.api_checks import SAMPLE_RATES, Block
 from live.events import GapReason, Verdict, WindowEvent, stamped, wall_time
 from live.option_table import Number, bounds_of
 from live.options import DEFAULTS, Options
-from live.sources.given_sound import as_samples
+from live.sources.files.given_sound import as_samples
 from live.wording import GAP_REASONS
 
 LONGEST_GAP = Number(0, bounds_of(Options, "duration").highest)

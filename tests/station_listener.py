@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from live.ring_buffer import Chunk, End, Gap, RingBuffer, StatusChange
-from live.sources.network_stream import NetworkStream
+from live.sources.stations.network_stream import NetworkStream
 
 PATIENCE_S = 60.0
 

@@ -19,15 +19,15 @@ from live.archive.summing import FileSum
 from live.errors import GenreLiveError, InputError, RunningError, one_line
 from live.file_results import FileResult
 from live.samples import SHORTEST_SOUND_S
-from live.sources.decoder import damaged
-from live.sources.decoding import open_decoder
+from live.sources.decoders.decoder import damaged
+from live.sources.decoders.decoding import open_decoder
 from live.sources.source import too_short
 from live.spreading.work import NotSeenError, Work
 from live.wording import no_numbers
 
 if TYPE_CHECKING:
     from live.classifier import Classifier
-    from live.sources.decoder import Decoder
+    from live.sources.decoders.decoder import Decoder
 
 TOGETHER = 32  # windows for each call of the network, so that its weights stay in the cache
 KEPT_BYTES = 4_000_000

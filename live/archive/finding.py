@@ -14,7 +14,7 @@ from typing import Any
 
 from live.errors import InputError
 from live.extras import need
-from live.sources.suffixes import AMBIGUOUS_SUFFIXES, AUDIO_SUFFIXES
+from live.sources.formats.suffixes import AMBIGUOUS_SUFFIXES, AUDIO_SUFFIXES
 
 SNIFFED_BYTES = 4_096
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.IGNORECASE)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from live.samples import Samples
-from live.sources.decoding import open_decoder
+from live.sources.decoders.decoding import open_decoder
 
 if TYPE_CHECKING:
-    from live.sources.decoder import Decoder
+    from live.sources.decoders.decoder import Decoder
 
 BLOCK_S = 4.0  # short enough to be resampled while it is still in the processor's cache
 MOST_BLOCK_SAMPLES = 2**20  # of all channels

@@ -19,7 +19,7 @@ import numpy as np
 from live.errors import InputError
 from live.extras import need
 from live.samples import Samples
-from live.sources.programs import find_program
+from live.sources.decoders.programs import find_program
 
 FORMATS = ("flac", "ogg", "mp3")
 PYDUB_FORMATS = ("ogg", "mp3")

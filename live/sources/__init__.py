@@ -1,14 +1,7 @@
-"""The sources of sound: microphones, files and streams, and their decoders.
+"""The sources of sound: microphones, files and stations, and the decoders that the last two need.
 
-``source_requests`` opens what the user asks for, and ``source`` defines what all sources have in common. The
-other modules, with those that use others first:
-
-- Microphones: ``microphone``, ``capture``, ``capture_clock``, ``driver``; and in a process of its own
-  ``capture_process``, ``inputs``, ``devices``, ``sound_server``.
-- Files: ``given_sound`` (from Python), ``audio_file``, ``speakers``.
-- Stations: ``network_stream``, ``station_link``, ``stations``, ``hls``, ``rtsp``, ``titles``, ``addresses``.
-- Decoders: ``decoding``, ``whole_file``, ``sound_file``, ``ffmpeg``, ``wav_stream``, ``pcm``, ``decoder``.
-- What a file or a decoder says of length and losses: ``containers``, ``mp3_frames``, ``flac_frames``,
-  ``ogg_pages``, ``file_bytes``, ``ffmpeg_report``.
-- Beside them: ``channels_apart``, ``programs``, ``suffixes``.
+``source_requests`` opens what the user asks for, and ``source`` defines what all sources have in common. Each
+kind of source is a package, which imports none of the others: ``microphones``, ``files`` and ``stations``.
+Files and stations use ``decoders``, which use ``formats``. What several of them need is beside them:
+``port_audio`` and ``shown_address``.
 """

@@ -211,7 +211,7 @@ def open_sources(
     """
     block_s = block_length_s(options.hop, is_watched=is_watched)
     if request.kind == "file":
-        from live.sources.audio_file import AudioFile
+        from live.sources.files.audio_file import AudioFile
 
         return [
             AudioFile(
@@ -225,7 +225,7 @@ def open_sources(
             )
         ]
     if request.kind == "stream":
-        from live.sources.network_stream import NetworkStream
+        from live.sources.stations.network_stream import NetworkStream
 
         return [
             NetworkStream(
@@ -243,7 +243,7 @@ def open_sources(
 def _open_microphone(
     request: SourceRequest, options: Options, block_s: float, on_wait: Callable[[str], None] | None
 ) -> Sequence[AudioSource]:
-    from live.sources.microphone import Microphone
+    from live.sources.microphones.microphone import Microphone
 
     apart = options.channels_apart and request.channel is None
     microphone = Microphone(
@@ -259,6 +259,6 @@ def _open_microphone(
     )
     if not apart:
         return [microphone]
-    from live.sources.channels_apart import channels_apart
+    from live.sources.microphones.channels_apart import channels_apart
 
     return channels_apart(microphone)

@@ -16,7 +16,7 @@ LEAD_S = 3  # of silence: PortAudio's first callback comes more than a second af
 CAPTURE = """
 import sys
 import numpy as np
-from live.sources.microphone import Microphone
+from live.sources.microphones.microphone import Microphone
 from live.ring_buffer import Chunk, Gap, RingBuffer
 
 microphone = Microphone(sys.argv[1])

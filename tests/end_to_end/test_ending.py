@@ -16,7 +16,7 @@ import pytest
 
 from live.ending import Stop, ending_signals
 from live.outputs.connections import Connections
-from live.sources.devices import input_devices
+from live.sources.microphones.devices import input_devices
 from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
 from tests.icecast import until
@@ -251,7 +251,7 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("GENRE_LIVE_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice([Device("Mic")]))
-    monkeypatch.setattr("live.sources.driver.list_devices", lambda **_: input_devices())
+    monkeypatch.setattr("live.sources.microphones.driver.list_devices", lambda **_: input_devices())
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         outcome = in_this_process(capfd, *words)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from live.sources.driver import Opened
-from live.sources.inputs import Input, InputRequest, OnBlock, open_input
+from live.sources.microphones.driver import Opened
+from live.sources.microphones.inputs import Input, InputRequest, OnBlock, open_input
 
 
 class LocalDriver:
@@ -39,5 +39,5 @@ class LocalDriver:
 
 def use_local_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Capture microphones in this process, and hide the computer's own sound server."""
-    monkeypatch.setattr("live.sources.capture.open_driver", LocalDriver)
-    monkeypatch.setattr("live.sources.devices.sound_server_sources", list)
+    monkeypatch.setattr("live.sources.microphones.capture.open_driver", LocalDriver)
+    monkeypatch.setattr("live.sources.microphones.devices.sound_server_sources", list)

@@ -94,7 +94,7 @@ def test_blocks_may_have_any_size_form_and_type() -> None:
     [("int16", -32_768, 0), ("int32", -(2**31), 0), ("uint8", 0, 128), ("int8", -128, 0)],
 )
 def test_integers_swing_from_limit_to_limit(dtype: str, low: int, middle: int) -> None:
-    from live.sources.given_sound import as_samples
+    from live.sources.files.given_sound import as_samples
 
     scaled = as_samples(np.array([low, middle], dtype=dtype))
     assert scaled.dtype == np.float32
@@ -187,7 +187,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, source: ScriptedSource) -> list[
         asked.append({"device": device, **options})
         return source
 
-    monkeypatch.setattr("live.sources.microphone.Microphone", open_microphone)
+    monkeypatch.setattr("live.sources.microphones.microphone.Microphone", open_microphone)
     return asked
 
 
@@ -205,7 +205,7 @@ def test_several_sources_are_listened_to_side_by_side(monkeypatch: pytest.Monkey
     sounds = {"bar": noise(3.0, seed=5), "hall": noise(2.0, seed=6)}
     places = dict(zip(("1", "USB"), sounds.values(), strict=True))
     monkeypatch.setattr(
-        "live.sources.microphone.Microphone",
+        "live.sources.microphones.microphone.Microphone",
         lambda place, **_options: ScriptedSource([places[place]], kind="microphone"),
     )
     rooms: list[dict[str, Any]] = [{"name": "bar", "device": 1}, {"name": "hall", "device": "USB"}]

@@ -18,7 +18,7 @@ from live.outputs.log_reading import event_from_dict
 from live.outputs.mqtt import Publications
 from live.outputs.open_sound_control import MessageWriter
 from live.outputs.session_log import CSV_COLUMNS
-from live.sources.audio_file import AudioFile
+from live.sources.files.audio_file import AudioFile
 from live.sources.source_requests import read_sources
 from live.vote import VoteParameters
 from tests.event_contract import parse_line
@@ -152,7 +152,7 @@ def test_the_python_of_the_page_runs(
     def open_demo(_device: str | None = None, **_options: Any) -> AudioFile:
         return AudioFile("examples/demo.ogg", speed=None)
 
-    monkeypatch.setattr("live.sources.microphone.Microphone", open_demo)
+    monkeypatch.setattr("live.sources.microphones.microphone.Microphone", open_demo)
     for example in examples:
         exec(compile(example, page, "exec"), {})
         assert capsys.readouterr().out

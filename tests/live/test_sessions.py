@@ -13,7 +13,7 @@ from live.events import Event, SourceEvent, SummaryEvent, WindowEvent
 from live.ring_buffer import End, RingBuffer
 from live.session import SourceSession
 from live.sessions import Sessions, SourceSlot, one_at_a_time
-from live.sources.channels_apart import channels_apart
+from live.sources.microphones.channels_apart import channels_apart
 from live.sources.source import AudioSource
 from tests.live.stubs import ScriptedSource, StubClassifier, noise
 

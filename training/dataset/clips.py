@@ -21,7 +21,7 @@ from typing import NoReturn, get_args
 from live.bundle import is_label
 from live.errors import InputError
 from live.events import NO_MUSIC, OTHER_MUSIC, VoteState
-from live.sources.suffixes import AUDIO_SUFFIXES
+from live.sources.formats.suffixes import AUDIO_SUFFIXES
 
 UNLABELLED = "unlabelled"  # music of unknown genre; the model learns from it that it is music
 UNSURE: VoteState = "unsure"  # the folder for unsure clips of genre-live --keep; they count as unlabelled

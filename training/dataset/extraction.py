@@ -16,7 +16,7 @@ from live.errors import GenreLiveError, InputError, one_line
 from live.front_end import FrontEndSpec, MelFrames
 from live.resampling import Resampler, to_mono
 from live.samples import SHORTEST_SOUND_S
-from live.sources.decoding import open_decoder
+from live.sources.decoders.decoding import open_decoder
 
 if TYPE_CHECKING:  # so that each process starts faster
     from .store import MelLevels

@@ -14,8 +14,8 @@ from live.archive.classification import ScanSettings, classify
 from live.archive.middle import decode_to_middle, open_at_middle, sound_of
 from live.classifier import Classifier
 from live.samples import Samples
-from live.sources.decoder import Decoder
-from live.sources.decoding import open_decoder
+from live.sources.decoders.decoder import Decoder
+from live.sources.decoders.decoding import open_decoder
 from tests.sounds import ffmpeg, tune
 
 RATE, LENGTH_S, MIDDLE_S = 44_100, 40.0, 4.0
