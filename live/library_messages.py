@@ -111,7 +111,7 @@ def _descriptor_to_nowhere() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = os.fdopen(os.dup(kept), "w", encoding="utf-8", errors="replace", buffering=1)
+    sys.stderr = os.fdopen(os.dup(kept), "w", encoding=ours.encoding, errors="backslashreplace", buffering=1)
     try:
         yield
     finally:

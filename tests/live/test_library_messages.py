@@ -25,6 +25,21 @@ def test_libraries_are_silenced_and_the_program_is_not(capfd: pytest.CaptureFixt
     assert capfd.readouterr().err == "before words after"
 
 
+def test_the_program_writes_in_one_encoding_throughout() -> None:
+    code = (
+        "import sys\n"
+        "from live.library_messages import quiet_libraries\n"
+        "print('5 ×', file=sys.stderr)\n"
+        "with quiet_libraries():\n"
+        "    print('5 × 日', file=sys.stderr)\n"
+    )
+    written = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+    )  # fmt: skip
+    assert written.stderr.decode("cp1252").splitlines() == ["5 ×", r"5 × \u65e5"]
+
+
 @pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_their_warnings_end_no_program_that_makes_errors_of_warnings() -> None:
     with quiet_libraries():
@@ -131,6 +146,7 @@ def test_a_file_classified_from_python_writes_nothing_that_nobody_asked_for(tmp_
     assert finished.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="All devices have one number there.")
 def test_standard_error_that_goes_nowhere_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Path(os.devnull).stat()
     with monkeypatch.context() as patched:
