@@ -82,9 +82,9 @@ def read_defaults(path: Path | None) -> Given:
         text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except IsADirectoryError:
-        raise InputError(_broken(path, "it is a folder")) from None
     except OSError as error:
+        if os.path.isdir(path):  # noqa: PTH112 (Path may raise); Windows says that it may not be opened
+            raise InputError(_broken(path, "it is a folder")) from None
         raise UnreachableSettingsError(
             f"The settings file {path} cannot be reached ({error.strerror}): see to its rights and its "
             "folders', or start with --no-defaults."
