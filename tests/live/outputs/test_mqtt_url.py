@@ -49,7 +49,7 @@ def test_a_password_in_a_file_stays_out_of_sight(tmp_path: Path, monkeypatch: py
 
 def test_files_of_certificates() -> None:
     broker = parse_url("mqtts://broker?ca=/a%20b/ca.pem&certificate=me.pem&key=me.key")
-    assert (broker.ca, broker.certificate, broker.key) == ("/a b/ca.pem", "me.pem", "me.key")
+    assert (broker.ca, broker.certificate, broker.key) == (str(Path("/a b/ca.pem")), "me.pem", "me.key")
     assert parse_url("mqtts://[::1]").address == "[::1]:8883"
     with pytest.raises(InputError, match="ca is for an encrypted connection: write mqtts://"):
         parse_url("mqtt://broker?ca=ca.pem")

@@ -178,7 +178,8 @@ def test_nothing_that_a_log_says_becomes_part_of_the_page(tmp_path: Path) -> Non
     events = session(genre=labels[0], labels=labels)
     events[0] = start(labels, name=HOSTILE)
     pytest.importorskip("plotly")
-    log = write_log(tmp_path / "a&b<i>.jsonl", *events)
+    name = "a&b.jsonl" if sys.platform == "win32" else "a&b<i>.jsonl"  # no < in the names of Windows
+    log = write_log(tmp_path / name, *events)
     page = write_report(log).path.read_text(encoding="utf-8")
     links = parse(page)
     assert links.links == []
@@ -243,7 +244,7 @@ def test_the_command_writes_the_page_and_names_broken_lines(
     assert cli.main(["--report", str(log), "-o", str(output)]) == 0
     said = capfd.readouterr()
     assert said.out == f"Wrote {output}.\n"
-    assert said.err == f"genre-live: Line 85 of {log} cannot be read: left out.\n"
+    assert said.err.splitlines() == [f"genre-live: Line 85 of {log} cannot be read: left out."]
     assert "Line 85" in output.read_text(encoding="utf-8")
     assert cli.main(["--report", str(log)]) == 0
     assert cli.main(["--report", str(log)]) == 0, "a report may be written again"
