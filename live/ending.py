@@ -47,7 +47,7 @@ class Ending:
 
 @contextlib.contextmanager
 def ending_signals() -> Iterator[Ending]:
-    """Raise ``Stop`` on SIGINT, SIGTERM and SIGHUP; a second signal ends the process at once.
+    """Raise ``Stop`` on SIGINT, SIGTERM, SIGHUP and Ctrl-Break; a second one ends the process at once.
 
     A first signal after the end has begun is ignored, so that everything is closed in order.
     """
@@ -77,8 +77,10 @@ def ending_signals() -> Iterator[Ending]:
         ending.check()
 
     names = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as with nohup
-        names.append(signal.SIGHUP)
+    for text in ("SIGHUP", "SIGBREAK"):  # of the two, each system has one
+        number = getattr(signal, text, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
+            names.append(number)
     before = {name: signal.signal(name, stop) for name in names}
     atexit.register(ignore)  # the first one that is registered runs last
     try:

@@ -7,11 +7,11 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of the last two, each system has one
 
 
 class Interruption:
-    """Raises KeyboardInterrupt on SIGINT, as Python does, on SIGTERM and SIGHUP, and remembers it.
+    """Raises KeyboardInterrupt on SIGINT, as Python does, SIGTERM, SIGHUP and Ctrl-Break, and remembers it.
 
     A signal that is ignored, as SIGINT in the background of a script and SIGHUP with nohup, stays ignored.
 

@@ -50,12 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _interrupted_by_any_signal() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM and SIGHUP as on SIGINT; nohup lets it ignore SIGHUP."""
+    """Raise KeyboardInterrupt on SIGTERM, SIGHUP and Ctrl-Break as on SIGINT; nohup lets it ignore SIGHUP."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     before = {
         name: signal.signal(name, interrupt) for name in names if signal.getsignal(name) is not signal.SIG_IGN
     }

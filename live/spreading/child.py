@@ -60,7 +60,9 @@ def _read(inward: IO[bytes], items: queue.SimpleQueue[Any]) -> None:
 
 def run() -> None:
     """Read the work, and then do it on each item."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    for name in ("SIGINT", "SIGBREAK"):  # the parent handles Ctrl-C and, on Windows, Ctrl-Break
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     inward, outward = _take_pipes()
 
     def send(kind: str, content: object = None) -> None:

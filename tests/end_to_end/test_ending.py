@@ -24,6 +24,9 @@ from tests.live.fake_sounddevice import Device, FakeSoundDevice
 from tests.sounds import ffmpeg, tune, write_tune
 
 TIMEOUT_S = 60.0
+ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+]
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals.")
 
 
@@ -126,7 +129,7 @@ def test_signals_while_python_itself_ends_change_nothing(bundle: Path, tmp_path:
 @pytest.fixture
 def signals() -> Iterator[None]:
     """The handlers of signals as they were, after a command that one has ended."""
-    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     yield
     for name, handler in before.items():
         signal.signal(name, handler)
@@ -320,6 +323,17 @@ class Dropped:
 
     def __del__(self) -> None:
         signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("number", ENDING)
+def test_each_signal_that_the_system_has_asks_for_the_end(number: signal.Signals) -> None:
+    def interrupted() -> None:
+        with ending_signals():
+            signal.raise_signal(number)
+
+    with pytest.raises(Stop):
+        interrupted()
 
 
 @needs_signals

@@ -129,7 +129,7 @@ class _Service:
 def main() -> None:
     """Answer requests until there are no more."""
     # The terminal sends Ctrl-C to every process; this one ends after the main process.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     outbox = _Outbox(os.fdopen(os.dup(1), "wb", buffering=0))

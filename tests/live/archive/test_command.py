@@ -610,6 +610,24 @@ def test_an_interruption_leaves_whole_rows_and_the_same_command_goes_on(
     assert len(rows_of(out, bundle)) == 5
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+)
+def test_each_signal_that_the_system_has_interrupts_it(
+    name: str,
+    music: Path,
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        "live.archive.scanning.Scan.tag_finished", lambda _: signal.raise_signal(getattr(signal, name))
+    )
+    assert scan(music, "--out", tmp_path / "genres.jsonl", bundle=bundle) == 1
+    assert "Interrupted" in capfd.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGHUP")
 def test_a_hang_up_that_is_ignored_as_with_nohup_ends_nothing(
     music: Path, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
