@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -38,7 +39,7 @@ def found(*inputs: str | Path, said: list[str] | None = None) -> tuple[list[str]
 
 
 def names(paths: list[str], folder: Path) -> list[str]:
-    return [os.path.relpath(path, folder) for path in paths]
+    return [Path(os.path.relpath(path, folder)).as_posix() for path in paths]
 
 
 def test_a_folder_gives_the_audio_below_it_in_order(music: Path) -> None:
@@ -164,6 +165,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_passed_over(
     assert "Permission denied" in said[0]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="All names are text there.")
 def test_a_name_of_no_text_is_found(tmp_path: Path) -> None:
     try:
         (tmp_path / os.fsdecode(b"caf\xe9.mp3")).write_bytes(b"sound")
@@ -207,5 +209,5 @@ def test_addresses_are_opened_by_fsspec(music: Path, tmp_path: Path) -> None:
 def test_an_address_without_anything_is_told(tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     for address in (f"file://{tmp_path}/gone", "nosuch://place/prefix"):
-        with pytest.raises(InputError, match=address):
+        with pytest.raises(InputError, match=re.escape(address)):
             found(address)

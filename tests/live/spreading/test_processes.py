@@ -108,9 +108,10 @@ def test_ctrl_c_just_before_a_wait_is_heeded(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_one_that_is_killed_twice_is_lost() -> None:
-    assert doubled(Double(kill=frozenset({1})), 3)[1] == Lost(
-        "its process was killed, perhaps for want of memory"
-    )
+    reason = "its process was killed, perhaps for want of memory"
+    if sys.platform == "win32":  # which does not tell how a process ended
+        reason = "its decoder crashed"
+    assert doubled(Double(kill=frozenset({1})), 3)[1] == Lost(reason)
 
 
 def test_what_takes_for_ever_is_given_up_with_all_that_it_started(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Double(Work[int, tuple[int, int]]):
         if number in self.crash:
             os.kill(os.getpid(), signal.SIGSEGV)
         if number in self.kill:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         if number in self.hang:
             child = [sys.executable, "-c", "import signal; signal.pause()"]
             if self.once:
