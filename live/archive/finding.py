@@ -155,7 +155,8 @@ class Finder:
             raise InputError(f"The list {path} cannot be read: {error.strerror}; check its path.") from None
         except ValueError:
             raise InputError(
-                f"The list {path} is no text with a path on each line: without @, it is a file to be heard."
+                f"The list {path} is no text with a path on each line: save it in UTF-8, or leave out the @ "
+                "if it is a file to be heard."
             ) from None
 
     def _line(self, text: str) -> Iterator[Found]:

@@ -77,9 +77,10 @@ def test_a_list_may_begin_with_a_mark(music: Path, tmp_path: Path, encoding: str
     assert found(f"@{tmp_path / 'list.txt'}")[0] == lines[::2]
 
 
-def test_a_list_that_is_sound_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "list").write_bytes(b"RIFF" + bytes(100))
-    with pytest.raises(InputError, match="no text with a path on each line"):
+@pytest.mark.parametrize("content", [b"RIFF" + bytes(100), "Köln.mp3".encode("utf-16")[:-1]])
+def test_a_list_that_is_sound_or_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "list").write_bytes(content)
+    with pytest.raises(InputError, match="no text with a path on each line: save it in UTF-8, or leave out"):
         found(f"@{tmp_path / 'list'}")
 
 
