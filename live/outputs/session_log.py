@@ -99,7 +99,8 @@ class AppendedFile:
                 os.ftruncate(self._file, before)  # so that the log holds complete lines only
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._first = ""
-            self._sync()
+            if stat.S_ISREG(status.st_mode):  # not a pipe, a terminal or the null device
+                self._sync()
         except OSError as error:
             raise RunningError(
                 f"The log {self._path} cannot be written further ({error.strerror}): "
@@ -118,7 +119,7 @@ class AppendedFile:
         try:
             os.fsync(self._file)
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):  # a pipe, a terminal
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):  # of some file systems
                 raise
 
     def _follow_rotation(self) -> None:

@@ -230,6 +230,13 @@ def test_a_log_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     open_log(path, LABELS).close()
 
 
+def test_the_null_device_takes_a_log() -> None:
+    for log in (JsonLog(Path(os.devnull)), CsvLog(Path(os.devnull), LABELS)):
+        log(start())
+        log(window(3.0, "rock"))
+        log.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no named pipes.")
 @pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
 def test_a_pipe_gets_the_first_line_once(tmp_path: Path, name: str) -> None:
