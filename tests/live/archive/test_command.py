@@ -451,7 +451,7 @@ def test_tags_are_shown_and_then_written_and_need_no_second_hearing(
     assert scan(albums, *sure, bundle=bundle) == 0  # that of an earlier run, too
     said = capfd.readouterr().err
     assert "Heard 2 files" in said
-    assert f"{albums}/c.flac is read-only: its tags stay as they are." in said
+    assert f"{albums / 'c.flac'} is read-only: its tags stay as they are." in said
     assert tags_of(albums) == {"a.flac": [genre], "b.flac": [genre], "c.flac": []}
     assert scan(albums, *sure, bundle=bundle) == 0
     said = capfd.readouterr().err
