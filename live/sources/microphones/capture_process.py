@@ -15,7 +15,6 @@ import os
 import queue
 import signal
 import struct
-import sys
 import threading
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -81,10 +80,23 @@ class _Outbox:
         os._exit(0)
 
 
-def _read_requests(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return private copies of standard input and output, and point both to the null device.
+
+    A driver may print. On Windows, a library that asks about standard input while it is loaded, as PortAudio
+    does, would wait until the reading thread has the next request.
+    """
+    inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nowhere, number)
+    return inward, outward
+
+
+def _read_requests(inward: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
     """Queue the requests, and end the process when standard input is closed."""
     with contextlib.suppress(OSError, ValueError):
-        for line in sys.stdin:
+        for line in inward:
             requests.put(json.loads(line))
     os._exit(0)  # a normal exit may hang in the driver
 
@@ -132,10 +144,11 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    outbox = _Outbox(os.fdopen(os.dup(1), "wb", buffering=0))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a driver may print to it
+    inward, outward = _take_pipes()
+    outbox = _Outbox(outward)
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read_requests, args=(requests,), name="capture requests", daemon=True).start()
+    reader = threading.Thread(target=_read_requests, args=(inward, requests), name="requests", daemon=True)
+    reader.start()
     service = _Service(outbox)
     while True:
         outbox.answer(service.answer(requests.get()))

@@ -96,3 +96,15 @@ def test_a_folder_full_of_others_modules_lends_it_none(
         process.driver.open(InputRequest("no such device"), PATIENCE_S)
     assert not isinstance(raised.value, HangingDriverError)
     process.driver.close()
+
+
+def test_a_library_that_looks_at_standard_input_waits_for_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("sounddevice.py").write_text("import os\nraise OSError(os.read(0, 1))")
+    monkeypatch.syspath_prepend(tmp_path)
+    process = _Waiting()
+    with pytest.raises(InputError) as raised:
+        process.driver.open(InputRequest("no such device"), PATIENCE_S)
+    assert not isinstance(raised.value, HangingDriverError)
+    process.driver.close()
