@@ -20,9 +20,13 @@ LIST_WITHIN_S = 10.0
 DRAINED_WITHIN_S = 0.5  # to read what an ended process left in its pipe
 ROOM_BYTES = 262_144  # in a pipe; 0.25 s of stereo take less
 
+_RESTART = {
+    "linux": "the sound server (with systemd: systemctl --user restart pipewire, or pulseaudio)",
+    "win32": "the service Windows Audio",
+}
 NO_ANSWER = (
-    "The sound system does not answer: restart the sound server (with systemd: "
-    "systemctl --user restart pipewire, or pulseaudio), or unplug the device and plug it in again."
+    f"The sound system does not answer: restart {_RESTART.get(sys.platform, 'the computer')}, or unplug the "
+    "device and plug it in again."
 )
 ENDED = "The sound system ended the program that asked it: see genre-live --list-devices with --debug."
 
