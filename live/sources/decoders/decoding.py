@@ -55,7 +55,8 @@ def _check_path(path: Path) -> None:
             if not file.read(1):
                 raise InputError(f"{path} is empty: give an audio file that holds sound.")
     except PermissionError:
-        raise InputError(f"{path} cannot be read: check its permissions.") from None
+        use = " and whether another program has it open" if sys.platform == "win32" else ""
+        raise InputError(f"{path} cannot be read: check its permissions{use}.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be opened: {error}.") from None
 
