@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,13 @@ def test_what_only_ffmpeg_can_read_sounds_as_it_should(
     assert rms(samples) == pytest.approx(rms(tune(3, sample_rate=44_100, channels=2)), rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["song.mp3", "song", "song.mpeg.txt", "-song.wav", "a:b.wav", "%d [1].wav"])
+NO_COLON = pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no colon in a name.")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["song.mp3", "song", "song.mpeg.txt", "-song.wav", pytest.param("a:b.wav", marks=NO_COLON), "%d [1].wav"],
+)
 def test_the_content_counts_and_not_the_name(name: str, tmp_path: Path) -> None:
     source = write_tune(tmp_path / "source.wav", 1)
     m4a = tmp_path / "source.m4a"
@@ -202,9 +209,9 @@ def test_a_decoder_that_is_closed_early_leaves_no_ffmpeg_behind(tmp_path: Path) 
     ffmpeg("-i", source, "-c:a", "aac", path)
     decoder = open_decoder(str(path))
     decoder.read(1_000)
-    assert "ffmpeg" in [child.name() for child in psutil.Process().children()]
+    assert "ffmpeg" in [Path(child.name()).stem for child in psutil.Process().children()]
     decoder.close()
-    assert "ffmpeg" not in [child.name() for child in psutil.Process().children()]
+    assert "ffmpeg" not in [Path(child.name()).stem for child in psutil.Process().children()]
 
 
 def test_a_wav_file_cut_short_tells_the_length_it_promised(tmp_path: Path) -> None:
