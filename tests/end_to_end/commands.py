@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -96,8 +97,8 @@ def genre_live(
     )
     return Outcome(
         finished.returncode,
-        finished.stdout.decode(errors="replace"),
-        finished.stderr.decode(errors="replace"),
+        finished.stdout.decode(errors="replace").replace(os.linesep, "\n"),
+        finished.stderr.decode(errors="replace").replace(os.linesep, "\n"),
     )
 
 
