@@ -30,7 +30,10 @@ def write_tune(
     path: Path, seconds: float = 4.0, *, rate: int = 22_050, channels: int = 1, **how: str
 ) -> Path:
     """Write a tune with soundfile and return its path; ``how`` may hold ``subtype`` and ``format``."""
-    soundfile.write(path, tune(seconds, sample_rate=rate, channels=channels), rate, **how)
+    sound = tune(seconds, sample_rate=rate, channels=channels)
+    with soundfile.SoundFile(path, "w", rate, channels, **how) as file:
+        for start in range(0, len(sound), 65_536):  # of Vorbis, libsndfile puts each piece on the stack
+            file.write(sound[start : start + 65_536])
     return path
 
 
