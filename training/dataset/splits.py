@@ -305,9 +305,12 @@ def _divide(
     chosen = [
         (row, stratum) for row, stratum in zip(divided, strata, strict=True) if row.group not in teaching
     ]
+    # For scikit-learn there must be a stratum with a clip for each fold.
+    most = max(Counter(stratum for _, stratum in chosen).values(), default=0)
+    most = min(most, len({row.group for row, _ in chosen}))
     # With two groups there is none left for a test.
-    held_out: tuple[PartName, ...] = ("valid", "test") if with_test and fewest > 2 else ("valid",)
-    most = min(FOLDS if "test" in held_out else FOLDS - 1, len({row.group for row, _ in chosen}))
+    held_out: tuple[PartName, ...] = ("valid", "test") if with_test and min(most, fewest) > 2 else ("valid",)
+    most = min(most, FOLDS if "test" in held_out else FOLDS - 1)
     part_of_group: dict[str, PartName] = {}
     if min(most, fewest) > 1:
         for (row, _), number in zip(chosen, _numbers(chosen, most, fewest, len(held_out), seed), strict=True):
@@ -339,10 +342,9 @@ def _numbers(
     kinds = sorted({stratum for _, stratum in chosen})
     kind = [kinds.index(stratum) for _, stratum in chosen]
     groups = [row.group for row, _ in chosen]
-    usable = min(most, max(Counter(kind).values()))  # scikit-learn needs a stratum with a clip for each fold
     best: list[int] = []
     best_covered = (-1, False, -1)
-    for folds, attempt in itertools.product(dict.fromkeys((usable, min(most, fewest))), range(TRIES)):
+    for folds, attempt in itertools.product(dict.fromkeys((most, min(most, fewest))), range(TRIES)):
         fold = _random_folds(kind, groups, folds, (seed + attempt * 9_973) % 2**32)
         pairs = set(zip(fold, kind, strict=True))
         for held in itertools.permutations(range(folds), held_out):

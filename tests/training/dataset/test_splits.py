@@ -335,6 +335,14 @@ def test_an_artist_with_nearly_all_clips_teaches() -> None:
     assert {labels[k] for k in clips_of(split, "valid")} == {"a", "b"}
 
 
+def test_collections_of_two_clips_each_are_divided_without_a_test() -> None:
+    one, two = (
+        [(label, f"{label}{k}") for label in ("rock", "jazz") for k in range(n, n + 2)] for n in (0, 2)
+    )
+    split = split_store(joined(("a", one), ("b", two)), "group", window_frames=34, seed=0)
+    assert [len(clips_of(split, part)) for part in PARTS] == [4, 4, 0]
+
+
 def test_a_label_that_cannot_be_measured_is_told() -> None:
     groups = [*"vvaa", *"vvbb", *"aabb"]  # no two of the three artists have all labels, nor has one alone
     store = fake_store([f"c{k}" for k in range(12)], [*"xxxxyyyyzzzz"], groups)
