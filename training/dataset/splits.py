@@ -394,7 +394,7 @@ def _remark_on_unmeasured(store: FeatureStore, parts: dict[PartName, list[Segmen
     if not valid or not lacking:
         return ()
     covers = "it" if len(lacking) == 1 else "them"
-    return (f"There are no validation clips of {_named(lacking)}, so no figure covers {covers}.",)
+    return (f"There are no validation clips of {_named(lacking)}, so no validation figure covers {covers}.",)
 
 
 def _check_parts(

@@ -348,8 +348,17 @@ def test_a_label_that_cannot_be_measured_is_told() -> None:
     store = fake_store([f"c{k}" for k in range(12)], [*"xxxxyyyyzzzz"], groups)
     split = split_store(store, "group", window_frames=34, seed=0)
     (lacking,) = {*"xyz"} - {store.label[k] for k in clips_of(split, "valid")}
-    assert f"There are no validation clips of {lacking}, so no figure covers it." in split.notes
+    assert f"There are no validation clips of {lacking}, so no validation figure covers it." in split.notes
     assert {store.label[k] for k in clips_of(split, "train")} == {*"xyz"}
+
+
+def test_a_label_that_only_the_test_measures_is_not_called_unmeasured() -> None:
+    store = fake_store([f"c{k}" for k in range(6)], [*"xxxyyy"], [*"pqrqrs"])
+    split = split_store(store, "group", window_frames=34, seed=0)
+    labels = {part: {store.label[k] for k in clips_of(split, part)} for part in PARTS}
+    assert labels["valid"] < labels["test"] == {*"xy"}
+    (note,) = (note for note in split.notes if note.startswith("There are no validation clips"))
+    assert "no figure" not in note
 
 
 def test_a_label_with_one_group_in_all_is_refused() -> None:
