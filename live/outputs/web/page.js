@@ -103,16 +103,25 @@ class Bars {
     this.list.setAttribute("aria-label", "How likely each genre is");
     this.level = new Level(true);
     this.node = element("section", "bars", this.list, this.level.node);
+    this.kept = new Set();
+  }
+
+  /* Of many genres the most likely, chosen anew only when one of the first of them is missing: otherwise rows would
+     come and go with each window. */
+  choose(source) {
+    const ranked = likeliest(source);
+    if (ranked.slice(0, MOST_BARS / 2).every((genre) => this.kept.has(genre))) return;
+    this.kept = new Set(ranked.slice(0, MOST_BARS));
   }
 
   draw(source) {
     const isStale = !["listening", "ended"].includes(source.condition) || !sessions.isConnected;
     this.node.classList.toggle("faded", isStale);
-    const kept = new Set(likeliest(source).slice(0, MOST_BARS));
+    this.choose(source);
     const might = source.vote.state === "unsure" ? likeliest(source).slice(0, 2) : [source.vote.genre];
     for (const row of this.rows) {
       const share = source.vote.state === "waiting" ? 0 : source.vote.distribution[row.genre] ?? 0;
-      row.node.hidden = !kept.has(row.genre);
+      row.node.hidden = !this.kept.has(row.genre);
       const isChosen = !isStale && might.includes(row.genre);
       row.node.classList.toggle("chosen", isChosen);
       setText(row.mark, isChosen ? "▸" : "");

@@ -6,10 +6,11 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from live.events import GapEvent, SourceEvent, stamped
+from live.events import GapEvent, SourceEvent, WindowEvent, stamped
 from tests.browser import Browser
 from tests.live.example_events import AT, summary, window
 from tests.live.outputs.web.conftest import Served, session_start
@@ -112,6 +113,29 @@ def test_of_many_genres_the_most_likely_have_bars(browser: Browser, served: Serv
     rows = "[...document.querySelectorAll('.bars li')].filter((row) => row.getClientRects().length)"
     shown = browser.ask(f"return {rows}.map((row) => row.querySelector('.label').textContent)")
     assert shown == [*labels[:11], "genre 50"]
+
+
+def test_the_bars_of_many_genres_do_not_come_and_go_at_each_window(browser: Browser, served: Served) -> None:
+    labels = [f"genre {number}" for number in range(60)]
+
+    def with_likeliest(time_s: float, *likely: int) -> WindowEvent:
+        event = window(time_s, "genre 50", labels=labels)
+        shares = {f"genre {number}": 0.02 - 0.001 * place for place, number in enumerate(likely)}
+        distribution = dict.fromkeys(labels, 0.0) | shares | {"genre 50": 0.7}
+        return replace(event, vote=replace(event.vote, distribution=distribution))
+
+    rows = "[...document.querySelectorAll('.bars li')].filter((row) => row.getClientRects().length)"
+    shown = []
+    served.tell(session_start(), with_likeliest(3.0, *range(20)))
+    served.show("song.wav", genres=tuple(labels))
+    browser.open(served.url, 1280, 800)
+    for time_s, first in ((4.0, range(20)), (5.0, [*range(10), 11, 10]), (6.0, [0, 1, 2, 59, *range(3, 11)])):
+        served.tell(with_likeliest(time_s, *first))
+        browser.until(lambda time_s=time_s: browser.is_at(f"0:0{time_s:.0f}"))  # type: ignore[misc]
+        browser.ask("draw()")
+        shown.append(browser.ask(f"return {rows}.map((row) => row.querySelector('.label').textContent)"))
+    assert shown[0] == shown[1] == [*labels[:11], "genre 50"], "no row moves for one of the least likely"
+    assert shown[2] == [*labels[:10], "genre 50", "genre 59"], "one of the most likely has its bar at once"
 
 
 def test_a_page_that_is_open_for_long_keeps_the_whole_timeline_in_bounds(
