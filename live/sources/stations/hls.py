@@ -199,6 +199,8 @@ class HlsFeed:
         answer = self._opener.open(url, timeout_s=FETCHED_WITHIN_S)
         try:
             text = answer.read_all(FETCHED_WITHIN_S, LONGEST_PLAYLIST).decode(errors="replace")
+            if "#EXT" not in text:  # such as a web page, each line of which would count as a segment
+                raise StationError("it sends no playlist")
             return parse_playlist(text, answer.url), answer.url
         finally:
             answer.close()

@@ -638,6 +638,32 @@ def test_a_stream_that_moves_to_another_place_of_its_station_is_back(live_list: 
         listener.source.stop()
 
 
+def test_a_stream_whose_address_leads_to_a_web_page_by_now_is_back_where_it_was(live_list: LiveList) -> None:
+    asked = 0
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        nonlocal asked
+        if request.path == "/list.m3u8":
+            live_list.respond(request)
+        elif request.path == "/once":
+            asked += 1
+            page = answering(200, b"<html>\n<p>This link has expired.</p>\n</html>\n")
+            (answering(302, Location="/list.m3u8") if asked == 1 else page)(request)
+            live_list.refuses_lists = False
+        elif request.path.endswith(".mp3"):
+            live_list.respond(request)
+        else:
+            answering(404)(request)
+
+    with server(respond) as url:
+        listener = Listener(NetworkStream(f"{url}/once"))
+        listener.hear_more()
+        live_list.refuses_lists = True
+        listener.wait_until(lambda: listener.statuses == ["lost", "back"], "it is not looked for")
+        listener.hear_more()
+        listener.source.stop()
+
+
 def slowly(request: http.server.BaseHTTPRequestHandler, done: threading.Event) -> None:
     """Send an answer that never comes to its end, but now and then a byte."""
     with contextlib.suppress(OSError):
