@@ -61,7 +61,6 @@ def record_of_all(records: Sequence[TrainingRecord]) -> TrainingRecord:
     """
     first, datasets = records[0], [record.dataset for record in records]
     names = dict.fromkeys(name for dataset in datasets for name in dataset.name.split(" + "))
-    digests = [dataset.digests for dataset in datasets]
     alike = len({dataset.division for dataset in datasets}) == 1
     return replace(
         first,
@@ -69,7 +68,7 @@ def record_of_all(records: Sequence[TrainingRecord]) -> TrainingRecord:
             first.dataset,
             name=" + ".join(names),
             division=first.dataset.division if alike else "",
-            digests=frozenset().union(*digests) if all(digests) else frozenset(),
+            digests=frozenset().union(*(dataset.digests for dataset in datasets)),
         ),
         split=first.split if len({record.split for record in records}) == 1 else None,
         leaks=any(record.leaks for record in records),

@@ -55,6 +55,17 @@ def test_the_mean_of_two_fits_knows_the_clips_of_both(store: FeatureStore) -> No
     assert known_of_part(alike, store, first, "valid") == []
 
 
+def test_the_mean_of_two_fits_knows_the_clips_of_one_though_the_other_does_not_tell_its_own(
+    store: FeatureStore,
+) -> None:
+    split = divided(store, 0)
+    untold = TrainingRecord(DatasetRecord("others"), split="clip")
+    both = record_of_all([fitted(store, split), untold])
+    assert set(known_clips(both, store, range(len(store)))) == held(split, "train") | held(split, "valid")
+    others = replace(store, collection=("others",) * len(store))
+    assert known_clips(both, others, range(len(store))) == [*range(len(store))]
+
+
 def test_what_a_start_knew_is_not_forgotten(store: FeatureStore) -> None:
     split = divided(store, 0)
     record = fitted(store, split, start=StartRecord(knows=2))
