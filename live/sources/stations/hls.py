@@ -174,7 +174,7 @@ class HlsFeed:
     ) -> None:
         self._opener, self._url, self._stopping = opener, url, stopping
         self._home = url if home is None else home
-        self._has_connected = self._asks_home = False
+        self._has_connected = self._asks_home = self._has_moved = False
         self._next: int | None = None
         self._header: Resource | None = None
         self._refusals = 0  # of the next segment
@@ -188,9 +188,10 @@ class HlsFeed:
         if playlist.variants or (playlist.sound_url and not playlist.segments):
             url = playlist.sound_url or min(playlist.variants)[1]
             playlist, _ = self._fetch_playlist(url)
-            self._url = url
-        elif self._asks_home:
-            self._url = url
+        elif not self._asks_home:
+            url = self._url
+        if url != self._url:
+            self._url, self._has_moved = url, True
         self._asks_home = False
         return playlist
 
@@ -270,8 +271,10 @@ class HlsFeed:
         self.keeps_place = True
         first, last = segments[0].number, segments[-1].number
         missed_s = 0.0 if self._next is None else max(0, first - self._next) * playlist.target_s
+        most_missed_s = 0.0 if self._has_moved else MOST_MISSED_S  # another server may count otherwise
+        self._has_moved = False
         # The first time, or it was restarted.
-        if self._next is None or last < self._next - 1 or missed_s > MOST_MISSED_S:
+        if self._next is None or last < self._next - 1 or missed_s > most_missed_s:
             self.began_anew = True
             chosen = segments if playlist.is_over else segments[-STARTS_BEFORE_END:]
             self._next = chosen[0].number
