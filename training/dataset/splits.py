@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from live.errors import InputError
+from live.events import NO_MUSIC
 from live.wording import count_of
 
 from .clips import UNLABELLED
@@ -155,16 +156,17 @@ def split_store(
 
 
 def _remark_on_groups(store: FeatureStore) -> tuple[str, ...]:
-    """Return a sentence if the groups of clips are unknown."""
+    """Return a sentence if the groups of clips of music are unknown."""
+    music = [k for k, label in enumerate(store.label) if label != NO_MUSIC]
     alone = [
-        clip
-        for clip, group in zip(store.clip, store.group, strict=True)
-        if clip == group or clip.endswith(f"/{group}")  # with the name of its store, if stores are joined
+        store.clip[k]
+        for k in music
+        if f"/{store.clip[k]}".endswith(f"/{store.group[k]}")  # joined stores may put their name before it
     ]
-    if len(alone) == len(store):
-        return (NO_GROUPS,)
     if not alone:
         return ()
+    if len(alone) == len(music):
+        return (NO_GROUPS,)
     return (
         f"No group is known of {count_of(len(alone), 'clip')}, such as {alone[0]}: each is one, and an "
         "artist may lie on both sides.",

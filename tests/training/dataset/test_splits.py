@@ -101,6 +101,12 @@ def test_it_is_told_when_no_groups_are_known() -> None:
         assert "".join(split.notes).startswith(told)
 
 
+def test_noise_without_groups_is_not_told_to_have_artists() -> None:
+    clips = list("abcdefghijkl")
+    store = fake_store(clips, [*"xyxyxyxy", *["no_music"] * 4], [*"rrssttuu", *clips[8:]])
+    assert split_store(store, "group", window_frames=34, seed=0).notes == ()
+
+
 def test_joined_datasets_without_groups_are_told_although_their_clips_have_the_same_names() -> None:
     one = fake_store(list("abcd"), list("xyxy"))
     store = join_stores([one, replace(one, path=Path("other.npz"))])
