@@ -158,6 +158,7 @@ class Mqtt(BackgroundSink):
         self._unsaid: dict[str, str] = {}  # topics with values that are not published yet
         self._initial: set[str] = set()  # those whose value is that of the start, which nobody misses
         self._is_answered = False  # whether the broker has answered on this connection
+        self._is_new = False  # whether this connection has not been told the status yet
         client = self._client = library.Client(library.CallbackAPIVersion.VERSION2)
         client.on_connect = self._note_connection
         client.on_connect_fail = self._note_failure
@@ -205,7 +206,7 @@ class Mqtt(BackgroundSink):
             self._unsaid = {}
             for source in self._publications:
                 self._introduce(source)
-            self._unsaid["status"] = "online"  # last, so that nobody takes what came before for this run's
+            self._is_new = True
         else:
             source, part = item.source, topic_part(item.source)
             is_new = source not in self._publications
@@ -218,6 +219,9 @@ class Mqtt(BackgroundSink):
             self._unsaid |= changed
             if is_new:
                 self._introduce(source)
+        # Last, and not before a session has begun: what the broker keeps of another run is not this one's.
+        if self._is_new and self._publications:
+            self._unsaid["status"], self._is_new = "online", False
         for topic, text in list(self._unsaid.items()):
             if self._publish(f"{self._broker.prefix}/{topic}", text) is not None:
                 del self._unsaid[topic]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.events import SourceEvent, stamped
-from live.outputs.mqtt import Mqtt, Publications, topic_part
+from live.outputs.mqtt import CONNECTED, Mqtt, Publications, topic_part
 from tests.live.example_events import AT, LABELS, start, summary, window
 from tests.receivers import WAIT_S, Authority, Broker, Subscriber
 
@@ -90,8 +90,9 @@ def test_a_session_is_published(broker: Broker, subscriber: Subscriber) -> None:
     complaints: list[str] = []
     sink = Mqtt(f"mqtt://127.0.0.1:{broker.port}/bar", complaints.append)
     sink.start()
+    sink(start())
     subscriber.until(lambda topics: topics.get("bar/status") == "online")
-    for event in (start(), window(3.0, "rock", 0.71), window(3.5, "metal", 0.6), summary()):
+    for event in (window(3.0, "rock", 0.71), window(3.5, "metal", 0.6), summary()):
         sink(event)
     topics = subscriber.until(lambda topics: topics.get("bar/verdict") == "metal")
     sink.close()
@@ -125,6 +126,26 @@ def test_a_new_run_is_online_without_the_verdict_of_the_one_before(
     now.close()
     told = [topics[f"genre_live/{topic}"] for topic in ("verdict", "state", "genre", "confidence")]
     assert told == ["waiting", "waiting", "", "0"]
+
+
+def test_a_broker_that_answers_before_the_session_begins_is_told_online_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sink = Mqtt("mqtt://127.0.0.1:1", print)
+    told: list[str] = []
+
+    def publish(topic: str, _text: str) -> bool:
+        told.append(topic)
+        return True
+
+    monkeypatch.setattr(sink, "_publish", publish)
+    sink.deliver(CONNECTED)
+    assert told == []
+    sink.deliver(start())
+    assert told[-1] == "genre_live/status"
+    assert "genre_live/verdict" in told
+    sink.deliver(window(3.0, "rock"))
+    assert told.count("genre_live/status") == 1
 
 
 def test_it_comes_back_with_the_broker_and_says_what_is_so_by_then(tmp_path: Path, broker: Broker) -> None:
@@ -179,8 +200,10 @@ def test_what_never_found_a_connection_was_missed() -> None:
 CRASHER = """\
 import sys, threading
 from live.outputs.mqtt import Mqtt
+from tests.live.example_events import start
 sink = Mqtt(sys.argv[1], print)
 sink.start()
+sink(start())
 threading.Event().wait()
 """
 
@@ -213,6 +236,7 @@ def test_a_password_lets_in_and_a_wrong_one_is_told(tmp_path: Path) -> None:
         ]
         right = Mqtt(f"mqtt://me:s3cret%2F%C3%A4@127.0.0.1:{broker.port}", print)
         right.start()
+        right(start())
         subscriber = Subscriber(broker.port, username="me", password="s3cret/ä")
         subscriber.until(lambda topics: topics.get("genre_live/status") == "online")
         subscriber.close()
