@@ -6,6 +6,7 @@ several parts measures how well these are recognised again, not how well genres 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.resources
 import itertools
@@ -344,19 +345,23 @@ def _numbers(
     kinds = sorted({stratum for _, stratum in chosen})
     kind = [kinds.index(stratum) for _, stratum in chosen]
     groups = [row.group for row, _ in chosen]
+    draw = functools.cache(
+        lambda folds, attempt: _random_folds(kind, groups, folds, (seed + attempt * 9_973) % 2**32)
+    )
     best: list[int] = []
     best_covered = (-1, False, -1)
-    for folds, attempt in itertools.product(dict.fromkeys((most, min(most, fewest))), range(TRIES)):
-        fold = _random_folds(kind, groups, folds, (seed + attempt * 9_973) % 2**32)
-        pairs = set(zip(fold, kind, strict=True))
-        for held in itertools.permutations(range(folds), held_out):
+    for folds in dict.fromkeys((most, min(most, fewest))):
+        # The first folds of all draws before others of each: so were the data of existing models divided.
+        for held, attempt in itertools.product(itertools.permutations(range(folds), held_out), range(TRIES)):
+            fold = draw(folds, attempt)
             number_of = [held.index(k) if k in held else held_out for k in range(folds)]
-            found = {(number_of[number], each) for number, each in pairs}
-            clips = Counter(number_of[number] for number in fold)
+            numbers = [number_of[k] for k in fold]
+            found = set(zip(numbers, kind, strict=True))
+            clips = Counter(numbers)
             largest = clips[held_out] == max(clips.values())
             covered = (sum(number == held_out for number, _ in found), largest, len(found))
             if covered > best_covered:
-                best, best_covered = [number_of[number] for number in fold], covered
+                best, best_covered = numbers, covered
             if covered == (len(kinds), True, (held_out + 1) * len(kinds)):
                 return best
     return best

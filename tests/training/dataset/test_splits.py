@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from live.errors import InputError
 from live.front_end import FrontEndSpec
+from training.dataset import splits
 from training.dataset.pieces import Pieces
 from training.dataset.splits import (
     PARTS,
@@ -339,6 +340,17 @@ def test_an_artist_with_nearly_all_clips_teaches() -> None:
     split = split_store(store, "group", window_frames=34, seed=0)
     assert "giant" in {store.group[k] for k in clips_of(split, "train")}
     assert {labels[k] for k in clips_of(split, "valid")} == {"a", "b"}
+
+
+def test_data_that_could_be_divided_before_are_divided_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(_kind: object, _groups: object, _folds: int, random: int) -> list[int]:
+        # The first fold of the first draw has no clip of x, though others would do.
+        return [*((1, 1, 2, 3, 4) if random == 0 else range(5)), *range(5)]
+
+    monkeypatch.setattr(splits, "_random_folds", draw)
+    store = fake_store([f"c{k}" for k in range(10)], [*"xxxxxyyyyy"])
+    split = split_store(store, "group", window_frames=34, seed=0)
+    assert (clips_of(split, "valid"), clips_of(split, "test")) == ({0, 5}, {1, 6}), "as the second draw says"
 
 
 def test_collections_of_two_clips_each_are_divided_without_a_test() -> None:
