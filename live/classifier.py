@@ -164,7 +164,7 @@ class Classifier:
         return probabilities
 
     def classify(self, mel_db: Levels) -> Probabilities:
-        """Return the probabilities of several windows; they are the same as of each window alone.
+        """Return the probabilities of several windows, as of each window alone, but for rounding (1e-6).
 
         Parameters
         ----------
