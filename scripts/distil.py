@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -309,6 +310,20 @@ def mean_answers(teachers: Sequence[Learner], taught: Sequence[State], windows: 
     return jax.nn.softmax(sum(logs) / len(logs))
 
 
+@functools.cache  # and apart from the steps, so that it is compiled once for teachers and student
+def drawing(windows: int, steps: int) -> Callable[[Array, Sounds, Shares], Drawn]:
+    """Return a compiled function that draws the windows of some steps."""
+    augmenter = Augmenter(LIVE.front_end, LIVE.window_frames, LIVE.context_frames)
+
+    def draw(key: Array, sounds: Sounds, shares: Shares) -> Drawn:
+        def batch(key: Array) -> Drawn:
+            return augmenter.batch(key, sounds, shares, windows=windows, no_music=LIVE.shares[NO_MUSIC])
+
+        return lax.map(batch, jax.random.split(key, steps))
+
+    return jax.jit(draw)
+
+
 def distil(
     store: FeatureStore,
     used: Sequence[int],
@@ -351,19 +366,10 @@ def distil(
     to_student = shares_of(
         store, used, labels, replace(LIVE, shares={**LIVE.shares, UNLABELLED: UNLABELLED_FOR_STUDENT})
     )
-    augmenter = Augmenter(spec, window_frames, LIVE.context_frames)
     drawn_windows = plan.batch_size * (plan.teacher_steps + plan.student_steps)
     stock = noise_stock(spec, window_frames + LIVE.context_frames, min(STOCK, drawn_windows))
     sounds: Sounds = jax.device_put(sounds_of(store, labels, stock))
-    no_music = LIVE.shares[NO_MUSIC]
-
-    @jax.jit  # apart from the steps, so that it is compiled once for teachers and student
-    def draw(key: Array, sounds: Sounds, shares: Shares) -> Drawn:
-        def batch(key: Array) -> Drawn:
-            return augmenter.batch(key, sounds, shares, windows=plan.batch_size, no_music=no_music)
-
-        return lax.map(batch, jax.random.split(key, plan.steps_at_once))
-
+    draw = drawing(plan.batch_size, plan.steps_at_once)
     of_teachers, of_student = jax.random.split(jax.random.key(plan.seed))
     segments = [segment for segment in whole_store(store) if segment.clip in set(used)]
     examples = Crops(store, segments, labels, LIVE, seed=plan.seed).examples(LIVE.batch_size)

@@ -44,14 +44,16 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
 
     With ``--dist worksteal``, each worker receives an equal piece of the list, and one that is idle takes
     from the end of another's. With all long tests in one piece, one worker would be busy at the end, and
-    all others idle.
+    all others idle. Neighbours of one ``xdist_group`` stay together.
     """
     long = [item for item in items if item.get_closest_marker("timeout") is not None]
+    by_group = itertools.groupby(long, lambda item: item.get_closest_marker("xdist_group") or item)
+    groups = [list(group) for _, group in by_group]
     other = iter([item for item in items if item.get_closest_marker("timeout") is None])
     order: list[pytest.Item] = []
     for worker in range(workers):
         size = (len(items) - len(order)) // (workers - worker)
-        share = long[worker::workers]
+        share = list(itertools.chain(*groups[worker::workers]))
         order += share + list(itertools.islice(other, max(size - len(share), 0)))
     return order + list(other)
 

@@ -35,29 +35,68 @@ COMPILED_ONCE = {
 RATE = 22_050
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-        cwd=ROOT,
-        env=os.environ | NOT_OPTIMISED | COMPILED_ONCE,
-    )
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("jax") is None, reason="JAX is not installed: python -m pip install jax"
+    ),
+    pytest.mark.xdist_group("distillation"),  # in one process with JAX
+]
 
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None, reason="JAX is not installed: python -m pip install jax"
-)
+SEVERAL = """
+import json, sys
+from importlib import import_module
+for line in sys.stdin:
+    sys.argv = json.loads(line)
+    status = exec(sys.argv.pop(1), {}) if sys.argv[0] == "-c" else import_module(sys.argv[0]).main()
+    print(status or 0, flush=True)
+"""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the processes of this module share what JAX has compiled."""
+class Scripts:
+    """Scripts that run one after another in a process, which imports and compiles once for all of them."""
+
+    def __init__(self, stderr: Path) -> None:
+        self._stderr = stderr
+        with stderr.open("w", encoding="utf-8") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SEVERAL],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                cwd=ROOT,
+                env=os.environ | NOT_OPTIMISED | COMPILED_ONCE,
+            )
+
+    def __enter__(self) -> Scripts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def run(self, *words: object) -> tuple[int, str]:
+        """Run a script, or code after "-c"; return its exit status and what it wrote on standard error."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        before = self._stderr.stat().st_size
+        self._process.stdin.write(json.dumps(list(map(str, words))) + "\n")
+        self._process.stdin.flush()
+        status = self._process.stdout.readline()
+        said = self._stderr.read_bytes()[before:].decode()
+        assert status, said
+        return int(status), said
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """Return the process in which the scripts of this module run that need JAX."""
+    folder = tmp_path_factory.mktemp("jax")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
-        yield
+        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
+        with Scripts(folder / "said.txt") as process:
+            yield process
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +126,8 @@ from dataclasses import replace
 from pathlib import Path
 import jax, numpy as np
 from rich.console import Console
-from scripts.jax_windows import Augmenter, noise_stock, shares_of, sounds_of
+from scripts.distil import drawing
+from scripts.jax_windows import noise_stock, shares_of, sounds_of
 from training.datasets import DatasetOptions, open_datasets
 from training.console import ConsoleListener
 from training.network.recipes import LIVE
@@ -95,13 +135,12 @@ folder, cache, out = map(Path, sys.argv[1:])
 data = DatasetOptions([folder], cache, workers=1, split=None, seed=0)
 store = open_datasets(data, LIVE.front_end, ConsoleListener(Console(stderr=True))).store
 labels = ("classical", "metal", "no_music")
-spec, frames, before = LIVE.front_end, LIVE.window_frames, LIVE.context_frames
-sounds = jax.device_put(sounds_of(store, labels, noise_stock(spec, frames + before, 500)))
+frames = LIVE.window_frames + LIVE.context_frames
+sounds = jax.device_put(sounds_of(store, labels, noise_stock(LIVE.front_end, frames, 500)))
 shares = shares_of(store, range(len(store)), labels, LIVE)
-augmenter = Augmenter(spec, frames, before)
-batch = jax.jit(lambda key: augmenter.batch(key, sounds, shares, windows=250, no_music=0.18))
-drawn = [batch(jax.random.key(number)) for number in range(4)]
-windows, targets = (np.concatenate(each) for each in zip(*drawn))
+draw = drawing(250, 1)
+drawn = [draw(jax.random.key(number), sounds, shares) for number in range(4)]
+windows, targets = (np.concatenate(each, axis=1)[0] for each in zip(*drawn))
 np.savez(out, windows=windows, targets=targets)
 """
 
@@ -125,9 +164,11 @@ def figures(windows: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 
 @pytest.mark.timeout(900)
-def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, tmp_path: Path) -> None:
-    finished = run("-c", DUMP, with_noise, cache, tmp_path / "drawn.npz")
-    assert finished.returncode == 0, finished.stderr
+def test_windows_are_augmented_as_in_genre_train(
+    scripts: Scripts, with_noise: Path, cache: Path, tmp_path: Path
+) -> None:
+    status, said = scripts.run("-c", DUMP, with_noise, cache, tmp_path / "drawn.npz")
+    assert status == 0, said
     with np.load(tmp_path / "drawn.npz") as file:
         windows, targets = file["windows"], file["targets"]
     assert windows.shape == (1000, LIVE.window_frames, LIVE.front_end.n_mels)
@@ -152,53 +193,9 @@ def test_windows_are_augmented_as_in_genre_train(with_noise: Path, cache: Path, 
         assert value == pytest.approx(expected[name], rel=0.2 if varied else 0.08), name
 
 
-SEVERAL = """
-import json, sys
-from importlib import import_module
-for line in sys.stdin:
-    sys.argv = json.loads(line)
-    print(import_module(sys.argv[0]).main(), flush=True)
-"""
-
-
-class Scripts:
-    """Scripts that run one after another in a process, which imports and compiles once for all of them."""
-
-    def __init__(self, stderr: Path) -> None:
-        self._stderr = stderr
-        with stderr.open("w", encoding="utf-8") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", SEVERAL],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-                cwd=ROOT,
-                env=os.environ | NOT_OPTIMISED | COMPILED_ONCE,
-            )
-
-    def __enter__(self) -> Scripts:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def run(self, *words: object) -> tuple[int, str]:
-        """Run a script, and return its exit status and what it wrote on standard error."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        before = self._stderr.stat().st_size
-        self._process.stdin.write(json.dumps(list(map(str, words))) + "\n")
-        self._process.stdin.flush()
-        status = self._process.stdout.readline()
-        said = self._stderr.read_bytes()[before:].decode()
-        assert status, said
-        return int(status), said
-
-
 LOSSES = """
 import json, os, sys
+from pathlib import Path
 os.environ["KERAS_BACKEND"] = "jax"
 import jax, jax.numpy as jnp
 from scripts.distil import mean_answers, student_loss
@@ -211,19 +208,22 @@ class Teacher:
     def answers(self, values, windows):
         return jnp.array(values)
 mean = mean_answers([Teacher()] * 2, [[[0.5, 0.4, 0.1]], [[0.1, 0.4, 0.5]]], None)
-expected = json.loads(sys.argv[1])
-print(json.dumps([[steepness(row, each) for each in expected] for row in (0, 1)] + [mean[0].tolist()]))
+expected = json.loads(sys.argv[2])
+found = [[steepness(row, each) for each in expected] for row in (0, 1)] + [mean[0].tolist()]
+Path(sys.argv[1]).write_text(json.dumps(found))
 """
 
 
 @pytest.mark.timeout(900)
-def test_a_student_learns_most_from_the_teachers_and_of_the_unlabelled_all() -> None:
+def test_a_student_learns_most_from_the_teachers_and_of_the_unlabelled_all(
+    scripts: Scripts, tmp_path: Path
+) -> None:
     smoothed = np.array([1, 0, 0]) * (1 - LIVE.label_smoothing) + LIVE.label_smoothing / 3
     taught = np.array([0.2, 0.7, 0.1])
     both = 0.8 * taught + 0.2 * smoothed
-    finished = run("-c", LOSSES, json.dumps([both.tolist(), taught.tolist()]))
-    assert finished.returncode == 0, finished.stderr
-    labelled, unlabelled, mean = json.loads(finished.stdout)
+    status, said = scripts.run("-c", LOSSES, tmp_path / "found", json.dumps([both.tolist(), taught.tolist()]))
+    assert status == 0, said
+    labelled, unlabelled, mean = json.loads((tmp_path / "found").read_text(encoding="utf-8"))
     assert labelled[0] == pytest.approx(0, abs=1e-4) != labelled[1]
     assert unlabelled[1] == pytest.approx(0, abs=1e-4) != unlabelled[0]
     geometric = np.sqrt([0.05, 0.16, 0.05])
@@ -231,37 +231,38 @@ def test_a_student_learns_most_from_the_teachers_and_of_the_unlabelled_all() -> 
 
 
 @pytest.mark.timeout(900)  # XLA compiles for a minute on an idle machine
-def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_student_of_two_teachers_becomes_a_model(
+    scripts: Scripts, with_noise: Path, cache: Path, tmp_path: Path
+) -> None:
     (tmp_path / "left-out.txt").write_text("heard/metal3\n", encoding="utf-8")
     fit, damaged = tmp_path / "fit", tmp_path / "damaged"
     words: tuple[object, ...] = (with_noise, "--cache", cache, "--without", tmp_path / "left-out.txt")
-    words += ("--teachers", 2, "--width", 0.25, "--batch-size", 8, "--steps-at-once", 1)
+    words += ("--teachers", 2, "--width", 0.25, "--batch-size", 4, "--steps-at-once", 1)
     words += ("--teacher-steps", 2, "--student-steps", 2)
     (fit / "network.keras").mkdir(parents=True)  # in the student's way, so the fit ends after its teachers
-    with Scripts(tmp_path / "fitting.txt") as scripts:
-        status, said = scripts.run("scripts.distil", *words, "--out", fit)
-        assert status == 1, said
-        assert "cannot be written (Is a directory): make room, and give --resume" in said
-        assert "Traceback" not in said
-        (fit / "network.keras").rmdir()
-        shutil.copytree(fit, damaged)
-        (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
-        words += ("--resume",)
-        status, said = scripts.run("scripts.distil", *words, "--out", fit, "--seed", 1)
-        assert status == 2, said
-        assert "were fitted with other options or data" in said
-        status, said = scripts.run("scripts.distil", *words, "--out", damaged)
-        assert status == 2, said
-        assert "cannot be read: leave out --resume to start again" in said
-        status, said = scripts.run("scripts.distil", *words, "--out", fit)
-        assert status == 0, said
-        assert not list(fit.glob("teacher*"))
+    status, said = scripts.run("scripts.distil", *words, "--out", fit)
+    assert status == 1, said
+    assert "cannot be written (Is a directory): make room, and give --resume" in said
+    assert "Traceback" not in said
+    (fit / "network.keras").rmdir()
+    shutil.copytree(fit, damaged)
+    (damaged / "teacher-1.keras").write_text("no network", encoding="utf-8")
+    words += ("--resume",)
+    status, said = scripts.run("scripts.distil", *words, "--out", fit, "--seed", 1)
+    assert status == 2, said
+    assert "were fitted with other options or data" in said
+    status, said = scripts.run("scripts.distil", *words, "--out", damaged)
+    assert status == 2, said
+    assert "cannot be read: leave out --resume to start again" in said
+    status, said = scripts.run("scripts.distil", *words, "--out", fit)
+    assert status == 0, said
+    assert not list(fit.glob("teacher*"))
     words = ("scripts.bundle_fit", fit, "--out", tmp_path / "m", "--recurrent-rank", 64, "--start")
-    with Scripts(tmp_path / "bundling.txt") as scripts:
-        status, said = scripts.run(*words, tmp_path / "left-out.txt")
+    with Scripts(tmp_path / "bundling.txt") as with_tensorflow:
+        status, said = with_tensorflow.run(*words, tmp_path / "left-out.txt")
         assert status == 2, said
         assert "cannot be started from: its start.keras" in said
-        status, said = scripts.run(*words, find_bundle("genre-lstm") / "network.keras")
+        status, said = with_tensorflow.run(*words, find_bundle("genre-lstm") / "network.keras")
         assert status == 0, said
     description = read_description(tmp_path / "m")
     record = TrainingRecord.read(description.training)
@@ -278,24 +279,23 @@ def test_a_student_of_two_teachers_becomes_a_model(with_noise: Path, cache: Path
 
 @pytest.mark.timeout(900)
 def test_what_cannot_be_distilled_is_told_in_a_sentence(
-    with_noise: Path, dataset: Path, cache: Path, tmp_path: Path
+    scripts: Scripts, with_noise: Path, dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
     out, clips = tmp_path / "fit", tmp_path / "clips.txt"
     clips.write_text("heard/elsewhere\n", encoding="utf-8")
     common = ("scripts.distil", with_noise, "--cache", cache, "--out", out)
-    with Scripts(tmp_path / "said.txt") as scripts:
-        for words, sentence in (
-            (("scripts.distil", dataset, *common[2:]), "Give both music and clips with the label no_music."),
-            ((*common, "--without", clips), "names 'heard/elsewhere', which is in none of the datasets"),
-            (
-                (*common, "--teachers", 0),
-                "Numbers of teachers, steps and windows and the width must be",
-            ),
-            ((*common, "--teacher-steps", 75), "Give multiples of 50 steps, or another --steps-at-once."),
-            ((*common, "--out", clips), "clips.txt cannot be written: File exists; give another --out."),
-            (("scripts.bundle_fit", out / "no", "--out", out), "does not hold a fit of scripts.distil"),
-        ):
-            status, said = scripts.run(*words)
-            assert status == 2, said
-            assert sentence in said
-            assert "Traceback" not in said
+    for words, sentence in (
+        (("scripts.distil", dataset, *common[2:]), "Give both music and clips with the label no_music."),
+        ((*common, "--without", clips), "names 'heard/elsewhere', which is in none of the datasets"),
+        (
+            (*common, "--teachers", 0),
+            "Numbers of teachers, steps and windows and the width must be",
+        ),
+        ((*common, "--teacher-steps", 75), "Give multiples of 50 steps, or another --steps-at-once."),
+        ((*common, "--out", clips), "clips.txt cannot be written: File exists; give another --out."),
+        (("scripts.bundle_fit", out / "no", "--out", out), "does not hold a fit of scripts.distil"),
+    ):
+        status, said = scripts.run(*words)
+        assert status == 2, said
+        assert sentence in said
+        assert "Traceback" not in said
