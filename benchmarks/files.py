@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cold import WITHOUT_GPU
+from benchmarks.cold import ORDINARY, WITHOUT_GPU
 from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, on_one_core, run, seconds
-from benchmarks.ordinary import HOP_S
+from benchmarks.ordinary import HOP_S, OrdinaryWay, verdict
 from benchmarks.sound import write_wav
 from live.bundle import SEVERAL_FILE, read_description
 from live.front_end import dct_matrix, mel_filter_bank
@@ -58,12 +57,21 @@ def _limit_s(path: Path, model: Path) -> float:
     return seconds(work)
 
 
+def _rival_s(path: Path, scale: Scale) -> float:
+    """Return the time of the usual way, as a command; if only to check that it runs, in this process."""
+    if scale.quick:
+        with on_one_core():
+            return seconds(lambda: verdict(OrdinaryWay(scale.model), path, segments=False))
+    command = (*ORDINARY, str(scale.model), str(path))
+    return run(command, one_core=True, environment=WITHOUT_GPU).wall_s
+
+
 def measure(scale: Scale) -> Iterator[Row]:
     """Compare speeds on a long file, as multiples of real time, and yield the rows."""
     length_s = 20.0 if scale.quick else FILE_S
     with tempfile.TemporaryDirectory() as folder:
-        short = write_wav(Path(folder) / "short.wav", 6.0 if scale.quick else ORDINARY_S)
-        ordinary = (sys.executable, "-m", "benchmarks.ordinary", str(scale.model), str(short))
+        short_s = 6.0 if scale.quick else ORDINARY_S
+        short = write_wav(Path(folder) / "short.wav", short_s)
         for sample_rate, channels in ((44_100, 2),) if scale.quick else ((22_050, 1), (44_100, 2)):
             path = write_wav(
                 Path(folder) / f"{sample_rate}.wav", length_s, sample_rate=sample_rate, channels=channels
@@ -78,8 +86,7 @@ def measure(scale: Scale) -> Iterator[Row]:
                 speeds.append(length_s / finished.wall_s)
                 with on_one_core():
                     limits.append(length_s / _limit_s(path, scale.model))
-                rival = run(ordinary, one_core=True, environment=WITHOUT_GPU)
-                rivals.append((6.0 if scale.quick else ORDINARY_S) / rival.wall_s)
+                rivals.append(short_s / _rival_s(short, scale))
             path.unlink()
             kind = f"{sample_rate / 1000:g} kHz {'mono' if channels == 1 else 'stereo'}"
             what = f"file at --speed max, {kind}"

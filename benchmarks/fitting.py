@@ -1,6 +1,6 @@
 """Fitting: seconds an epoch, against the plain Keras recipe at the same network and batch.
 
-    python -m benchmarks.fitting STORE SIDE     one side alone, in a process of its own
+    python -m benchmarks.fitting STORE EPOCHS SIDE     one side alone, in a process of its own
 
 The plain recipe holds every window in memory, changes none of them and calls ``Model.fit``. genre-train
 draws other windows from disk in each epoch and writes a checkpoint after it.
@@ -109,50 +109,45 @@ def _fit_plain(store_path: Path, epochs: int) -> list[float]:
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Compare fits, each in a process of its own."""
+    """Compare fits, each in a process of its own; if only to check that they run, in the same one."""
     if importlib.util.find_spec("keras") is None:
         yield missing("fitting, an epoch", RIVAL)
         return
     with tempfile.TemporaryDirectory() as folder:
         store = write_store(Path(folder) / "store.npz", 12 if scale.quick else CLIPS)
 
-        def epoch_s(side: str) -> float:
-            command = (
-                sys.executable,
-                "-m",
-                "benchmarks.fitting",
-                str(store),
-                side,
-                str(2 if scale.quick else EPOCHS),
-            )
+        def epoch_s(sides: list[str]) -> list[float]:
+            epochs = str(2 if scale.quick else EPOCHS)
+            command = (sys.executable, "-m", "benchmarks.fitting", str(store), epochs, *sides)
             output = run(command, environment=WITHOUT_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}).output
-            times: list[float] = json.loads(output.splitlines()[-1])
-            return float(np.median(times))
+            return [float(np.median(json.loads(line))) for line in output.splitlines()[-len(sides) :]]
 
         rows: dict[str, list[float]] = {"plain": [], "same-windows": [], "genre-train": []}
         sides = [side for side in rows if not (scale.quick and side == "genre-train")]
         for _ in range(scale.rounds(3)):
-            for side in sides:
-                rows[side].append(epoch_s(side))
+            for together in [sides] if scale.quick else [[side] for side in sides]:
+                for side, taken_s in zip(together, epoch_s(together), strict=True):
+                    rows[side].append(taken_s)
         yield compared("fitting, an epoch, no augmentation", "s", rows["same-windows"], RIVAL, rows["plain"])
         if "genre-train" in sides:
             yield compared("fitting, an epoch, augmented", "s", rows["genre-train"], RIVAL, rows["plain"])
 
 
 def main() -> None:
-    """Fit one side and print the seconds of its epochs."""
+    """Fit each side and print the seconds of its epochs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fitting", description=__doc__)
     parser.add_argument("store", type=Path)
-    parser.add_argument("side", choices=["genre-train", "same-windows", "plain"])
     parser.add_argument("epochs", type=int)
+    parser.add_argument("sides", choices=["genre-train", "same-windows", "plain"], nargs="+")
     arguments = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     look_for_garbage_seldom()  # on both sides, as in genre-train
-    if arguments.side == "plain":
-        times = _fit_plain(arguments.store, arguments.epochs)
-    else:
-        times = _fit_ours(arguments.store, arguments.epochs, augmented=arguments.side == "genre-train")
-    print(json.dumps(times))
+    for side in arguments.sides:
+        if side == "plain":
+            times = _fit_plain(arguments.store, arguments.epochs)
+        else:
+            times = _fit_ours(arguments.store, arguments.epochs, augmented=side == "genre-train")
+        print(json.dumps(times))
 
 
 if __name__ == "__main__":
