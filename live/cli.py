@@ -47,7 +47,7 @@ def _list_devices(*, loud: bool) -> None:
     from rich.table import Table
 
     from live.outputs.lines import write_line
-    from live.sources.microphones.devices import distinct_names
+    from live.sources.devices import distinct_names
     from live.sources.microphones.driver import list_devices
 
     devices = list_devices(loud=loud)

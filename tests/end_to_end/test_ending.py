@@ -16,7 +16,7 @@ import pytest
 
 from live.ending import Stop, ending_signals
 from live.outputs.connections import Connections
-from live.sources.microphones.devices import input_devices
+from live.sources.devices import input_devices
 from tests.end_to_end.commands import Outcome, command, in_this_process
 from tests.event_contract import check, parse_line
 from tests.icecast import until

@@ -154,7 +154,7 @@ def test_the_pieces_of_a_block_arrive_as_one(virtual_microphone: VirtualMicropho
     """PulseAudio sends at most 64 KiB at a time; each piece would wake three threads."""
     asked_s, rate, channels = 0.5, 44_100, 2
     program = (
-        "from itertools import islice; from live.sources.microphones.sound_server import *; "
+        "from itertools import islice; from live.sources.sound_server import *; "
         f"source = next(s for s in sound_server_sources() if s.name == {SOURCE!r}); "
         f"stream = SoundServerStream(source, {channels}, {rate}, {asked_s}); "
         "print(*(len(block) for block, _ in islice(stream.blocks(), 7)))"

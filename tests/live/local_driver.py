@@ -40,4 +40,4 @@ class LocalDriver:
 def use_local_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Capture microphones in this process, and hide the computer's own sound server."""
     monkeypatch.setattr("live.sources.microphones.capture.open_driver", LocalDriver)
-    monkeypatch.setattr("live.sources.microphones.devices.sound_server_sources", list)
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", list)

@@ -15,8 +15,8 @@ from live import __version__, cli, diagnosis
 from live.bundle import DESCRIPTION_FILE, find_bundle
 from live.errors import InputError
 from live.options import DEFAULTS
+from live.sources.devices import InputDevice
 from live.sources.microphones import driver
-from live.sources.microphones.devices import InputDevice
 
 
 @pytest.fixture(autouse=True)

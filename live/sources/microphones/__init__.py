@@ -4,6 +4,6 @@ The modules, with those that use others first:
 
 - In the main process: ``microphone``, ``capture``, ``capture_clock``, ``driver``.
 - In a process of its own for each microphone, because drivers hang and crash: ``capture_process``,
-  ``inputs``, ``devices``, ``sound_server``.
+  ``inputs``.
 - Beside them: ``channels_apart``.
 """

@@ -20,9 +20,9 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from live.errors import InputError
-from live.sources.microphones.devices import InputDevice, MissingDeviceError, all_devices
+from live.sources.devices import InputDevice, MissingDeviceError, all_devices
 from live.sources.microphones.inputs import CaptureError, Input, InputRequest, open_input
-from live.sources.microphones.sound_server import SoundServerSource
+from live.sources.sound_server import SoundServerSource
 
 HEADER = struct.Struct("<cBdII")
 """Kind of message, whether sound was lost before it, when it came, its samples, its length in bytes."""

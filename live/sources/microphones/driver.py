@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Protocol, cast
 
 from live.errors import InputError
+from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.microphones.capture_process import ANSWER, BLOCK, HEADER, device_from
-from live.sources.microphones.devices import InputDevice, MissingDeviceError
 from live.sources.microphones.inputs import CaptureError, InputRequest, OnBlock
 
 LIST_WITHIN_S = 10.0

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from live.errors import InputError
-from live.sources.microphones.devices import (
+from live.sources.devices import (
     InputDevice,
     MissingDeviceError,
     find_again,
     find_device,
     with_own_channels,
 )
-from live.sources.microphones.sound_server import SoundServerError, SoundServerStream
 from live.sources.port_audio import port_audio
+from live.sources.sound_server import SoundServerError, SoundServerStream
 from live.sources.source import WATCHED_BLOCK_S
 
 USUAL_CHANNELS = 2

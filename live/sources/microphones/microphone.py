@@ -11,8 +11,8 @@ import numpy as np
 from live.errors import GenreLiveError, InputError, RunningError
 from live.events import SourceKind
 from live.ring_buffer import RingBuffer
+from live.sources.devices import InputDevice, MissingDeviceError
 from live.sources.microphones.capture import Capture
-from live.sources.microphones.devices import InputDevice, MissingDeviceError
 from live.sources.microphones.driver import HangingDriverError, Opened
 from live.sources.microphones.inputs import CaptureError, InputRequest
 from live.sources.source import WATCHED_BLOCK_S, WORTH_A_BLOCK

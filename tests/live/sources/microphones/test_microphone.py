@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+import live.sources.devices
 import live.sources.microphones.capture
-import live.sources.microphones.devices
 import live.sources.microphones.inputs
 import live.sources.microphones.microphone
 from live.errors import InputError, RunningError
@@ -443,7 +443,7 @@ def test_a_missing_library_is_not_waited_for(audio: FakeSoundDevice, monkeypatch
         audio.now_s += 10.0
         raise InputError("Microphones need the PortAudio library, which is not installed.")
 
-    monkeypatch.setattr(live.sources.microphones.devices, "port_audio", missing)
+    monkeypatch.setattr(live.sources.devices, "port_audio", missing)
     with pytest.raises(InputError, match="PortAudio"):
         Microphone(wait=True, give_up_s=25.0)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from live.sources.microphones import inputs, sound_server
-from live.sources.microphones.devices import InputDevice
-from live.sources.microphones.sound_server import (
+from live.sources import sound_server
+from live.sources.devices import InputDevice
+from live.sources.microphones import inputs
+from live.sources.sound_server import (
     STREAM_READY,
     SoundServerError,
     SoundServerSource,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from live.errors import InputError
-from live.sources.microphones.devices import MissingDeviceError, distinct_names, find_device, input_devices
-from live.sources.microphones.sound_server import SoundServerSource
+from live.sources.devices import MissingDeviceError, distinct_names, find_device, input_devices
+from live.sources.sound_server import SoundServerSource
 from tests.live.fake_sounddevice import Device, FakeSoundDevice
 
 Install = Callable[[FakeSoundDevice], FakeSoundDevice]
@@ -27,7 +27,7 @@ DEVICES = [
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def put(module: FakeSoundDevice) -> FakeSoundDevice:
         monkeypatch.setitem(sys.modules, "sounddevice", module)
-        monkeypatch.setattr("live.sources.microphones.devices.sound_server_sources", list)
+        monkeypatch.setattr("live.sources.devices.sound_server_sources", list)
         return module
 
     return put
@@ -158,7 +158,7 @@ def test_a_source_of_the_sound_server_is_chosen_by_its_own_name(
     selector: str, index: int, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(FakeSoundDevice(DEVICES, default=4))
-    monkeypatch.setattr("live.sources.microphones.devices.sound_server_sources", lambda: SOURCES)
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", lambda: SOURCES)
     assert find_device(selector).index == index
 
 
@@ -167,7 +167,7 @@ def test_sources_of_one_description_are_told_apart_by_their_names(
 ) -> None:
     twins = [_source("alsa_input.usb-1.mono", "USB Mono"), _source("alsa_input.usb-2.mono", "USB Mono")]
     install(FakeSoundDevice(DEVICES, default=4))
-    monkeypatch.setattr("live.sources.microphones.devices.sound_server_sources", lambda: [*twins, SOURCES[1]])
+    monkeypatch.setattr("live.sources.devices.sound_server_sources", lambda: [*twins, SOURCES[1]])
     with pytest.raises(InputError, match=r"'USB Mono \(alsa_input.usb-1.mono\)', .*usb-2"):
         find_device("usb mono")
     found = find_device("usb-2")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from live.errors import InputError
-from live.sources.microphones.sound_server import SOUND_SERVER, SoundServerSource, sound_server_sources
 from live.sources.port_audio import port_audio
+from live.sources.sound_server import SOUND_SERVER, SoundServerSource, sound_server_sources
 
 WHAT_IS_PLAYED = "monitor"
 """The name, as ``--device``, of what this computer plays."""
