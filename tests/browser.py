@@ -52,6 +52,8 @@ class Browser:
         self, url: str, width: int = 1280, height: int = 800, *, dark: bool = False, motion: bool = True
     ) -> None:
         """Open a page in a window of this size, with the preferences for dark mode and motion."""
+        self.driver.get("about:blank")  # so that a page whose server has ended complains no more
+        self.driver.get_log("browser")
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
