@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,8 +63,9 @@ UNREADABLE: dict[str, Callable[[], bytes]] = {
     "65535 channels.wav": lambda: changed(22, "<H", 65_535),
     "a tag without an end.mp3": lambda: b"ID3\x03\x00\x00\x7f\x7f\x7f\x7f" + bytes(1_000),
     "too short.wav": lambda: bytes(wav(0.3)),
-    "line\nend \x1b[31mred.wav": lambda: b"text",
 }
+if sys.platform != "win32":  # whose names have no such characters
+    UNREADABLE["line\nend \x1b[31mred.wav"] = lambda: b"text"
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -318,7 +320,8 @@ def test_a_log_that_cannot_be_written_is_named_before_anything_is_heard(
 
 def test_names_of_any_characters_are_heard_and_shown(bundle: Path, tmp_path: Path) -> None:
     content = bytes(wav())
-    for name in (b"caf\xe9.wav", "Привет 音楽 🎵.wav".encode(), b"line\nend \x1b[31mred.wav", b"-dash.wav"):
+    not_on_windows = [] if sys.platform == "win32" else [b"caf\xe9.wav", b"line\nend \x1b[31mred.wav"]
+    for name in (*not_on_windows, "Привет 音楽 🎵.wav".encode(), b"-dash.wav"):
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
         path.write_bytes(content)
         for encoding in ("utf-8:strict", "ascii:strict")[name[0] > 127 :]:
