@@ -23,6 +23,9 @@ SENSORS: dict[str, dict[str, Any]] = {
     },
 }
 
+# Home Assistant ignores a payload that is neither, so a source that is muted when it starts needs one too.
+SOURCE_AVAILABILITY = "{{ 'online' if value in ['listening', 'muted'] else 'offline' }}"
+
 
 def identity(prefix: str) -> str:
     """Return a unique identifier for a topic prefix.
@@ -57,11 +60,7 @@ def discovery_messages(
         "availability_mode": "all",
         "availability": [
             {"topic": f"{prefix}/status"},
-            {
-                "topic": f"{below}/source",
-                "payload_available": "listening",
-                "payload_not_available": "lost",
-            },
+            {"topic": f"{below}/source", "value_template": SOURCE_AVAILABILITY},
         ],
         "device": {
             "identifiers": [name],

@@ -4,7 +4,7 @@ All topics are retained and begin with the prefix of the URL (default ``genre_li
 
 ================  ======================================================================
 ``status``        ``online``, or ``offline`` (also the last will, for a crash)
-``source``        ``listening``, ``lost`` or ``muted``
+``source``        ``listening``, ``lost``, ``muted`` or ``ended``
 ``verdict``       the genre if the verdict names one, else the state
 ``state``         ``genre``, ``unsure``, ``other``, ``silence``, ``no_music`` or ``waiting``
 ``genre``         the genre, or empty
@@ -27,7 +27,7 @@ import re
 import sys
 from typing import Any
 
-from live.events import Event, SourceEvent, StartEvent, WindowEvent
+from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
 from live.extras import need
 from live.outputs.background import BackgroundSink, Report
 from live.outputs.home_assistant import discovery_messages
@@ -111,6 +111,8 @@ class Publications:
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
                 wanted = self._tell_window(event)
+            case SummaryEvent():
+                wanted["source"] = "ended"
         if event.title is not None or self.said.get("title"):
             wanted["title"] = event.title or ""
         changed = {topic: text for topic, text in wanted.items() if self.said.get(topic) != text}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,18 @@ def test_home_assistant_is_told_where_to_look() -> None:
         assert message["availability"][0] == {"topic": "bar/front room/status"}
     assert discovery_messages(None, "bar") == {}
     assert all(topic.startswith("ha/") for topic in discovery_messages("ha", "bar"))
+
+
+@pytest.mark.parametrize(
+    ("source", "availability"),
+    [("listening", "online"), ("muted", "online"), ("lost", "offline"), ("ended", "offline")],
+)
+def test_a_sensor_is_available_while_its_source_is(source: str, availability: str) -> None:
+    for message in discovery_messages("homeassistant", "bar").values():
+        told = message["availability"][1]
+        assert told["topic"] == "bar/source"
+        expression = told["value_template"].removeprefix("{{").removesuffix("}}")
+        assert eval(expression.strip(), {"value": source}) == availability  # in Jinja it means the same
 
 
 @given(st.text(), st.text())

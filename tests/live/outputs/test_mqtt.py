@@ -39,7 +39,7 @@ def test_a_changed_verdict_is_said_at_once_and_the_numbers_now_and_then() -> Non
     assert publish(SourceEvent(9.0, "lost")) == {"source": "lost"}
     assert publish(SourceEvent(9.0, "lost")) == {}
     assert publish(SourceEvent(12.0, "back")) == {"source": "listening"}
-    assert publish(summary()) == {}
+    assert publish(summary()) == {"source": "ended"}
 
 
 def test_a_station_title_is_said() -> None:
@@ -98,7 +98,7 @@ def test_a_session_is_published(broker: Broker, subscriber: Subscriber) -> None:
     sink.close()
     topics = subscriber.until(lambda topics: topics.get("bar/status") == "offline")
     assert complaints == []
-    assert (topics["bar/source"], topics["bar/state"], topics["bar/genre"]) == ("listening", "genre", "metal")
+    assert (topics["bar/source"], topics["bar/state"], topics["bar/genre"]) == ("ended", "genre", "metal")
     assert topics["bar/confidence"] == "60"
     assert set(json.loads(topics["bar/distribution"])) == set(LABELS)
     announced: dict[str, Any] = json.loads(topics["homeassistant/sensor/bar/verdict/config"])
