@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from live import errors
-    from live.api import FileResult, Session, classify_file, listen, scan
+    from live.api import FileResult, Listening, Session, classify_file, listen, scan
 
 __version__ = "0.1.0"
 
-__all__ = ["FileResult", "Session", "__version__", "classify_file", "errors", "listen", "scan"]
+__all__ = ["FileResult", "Listening", "Session", "__version__", "classify_file", "errors", "listen", "scan"]
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that there is
 

@@ -7,11 +7,12 @@ Use these names from the package itself: ``live.listen``, ``live.classify_file``
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from live.session import SourceSession
 if TYPE_CHECKING:
     from live.sessions import Sessions
 
-__all__ = ["FileResult", "Session", "classify_file", "listen", "scan"]
+__all__ = ["FileResult", "Listening", "Session", "classify_file", "listen", "scan"]
 
 MOST_WAITING = 1_000  # windows that are kept for a loop that is slower than the sound
 
@@ -55,11 +56,36 @@ class _Mailbox:
             self._is_over = True
             self._changed.notify()
 
+    def discard(self) -> None:
+        """Close it at once: forget the windows that wait, and take no more."""
+        with self._changed:
+            self._windows = deque(maxlen=0)
+            self._is_over = True
+            self._changed.notify()
+
     def take(self) -> WindowEvent | None:
         """Wait for the next window and return it; None after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._windows or self._is_over)
             return self._windows.popleft() if self._windows else None
+
+
+class Listening(Iterator[WindowEvent]):
+    """The windows of a microphone or of several sources, as ``listen`` returns them."""
+
+    def __init__(self, windows: Generator[WindowEvent, None, None], mailbox: _Mailbox) -> None:
+        self._windows = windows
+        self._mailbox = mailbox
+
+    def __next__(self) -> WindowEvent:
+        """Wait for the next window and return it."""
+        return next(self._windows)
+
+    def close(self) -> None:
+        """End listening, on any thread; a loop that waits for a window on another one ends at once."""
+        self._mailbox.discard()
+        with contextlib.suppress(ValueError):  # another thread waits in it, and ends it now
+            self._windows.close()
 
 
 def listen(
@@ -73,11 +99,12 @@ def listen(
     gain_db: float = DEFAULTS.gain,
     wait: bool = DEFAULTS.wait,
     sources: Sequence[Mapping[str, Any]] | None = None,
-) -> Iterator[WindowEvent]:
+) -> Listening:
     """Listen to a microphone, or to several sources, and yield each window with its verdict in ``vote``.
 
-    Listening begins when the first window is requested and ends with the loop. A loop that is slower than
-    the sound loses nothing at first; when more than 1000 windows are waiting, it loses the oldest.
+    Listening begins when the first window is requested and ends with the loop, or when any thread calls
+    ``close()`` of what it returns. A loop that is slower than the sound loses nothing at first; when more
+    than 1000 windows are waiting, it loses the oldest.
 
     Parameters
     ----------
@@ -103,11 +130,11 @@ def listen(
         ``--sources``: ``{"name": "bar", "device": "USB Audio", "channel": 1}`` or ``{"file": "song.mp3"}``.
         A source that fails does not stop the others; its error is raised when all have ended.
 
-    Yields
-    ------
-    WindowEvent
-        ``window.vote`` is the verdict, with ``state``, ``genre``, ``confidence`` and ``distribution``.
-        With several sources, ``window.source`` is the source's name.
+    Returns
+    -------
+    Listening
+        An iterator of WindowEvent: ``window.vote`` is the verdict, with ``state``, ``genre``, ``confidence``
+        and ``distribution``. With several sources, ``window.source`` is the source's name.
 
     Raises
     ------
@@ -125,32 +152,45 @@ def listen(
     >>> for window in live.listen(sources=rooms):  # doctest: +SKIP
     ...     print(window.source, window.vote.genre or window.vote.state)
     """
-    api_checks.check_bounds(hop_s=hop_s, smooth_s=smooth_s, duration_s=duration_s, gain_db=gain_db)
-    if channel is not None and channel < 1:
-        raise ValueError(f"channel is {channel}: channels are counted from 1.")
+    options = Options(
+        model=str(model), hop=hop_s, smooth=smooth_s, duration=duration_s, wait=wait,
+        channel=channel, gain=gain_db,
+    )  # fmt: skip
+    mailbox = _Mailbox()
+    return Listening(_listen(mailbox, device, sources, options), mailbox)
+
+
+def _listen(
+    mailbox: _Mailbox,
+    device: str | int | None,
+    sources: Sequence[Mapping[str, Any]] | None,
+    options: Options,
+) -> Generator[WindowEvent, None, None]:
+    api_checks.check_bounds(
+        hop_s=options.hop, smooth_s=options.smooth, duration_s=options.duration, gain_db=options.gain
+    )
+    if options.channel is not None and options.channel < 1:
+        raise ValueError(f"channel is {options.channel}: channels are counted from 1.")
     if sources is not None and device is not None:
         raise ValueError("device and sources exclude each other: name the device in sources.")
     if sources is not None:
-        options = Options(
-            model=str(model), hop=hop_s, smooth=smooth_s, duration=duration_s, wait=wait,
-            channel=channel, gain=gain_db,
-        )  # fmt: skip
-        yield from _listen_to_several(sources, options)
+        yield from _listen_to_several(mailbox, sources, options)
         return
     from live.sources.microphones.microphone import Microphone
     from live.sources.source import block_length_s
 
-    classifier = api_checks.open_model(model)
+    classifier = api_checks.open_model(options.model)
     selector = None if device is None else str(device)
-    block_s = block_length_s(hop_s, is_watched=False)
-    source = Microphone(selector, channel=channel, gain_db=gain_db, wait=wait, block_s=block_s)
-    mailbox = _Mailbox()
+    block_s = block_length_s(options.hop, is_watched=False)
+    source = Microphone(
+        selector, channel=options.channel, gain_db=options.gain, wait=options.wait, block_s=block_s
+    )
     session = SourceSession(
         source,
         classifier,
-        hop_s=hop_s,
-        smooth_s=smooth_s,
-        duration_s=duration_s,
+        hop_s=options.hop,
+        smooth_s=options.smooth,
+        duration_s=options.duration,
         sinks=(mailbox,),
         is_watched=False,
     )
@@ -159,11 +199,12 @@ def listen(
         raise session.failure
 
 
-def _listen_to_several(sources: Sequence[Mapping[str, Any]], options: Options) -> Iterator[WindowEvent]:
+def _listen_to_several(
+    mailbox: _Mailbox, sources: Sequence[Mapping[str, Any]], options: Options
+) -> Iterator[WindowEvent]:
     from live.making_sessions import several_sessions
     from live.sources.source_requests import requests_from, with_defaults
 
-    mailbox = _Mailbox()
     requests = with_defaults(requests_from([dict(source) for source in sources], "sources"), options)
     sessions = several_sessions(
         requests, options, api_checks.open_model(options.model), sinks=(mailbox,), is_watched=False

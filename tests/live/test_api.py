@@ -237,6 +237,26 @@ def test_leaving_the_loop_ends_the_listening(monkeypatch: pytest.MonkeyPatch) ->
     assert threading.active_count() <= before + 2, "no more than a thread that is just ending"
 
 
+@pytest.mark.parametrize("sources", [None, [{"name": "bar", "device": 1}]], ids=["one", "several"])
+def test_any_thread_can_end_a_loop_that_waits_for_a_window(
+    sources: list[dict[str, Any]] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = noise(4.0)
+    source = ScriptedSource([samples], kind="microphone", endless=True)
+    microphone(monkeypatch, source)
+    windows = live.listen(sources=sources, hop_s=0.2)
+    for _ in live.Session(RATE, hop_s=0.2).feed(samples):
+        next(windows)
+    waits = threading.Thread(target=next, args=(windows, None), daemon=True)
+    waits.start()
+    windows.close()
+    waits.join(30)
+    assert not waits.is_alive()
+    assert source.stopped.is_set()
+    assert list(windows) == []
+    windows.close()
+
+
 def test_what_fails_while_listening_is_raised_after_the_last_window(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ScriptedSource([noise(2.0)], kind="microphone", failure=RunningError("The cable is out."))
     microphone(monkeypatch, source)
