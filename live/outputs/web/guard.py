@@ -123,7 +123,8 @@ class Guard:
         rest = urlencode({name: value for name, value in given.items() if name != "token"})
         value = str(self._token).encode().hex()  # a cookie may not hold every character
         cookie = f"{self._cookie}={value}; Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Strict"
-        location = f"{path}?{rest}" if rest else path
+        page = path[1:] or "./"  # relative, because a proxy may put a prefix before the path
+        location = f"{page}?{rest}" if rest else page
         extra = [(b"location", location.encode("latin-1", "replace")), (b"set-cookie", cookie.encode())]
         await answer(send, 303, "", extra)
 
