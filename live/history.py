@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from live.events import Event, SummaryEvent, WindowEvent
+from live.events import Event, GapEvent, SummaryEvent, WindowEvent
 from live.snapshot import Stretch
 from live.tally import Tally, lengthen
 
@@ -13,17 +13,26 @@ COMPUTE_TIMES_KEPT = 101
 
 
 class History:
-    """Collects the events of a session, one by one."""
+    """Collects the events of a session, one by one.
+
+    Attributes
+    ----------
+    last_gap : GapEvent or None
+        The latest loss of sound.
+    """
 
     def __init__(self) -> None:
         self._tally = Tally()
         self._stretches: deque[Stretch] = deque(maxlen=LONGEST_TIMELINE)
         self._compute_ms: deque[float] = deque(maxlen=COMPUTE_TIMES_KEPT)
+        self.last_gap: GapEvent | None = None
 
     def add(self, event: Event) -> None:
         """Add the next event."""
         if isinstance(event, WindowEvent):
             self._compute_ms.append(event.compute_ms)
+        elif isinstance(event, GapEvent):
+            self.last_gap = event
         for stretch in self._tally.add(event):
             lengthen(self._stretches, stretch)
 

@@ -368,4 +368,5 @@ class SourceSession:
             compute_ms=self._history.compute_ms,
             title=self._source.title,
             reach_s=self._start_event.reach_s,
+            last_gap=self._history.last_gap,
         )

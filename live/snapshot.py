@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from live.events import SourceKind, Verdict, VoteState
+from live.events import GapEvent, SourceKind, Verdict, VoteState
 
 SourceCondition = Literal["opening", "listening", "lost", "muted", "ended"]
 StretchState = VoteState | Literal["gap"]
@@ -64,6 +64,8 @@ class Snapshot:
         Title that a radio station sends with its sound.
     reach_s : float
         Longest time before its own time that a verdict stands for, in seconds.
+    last_gap : GapEvent or None
+        The latest loss of sound.
     """
 
     source_kind: SourceKind
@@ -86,3 +88,4 @@ class Snapshot:
     compute_ms: float = 0.0
     title: str | None = None
     reach_s: float = 0.0
+    last_gap: GapEvent | None = None

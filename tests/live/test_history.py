@@ -42,6 +42,7 @@ def test_a_gap_is_a_stretch_of_its_own_length() -> None:
         (8.2, 11.2, "genre", "rock"),
     ]
     assert subject.lost_s == 5.0
+    assert subject.last_gap == GapEvent(8.2, 5.0, "stall")
 
 
 def test_a_pause_is_no_part_of_the_verdict_after_it() -> None:

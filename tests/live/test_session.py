@@ -359,8 +359,10 @@ def test_clipping_shows_in_the_snapshot() -> None:
 
 
 def test_the_snapshot_at_the_end_agrees_with_the_summary() -> None:
-    session, _ = listen(ScriptedSource([noise(2), (800, "behind"), noise(2)]))
+    session, events = listen(ScriptedSource([noise(2), (800, "behind"), noise(2)]))
     summary, snapshot = session.summary, session.snapshot
+    assert snapshot.last_gap is not None
+    assert snapshot.last_gap.to_dict() == recorded(events).gaps[-1]
     assert summary is not None
     assert (snapshot.windows, snapshot.lost_s) == (summary.windows, summary.lost_s)
     assert (snapshot.time_s, dict(snapshot.share)) == (summary.duration_s, dict(summary.share))

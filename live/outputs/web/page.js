@@ -232,7 +232,8 @@ class Facts {
     setText(this.shares, shares.map(([genre, count]) => `${labelName(sessions, genre)} ${percent(count / source.windows)}`).join(" · "));
     setText(this.model, `model ${source.model}`);
     const lost = source.lost_s > 0 ? `${source.lost_s.toFixed(1)} s of sound lost` : "";
-    const reason = source.losses.length ? `, the last at ${clock(source.losses.at(-1).time_s)}: ${sessions.words.gaps[source.losses.at(-1).reason]}` : "";
+    const last = source.last_gap;
+    const reason = last ? `, the last at ${clock(last.time_s)}: ${sessions.words.gaps[last.reason]}` : "";
     setText(this.lost, lost + (lost ? reason : ""));
   }
 }

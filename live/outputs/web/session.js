@@ -123,7 +123,6 @@ function parseId(id) {
 function withCounts(source) {
   source.counts = {};
   for (const [genre, share] of Object.entries(source.share)) source.counts[genre] = share * source.windows;
-  source.losses = [];
   return source;
 }
 
@@ -142,7 +141,7 @@ function take(source, event) {
       break;
     case "gap":
       source.lost_s += event.lost_s;
-      source.losses.push(event);
+      source.last_gap = event;
       source.time_s = Math.max(source.time_s, event.time_s);
       extend(source.timeline, event.time_s - event.lost_s, "waiting", null);
       extend(source.timeline, event.time_s, "gap", null);

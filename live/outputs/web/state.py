@@ -63,6 +63,7 @@ def source_state(snapshot: Snapshot) -> dict[str, Any]:
         "windows": snapshot.windows,
         "skipped_windows": snapshot.skipped_windows,
         "lost_s": round(snapshot.lost_s, 3),
+        "last_gap": None if snapshot.last_gap is None else snapshot.last_gap.to_dict(),
         "compute_ms": round(snapshot.compute_ms, 3),
         "timeline_step_s": step_s,
         "timeline": [

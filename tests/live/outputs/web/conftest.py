@@ -70,6 +70,8 @@ class Served:
             timeline=history.timeline,
             share=history.share,
             windows=history.windows,
+            lost_s=history.lost_s,
+            last_gap=history.last_gap,
             title=event.title,
         )
         if isinstance(event, WindowEvent):

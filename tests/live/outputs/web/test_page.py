@@ -60,7 +60,10 @@ def test_the_page_shows_a_lost_source_and_that_it_is_back(browser: Browser, serv
     served.tell(GapEvent(8.0, 4.8, "stall"), SourceEvent(8.0, "back"), window(11.0, "metal"))
     browser.until(lambda: browser.text("h1.verdict") == "metal")
     assert "listening" in browser.text(".source")
-    assert "4.8 s of sound lost, the last at 0:08: the source stalled" in browser.text(".facts")
+    loss = "4.8 s of sound lost, the last at 0:08: the source stalled"
+    assert loss in browser.text(".facts")
+    browser.open(served.url)
+    browser.until(lambda: loss in browser.text(".facts"))
     served.tell(summary())
     browser.until(lambda: "ended" in browser.text(".source"))
 
