@@ -23,6 +23,8 @@ _ESCAPE_SEQUENCE = re.compile(
 _BEGUN = re.compile(rb"\x1b(?:\[[ -?]+|[\]P_^][^\x07\x1b]+\x1b?)\Z|[\xc2-\xf4][\x80-\xbf]{0,2}\Z", re.DOTALL)
 _LONGEST_BEGUN = 100  # bytes; longer than any answer of a terminal, and short enough not to swallow much text
 _READ_SIZE = 1024
+_OPENINGS = (b"\x1b", b"\x1b[", b"\x1bO")  # each is a key, or the beginning of one
+_REST_WITHIN_S = 0.05
 _SEQUENCES = {
     b"\x1b": "escape",
     **{b"\x1b" + kind + b"A": "up" for kind in (b"[", b"O")},
@@ -115,6 +117,12 @@ class KeyReader:
     def _read_on_unix(self, descriptor: int, wake: int) -> None:
         import select
 
+        def is_more_to_come(pressed: bytes) -> bool:
+            """Wait for the rest of a key: a serial line delivers a key's bytes one by one."""
+            return pressed.endswith(_OPENINGS) and bool(
+                select.select([descriptor], [], [], _REST_WITHIN_S)[0]
+            )
+
         decoder = KeyDecoder(named_keys=self._named_keys)
         while True:
             try:
@@ -122,6 +130,8 @@ class KeyReader:
                 if wake in ready:
                     return
                 pressed = os.read(descriptor, _READ_SIZE)
+                while is_more_to_come(pressed) and (more := os.read(descriptor, _READ_SIZE)):
+                    pressed += more
             except OSError:
                 pressed = b""
             if not pressed:  # the terminal is gone

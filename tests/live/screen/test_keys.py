@@ -145,6 +145,19 @@ def test_keys_arrive_one_by_one_without_enter(terminal: Terminal) -> None:
     assert not reader.working
 
 
+@pytest.mark.parametrize(("sent", "key"), [(b"\x1b[A", "up"), (b"\x1bOB", "down"), (b"\x1b", "escape")])
+def test_a_key_whose_bytes_come_one_by_one_is_one_key(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, sent: bytes, key: str
+) -> None:
+    monkeypatch.setattr("live.screen.keys._READ_SIZE", 1)
+    pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with KeyReader(pressed.put, terminal.stream, named_keys=True):
+        os.write(terminal.keyboard, sent)
+        assert pressed.get(timeout=WITHIN_S) == key
+        os.write(terminal.keyboard, b"q")
+        assert pressed.get(timeout=WITHIN_S) == "q"
+
+
 def test_the_terminal_is_restored(terminal: Terminal) -> None:
     import termios
 
