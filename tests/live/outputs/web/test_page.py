@@ -158,6 +158,15 @@ def test_a_page_that_is_open_for_long_keeps_the_whole_timeline_in_bounds(
     assert length <= 1_200
 
 
+def test_the_name_of_a_genre_may_be_wider_than_a_phone(browser: Browser, served: Served) -> None:
+    name = "progressive psychedelic underground deep house of the nineties"
+    served.tell(session_start(), window(3.0, name))
+    browser.open(served.url, 390, 844)
+    browser.until(lambda: name in browser.text(".changes"))
+    edge = browser.ask("return document.querySelector('.changes li').getBoundingClientRect().right")
+    assert edge <= 390
+
+
 def test_a_screen_of_4k_shows_the_page_as_large_as_a_smaller_one(browser: Browser, served: Served) -> None:
     served.tell(session_start(), window(3.0, "rock"))
     parts = []
