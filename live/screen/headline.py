@@ -66,6 +66,9 @@ def headline(snapshot: Snapshot, paused: bool) -> Headline:
         case "muted":
             advice = "only digital silence: input muted, or not permitted?"
             return Headline(Phrase("muted", "warning"), details=(Phrase(advice),))
+        case "ended":
+            word = "ended" if snapshot.verdict.state == "waiting" else _verdict(snapshot).word.text
+            return Headline(Phrase(word, "quiet"), details=(Phrase("ended", bold=True),))
         case _:
             return _verdict(snapshot)
 

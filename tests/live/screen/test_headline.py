@@ -71,6 +71,15 @@ def test_a_pause_keeps_the_last_word_and_claims_nothing() -> None:
     assert line(words) == "paused"
 
 
+def test_a_source_that_has_ended_keeps_its_last_word_and_claims_nothing() -> None:
+    words = headline(replace(SONG, source_condition="ended"), paused=False)
+    assert (words.word, words.confidence) == (Phrase("rock", "quiet"), None)
+    assert line(words) == "ended"
+    silent = Verdict("waiting", None, 0.0, SONG.verdict.distribution)
+    unheard = headline(replace(SONG, source_condition="ended", verdict=silent), paused=False)
+    assert unheard.word.text == "ended"
+
+
 def test_lost_sound_does_not_begin_a_verdict_anew() -> None:
     timeline = (
         Stretch(0, 10, "genre", "jazz"),
