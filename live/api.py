@@ -37,6 +37,10 @@ for _public in (FileResult, Session, classify_file):
     _public.__module__ = __name__  # the documented place, not the module that defines them
 
 
+class _ClosedError(Exception):
+    """Ends the wait for a microphone that nobody wants any more."""
+
+
 class _Mailbox:
     """Queue of windows from the listening thread to the caller's; when it is full, the oldest are dropped."""
 
@@ -63,6 +67,12 @@ class _Mailbox:
             self._is_over = True
             self._changed.notify()
 
+    def note_waiting(self, _sentence: str) -> None:
+        """Let a source that waits for its device end, if the mailbox was closed meanwhile."""
+        with self._changed:
+            if self._is_over:
+                raise _ClosedError
+
     def take(self) -> WindowEvent | None:
         """Wait for the next window and return it; None after the last one."""
         with self._changed:
@@ -82,7 +92,11 @@ class Listening(Iterator[WindowEvent]):
         return next(self._windows)
 
     def close(self) -> None:
-        """End listening, on any thread; a loop that waits for a window on another one ends at once."""
+        """End listening, on any thread.
+
+        A loop that waits for a window on another thread ends at once, or within ten seconds if its
+        microphone has never been connected.
+        """
         self._mailbox.discard()
         with contextlib.suppress(ValueError):  # another thread waits in it, and ends it now
             self._windows.close()
@@ -182,9 +196,17 @@ def _listen(
     classifier = api_checks.open_model(options.model)
     selector = None if device is None else str(device)
     block_s = block_length_s(options.hop, is_watched=False)
-    source = Microphone(
-        selector, channel=options.channel, gain_db=options.gain, wait=options.wait, block_s=block_s
-    )
+    try:
+        source = Microphone(
+            selector,
+            channel=options.channel,
+            gain_db=options.gain,
+            wait=options.wait,
+            block_s=block_s,
+            on_wait=mailbox.note_waiting,
+        )
+    except _ClosedError:
+        return
     session = SourceSession(
         source,
         classifier,

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, source: ScriptedSource) -> list[
     """Replace the microphone by a scripted source, and return the list of its arguments."""
     asked: list[dict[str, Any]] = []
 
-    def open_microphone(device: str | None = None, **options: Any) -> ScriptedSource:
+    def open_microphone(device: str | None = None, *, on_wait: object, **options: Any) -> ScriptedSource:
         asked.append({"device": device, **options})
         return source
 
@@ -255,6 +256,25 @@ def test_any_thread_can_end_a_loop_that_waits_for_a_window(
     assert source.stopped.is_set()
     assert list(windows) == []
     windows.close()
+
+
+def test_any_thread_can_end_a_loop_that_waits_for_a_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = threading.Event()
+
+    def wait_for_ever(_device: str | None, *, on_wait: Callable[[str], None], **_options: Any) -> None:
+        while True:
+            on_wait("Waiting for a microphone, which is not there yet.")
+            waiting.set()
+
+    monkeypatch.setattr("live.sources.microphones.microphone.Microphone", wait_for_ever)
+    windows = live.listen(wait=True)
+    heard: list[WindowEvent | None] = []
+    waits = threading.Thread(target=lambda: heard.append(next(windows, None)), daemon=True)
+    waits.start()
+    assert waiting.wait(30)
+    windows.close()
+    waits.join(30)
+    assert heard == [None]
 
 
 def test_what_fails_while_listening_is_raised_after_the_last_window(monkeypatch: pytest.MonkeyPatch) -> None:
