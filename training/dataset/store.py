@@ -13,6 +13,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -36,6 +38,8 @@ from .pieces import Pieces
 _COPY_BYTES = 1 << 20
 DIGEST_BYTES = 4  # of a clip
 _TEXT_COLUMNS = ("clip", "label", "group")
+# What zipfile and NumPy raise for damage, one byte of which can make an array look encrypted, for example.
+_BROKEN = (zipfile.BadZipFile, zlib.error, TokenError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,7 @@ def open_arrays(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             yield arrays
-    except zipfile.BadZipFile as error:
+    except _BROKEN as error:
         raise ValueError(str(error)) from None
 
 
@@ -252,15 +256,14 @@ def open_store(path: Path) -> FeatureStore:
             fingerprint = _texts(arrays, "fingerprint") if "fingerprint" in arrays.files else ()
             offset = np.asarray(arrays["offset"], dtype=np.int64)
             front_end = FrontEndSpec.from_dict(json.loads(str(arrays["front_end"])))
-        with zipfile.ZipFile(path) as archive:
-            mel_db = _map_member(path, archive, "mel_db")
+            mel_db = _map_member(path, arrays.zip, "mel_db")
         _check_columns([*columns, fingerprint] if fingerprint else columns)
         _check(offset, len(columns[0]), mel_db, front_end)
     except FileNotFoundError:
         raise InputError(f"There is no feature store {path}: check the path.") from None
     except KeyError as error:
         raise InputError(f"{path} is not a feature store: it has no array {error}.") from None
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, AttributeError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is not a feature store that can be read: {reason}.") from None
     clip, label, group = columns

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ def test_a_broken_store_is_refused_in_one_sentence(tmp_path: Path, write: Any) -
     with pytest.raises(InputError, match="is not a feature store") as caught:
         open_store(tmp_path / "broken.npz")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_byte_is_never_more_than_one_sentence(tmp_path: Path, save: Callable[..., None]) -> None:
+    small_store(tmp_path / "s.npz", 1)
+    with np.load(tmp_path / "s.npz") as arrays:
+        save(tmp_path / "whole.npz", **arrays)
+    content = (tmp_path / "whole.npz").read_bytes()
+    headers = content.index(b"mel_db.npy"), content.index(b"PK\x01\x02")
+    for at in (*range(headers[0], headers[0] + 200), *range(headers[1], len(content))):
+        damaged = bytearray(content)
+        damaged[at] ^= 0xFF
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            open_store(tmp_path / "damaged.npz")
 
 
 def test_a_file_that_is_no_archive_is_closed_at_once(tmp_path: Path) -> None:
