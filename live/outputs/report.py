@@ -82,7 +82,7 @@ def write_report(log: Path, output: Path | None = None) -> Report:
             raise InputError(f"{target} is the log itself: choose another place with --output.")
         if output is None and target.exists() and GENERATOR not in _beginning(target):
             raise InputError(f"{target} already exists and is not a report: choose a place with --output.")
-        target.write_text(page, encoding="utf-8")
+        target.write_text(page, encoding="utf-8", errors="replace")  # names may be no valid text
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"The report {target} cannot be written ({reason}): choose another place.") from None

@@ -191,6 +191,14 @@ def test_nothing_that_a_log_says_becomes_part_of_the_page(tmp_path: Path) -> Non
     assert all("<" not in label["name"] for label in chart["labels"])  # type: ignore[attr-defined]
 
 
+def test_a_name_that_is_no_valid_text_costs_no_report(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    log = tmp_path / "evening.jsonl"
+    lines = "".join(to_json_line(event) + "\n" for event in session(genre="caf?", labels=("blues", "caf?")))
+    log.write_text(lines.replace("caf?", r"caf\udce9"), encoding="utf-8")  # as of a name in Latin-1
+    assert "caf?" in write_report(log).path.read_text(encoding="utf-8")
+
+
 def test_a_day_stays_small(tmp_path: Path) -> None:
     genres = ("rock", "metal", "blues")
     events = (window(3.0 + 4 * number, genres[number // 3 % 3]) for number in range(21_600))
