@@ -114,7 +114,8 @@ def _values_to_save(options: Mapping[str, Any]) -> dict[str, Any]:
         saved = list(value) if isinstance(value, tuple) else value
         if isinstance(value, tuple) and len(value) == 1:
             saved = value[0]
-        if isinstance(value, Path) or (name == "model" and Path(value).is_dir()):
+        # Path(value).is_dir() raises where the name is too long or a folder may not be entered.
+        if isinstance(value, Path) or (name == "model" and os.path.isdir(value)):  # noqa: PTH112
             saved = str(Path(value).absolute())  # a later run may start in another folder
         values[OPTIONS[name].flag[2:]] = saved
     return values

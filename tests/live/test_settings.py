@@ -138,6 +138,12 @@ def test_a_password_is_kept_from_others_and_from_the_screen(path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_model_that_no_folder_can_be_is_shown(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(f'model = "{"m" * 5_000}"')
+    assert "m" * 5_000 in show_defaults()
+
+
 def test_showing_nothing(path: Path) -> None:
     assert show_defaults() == f"# {path}\n# nothing is saved"
     assert not path.exists()
