@@ -149,7 +149,7 @@ def harmed_ogg_bytes(path: Path, start: int, end: int) -> int:
     with closing(FileBytes(path)) as data:
         harmed, at = 0, start
         while at < end:
-            found = data.find(b"OggS", at, end)
+            found = data.find(b"OggS\0", at, end)  # of version 0, the only one
             size = _page_bytes(data, found) if found >= 0 else 0
             if found < 0:
                 return harmed + end - at
