@@ -244,14 +244,18 @@ class ParquetFile:
         """Yield the rows of the file."""
         if not self.path.exists():
             return
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet
 
         try:
             with parquet.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
                     yield from batch.to_pylist()
-        except ArrowInvalid as error:
-            raise InputError(f"{self.path} is not a readable Parquet file: {error}.") from None
+        except (ArrowException, OSError, UnicodeDecodeError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise InputError(
+                f"{self.path} is not a readable Parquet file ({reason}): choose another name, or replace it "
+                "with --again."
+            ) from None
 
     def all_rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows of the file whose paths have no waiting rows, and then those."""

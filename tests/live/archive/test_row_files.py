@@ -81,6 +81,21 @@ def test_parquet_has_columns_of_numbers_and_texts(tmp_path: Path) -> None:
     assert table.to_pylist() == [row(1), row(2, None)]
 
 
+@pytest.mark.parametrize("damage", ["cut", "page", "text"])
+def test_damaged_parquet_is_one_sentence(tmp_path: Path, damage: str) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "rows.parquet"
+    texts = pyarrow.array([b"\xff" if damage == "text" else b"1.mp3"]).cast(pyarrow.string(), safe=False)
+    parquet.write_table(pyarrow.table({"path": texts}), path)
+    content = path.read_bytes()
+    if damage != "text":
+        path.write_bytes(content[:4] + bytes(20) + content[24:] if damage == "page" else content[:-1])
+    with RowFile(path, ["path"]) as file:
+        file.open(0)
+        with pytest.raises(InputError, match=r"not a readable Parquet file \(.*\): choose another name"):
+            file.put_in()
+
+
 def test_a_row_that_was_not_finished_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     with RowFile(path, COLUMNS) as file:
