@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import codecs
 import glob
+import io
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, AnyStr
 
 from live.errors import InputError
 from live.extras import need
 from live.sources.formats.suffixes import AMBIGUOUS_SUFFIXES, AUDIO_SUFFIXES
 
 SNIFFED_BYTES = 4_096
+LONGEST_LINE = 65_536  # bytes or characters of a line in a list
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.IGNORECASE)
 # First bytes of audio files, to recognise them without a suffix.
 _BEGINNINGS = re.compile(
@@ -210,18 +212,24 @@ def is_address(path: str) -> bool:
 def _lines(path: Path) -> Iterator[str]:
     """Yield the lines of a list, in the encoding of names or in UTF-16; raise ValueError if it is no text."""
     with path.open("rb") as file:
-        mark = file.read(2)
-        if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            with path.open(encoding="utf-16") as lines:
-                for line in lines:
+        if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # a pipe can be read only once
+            with io.TextIOWrapper(file, encoding="utf-16") as lines:
+                for line in _bounded(lines):
                     yield line.rstrip("\r\n")
             return
-        file.seek(0)
-        for number, content in enumerate(file):
+        for number, content in enumerate(_bounded(file)):
             if b"\0" in content:
                 raise ValueError("no text")
             name = content.removeprefix(codecs.BOM_UTF8) if number == 0 else content
             yield os.fsdecode(name.rstrip(b"\r\n"))
+
+
+def _bounded(file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """Yield the lines of a file; raise ValueError for one that is longer than any path."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError("no text with lines")
+        yield line
 
 
 def _stat(path: str) -> Found:

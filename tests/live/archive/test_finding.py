@@ -5,10 +5,11 @@ import re
 import sys
 import zipfile
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from live.archive.finding import Finder, is_address
+from live.archive.finding import LONGEST_LINE, Finder, is_address
 from live.errors import InputError
 from tests.sounds import write_tune
 
@@ -77,7 +78,22 @@ def test_a_list_may_begin_with_a_mark(music: Path, tmp_path: Path, encoding: str
     assert found(f"@{tmp_path / 'list.txt'}")[0] == lines[::2]
 
 
-@pytest.mark.parametrize("content", [b"RIFF" + bytes(100), "Köln.mp3".encode("utf-16")[:-1]])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_list_may_be_a_pipe(music: Path, tmp_path: Path, encoding: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    content = f"{music / 'b.mp3'}\n".encode(encoding)
+    writer = Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writer.start()
+    assert found(f"@{tmp_path / 'pipe'}")[0] == [str(music / "b.mp3")]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"RIFF" + bytes(100), "Köln.mp3".encode("utf-16")[:-1], b"a" * (LONGEST_LINE + 1)],
+    ids=["sound", "cut", "endless"],
+)
 def test_a_list_that_is_sound_or_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "list").write_bytes(content)
     with pytest.raises(InputError, match="no text with a path on each line: save it in UTF-8, or leave out"):
