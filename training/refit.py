@@ -102,7 +102,9 @@ def _read_first_fit(model: Path) -> _FirstFit:
     record = TrainingRecord.read(description.training)
     recipe = RECIPES.get(record.recipe or "")
     needed = (record.split, record.seed, record.epochs, record.best_epoch, record.batch_size)
-    if recipe is None or None in needed or record.refit is not None:
+    if record.refit is not None:
+        raise InputError(f"{model} was fitted again already: give the model that it was made from.")
+    if recipe is None or None in needed:
         raise InputError(f"{model} cannot be fitted again: it does not name its recipe and split.")
     if record.leaks:
         raise InputError(f"{model} cannot be fitted again: its split leaks, so nothing was measured.")

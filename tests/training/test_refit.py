@@ -40,7 +40,7 @@ def test_a_second_fit_takes_both_parts_and_keeps_the_first_ones_figures(
     [
         ({"leaks": True}, "its split leaks"),
         ({"recipe": "unknown"}, "does not name its recipe"),
-        ({"refit": {"clips": 3}}, "does not name its recipe"),
+        ({"refit": {"clips": 3}}, "was fitted again already: give the model that it was made from"),
         ({"started_from": "another"}, "it was started from another"),
     ],
 )
