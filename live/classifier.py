@@ -70,7 +70,7 @@ class _Network:
             ("output", outputs, [self.windows, len(description.labels)]),
         ):
             if len(tensors) != 1 or list(tensors[0]["shape"]) != wanted or tensors[0]["dtype"] != np.float32:
-                found = ", ".join(f"{list(tensor['shape'])}" for tensor in tensors)
+                found = ", ".join(f"{tensor['shape'].tolist()}" for tensor in tensors)
                 raise BundleError(
                     f"The bundle {folder} is broken: the {side} of its {name} is {found}, "
                     f"and its {DESCRIPTION_FILE} asks for {wanted} of float32."

@@ -255,6 +255,11 @@ def test_a_description_with_something_wrong_is_refused(
     refused(folder)
 
 
+def test_another_shape_is_told_in_plain_numbers(folder: Path) -> None:
+    rewrite(folder, lambda values: values.update(window_frames=20))
+    assert "is [1, 34, 96], and its bundle.json asks for [1, 20, 96]" in refused(folder)
+
+
 @pytest.mark.parametrize(
     "content",
     [
