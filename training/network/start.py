@@ -136,7 +136,7 @@ def open_network(folder: Path, description: BundleDescription, name: str = KERAS
                 raise ValueError(f"its configuration holds more than {MOST_CONFIG_BYTES} bytes")
             _check_plain(json.loads(archive.read("config.json")))
         return keras.models.load_model(folder / name, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, RecursionError, zipfile.BadZipFile) as error:
+    except Exception as error:  # Keras and what reads its files raise many kinds
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{description.name} cannot be started from: its {name}: {reason}.") from None
 

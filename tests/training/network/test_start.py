@@ -154,6 +154,13 @@ def test_a_network_that_is_missing_or_broken_is_refused(
         open_start(changed(trained, tmp_path, content), FrontEndSpec(), 34)
 
 
+def test_weights_that_cannot_be_unpacked_are_refused(trained: Path, tmp_path: Path) -> None:
+    content = bytearray((trained / "network.keras").read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # encrypted, says the archive
+    with pytest.raises(InputError, match=r"cannot be started from: its .* is encrypted"):
+        open_start(changed(trained, tmp_path, bytes(content)), FrontEndSpec(), 34)
+
+
 def test_a_network_that_is_not_the_bundles_is_refused(trained: Path, tmp_path: Path) -> None:
     model = tmp_path / "copy"
     shutil.copytree(trained, model)
