@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.table import Table as RichTable
 
+from live.errors import one_line
+
 from .dataset.shards import Progress as CountProgress
 from .evaluation.results import Evaluation
 from .evaluation.tables import Table, collection_table, headline_table, room_table
@@ -93,7 +95,7 @@ class ConsoleListener(RunListener):
     def notify(self, sentence: str) -> None:
         """Print a sentence."""
         self._check()
-        self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(one_line(sentence), soft_wrap=True, highlight=False, markup=False)
 
     def _bars(self) -> Progress:
         """Return progress bars, which are hidden without a terminal."""

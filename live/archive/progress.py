@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from live.archive.notes import BROKEN, Totals
+from live.errors import one_line
 from live.wording import STATE_NAMES, clock, count_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ScanProgress:
 
     def notify(self, sentence: str) -> None:
         """Print a sentence above the bar."""
-        self._console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(one_line(sentence), soft_wrap=True, highlight=False, markup=False)
 
     def sentence(self) -> str:
         """Return a summary of this run."""

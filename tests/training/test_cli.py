@@ -209,6 +209,12 @@ def test_a_mistake_is_one_sentence_and_status_2(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_name_with_an_escape_sequence_does_nothing_to_the_terminal() -> None:
+    out = io.StringIO()
+    ConsoleListener(Console(file=out)).notify("Left out: \x1b[31mred.wav.")
+    assert out.getvalue() == "Left out: \N{REPLACEMENT CHARACTER}[31mred.wav.\n"
+
+
 def test_help_and_version_do_not_wait_for_tensorflow() -> None:
     script = """
 import sys

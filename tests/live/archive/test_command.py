@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 import live
 from live.archive.cli import main
+from live.archive.progress import ScanProgress
 from live.archive.row_files import RowFile
 from live.archive.rows import STRETCH_COLUMNS, file_row
 from live.archive.scanning import model_named
@@ -725,3 +727,9 @@ def test_the_summary_is_written_in_any_encoding(
     assert shown.errors == "backslashreplace"  # for labels
     shown.seek(0)
     assert re.search(r"  #+  100%  1$", shown.read().rstrip())
+
+
+def test_a_name_with_an_escape_sequence_does_nothing_to_the_terminal() -> None:
+    out = io.StringIO()
+    ScanProgress(Console(file=out), files=1, size=1).notify("\x1b[31mred.wav: Jazz")
+    assert out.getvalue() == "\N{REPLACEMENT CHARACTER}[31mred.wav: Jazz\n"
