@@ -12,21 +12,26 @@ import contextlib
 import http.client
 import ipaddress
 import math
+import queue
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from live import __version__
+from live.aside import raising, start_aside
 from live.errors import one_line
 
 MOST_HOPS = 8
 LONGEST_PLAYLIST = 1_000_000  # bytes
 READ_AT_ONCE = 65_536
+NO_ANSWER = "it does not answer"
+Made = TypeVar("Made")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNQUOTED = "!#$%&'()*+,/:;=?@[]~"  # reserved characters, and those of what is quoted already
 _SECRET = re.compile(r"(?<=://)[^/\s]*@")
@@ -228,24 +233,57 @@ def reason_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-class Opener:
+class Connector:
+    """Makes connections that can be given up.
+
+    They are made on other threads, since a thread that waits for a name server cannot be interrupted.
+
+    Attributes
+    ----------
+    until_s : float
+        When to give up (``time.monotonic``).
+    """
+
+    def __init__(self) -> None:
+        self.until_s = math.inf
+        self._is_closed = False
+        self._outcome: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+
+    def _made(self, make: Callable[[], Made]) -> Made:
+        """Return what ``make`` returns, or raise what it raises, unless that is given up.
+
+        Raises
+        ------
+        StationError
+            When it is given up.
+        """
+        if not self._is_closed:
+            left_s = None if self.until_s == math.inf else max(0.0, self.until_s - time.monotonic())
+            self._outcome = outcome = start_aside(make, "connecting")
+            if self._is_closed:  # meanwhile
+                self.close()
+            with contextlib.suppress(queue.Empty):
+                return outcome.get(timeout=left_s)()
+        raise StationError(NO_ANSWER)
+
+    def close(self) -> None:
+        """End an attempt that is under way, and make no connection any more."""
+        self._is_closed = True
+        self._outcome.put(raising(StationError(NO_ANSWER)))
+
+
+class Opener(Connector):
     """Opens a station's address and the addresses to which it leads.
 
     Parameters
     ----------
     url : str
         As the user gave it; may hold a user name and a password.
-
-    Attributes
-    ----------
-    until_s : float
-        When to give up opening an address (``time.monotonic``).
     """
 
     def __init__(self, url: str) -> None:
-        self.until_s = math.inf
+        super().__init__()
         self._asked: socket.socket | None = None  # waiting for its answer
-        self._is_closed = False
         parts = split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("the address does not begin with http(s):// or rtsp(s)://", is_final=True)
@@ -301,7 +339,7 @@ class Opener:
         parts = split(url)
         timeout_s = min(timeout_s, self.until_s - time.monotonic())
         if timeout_s <= 0 or self._is_closed:
-            raise StationError("it does not answer")
+            raise StationError(NO_ANSWER)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StationError("it leads to an address that is neither http nor https", is_final=True)
         if parts.scheme == "https":
@@ -317,13 +355,13 @@ class Opener:
             headers["Range"] = f"bytes={first_byte}-{first_byte + length - 1}"
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
-            connection.connect()
+            self._made(connection.connect)
             # The connection forgets it when the body ends with the connection, as that of most stations does.
             sock = connection.sock
             self._check_peer(sock, is_given=url == self.url)
             self._asked = sock
             if self._is_closed:
-                raise StationError("it does not answer")
+                raise StationError(NO_ANSWER)
             with shut_after(sock, timeout_s):
                 connection.request("GET", quote(path, safe=_UNQUOTED), headers=headers)
                 return Answer(url, connection.getresponse(), connection, sock)
@@ -332,14 +370,14 @@ class Opener:
             raise
         except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
             connection.close()
-            reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
+            reason = NO_ANSWER if isinstance(error, TimeoutError) else reason_of(error)
             raise StationError(reason) from None
         finally:
             self._asked = None
 
     def close(self) -> None:
         """End an attempt that is under way, and open nothing any more."""
-        self._is_closed = True
+        super().close()
         if (sock := self._asked) is not None:
             _shut(sock)
 

@@ -20,7 +20,7 @@ from live.events import SourceKind
 from live.ring_buffer import RingBuffer
 from live.sources.decoders.ffmpeg import find_ffmpeg
 from live.sources.shown_address import shown_address
-from live.sources.stations.addresses import Opener, StationError
+from live.sources.stations.addresses import Connector, Opener, StationError
 from live.sources.stations.feeds import CLOSED, Feed, connect
 from live.sources.stations.rtsp import RtspStation, is_rtsp
 from live.sources.stations.station_link import BLOCK_S, SAMPLE_RATE, UNDECODABLE, StationLink
@@ -90,10 +90,9 @@ class NetworkStream:
         self._thread: threading.Thread | None = None
         self._link: StationLink | None = None
         self._feed: Feed | None = None
-        self._opener: Opener | None = None
         self.name = shown_address(url)
         try:
-            self._connect = self._way_to(url)
+            self._connector, self._connect = self._way_to(url)
         except StationError as error:
             raise InputError(f"This is not the address of a station ({error}): check --url.") from None
         try:
@@ -102,12 +101,12 @@ class NetworkStream:
             self._close()
             raise
 
-    def _way_to(self, url: str) -> Callable[[], Feed]:
+    def _way_to(self, url: str) -> tuple[Connector, Callable[[], Feed]]:
         if is_rtsp(url):
             station = RtspStation(url, self._program)
-            return lambda: station.connect(self._stopping)
-        self._opener = opener = Opener(url)
-        return lambda: connect(opener, self._stopping, self._note_title)
+            return station, lambda: station.connect(self._stopping)
+        opener = Opener(url)
+        return opener, lambda: connect(opener, self._stopping, self._note_title)
 
     def _open_first(self, on_wait: Callable[[str], None] | None, *, wait: bool) -> StationLink:
         began_s, retry_s = time.monotonic(), SHORTEST_RETRY_S
@@ -133,12 +132,10 @@ class NetworkStream:
         StationError
             When there is none in time.
         """
-        if self._opener is not None:
-            self._opener.until_s = until_s
+        self._connector.until_s = until_s
         if self._feed is None or not self._feed.keeps_place:
             self._feed = self._connect()
-        if self._opener is not None:
-            self._opener.until_s = math.inf  # it also fetches the pieces of a playlist
+        self._connector.until_s = math.inf  # it also fetches the pieces of a playlist
         link = StationLink(self._feed, self._program, self._notify, loud=self._loud)
         with self._changed:
             self._changed.wait_for(
@@ -175,8 +172,7 @@ class NetworkStream:
     def stop(self) -> None:
         """Stop to push sound, and close the connection."""
         self._stopping.set()
-        if self._opener is not None:
-            self._opener.close()
+        self._connector.close()
         self._notify()
         thread = self._thread
         if thread is None:

@@ -20,7 +20,15 @@ from typing import BinaryIO, cast
 from live import __version__
 from live.errors import one_line
 from live.sources.decoders.programs import start_program
-from live.sources.stations.addresses import READ_AT_ONCE, StationError, reason_of, shut_after, split
+from live.sources.stations.addresses import (
+    NO_ANSWER,
+    READ_AT_ONCE,
+    Connector,
+    StationError,
+    reason_of,
+    shut_after,
+    split,
+)
 
 SCHEMES = ("rtsp", "rtsps")
 ANSWERS_WITHIN_S = 5.0
@@ -42,7 +50,7 @@ def is_rtsp(url: str) -> bool:
     return url.partition("://")[0].lower() in SCHEMES
 
 
-class RtspStation:
+class RtspStation(Connector):
     """An RTSP station.
 
     Parameters
@@ -59,6 +67,7 @@ class RtspStation:
     """
 
     def __init__(self, url: str, program: str) -> None:
+        super().__init__()
         self._url, self._program = url, program
         self._parts = split(url)
         if not self._parts.hostname or not url.isprintable() or " " in url:
@@ -82,7 +91,7 @@ class RtspStation:
         place = self._parts._replace(netloc=self._parts.netloc.rpartition("@")[2]).geturl()
         words = f"DESCRIBE {place} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: genre-live/{__version__}\r\n"
         try:
-            with socket.create_connection((host, port), ANSWERS_WITHIN_S) as plain:
+            with self._made(lambda: socket.create_connection((host, port), ANSWERS_WITHIN_S)) as plain:
                 sock: socket.socket = plain
                 if self._parts.scheme == "rtsps":
                     sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
@@ -90,7 +99,7 @@ class RtspStation:
                 with sock, shut_after(sock, ANSWERS_WITHIN_S), sock.makefile("rb") as answer:
                     line = one_line(answer.readline(READ_AT_ONCE).decode(errors="replace").strip())
         except (OSError, UnicodeError) as error:
-            reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
+            reason = NO_ANSWER if isinstance(error, TimeoutError) else reason_of(error)
             raise StationError(reason) from None
         told = _STATUS.fullmatch(line)
         if told is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import itertools
+import socket
 import struct
 import subprocess
 import threading
@@ -16,16 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.errors import InputError
+from live.errors import InputError, RunningError
 from live.sources.formats.mp3_frames import FrameStart
 from live.sources.stations.addresses import Opener, StationError
 from live.sources.stations.feeds import connect
 from live.sources.stations.hls import HlsFeed, Resource, parse_playlist
 from live.sources.stations.network_stream import NetworkStream
+from live.sources.stations.rtsp import RtspStation
 from live.sources.stations.station_link import StationLink
 from live.sources.stations.titles import IcyMetadata, OggTitles
 from tests.icecast import program
-from tests.station_listener import Listener
+from tests.station_listener import PATIENCE_S, Listener
 
 Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -75,6 +77,53 @@ def test_an_address_may_have_letters_of_any_language() -> None:
     with server(respond) as url:
         Opener(f"{url}/österreich 1.mp3?a=ä&b=%20").open().close()
     assert asked == ["/%C3%B6sterreich%201.mp3?a=%C3%A4&b=%20", "/%C3%B6.mp3"]
+
+
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let every question for a name hang; the event is set by the first."""
+    asked, is_over = threading.Event(), threading.Event()
+
+    def hang(*_arguments: object, **_more: object) -> None:
+        asked.set()
+        is_over.wait(PATIENCE_S)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    yield asked
+    is_over.set()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "rtsp"])
+def test_a_name_server_that_does_not_answer_does_not_hold_up_the_end(
+    scheme: str, silent_name_server: threading.Event
+) -> None:
+    reasons: list[str] = []
+    is_rtsp = scheme == "rtsp"
+    station = RtspStation("rtsp://station/", "ffmpeg") if is_rtsp else Opener(f"{scheme}://station/")
+
+    def ask() -> None:
+        try:
+            if isinstance(station, RtspStation):
+                station.connect(threading.Event())
+            else:
+                station.open()
+        except StationError as error:
+            reasons.append(str(error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    assert silent_name_server.wait(PATIENCE_S)
+    station.close()
+    asking.join(PATIENCE_S / 2)
+    assert reasons == ["it does not answer"]
+
+
+@pytest.mark.usefixtures("silent_name_server")
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_a_name_server_that_does_not_answer_is_given_up(scheme: str) -> None:
+    with pytest.raises(RunningError, match="it does not answer"):
+        NetworkStream(f"{scheme}://station/", wait=True, give_up_s=0.1)
 
 
 def test_no_password_is_part_of_what_is_told() -> None:
