@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from live.ending import Ending, Stop, ending_signals
 from live.errors import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # the functions below import these when they need them, to st
     from live.session import Sink, SourceSession
     from live.sessions import Sessions
     from live.sources.source_requests import SourceRequest
+
+Opened = TypeVar("Opened")
 
 WORKER_DEAD_AFTER_S = 5.0
 LONGEST_WAIT_S = 2.0
@@ -78,6 +81,7 @@ def _no_collection() -> Iterator[None]:
 def _listen(options: Options, ending: Ending) -> None:
     """Listen to the sources of the options until they end."""
     with _no_collection():
+        from live.aside import start_aside
         from live.bundle import find_bundle
         from live.classifier import Classifier
         from live.making_sessions import are_several, open_sessions
@@ -96,19 +100,40 @@ def _listen(options: Options, ending: Ending) -> None:
         is_one = not are_several(requests, options)
         sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
     with _q_ends(enabled=on_screen):
-        sessions = open_sessions(
-            requests,
-            options,
-            classifier,
-            sinks=sinks,
-            keeper=None if connections.clips is None else connections.clips.keeper,
-            on_wait=_waiting_reporter(service),
-            on_failure=_failure_reporter(connections),
-            is_watched=on_screen or options.web is not None,
+        opening = start_aside(
+            lambda: open_sessions(
+                requests,
+                options,
+                classifier,
+                sinks=sinks,
+                keeper=None if connections.clips is None else connections.clips.keeper,
+                on_wait=_waiting_reporter(service),
+                on_failure=_failure_reporter(connections),
+                is_watched=on_screen or options.web is not None,
+            ),
+            "opening",
         )
+        sessions = _wait_for(opening, service, ending)
     connections.start(lambda: sessions.snapshots, lambda: _is_well(sessions))
     _run_to_end(sessions, connections, service, ending, on_screen=on_screen)
     _report_end(sessions, on_screen=on_screen)
+
+
+def _wait_for(opening: SimpleQueue[Callable[[], Opened]], service: ServiceManager, ending: Ending) -> Opened:
+    """Wait until the sources are open, and meanwhile feed the watchdog and act on signals."""
+    while True:
+        with contextlib.suppress(Empty):
+            return opening.get(timeout=_interval_s(service))()
+        ending.check()
+        service.alive()
+
+
+def _interval_s(service: ServiceManager) -> float:
+    """Return how often to look after a program that runs.
+
+    A signal that arrives just before a wait is handled only after it.
+    """
+    return LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
 
 
 def _open_connections(requests: Sequence[SourceRequest], options: Options, *, on_screen: bool) -> Connections:
@@ -151,8 +176,7 @@ def _run_to_end(
         if _is_well(sessions):
             service.alive()
 
-    # With a time limit: a signal that arrives just before a wait is handled only after it.
-    interval_s = LONGEST_WAIT_S if service.interval_s is None else min(service.interval_s, LONGEST_WAIT_S)
+    interval_s = _interval_s(service)
     sessions.start()
     try:
         try:

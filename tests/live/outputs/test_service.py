@@ -128,6 +128,23 @@ def test_a_signal_that_does_not_wake_the_main_thread_is_seen_soon_all_the_same(
     assert told(manager) == ["WATCHDOG=1"]
 
 
+def test_the_watchdog_is_fed_while_a_source_is_opened(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    fed: list[str] = []
+
+    def answer(*_arguments: object, **_more: object) -> None:
+        """Answer a question for a name when the watchdog was fed."""
+        manager.settimeout(20.0)
+        fed.append(manager.recv(100).decode())
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    assert cli.main(["--no-defaults", "--url", "http://station/"]) == 2
+    assert fed == ["WATCHDOG=1"]
+
+
 def test_the_log_of_the_unit_is_rotated(unit: ConfigParser) -> None:
     arguments = shlex.split(unit["Service"]["ExecStart"])[1:]
     content = (DOCS / "genre-live.logrotate").read_text(encoding="utf-8")
