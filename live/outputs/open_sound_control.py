@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 import socket
 
+from live.aside import start_aside
 from live.errors import InputError
 from live.events import (
     CorrectionEvent,
@@ -146,8 +147,10 @@ class OpenSoundControl(BackgroundSink):
         client = need("pythonosc.udp_client", extra="osc", purpose="--osc")
         builder = need("pythonosc.osc_message_builder", extra="osc", purpose="--osc")
         try:
-            # The host is looked up once, so that a slow name server does not delay every message.
-            family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+            # The host is looked up once, so that a slow name server does not delay every message, and on
+            # another thread, so that Ctrl-C need not wait for it.
+            asked = start_aside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM), "name server")
+            family, _, _, _, where = asked.get()()[0]
             self._client = client.UDPClient(str(where[0]), port, allow_broadcast=True, family=family)
         except (OSError, UnicodeError):
             raise InputError(f"The host of --osc {address} is not known: check its name.") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +64,21 @@ def test_a_session_reaches_an_osc_server(receiver: OscReceiver) -> None:
     levels = [values for address, values in messages if address == "/genre_live/level"]
     assert levels[0][0] == pytest.approx(-18.3, abs=1e-4)
     assert complaints == []
+
+
+def test_a_name_is_asked_for_on_a_thread_that_ctrl_c_need_not_interrupt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking: list[threading.Thread] = []
+
+    def answer(*_arguments: object, **_more: object) -> None:
+        asking.append(threading.current_thread())
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    with pytest.raises(InputError, match="not known"):
+        OpenSoundControl("desk:9000", print)
+    assert threading.main_thread() not in asking
 
 
 def test_nobody_who_receives_harms_nothing() -> None:
