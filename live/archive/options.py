@@ -38,8 +38,8 @@ class ScanOptions:
         None, "also write one row for each stretch of a file, in one of the same formats",
         group=ROWS, metavar="FILE", read=Path, path="file", needs=Needs(("out",), "a file"),
     )  # fmt: skip
-    again: bool = option(False, "start again from the beginning", group=ROWS)
-    retry: bool = option(False, "try files with errors again", group=ROWS)
+    again: bool = option(False, "start again from the beginning", group=ROWS, needs=Needs(("out",), "a file"))
+    retry: bool = option(False, "try files with errors again", group=ROWS, needs=Needs(("out",), "a file"))
     model: str = option(
         DEFAULTS.model, "a shipped model or a folder made by genre-train",
         group=CLASSIFICATION, metavar="NAME|DIR", path="folder",
@@ -121,5 +121,10 @@ def check_together(options: ScanOptions) -> None:
         raise InputError("--workers is for this machine, and --scheduler has its own: leave one of them out.")
     if options.stretches is not None and options.out is not None and _is_same(options.out, options.stretches):
         raise InputError("--out and --stretches name the same file: give each its own.")
-    if options.to_stdout and options.stretches is not None:
-        raise InputError("--stretches goes with rows in a file: give --out one, or leave it out.")
+    for flag, is_given in (
+        ("--stretches", options.stretches is not None),
+        ("--again", options.again),
+        ("--retry", options.retry),
+    ):
+        if options.to_stdout and is_given:
+            raise InputError(f"{flag} goes with rows in a file: give --out one, or leave it out.")

@@ -370,6 +370,8 @@ def test_rows_go_to_standard_output_where_asked_for(music: Path, bundle: Path, c
         (["{music}/gone.mp3", "--out", "{music}/g.csv"], "There is no file"),
         (["{music}/a.txt", "--out", "{music}/g.csv"], "No audio"),
         (["{music}", "--out", "{music}/g.csv", "--dry-run"], "--dry-run is for --tag"),
+        (["{music}", "--tag", "--retry"], "--retry is for --out: give a file with it"),
+        (["{music}", "--out", "-", "--again"], "--again goes with rows in a file"),
         (["{music}", "--out", "{music}/g.csv", "--model", "nosuch"], "no model"),
         (["{music}", "--out", "{music}/g.csv", "--sample", "-1"], "--sample"),
         (["{music}", "--out", "{music}/g.csv", "--scheduler", "head"], "--scheduler"),
