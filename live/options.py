@@ -162,6 +162,7 @@ class Options:
     web_token: str | None = option(
         None, "a token that others need to see the page; better set it as GENRE_LIVE_WEB_TOKEN",
         group=WEB, metavar="TOKEN", excludes="web access", environment="GENRE_LIVE_WEB_TOKEN",
+        needs=Needs(("web",), "an address"),
     )  # fmt: skip
     web_open: bool = option(
         False, "let everybody see the page who can reach its host", group=WEB, excludes="web access",
@@ -236,6 +237,8 @@ def check_together(options: Options) -> None:
         raise InputError("--play is for a file at its own pace: leave out --speed.")
     if options.play and (options.device or options.sources is not None or len(options.file) > 1):
         raise InputError("--play is for one file alone: leave out the other sources.")
+    if options.raw is not None and options.track is not None:
+        raise InputError("--track is for a file with a header: leave it out with --raw.")
     if options.file.count("-") > 1:
         raise InputError("There is one standard input: give --file - once.")
     if options.channel is not None and options.channels_apart:

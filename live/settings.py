@@ -213,7 +213,7 @@ def _from_environment(given: Given) -> Given:
 
 
 def _concerns(option: Option, options: Options) -> bool:
-    """Return whether a saved default applies to this run; if not, it is ignored without a message."""
+    """Return whether a saved default, or a variable, applies to this run; if not, it is silently ignored."""
     if option.only_for and not any(kind in option.only_for for kind in options.source_kinds):
         return False
     needed = option.needs.options if option.needs is not None else ()
@@ -258,13 +258,15 @@ def read_arguments(words: Sequence[str]) -> tuple[Options, Given]:
         When the command line, the settings file or an environment variable is wrong.
     """
     given = given_options(build_parser(), words)
-    chosen = _from_environment(given) | given
+    surrounding = _from_environment(given)
+    chosen = surrounding | given
     if any(chosen.get(name) for name, option in OPTIONS.items() if option.without_settings):
         return Options(**chosen), given
     saved = _saved_defaults()
     if any(chosen.get(name) for name in SOURCE_OPTIONS):  # a source on the command line replaces saved ones
         saved = {name: value for name, value in saved.items() if name not in SOURCE_OPTIONS}
     saved = {name: value for name, value in saved.items() if not chosen.get(_CONTRARY.get(name, ""))}
-    all_saved = Options(**saved | chosen)
-    saved = {name: value for name, value in saved.items() if _concerns(OPTIONS[name], all_saved)}
-    return Options(**saved | chosen), given
+    ungiven = saved | surrounding
+    everything = Options(**ungiven | given)
+    ungiven = {name: value for name, value in ungiven.items() if _concerns(OPTIONS[name], everything)}
+    return Options(**ungiven | given), given

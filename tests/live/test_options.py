@@ -118,6 +118,14 @@ def test_what_does_not_go_together_is_found_by_the_facts_of_the_table() -> None:
             "--channel and --channels-apart contradict each other: leave one out.",
         ),
         (Options(cooldown=3.0), "--cooldown is for --on-change: give a command with it, or leave it out."),
+        (
+            Options(web_token="of 8 or more"),
+            "--web-token is for --web: give an address with it, or leave it out.",
+        ),
+        (
+            Options(file=("a",), raw="s16le:44100:2", track=2),
+            "--track is for a file with a header: leave it out with --raw.",
+        ),
         (Options(output=Path("x")), "--output is for --report: give a log with it, or leave it out."),
     ],
 )

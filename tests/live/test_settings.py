@@ -13,7 +13,7 @@ import pytest
 from live import cli
 from live.errors import InputError
 from live.option_table import options_of
-from live.options import Options
+from live.options import Options, check_together
 from live.settings import read_arguments, read_defaults, save_defaults, settings_path, show_defaults
 
 
@@ -142,6 +142,16 @@ def test_a_model_that_no_folder_can_be_is_shown(path: Path) -> None:
     path.parent.mkdir()
     path.write_text(f'model = "{"m" * 5_000}"')
     assert "m" * 5_000 in show_defaults()
+
+
+@pytest.mark.parametrize(("words", "token"), [(["--web", "8123"], "of 8 or more"), ([], None)])
+def test_a_token_in_the_environment_is_for_runs_with_a_page(
+    words: list[str], token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENRE_LIVE_WEB_TOKEN", "of 8 or more")
+    options, _ = read_arguments(words)
+    check_together(options)
+    assert options.web_token == token
 
 
 def test_showing_nothing(path: Path) -> None:
