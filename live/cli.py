@@ -143,7 +143,15 @@ def _open_connections(requests: Sequence[SourceRequest], options: Options, *, on
 
     models = models_of(requests, options)
     labels = tuple(dict.fromkeys(label for model in models for label in model.labels))
-    return Connections(options, labels, models=[model.name for model in models], on_screen=on_screen)
+    may_wait = options.wait and not options.channels_apart  # each channel would have a name of its own
+    waiting = [request.name for request in requests if may_wait and request.kind != "file"]
+    return Connections(
+        options,
+        labels,
+        models=[model.name for model in models],
+        on_screen=on_screen,
+        expected=[name for name in waiting if name is not None],
+    )
 
 
 def _report_end(sessions: SourceSession | Sessions, *, on_screen: bool) -> None:

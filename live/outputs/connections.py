@@ -64,6 +64,8 @@ class Connections:
         Their names.
     on_screen : bool
         Whether a screen is drawn; messages must then wait.
+    expected : sequence of str
+        Names of the sources that may be waited for while others play, as far as they are known.
 
     Attributes
     ----------
@@ -81,7 +83,13 @@ class Connections:
     """
 
     def __init__(
-        self, options: Options, labels: Sequence[str], *, models: Sequence[str], on_screen: bool
+        self,
+        options: Options,
+        labels: Sequence[str],
+        *,
+        models: Sequence[str],
+        on_screen: bool,
+        expected: Sequence[str] = (),
     ) -> None:
         self.report = Notices(keep=on_screen)
         only = () if options.only is None else read_names(options.only, labels, models)
@@ -107,7 +115,7 @@ class Connections:
         if options.mqtt is not None:
             from live.outputs.mqtt import Mqtt
 
-            self._threads.append(Mqtt(options.mqtt, self.report))
+            self._threads.append(Mqtt(options.mqtt, self.report, expected))
         if options.log is not None:
             from live.outputs.session_log import open_log
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from live.events import Event, SourceEvent, StartEvent, SummaryEvent, WindowEvent
@@ -43,6 +44,7 @@ WRONG_NAME = (62, 64)  # OpenSSL: the certificate is for another host name, or a
 WRONG_TIME = (9, 10)  # OpenSSL: not yet valid, or no longer
 
 CONNECTED = "connected"
+NOTHING_HEARD = {"verdict": "waiting", "state": "waiting", "genre": "", "confidence": "0"}
 
 
 def topic_part(source: str | None) -> str:
@@ -105,8 +107,9 @@ class Publications:
         match event:
             case StartEvent():
                 # The broker keeps the verdict and the title of an earlier run; an empty text deletes it.
-                wanted = {"verdict": "waiting", "state": "waiting", "genre": "", "confidence": "0"}
-                wanted |= {"source": "listening", "title": event.title or ""}
+                wanted = {**NOTHING_HEARD, "source": "listening", "title": event.title or ""}
+            case SummaryEvent() if event.source is not None:  # others go on, and the status stays online
+                wanted = {**NOTHING_HEARD}
             case SourceEvent():
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
@@ -115,6 +118,13 @@ class Publications:
                 wanted["source"] = "ended"
         if event.title is not None or self.said.get("title"):
             wanted["title"] = event.title or ""
+        return self._changed(wanted)
+
+    def expect(self) -> dict[str, str]:
+        """Return the topics of a source that is not there yet, with their values."""
+        return self._changed({**NOTHING_HEARD, "source": "lost", "title": ""})
+
+    def _changed(self, wanted: dict[str, str]) -> dict[str, str]:
         changed = {topic: text for topic, text in wanted.items() if self.said.get(topic) != text}
         self.said |= changed
         return changed
@@ -144,6 +154,9 @@ class Mqtt(BackgroundSink):
         See ``parse_url``.
     report : callable
         Called with the sentence that describes an error.
+    expected : sequence of str
+        Names of sources that may begin later than others; the broker may keep what an earlier run heard of
+        them.
 
     Raises
     ------
@@ -151,12 +164,13 @@ class Mqtt(BackgroundSink):
         When the URL is invalid, a file that it names cannot be used, or the extra is missing.
     """
 
-    def __init__(self, url: str, report: Report) -> None:
+    def __init__(self, url: str, report: Report, expected: Sequence[str] = ()) -> None:
         broker = self._broker = parse_url(url)
         super().__init__(f"The MQTT broker {broker.address}", report)
         library = need("paho.mqtt.client", extra="mqtt", purpose="--mqtt")
         self._success = library.MQTT_ERR_SUCCESS
         self._publications: dict[str | None, Publications] = {}
+        self._expected = expected
         self._unsaid: dict[str, str] = {}  # topics with values that are not published yet
         self._initial: set[str] = set()  # those whose value is that of the start, which nobody misses
         self._is_answered = False  # whether the broker has answered on this connection
@@ -211,6 +225,7 @@ class Mqtt(BackgroundSink):
             self._is_new = True
         else:
             source, part = item.source, topic_part(item.source)
+            self._expect()
             is_new = source not in self._publications
             publications = self._publications.setdefault(source, Publications())
             changed = {f"{part}{topic}": text for topic, text in publications(item).items()}
@@ -227,6 +242,14 @@ class Mqtt(BackgroundSink):
         for topic, text in list(self._unsaid.items()):
             if self._publish(f"{self._broker.prefix}/{topic}", text) is not None:
                 del self._unsaid[topic]
+
+    def _expect(self) -> None:
+        """Tell, when the first session begins, that nothing is heard of the sources that are to come."""
+        for source in self._expected:
+            publications = self._publications[source] = Publications()
+            self._initial |= {f"{topic_part(source)}{topic}" for topic in publications.expect()}
+            self._introduce(source)
+        self._expected = ()
 
     def _introduce(self, source: str | None) -> None:
         """Announce a source to Home Assistant, and publish all its topics again."""

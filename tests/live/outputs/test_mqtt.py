@@ -293,6 +293,32 @@ def test_each_of_several_sources_has_topics_and_a_device_of_its_own(
     ]
 
 
+def test_of_a_source_that_has_ended_or_is_still_to_come_nothing_is_heard(
+    broker: Broker, subscriber: Subscriber
+) -> None:
+    url = f"mqtt://127.0.0.1:{broker.port}/club"
+    before, now = Mqtt(url, print), Mqtt(url, print, ["bar", "hall"])
+    before.start()
+    for name in ("bar", "hall"):
+        before(stamped(start(name=name), at=AT, source=name))
+        before(stamped(window(3.0, "rock"), at=AT, source=name))
+    subscriber.until(lambda topics: topics.get("club/hall/verdict") == "rock")
+    before.close()
+    subscriber.until(lambda topics: topics.get("club/status") == "offline")
+    now.start()
+    for event in (start(name="bar"), window(3.0, "metal")):
+        now(stamped(event, at=AT, source="bar"))
+    subscriber.until(lambda topics: topics["club/status"] == "online")
+    topics = subscriber.until(lambda topics: topics["club/bar/verdict"] == "metal")
+    assert (topics["club/bar/source"], topics["club/hall/source"]) == ("listening", "lost")
+    assert (topics["club/hall/verdict"], topics["club/hall/genre"]) == ("waiting", "")
+    now(stamped(start(name="hall"), at=AT, source="hall"))
+    subscriber.until(lambda topics: topics["club/hall/source"] == "listening")
+    now(stamped(summary(), at=AT, source="bar"))
+    subscriber.until(lambda topics: (topics["club/bar/verdict"], topics["club/bar/genre"]) == ("waiting", ""))
+    now.close()
+
+
 # --- encrypted
 
 
