@@ -244,8 +244,13 @@ class SessionView:
 
     def _moment(self, time_s: float) -> str:
         """Return stream time, and the time of day where it is known, as text."""
-        at = self._recording.time_of_day(time_s)
-        return clock(time_s) if at is None else f"{clock(time_s)} <small>{at:%H:%M:%S}</small>"
+        recording = self._recording
+        at, began = recording.time_of_day(time_s), recording.time_of_day(recording.begin_s)
+        if at is None or began is None:
+            return clock(time_s)
+        date = "" if at.date() == began.date() else f"{at:%Y-%m-%d} "
+        offset = "" if at.utcoffset() == began.utcoffset() else f" {at:%z}"
+        return f"{clock(time_s)} <small>{date}{at:%H:%M:%S}{offset}</small>"
 
     def strip(self, begin_s: float, end_s: float) -> str:
         """Return the timeline as a strip from ``begin_s`` to ``end_s``."""

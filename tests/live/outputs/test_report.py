@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -430,3 +430,32 @@ def test_the_time_of_day_is_told_of_what_was_heard_as_it_sounded(tmp_path: Path)
     file = [replace(event, source=None) for event in of_several("bar", "rock", kind="file")]
     page = write_report(write_log(tmp_path / "file.jsonl", *file)).path.read_text(encoding="utf-8")
     assert "2026-03-01" not in page
+
+
+@pytest.mark.parametrize(
+    ("passed", "told"),
+    [
+        (timedelta(), "22:10:05"),
+        (timedelta(hours=-1), "21:10:05"),
+        (timedelta(hours=2), "2026-03-02 00:10:05"),
+        (timedelta(days=20_000), "2080-12-02 22:10:05"),
+    ],
+)
+def test_another_day_than_that_of_the_beginning_is_told(passed: timedelta, told: str, tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    before = timed([live_start(), window(3.0, "rock"), window(2_300.0, "rock")])
+    after = timed([window(2_390.0, "rock"), SourceEvent(2_400.0, "lost")], AT + passed)
+    page = write_report(write_log(tmp_path / "live.jsonl", *before, *after)).path.read_text(encoding="utf-8")
+    assert f"<td>40:00 <small>{told}</small></td>" in page
+
+
+def test_another_offset_from_utc_than_that_of_the_beginning_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    summer = timezone(timedelta(hours=2))
+    after = [
+        replace(event, at=event.at and event.at.astimezone(summer))
+        for event in timed([window(2_390.0, "rock"), SourceEvent(2_400.0, "lost")])
+    ]
+    events = *timed([live_start(), window(3.0, "rock")]), *after
+    page = write_report(write_log(tmp_path / "live.jsonl", *events)).path.read_text(encoding="utf-8")
+    assert "<td>40:00 <small>23:10:05 +0200</small></td>" in page
