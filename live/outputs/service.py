@@ -18,7 +18,7 @@ class ServiceManager:
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
-        self._status = ""
+        self._statuses: dict[str | None, str] = {}  # by the source's name, where there are several
         timeout_us = os.environ.get("WATCHDOG_USEC", "")
         # Half the watchdog's time, as sd_watchdog_enabled(3) advises.
         self.interval_s = int(timeout_us) / 2e6 if self._address and timeout_us.isdecimal() else None
@@ -32,11 +32,12 @@ class ServiceManager:
         """Send the message for an event, if there is one."""
         match event:
             case StartEvent():
+                self._statuses.pop(None, None)  # what was waited for; of others it will be told again
                 self.notify("READY=1")
             case WindowEvent():
-                self._send_status(verdict_words(event.vote))
+                self._send_status(verdict_words(event.vote), event.source)
             case SourceEvent():
-                self._send_status(SOURCE_STATUS[event.status])
+                self._send_status(SOURCE_STATUS[event.status], event.source)
             case SummaryEvent():
                 self.notify("STOPPING=1")
 
@@ -54,10 +55,12 @@ class ServiceManager:
         """Feed the watchdog."""
         self.notify("WATCHDOG=1")
 
-    def _send_status(self, status: str) -> None:
-        if status != self._status:
-            self._status = status
-            self.notify(f"STATUS={status}")
+    def _send_status(self, status: str, source: str | None = None) -> None:
+        if self._statuses.get(source) != status:
+            self._statuses[source] = status
+            known = list(self._statuses.items())  # at once: several threads tell
+            told = [words if name is None else f"{name}: {words}" for name, words in known]
+            self.notify(f"STATUS={' | '.join(told)}")
 
     def notify(self, message: str) -> None:
         """Send a message, and ignore errors."""

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,6 +84,22 @@ def test_a_program_that_waits_is_ready_and_well(manager: socket.socket) -> None:
         service.waiting("Waiting for a microphone.")
     waiting = ["READY=1", "STATUS=Waiting for a microphone.", "WATCHDOG=1", "READY=1", "WATCHDOG=1"]
     assert told(manager) == waiting
+
+
+def test_the_status_of_several_sources_names_each(manager: socket.socket) -> None:
+    service = ServiceManager()
+    service.waiting("Waiting for hall.")
+    service(StartEvent("microphone", "bar", 44_100, "genre-lstm", ("rock", "jazz"), 3.0, 0.5))
+    told(manager)
+    for source in ("bar", "hall", "bar"):
+        service(replace(window("rock"), source=source))
+    service(SourceEvent(4.0, "lost", source="hall"))
+    service(replace(window("rock"), source="bar"))
+    assert told(manager) == [
+        "STATUS=bar: rock 70%",
+        "STATUS=bar: rock 70% | hall: rock 70%",
+        "STATUS=bar: rock 70% | hall: the source is gone; waiting for it",
+    ]
 
 
 def test_a_manager_that_went_away_is_no_trouble(manager: socket.socket, tmp_path: Path) -> None:
