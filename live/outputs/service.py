@@ -19,6 +19,7 @@ class ServiceManager:
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         self._statuses: dict[str | None, str] = {}  # by the source's name, where there are several
+        self._unheard: set[str | None] = set()  # sources that are lost or muted
         timeout_us = os.environ.get("WATCHDOG_USEC", "")
         # Half the watchdog's time, as sd_watchdog_enabled(3) advises.
         self.interval_s = int(timeout_us) / 2e6 if self._address and timeout_us.isdecimal() else None
@@ -35,8 +36,10 @@ class ServiceManager:
                 self._statuses.pop(None, None)  # what was waited for; of others it will be told again
                 self.notify("READY=1")
             case WindowEvent():
-                self._send_status(verdict_words(event.vote), event.source)
+                if event.source not in self._unheard:  # else it is of sound from before the loss, or silence
+                    self._send_status(verdict_words(event.vote), event.source)
             case SourceEvent():
+                (self._unheard.discard if event.status == "back" else self._unheard.add)(event.source)
                 self._send_status(SOURCE_STATUS[event.status], event.source)
             case SummaryEvent():
                 self.notify("STOPPING=1")

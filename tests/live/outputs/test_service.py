@@ -17,7 +17,7 @@ import pytest
 from live import cli
 from live.arguments import build_parser
 from live.ending import Ending
-from live.events import SourceEvent, StartEvent, SummaryEvent, Verdict, WindowEvent
+from live.events import SourceEvent, SourceStatus, StartEvent, SummaryEvent, Verdict, WindowEvent
 from live.outputs.service import ServiceManager
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd on Windows")
@@ -65,6 +65,7 @@ def test_a_session_is_told_from_ready_to_stopping(manager: socket.socket) -> Non
     service(window("rock"))
     service(window("rock"))
     service(SourceEvent(4.0, "lost"))
+    service(SourceEvent(4.5, "back"))
     service(window(None))
     service.alive()
     service(SummaryEvent(5.0, 3, 0, 0.0, "rock", {"rock": 0.66}))
@@ -72,6 +73,7 @@ def test_a_session_is_told_from_ready_to_stopping(manager: socket.socket) -> Non
         "READY=1",
         "STATUS=rock 70%",
         "STATUS=the source is gone; waiting for it",
+        "STATUS=the source is back",
         "STATUS=unsure",
         "WATCHDOG=1",
         "STOPPING=1",
@@ -84,6 +86,21 @@ def test_a_program_that_waits_is_ready_and_well(manager: socket.socket) -> None:
         service.waiting("Waiting for a microphone.")
     waiting = ["READY=1", "STATUS=Waiting for a microphone.", "WATCHDOG=1", "READY=1", "WATCHDOG=1"]
     assert told(manager) == waiting
+
+
+@pytest.mark.parametrize("status", ["lost", "muted"])
+def test_the_status_tells_of_a_source_that_is_not_heard_until_it_is_back(
+    status: SourceStatus, manager: socket.socket
+) -> None:
+    service = ServiceManager()
+    service(SourceEvent(3.0, status))
+    (trouble,) = told(manager)
+    service(window("rock"))  # of the last sound before the loss
+    assert told(manager) == []
+    service(SourceEvent(4.0, "back"))
+    service(window("rock"))
+    assert told(manager) == ["STATUS=the source is back", "STATUS=rock 70%"]
+    assert trouble.startswith("STATUS=")
 
 
 def test_the_status_of_several_sources_names_each(manager: socket.socket) -> None:
