@@ -190,6 +190,9 @@ def _overview(views: Sequence[tuple[Recording, SessionView]]) -> str:
 
 
 def _origin_s(recording: Recording) -> float | None:
-    """Return when stream time began, in seconds since 1970, as the recording's beginning tells it."""
-    began = recording.time_of_day(recording.begin_s)
-    return None if began is None else began.timestamp() - recording.begin_s
+    """Return when stream time began, in seconds since 1970, as the recording's end tells it.
+
+    At the beginning, the clock of a computer without a clock chip may still be wrong.
+    """
+    ended = recording.time_of_day(recording.end_s)
+    return None if ended is None else ended.timestamp() - recording.end_s

@@ -23,7 +23,7 @@ from live.outputs.log_sessions import split_sessions
 from live.outputs.report import make_page, write_report
 from live.palette import THEMES
 from tests.live.example_events import AT, start, summary, window
-from tests.live.outputs.timed_events import live_start, timed
+from tests.live.outputs.timed_events import heard, live_start, timed
 
 HOSTILE = '</script><script>alert("heard")</script><img src=x onerror=alert(1)>'
 
@@ -386,6 +386,18 @@ def test_several_sources_have_a_strip_each_over_the_same_time(tmp_path: Path) ->
     assert overview.count("2.0 s lost") == 2
     assert re.findall(r"<h2>(bar|hall &lt;1&gt;)</h2>", page) == ["bar", "hall &lt;1&gt;"]
     assert len(charts(page)) == 2
+
+
+def test_the_strips_are_beside_each_other_though_the_clock_was_wrong_when_one_began(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    wrong = timed([live_start(name="bar"), *heard(3.0, 400.0)], AT - timedelta(days=20_000), source="bar")
+    right = timed(heard(400.5, 1_000.0), source="bar")
+    later = timed([live_start(name="hall"), *heard(3.0, 500.0)], AT + timedelta(seconds=500), source="hall")
+    log = write_log(tmp_path / "club.jsonl", *wrong, *right, *later)
+    overview = write_report(log).path.read_text(encoding="utf-8").partition("</section>")[0]
+    starts = [float(place) for place in re.findall(r"left:([\d.]+)%", overview)]
+    assert starts[0] < 1
+    assert starts[-1] == pytest.approx(50.0, abs=1.0)
 
 
 def test_the_strips_of_a_rotated_log_span_what_it_holds(tmp_path: Path) -> None:
