@@ -81,9 +81,9 @@ def _no_collection() -> Iterator[None]:
 def _listen(options: Options, ending: Ending) -> None:
     """Listen to the sources of the options until they end."""
     with _no_collection():
-        from live.aside import start_aside
         from live.bundle import find_bundle
         from live.classifier import Classifier
+        from live.detached_thread import start_detached
         from live.making_sessions import are_several, open_sessions
         from live.outputs.service import ServiceManager
         from live.process_list import hide_passwords
@@ -100,7 +100,7 @@ def _listen(options: Options, ending: Ending) -> None:
         is_one = not are_several(requests, options)
         sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
     with _q_ends(enabled=on_screen):
-        opening = start_aside(
+        opening = start_detached(
             lambda: open_sessions(
                 requests,
                 options,

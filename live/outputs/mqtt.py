@@ -108,14 +108,13 @@ class Publications:
             case StartEvent():
                 # The broker keeps the verdict and the title of an earlier run; an empty text deletes it.
                 wanted = {**NOTHING_HEARD, "source": "listening", "title": event.title or ""}
-            case SummaryEvent() if event.source is not None:  # others go on, and the status stays online
-                wanted = {**NOTHING_HEARD}
             case SourceEvent():
                 wanted["source"] = "listening" if event.status == "back" else event.status
             case WindowEvent():
                 wanted = self._tell_window(event)
             case SummaryEvent():
-                wanted["source"] = "ended"
+                # Of several sources the others go on, so the status stays online, and a verdict would last.
+                wanted = {"source": "ended", **(NOTHING_HEARD if event.source is not None else {})}
         if event.title is not None or self.said.get("title"):
             wanted["title"] = event.title or ""
         return self._changed(wanted)

@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 import socket
 
-from live.aside import start_aside
+from live.detached_thread import start_detached
 from live.errors import InputError
 from live.events import (
     CorrectionEvent,
@@ -149,7 +149,9 @@ class OpenSoundControl(BackgroundSink):
         try:
             # The host is looked up once, so that a slow name server does not delay every message, and on
             # another thread, so that Ctrl-C need not wait for it.
-            asked = start_aside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM), "name server")
+            asked = start_detached(
+                lambda: socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM), "name server"
+            )
             family, _, _, _, where = asked.get()()[0]
             self._client = client.UDPClient(str(where[0]), port, allow_broadcast=True, family=family)
         except (OSError, UnicodeError):

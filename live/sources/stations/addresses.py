@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from live import __version__
-from live.aside import raising, start_aside
+from live.detached_thread import raising, start_detached
 from live.errors import one_line
 
 MOST_HOPS = 8
@@ -259,7 +259,7 @@ class Connector:
         """
         if not self._is_closed:
             left_s = None if self.until_s == math.inf else max(0.0, self.until_s - time.monotonic())
-            self._outcome = outcome = start_aside(make, "connecting")
+            self._outcome = outcome = start_detached(make, "connecting")
             if self._is_closed:  # meanwhile
                 self.close()
             with contextlib.suppress(queue.Empty):

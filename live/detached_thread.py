@@ -1,4 +1,4 @@
-"""Work on another thread whose result the caller need not wait for."""
+"""Work on a thread that nobody needs to wait for, because it cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 
-def start_aside(work: Callable[[], Value], name: str) -> queue.SimpleQueue[Callable[[], Value]]:
+def start_detached(work: Callable[[], Value], name: str) -> queue.SimpleQueue[Callable[[], Value]]:
     """Start work on another thread, for what cannot be interrupted, such as a question to a name server.
 
     Parameters
