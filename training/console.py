@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from live.errors import one_line
 
@@ -28,6 +29,9 @@ from .network.fit import FitProgress
 from .network.history import FitHistory
 from .run_listener import RunListener
 
+BESIDE_TITLE = 36  # columns for a short bar, the count, and the times
+REMEMBERED_S = 600.0  # the remaining time is estimated from so much of the work; Rich's 30 s may be a batch
+
 
 def _columns() -> list[ProgressColumn]:
     return [
@@ -36,42 +40,60 @@ def _columns() -> list[ProgressColumn]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
     ]
+
+
+class _Bars(Progress):
+    """Progress bars with lines of text below, where a narrow terminal wraps them and shortens no bar."""
+
+    lines: tuple[str, ...] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bars and the lines."""
+        yield from super().get_renderables()
+        for line in filter(None, self.lines):
+            yield Text(line, style="dim")
 
 
 class ConsoleFitProgress(FitProgress):
     """Shows bars of epochs and of batches; without a terminal, a line for each epoch."""
 
-    def __init__(self, console: Console, bars: Progress) -> None:
+    def __init__(self, console: Console, bars: _Bars) -> None:
         self._console = console
         self._bars = bars
         self._epochs: TaskID | None = None
-        self._steps: TaskID | None = None
-        self._total = 0
+        self._batches: TaskID | None = None
+        self._done = self._total = self._steps = self._step = 0
+        self._validated = ""
 
     def begin(self, *, epochs: int, steps: int, done_epochs: int) -> None:
         """Show the bars."""
-        self._total = epochs
-        self._epochs = self._bars.add_task("Epochs", total=epochs, completed=done_epochs, note="")
-        self._steps = self._bars.add_task("Batches", total=steps, note="")
+        self._total, self._steps, self._done = epochs, steps, done_epochs
+        self._epochs = self._bars.add_task("Epochs", total=epochs, completed=done_epochs)
+        self._batches = self._bars.add_task("Batches", total=steps)
 
     def step(self, *, loss: float, accuracy: float) -> None:
-        """Move the bar of batches."""
-        if self._steps is not None:
-            self._bars.update(self._steps, advance=1, note=f"loss {loss:.3f}, accuracy {accuracy:.3f}")
+        """Move the bars: that of epochs by a part of one, so that the remaining time is known early."""
+        if self._epochs is None or self._batches is None:
+            return
+        self._step += 1
+        self._bars.lines = (f"training: loss {loss:.3f}, accuracy {accuracy:.3f}", self._validated)
+        self._bars.update(self._batches, completed=self._step)
+        self._bars.update(self._epochs, completed=self._done + self._step / (self._steps + 1))
 
     def epoch(self, history: FitHistory) -> None:
         """Move the bar of epochs."""
-        if self._epochs is None or self._steps is None:
+        if self._epochs is None or self._batches is None:
             return
         best = history.valid_loss[history.best_epoch - 1]
         note = (
             f"validation: loss {history.valid_loss[-1]:.3f}, accuracy {history.valid_accuracy[-1]:.3f}; "
             f"kept: epoch {history.best_epoch} with {best:.3f}"
         )
-        self._bars.update(self._epochs, completed=history.epochs, note=note)
-        self._bars.reset(self._steps)
+        self._done, self._step, self._validated = history.epochs, 0, note
+        self._bars.lines = (*self._bars.lines[:1], note)
+        self._bars.update(self._epochs, completed=history.epochs)
+        self._bars.reset(self._batches)
         if not self._console.is_terminal:
             self._console.print(
                 f"Epoch {history.epochs}/{self._total}: {note}", soft_wrap=True, highlight=False
@@ -97,10 +119,16 @@ class ConsoleListener(RunListener):
         self._check()
         self._console.print(one_line(sentence), soft_wrap=True, highlight=False, markup=False)
 
-    def _bars(self) -> Progress:
+    def _bars(self) -> _Bars:
         """Return progress bars, which are hidden without a terminal."""
         shown = self._console.is_terminal
-        return Progress(*_columns(), console=self._console, transient=True, disable=not shown)
+        return _Bars(
+            *_columns(),
+            console=self._console,
+            transient=True,
+            disable=not shown,
+            speed_estimate_period=REMEMBERED_S,
+        )
 
     @contextmanager
     def progress(self, title: str) -> Iterator[CountProgress]:
@@ -113,7 +141,9 @@ class ConsoleListener(RunListener):
                 nonlocal task
                 self._check()
                 if task is None:
-                    task = bars.add_task(title, total=total, note="")
+                    shown = Text(title)
+                    shown.truncate(max(1, self._console.width - BESIDE_TITLE), overflow="ellipsis")
+                    task = bars.add_task(shown.plain, total=total)
                 bars.update(task, completed=done, total=total)
 
             yield count

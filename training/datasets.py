@@ -86,8 +86,8 @@ def open_datasets(data: DatasetOptions, spec: FrontEndSpec, listener: RunListene
     stores: list[FeatureStore] = []
     skipped: list[str] = []
     with _engine(data, listener) as engine:
-        for dataset in data.datasets:
-            features = _load(dataset, data, spec, listener, engine)
+        for dataset, name in zip(data.datasets, data.names, strict=True):
+            features = _load(dataset, name, data, spec, listener, engine)
             for sentence in features.skipped:
                 listener.notify(f"Left out: {sentence}")
             for sentence in features.read_in_part:
@@ -113,9 +113,14 @@ def _engine(data: DatasetOptions, listener: RunListener) -> Iterator[Engine | No
 
 
 def _load(
-    dataset: Path, data: DatasetOptions, spec: FrontEndSpec, listener: RunListener, engine: Engine | None
+    dataset: Path,
+    name: str,
+    data: DatasetOptions,
+    spec: FrontEndSpec,
+    listener: RunListener,
+    engine: Engine | None,
 ) -> Features:
-    with listener.progress(f"Reading {dataset.name}") as progress:
+    with listener.progress(f"Reading {name}") as progress:
         return load_features(
             dataset, spec, cache=data.cache, workers=data.workers, engine=engine, progress=progress
         )
