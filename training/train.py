@@ -33,6 +33,7 @@ from .evaluation.record import DatasetRecord, StartRecord, TrainingRecord
 from .evaluation.report import GENRES_PICTURE, write_report
 from .evaluation.results import Evaluation
 from .evaluation.streamed_inference import classify_segments
+from .evaluation.tables import cell
 from .network.batches import Crops
 from .network.bundle import (
     CARD_FILE,
@@ -321,8 +322,16 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
     fitted = _fit(options, material, listener)
     parts = _write_bundle(options, material, fitted, listener)
     Checkpoint(checkpoint_path(options.out)).remove()
+    for part, found in parts.items():
+        listener.notify(_accuracy_in_words(part, found))
     listener.notify(f"The bundle is in {options.out}, its report in {options.out / REPORT_FOLDER}.")
     return TrainResult(options.out, parts)
+
+
+def _accuracy_in_words(part: str, found: Evaluation) -> str:
+    clean, heard = (cell(measured.clip_accuracy) for measured in (found.clean, found.microphone))
+    clips = count_of(found.clean.clips, f"{part} clip")
+    return f"Right of {clips}: {clean}; through a simulated microphone: {heard}."
 
 
 def _check_beforehand(options: TrainOptions, listener: RunListener) -> None:

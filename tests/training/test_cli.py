@@ -138,7 +138,11 @@ def test_the_seed_recipe_on_a_leaky_split_of_a_store_of_another_hop(
     assert "LEAKS" in (tmp_path / "m" / "report" / "report.md").read_text()
     assert "LEAKS" in (tmp_path / "m" / "README.md").read_text()
     assert (description.training["split"], description.training["leaks"]) == ("segment", True)
-    assert any("LEAKS" in note for note in json.loads(captured.out)["valid"]["notes"])
+    made = json.loads(captured.out)
+    assert any("LEAKS" in note for note in made["valid"]["notes"])
+    for part in ("valid", "test"):
+        right = f"Right of {made[part]['clips']} {part} clips: {made[part]['clip_accuracy']:.3f} ("
+        assert right in captured.err
 
     assert description.front_end.hop_length == store.front_end.hop_length
     exported: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
