@@ -299,9 +299,12 @@ def _divide(
     wanted = {label: count for label, count in groups.items() if label not in held and label != few}
     rarest, fewest = min(wanted.items(), key=lambda item: item[1], default=("", FOLDS))
     if fewest < 2:
+        if sum(row.label == rarest for row in rows) < 2:
+            kind = "clip"  # so --split clip would not help
+        other = "use --split clip" if kind == "group" else "leave this label out"
         raise InputError(
             f"The label {rarest!r} has one {kind} only, which cannot be in training and validation both: "
-            f"add recordings{', or use --split clip' if kind == 'group' else ''}."
+            f"add recordings, or {other}."
         )
     divided = [row for row in rows if row.label != few]
     strata, teaching = _strata(divided, held)
@@ -421,5 +424,5 @@ def _check_parts(
         if lacking and (part == "train" or not parts[part]):
             raise InputError(
                 f"The split {name} leaves no {part} clips of {_named(lacking)}: add recordings, or use "
-                "another --split."
+                f"another --split{' such as group' if name == FAULT_FILTERED else ''}."
             )
