@@ -17,7 +17,7 @@ from ..dataset.extraction import read_samples
 from ..dataset.features import file_of
 from ..dataset.splits import Segment
 from ..dataset.store import FeatureStore
-from .pictures import CLEAN, PIXELS_PER_INCH
+from .pictures import CLEAN, PIXELS_PER_INCH, label_in_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def draw_genres(
     grid = figure.subplots(len(labels), len(COLUMNS), squeeze=False)
     for row, label in zip(grid, labels, strict=True):
         _draw_row(row, store, chosen[label], description)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        row[0].set_ylabel(label_in_picture(label), rotation=0, ha="right", va="center")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title, fontsize="medium")
     for axes in grid[-1]:

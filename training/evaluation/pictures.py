@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
 CLEAN, MICROPHONE, FAINT = "#1b6ca8", "#d1603d", "#9aa5b1"
 PIXELS_PER_INCH = 110
+LONGEST_LABEL = 24  # characters in a picture, so that the labels leave room for it
 
 
 def as_number(value: float | None) -> float:
     """Return a figure for drawing; None becomes NaN, which leaves a gap."""
     return float("nan") if value is None else value
+
+
+def label_in_picture(label: str) -> str:
+    """Return a label as a text for Matplotlib, not too long, and without formulas between dollar signs."""
+    short = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def _figure(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
@@ -71,8 +78,9 @@ def draw_confusion(labels: Sequence[str], confusion: npt.NDArray[np.int64], path
     figure, axes = _figure(side + 0.6, side)
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    names = [label_in_picture(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), names)
     axes.set(xlabel="Heard", ylabel="True", title="Whole clips")
     if len(labels) <= 30:
         for row, column in np.ndindex(confusion.shape):
