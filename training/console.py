@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
@@ -156,8 +157,17 @@ class ConsoleListener(RunListener):
 
 
 def rich_table(table: Table, title: str | None = None) -> RichTable:
-    """Return a table for rich."""
-    drawn = RichTable(*map(escape, table.header), title=None if title is None else escape(title))
+    """Return a table for rich, narrow enough for small terminals: texts are wrapped, and none is cut."""
+    drawn = RichTable(
+        title=None if title is None else escape(title),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for name in table.header:
+        drawn.add_column(escape(name), overflow="fold")
     for row in table.rows:
         drawn.add_row(*map(escape, row))
     return drawn
@@ -165,8 +175,12 @@ def rich_table(table: Table, title: str | None = None) -> RichTable:
 
 def show_evaluation(console: Console, evaluation: Evaluation, title: str) -> None:
     """Print the main figures, and the tables of collections and rooms."""
-    console.print(rich_table(headline_table(evaluation, with_intervals=False), title))
-    if evaluation.clean.collections:
-        console.print(rich_table(collection_table(evaluation, with_intervals=False), "By collection"))
+    tables = [rich_table(headline_table(evaluation, with_intervals=False), title)]
+    if len(evaluation.clean.collections) > 1:  # the figures of the only one are the main figures
+        tables.append(rich_table(collection_table(evaluation, with_intervals=False), "By collection"))
     if evaluation.rooms:
-        console.print(rich_table(room_table(evaluation.rooms), "In rooms"))
+        tables.append(rich_table(room_table(evaluation.rooms), "In rooms"))
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        console.print(table)

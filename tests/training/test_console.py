@@ -8,7 +8,8 @@ import itertools
 import pytest
 from rich.console import Console
 
-from training.console import ConsoleListener
+from training.console import ConsoleListener, rich_table
+from training.evaluation.tables import Table
 from training.network.history import FitHistory
 
 
@@ -48,3 +49,13 @@ def test_the_count_is_seen_beside_a_long_title() -> None:
     with listener.progress("Reading " + "音楽" * 40) as count:
         count(1234, 5678)
     assert "1234/5678" in shown.getvalue()
+
+
+def test_no_figure_of_a_wide_table_is_cut_on_a_narrow_terminal() -> None:
+    header = ("Collection", "Clips", "Right", "ECE", "Right if sure", "Sure", "Wrong name", "Others", "Named")
+    figures = ("0.667", "0.199", "0.773", "0.149", "0.270", "96", "0.333")
+    shown = io.StringIO()
+    table = Table(header, (("my noises, microphone", "123", *figures),))
+    Console(file=shown, width=60).print(rich_table(table, "By collection"))
+    assert set(figures) <= set(shown.getvalue().split())
+    assert "…" not in shown.getvalue()

@@ -84,7 +84,7 @@ def test_one_part_can_be_measured_where_there_is_nothing_to_fit_on() -> None:
     store = fake_store(ids, [clip.split(".")[0] for clip in ids])
     split = split_store(store, "fault-filtered", window_frames=34, seed=0, only="test")
     assert len(split.parts["test"]) == 290
-    with pytest.raises(InputError, match="leaves no train clips of .* such as group"):
+    with pytest.raises(InputError, match=r"leaves no train clips of .* such as group"):
         split_store(store, "fault-filtered", window_frames=34, seed=0)
     with pytest.raises(InputError, match="leaves no valid clips: choose another"):
         split_store(store, "fault-filtered", window_frames=34, seed=0, only="valid")
@@ -383,12 +383,12 @@ def test_a_label_with_one_group_in_all_is_refused() -> None:
     store = joined(
         ("a", [("rock", "x"), ("rock", "y"), ("jazz", "z")]), ("b", [("rock", "v"), ("jazz", "z")])
     )
-    with pytest.raises(InputError, match="'jazz' has one group only.* use --split clip"):
+    with pytest.raises(InputError, match=r"'jazz' has one group only.* use --split clip"):
         split_store(store, "group", window_frames=34, seed=0)
 
 
 @pytest.mark.parametrize("name", ["group", "clip"])
 def test_a_label_with_one_clip_is_refused_without_advice_that_would_not_help(name: SplitName) -> None:
     store = fake_store(["a", "b", "c"], ["rock", "rock", "jazz"])
-    with pytest.raises(InputError, match="'jazz' has one clip only.* leave this label out"):
+    with pytest.raises(InputError, match=r"'jazz' has one clip only.* leave this label out"):
         split_store(store, name, window_frames=34, seed=0)
