@@ -60,6 +60,7 @@ UNUSABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
     errno.ENAMETOOLONG,
 }  # fmt: skip
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if interruption.was_asked_for:  # a library that is interrupted may raise anything
             return _interrupted(options)
-        told = _as_sentence(error) if isinstance(error, OSError) else error
+        told = _as_sentence(error, options) if isinstance(error, OSError) else error
         return explain("genre-train", told, debug=debug)
     finally:
         flush_or_discard(sys.stdout, sys.stderr)
@@ -209,19 +210,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(options: Options | None) -> int:
-    again = options is not None and options.task != "evaluate"
     print_message(
-        "genre-train", "Interrupted: run it again with --resume to go on." if again else "Interrupted."
+        "genre-train",
+        "Interrupted: run it again with --resume to go on." if _fits(options) else "Interrupted.",
     )
     return 1
 
 
-def _as_sentence(error: OSError) -> GenreLiveError:
+def _fits(options: Options | None) -> bool:
+    """Return whether the task is a fit, which --resume continues."""
+    return options is not None and options.task != "evaluate"
+
+
+def _as_sentence(error: OSError, options: Options | None) -> GenreLiveError:
     """Return the error with a sentence that names the file or folder and says what to do."""
     what = error.filename if isinstance(error.filename, str) else "A file"
     reason = error.strerror or type(error).__name__
     if error.errno in UNUSABLE:
         sentence: GenreLiveError = InputError(f"{what} cannot be used ({reason}): choose another place.")
+    elif error.errno in FULL:
+        again = "run it again with --resume" if _fits(options) else "run it again"
+        sentence = RunningError(f"{what} cannot be written ({reason}): make room, and {again}.")
     else:
         sentence = RunningError(f"{what} cannot be read or written ({reason}): check the disk.")
     sentence.__cause__ = error

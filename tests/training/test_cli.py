@@ -302,7 +302,8 @@ def test_a_full_disk_is_the_machines_fault(
     assert run(dataset, "--out", tmp_path / "m", "--cache", tmp_path / "c") == 1
     told = said(capfd).splitlines()[-1]
     assert told.endswith(
-        f"{tmp_path / 'c'} cannot be read or written (No space left on device): check the disk."
+        f"{tmp_path / 'c'} cannot be written (No space left on device): make room, and run it again with "
+        "--resume."
     )
 
 
@@ -323,7 +324,8 @@ def test_a_full_disk_of_a_cluster_is_no_fault_of_the_clips(
     assert run(dataset, *words) == 1
     told = said(capfd).splitlines()
     assert told[-1].endswith(
-        f"{tmp_path / 'c'} cannot be read or written (No space left on device): check the disk."
+        f"{tmp_path / 'c'} cannot be written (No space left on device): make room, and run it again with "
+        "--resume."
     )
     assert not any("Left out" in line for line in told)
 

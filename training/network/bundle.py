@@ -144,9 +144,11 @@ def replacing(folder: Path) -> Iterator[Path]:
             folder.rename(former)
         unfinished.rename(folder)
         done += work.glob(f"{UNFINISHED}*")
-    except BaseException:
+    except BaseException as error:
         if former.exists() and not folder.exists():
             former.rename(folder)
+        if isinstance(error, OSError) and error.filename is None:  # as of a full disk
+            error.filename = str(folder)
         raise
     finally:
         for each in done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -173,7 +174,12 @@ class Checkpoint:
                 np.savez(file, allow_pickle=False, about=np.array(about), **state)
             unfinished.replace(self.path)
         except OSError as error:
-            raise RunningError(f"The checkpoint {self.path} cannot be written: {error.strerror}.") from None
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise RunningError(
+                f"The checkpoint {self.path} cannot be written ({error.strerror}): make room, and run it "
+                "again with --resume."
+            ) from None
 
     def load(self, plan: FitPlan, network: Any) -> tuple[FitHistory, list[npt.NDArray[Any]]]:
         """Restore the state of ``network``, and return the history and the best weights.

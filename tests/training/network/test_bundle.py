@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,12 @@ def test_a_bundle_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
         fail()
     assert read_description(out).name == "one"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_bundle(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="model") as told, replacing(tmp_path / "model"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert told.value.filename == str(tmp_path / "model")
 
 
 def test_what_killed_runs_have_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import keras
 import numpy as np
@@ -145,6 +147,24 @@ def test_a_checkpoint_leaves_nothing_behind(tmp_path: Path) -> None:
     checkpoint.path.write_bytes(b"x")
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_the_checkpoint_before_and_tells_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: IO[bytes], **_: object) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    checkpoint = Checkpoint(tmp_path / "checkpoint.npz")
+    checkpoint.path.write_bytes(b"of the epoch before")
+    network = keras.Sequential([keras.Input((1,))])
+    network.compile("sgd")
+    monkeypatch.setattr("training.network.fit.np.savez", full)
+    with pytest.raises(RunningError, match=r"make room, and run it again with --resume\.$"):
+        checkpoint.save(FitPlan(LIVE, LABELS, 0, 1, 1, {}), FitHistory(), network, [])
+    assert list(tmp_path.iterdir()) == [checkpoint.path]
+    assert checkpoint.path.read_bytes() == b"of the epoch before"
 
 
 def test_unlabelled_music_is_heard_right_as_any_genre() -> None:
