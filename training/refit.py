@@ -34,7 +34,7 @@ from .network.bundle import (
 from .network.fit import Checkpoint, FitPlan, fit
 from .network.history import FitHistory
 from .network.recipes import RECIPES, Recipe
-from .new_bundle import check_new_bundle, checkpoint_path
+from .new_bundle import check_new_bundle, checkpoint_path, reserved
 from .run_listener import RunListener
 
 
@@ -164,6 +164,11 @@ def refit(options: RefitOptions, listener: RunListener) -> RefitResult:
         When the model's record is incomplete, or the data differ.
     """
     check_new_bundle(options.out, options.name, listener)
+    with reserved(options.out):
+        return _refit(options, listener)
+
+
+def _refit(options: RefitOptions, listener: RunListener) -> RefitResult:
     first = _read_first_fit(options.model)
     labels = first.description.labels
     store = open_datasets(options.data, first.description.front_end, listener).store

@@ -47,7 +47,7 @@ from .network.history import FitHistory
 from .network.json_export import check_export, export_json
 from .network.recipes import Recipe
 from .network.start import Start, gentle, open_start, started
-from .new_bundle import check_new_bundle, checkpoint_path
+from .new_bundle import check_new_bundle, checkpoint_path, reserved
 from .run_listener import RunListener
 
 FEW_CLIPS = 50  # training clips of the median label; with fewer, a fit starts from the shipped model
@@ -313,6 +313,11 @@ def train(options: TrainOptions, listener: RunListener) -> TrainResult:
         When the dataset cannot be used, or the bundle cannot be written.
     """
     _check_beforehand(options, listener)
+    with reserved(options.out):
+        return _train(options, listener)
+
+
+def _train(options: TrainOptions, listener: RunListener) -> TrainResult:
     features = open_datasets(options.data, options.recipe.front_end, listener)
     material = _prepare(options, features, listener)
     if options.export_json is not None:

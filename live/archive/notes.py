@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Container, Generator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import IO, Any, NamedTuple
 from live.archive.finding import Found
 from live.archive.row_files import cannot_write, replacing
 from live.errors import InputError
+from live.file_lock import FileLock
 
 TAIL_BYTES = 4_096  # more than a note has
 BROKEN = "!"  # instead of the genre or state of a file that could not be read
@@ -115,21 +115,6 @@ class Totals:
         return self.categories[BROKEN] if self.categories else 0
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Lock an open file; raise BlockingIOError if another process has locked it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 class Notes:
     """The notes of one scan.
 
@@ -161,7 +146,7 @@ class Notes:
         self.path, self._about = path, {"genre_scan": 2, **about}
         self._folder = self.begun_in = folder
         self._file: IO[bytes] | None = None
-        self._lock: IO[bytes] | None = None
+        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
         self.finished: dict[int, int] = {}
         self.renewed: dict[int, int] = {}
         self.broken: set[int] = set()
@@ -174,14 +159,8 @@ class Notes:
     def lock(self) -> None:
         """Lock the notes, so that no other scan writes the same rows."""
         try:
-            lock = self._lock_path.open("wb")
-            _lock(lock)
-            while not self._is_lock(lock):  # deleted between the two by a scan that ended
-                lock.close()
-                lock = self._lock_path.open("wb")
-                _lock(lock)
+            self._lock.acquire()
         except BlockingIOError:
-            lock.close()
             raise InputError(
                 f"Another genre-scan is writing to {self.path.parent / self.path.name}: wait until it ends."
             ) from None
@@ -189,18 +168,6 @@ class Notes:
             raise InputError(
                 f"{self.path.parent} cannot be written to ({error.strerror}): choose another place."
             ) from None
-        self._lock = lock
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
-
-    def _is_lock(self, file: IO[bytes]) -> bool:
-        """Return whether an open file is the one that other scans would lock."""
-        try:
-            return os.path.samestat(os.fstat(file.fileno()), self._lock_path.stat())
-        except FileNotFoundError:
-            return False
 
     @property
     def next_path(self) -> Path:
@@ -370,11 +337,5 @@ class Notes:
         """Close and unlock the notes."""
         if self._file is not None:
             self._file.close()
-        if self._lock is not None and sys.platform == "win32":
-            self._lock.close()
-            with contextlib.suppress(PermissionError):  # another scan has opened it
-                self._lock_path.unlink(missing_ok=True)
-        elif self._lock is not None:
-            self._lock_path.unlink(missing_ok=True)  # while it is locked: then it is nobody else's
-            self._lock.close()
-        self._file = self._lock = None
+        self._lock.release()
+        self._file = None

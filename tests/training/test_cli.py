@@ -20,6 +20,7 @@ from rich.console import Console
 
 from live.bundle import read_description
 from live.classifier import Classifier
+from live.file_lock import FileLock
 from live.front_end import FrontEndSpec, MelFrames
 from tests.live.spreading.in_process import InThisProcess
 from tests.training.conftest import RATE, hiss, small_store, tone, write_dataset
@@ -366,6 +367,19 @@ def test_a_model_that_will_be_replaced_is_told(
     for words in ([], ["--refit", trained]):
         assert run(tmp_path / "none", "--out", trained, *words) == 2
         assert "holds a model, which is replaced when the new one is done" in " ".join(said(capfd).split())
+
+
+def test_a_second_run_into_the_same_folder_is_refused_while_the_first_one_writes(
+    trained: Path, dataset: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m"
+    first = FileLock(tmp_path / ".m.training.lock")
+    first.acquire()
+    for words in ([], ["--refit", trained]):
+        assert run(dataset, "--cache", cache, "--out", out, *words) == 2
+        assert f"Another genre-train is writing {out}: wait until it ends" in said(capfd)
+    first.release()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_models_name_is_no_markup(
