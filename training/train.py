@@ -322,7 +322,8 @@ def _train(options: TrainOptions, listener: RunListener) -> TrainResult:
     material = _prepare(options, features, listener)
     if options.export_json is not None:
         check_export(options.export_json, options.out)  # again: the reading may have made this file
-        export_json(options.export_json, material.store, material.recipe)
+        with listener.progress("Writing the MFCCs") as progress:
+            export_json(options.export_json, material.store, material.recipe, progress)
         listener.notify(f"The MFCCs and labels are in {options.export_json}.")
     fitted = _fit(options, material, listener)
     parts = _write_bundle(options, material, fitted, listener)

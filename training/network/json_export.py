@@ -12,6 +12,7 @@ from typing import IO
 from live.errors import InputError
 from live.file_replacement import replacing_file, unfinished_path
 
+from ..dataset.shards import Progress
 from ..dataset.splits import whole_store
 from ..dataset.store import FeatureStore
 from .batches import frames_of, grid_starts
@@ -76,7 +77,7 @@ def _replacing(path: Path) -> Iterator[IO[str]]:
         raise
 
 
-def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
+def export_json(path: Path, store: FeatureStore, recipe: Recipe, progress: Progress | None = None) -> None:
     """Write the MFCCs of all windows of a grid.
 
     The object has ``mapping`` (genres), ``labels`` (an index into it for each window) and ``mfcc`` (windows ×
@@ -90,6 +91,8 @@ def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
     store : FeatureStore
     recipe : Recipe
         Its front end and window are used.
+    progress : callable, optional
+        Called with the number of written windows and of all windows.
     """
     labels = sorted(set(store.label))
     segments = whole_store(store)
@@ -108,4 +111,6 @@ def export_json(path: Path, store: FeatureStore, recipe: Recipe) -> None:
         file.write(f'{BEGINNING}{json.dumps(labels)}, "labels": {json.dumps(indices)}, "mfcc": [')
         for number, text in enumerate(texts()):
             file.write((",\n" if number else "\n") + text)
+            if progress is not None:
+                progress(number + 1, len(windows))
         file.write("\n]}\n")

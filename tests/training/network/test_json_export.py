@@ -28,6 +28,14 @@ def test_an_export_may_be_new_or_replace_an_earlier_one(store: FeatureStore, tmp
     assert {path.name for path in tmp_path.iterdir()} == {"data.json", "link.json", "store.npz"}
 
 
+def test_an_export_tells_its_progress(store: FeatureStore, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    recipe = RECIPES["seed"].for_store(store.front_end)
+    export_json(tmp_path / "data.json", store, recipe, lambda done, total: told.append((done, total)))
+    windows = len(json.loads((tmp_path / "data.json").read_text())["mfcc"])
+    assert told == [(number + 1, windows) for number in range(windows)]
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
