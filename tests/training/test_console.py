@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import itertools
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from live.front_end import FrontEndSpec
 from training.console import ConsoleListener, rich_table
+from training.datasets import DatasetOptions, open_datasets
 from training.evaluation.tables import Table
 from training.network.history import FitHistory
 
@@ -49,6 +52,17 @@ def test_the_count_is_seen_beside_a_long_title() -> None:
     with listener.progress("Reading " + "音楽" * 40) as count:
         count(1234, 5678)
     assert "1234/5678" in shown.getvalue()
+
+
+def test_the_present_folder_is_called_by_its_name(
+    dataset: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(dataset)
+    shown = io.StringIO()
+    listener = ConsoleListener(Console(file=shown, force_terminal=True, width=200))
+    data = DatasetOptions([Path()], cache, workers=2, split=None, seed=0)
+    open_datasets(data, FrontEndSpec(), listener)
+    assert f"Reading {dataset.name}" in shown.getvalue()
 
 
 def test_no_figure_of_a_wide_table_is_cut_on_a_narrow_terminal() -> None:
