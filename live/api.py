@@ -38,7 +38,7 @@ for _public in (FileResult, Session, classify_file):
 
 
 class _ClosedError(Exception):
-    """Ends the wait for a microphone that nobody wants any more."""
+    """Ends the wait for a source that nobody wants any more."""
 
 
 class _Mailbox:
@@ -229,11 +229,17 @@ def _listen_to_several(
 
     requests = with_defaults(requests_from([dict(source) for source in sources], "sources"), options)
     sessions = several_sessions(
-        requests, options, api_checks.open_model(options.model), sinks=(mailbox,), is_watched=False
+        requests,
+        options,
+        api_checks.open_model(options.model),
+        sinks=(mailbox,),
+        on_wait=mailbox.note_waiting,
+        is_watched=False,
     )
     yield from _windows_of(sessions, mailbox)
     for _name, failure in sessions.failures:
-        raise failure
+        if not isinstance(failure, _ClosedError):
+            raise failure
 
 
 def _windows_of(sessions: SourceSession | Sessions, mailbox: _Mailbox) -> Iterator[WindowEvent]:

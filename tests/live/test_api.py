@@ -258,16 +258,22 @@ def test_any_thread_can_end_a_loop_that_waits_for_a_window(
     windows.close()
 
 
-def test_any_thread_can_end_a_loop_that_waits_for_a_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting = threading.Event()
+@pytest.mark.parametrize("sources", [None, [{"name": "bar", "device": 1}]], ids=["one", "several"])
+def test_any_thread_can_end_a_loop_that_waits_for_a_microphone(
+    sources: list[dict[str, Any]] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, has_ended = threading.Event(), threading.Event()
 
     def wait_for_ever(_device: str | None, *, on_wait: Callable[[str], None], **_options: Any) -> None:
-        while True:
-            on_wait("Waiting for a microphone, which is not there yet.")
-            waiting.set()
+        try:
+            while True:
+                on_wait("Waiting for a microphone, which is not there yet.")
+                waiting.set()
+        finally:
+            has_ended.set()
 
     monkeypatch.setattr("live.sources.microphones.microphone.Microphone", wait_for_ever)
-    windows = live.listen(wait=True)
+    windows = live.listen(wait=True, sources=sources)
     heard: list[WindowEvent | None] = []
     waits = threading.Thread(target=lambda: heard.append(next(windows, None)), daemon=True)
     waits.start()
@@ -275,6 +281,7 @@ def test_any_thread_can_end_a_loop_that_waits_for_a_microphone(monkeypatch: pyte
     windows.close()
     waits.join(30)
     assert heard == [None]
+    assert has_ended.wait(30), "or its thread and its process would last as long as the program"
 
 
 def test_what_fails_while_listening_is_raised_after_the_last_window(monkeypatch: pytest.MonkeyPatch) -> None:
