@@ -29,7 +29,6 @@ from live.options import Options, check_together
 from live.settings import read_arguments, save_defaults, show_defaults
 
 if TYPE_CHECKING:  # the functions below import these when they need them, to start faster
-    from live.events import Event
     from live.outputs.connections import Connections
     from live.outputs.service import ServiceManager
     from live.session import Sink, SourceSession
@@ -84,7 +83,7 @@ def _listen(options: Options, ending: Ending) -> None:
         from live.bundle import find_bundle
         from live.classifier import Classifier
         from live.detached_thread import start_detached
-        from live.making_sessions import are_several, open_sessions
+        from live.making_sessions import open_sessions
         from live.outputs.service import ServiceManager
         from live.process_list import hide_passwords
         from live.sources.source_requests import requests_of
@@ -97,8 +96,7 @@ def _listen(options: Options, ending: Ending) -> None:
         service = ServiceManager()
         # Before the source, for which --wait may wait: wrong arguments must be reported now.
         connections = _open_connections(requests, options, on_screen=on_screen)
-        is_one = not are_several(requests, options)
-        sinks = _sinks(options, connections, service, on_screen=on_screen, is_one=is_one)
+        sinks = _sinks(options, connections, service, on_screen=on_screen)
     with _q_ends(enabled=on_screen):
         opening = start_detached(
             lambda: open_sessions(
@@ -236,21 +234,16 @@ def _q_ends(*, enabled: bool) -> Iterator[None]:
 
 
 def _sinks(
-    options: Options, connections: Connections, service: ServiceManager, *, on_screen: bool, is_one: bool
+    options: Options, connections: Connections, service: ServiceManager, *, on_screen: bool
 ) -> list[Sink]:
     """Return the sinks that receive the events."""
-    from live.events import SummaryEvent
     from live.outputs.lines import JsonLines, PlainLines
-
-    def tell_service(event: Event) -> None:
-        if is_one or not isinstance(event, SummaryEvent):  # other sources still play
-            service(event)
 
     sinks: list[Sink] = [*connections.sinks]
     if not on_screen:
         sinks.append(JsonLines(sys.stdout) if options.json else PlainLines(sys.stdout))
     if service.is_there:
-        sinks.append(tell_service)
+        sinks.append(service)
     return sinks
 
 

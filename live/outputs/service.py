@@ -41,8 +41,10 @@ class ServiceManager:
             case SourceEvent():
                 (self._unheard.discard if event.status == "back" else self._unheard.add)(event.source)
                 self._send_status(SOURCE_STATUS[event.status], event.source)
-            case SummaryEvent():
+            case SummaryEvent(source=None):
                 self.notify("STOPPING=1")
+            case SummaryEvent():  # the others go on
+                self._send_status("ended", event.source)
 
     def waiting(self, for_what: str) -> None:
         """Report that the program is ready and waits for something, described by ``for_what``.

@@ -112,10 +112,12 @@ def test_the_status_of_several_sources_names_each(manager: socket.socket) -> Non
         service(replace(window("rock"), source=source))
     service(SourceEvent(4.0, "lost", source="hall"))
     service(replace(window("rock"), source="bar"))
+    service(SummaryEvent(5.0, 3, 0, 0.0, "rock", {"rock": 0.66}, source="bar"))  # and hall goes on
     assert told(manager) == [
         "STATUS=bar: rock 70%",
         "STATUS=bar: rock 70% | hall: rock 70%",
         "STATUS=bar: rock 70% | hall: the source is gone; waiting for it",
+        "STATUS=bar: ended | hall: the source is gone; waiting for it",
     ]
 
 
