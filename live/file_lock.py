@@ -22,11 +22,6 @@ class FileLock:
         self.path = path
         self._file: IO[bytes] | None = None
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this object holds the lock."""
-        return self._file is not None
-
     def acquire(self) -> None:
         """Take the lock.
 
