@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 MEMORY_BYTES = 1 << 30  # many times what decoding needs
+
+_started: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
+
+
+@atexit.register
+def _kill_all() -> None:
+    """Kill the programs that still run, such as one that waits for a station which is being opened."""
+    for process in list(_started):
+        process.kill()
 
 
 def find_program(name: str) -> str | None:
@@ -34,7 +45,7 @@ def program_in(folder: Path, name: str) -> str | None:
 
 
 def start_program(command: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
-    """Start a program with limited memory (Linux only), and return its process.
+    """Start a program with limited memory (Linux only) that ends with this one, and return its process.
 
     Parameters
     ----------
@@ -43,6 +54,7 @@ def start_program(command: Sequence[str], **streams: Any) -> subprocess.Popen[by
         ``stdin``, ``stdout``, ``stderr`` and ``bufsize`` of ``subprocess.Popen``.
     """
     process = subprocess.Popen(command, **streams)  # noqa: S603 (no shell; paths are one argument each)
+    _started.add(process)
     if sys.platform == "linux":
         import resource
 

@@ -23,6 +23,16 @@ def test_a_program_gets_no_more_memory_than_decoding_needs() -> None:
     assert b"MemoryError" in said
 
 
+def test_a_program_that_still_runs_ends_with_the_one_that_started_it() -> None:
+    start = """
+import sys
+from live.sources.decoders.programs import start_program
+kept = start_program([sys.executable, "-c", "import time; time.sleep(60)"])
+"""
+    # Its standard output, which both have, is at its end when both have ended.
+    subprocess.run([sys.executable, "-c", start], stdout=subprocess.PIPE, timeout=30, check=True)
+
+
 def test_a_program_in_the_current_folder_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
