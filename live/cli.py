@@ -127,7 +127,7 @@ def _wait_for(opening: SimpleQueue[Callable[[], Opened]], service: ServiceManage
 
 
 def _interval_s(service: ServiceManager) -> float:
-    """Return how often to look after a program that runs.
+    """Return for how long to wait, in seconds, before the watchdog is fed and signals are looked for again.
 
     A signal that arrives just before a wait is handled only after it.
     """

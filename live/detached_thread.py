@@ -1,4 +1,4 @@
-"""Work on a thread that nobody needs to wait for, because it cannot be interrupted."""
+"""Work that cannot be interrupted, on a thread for which nobody has to wait."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ Value = TypeVar("Value")
 
 
 def start_detached(work: Callable[[], Value], name: str) -> queue.SimpleQueue[Callable[[], Value]]:
-    """Start work on another thread, for what cannot be interrupted, such as a question to a name server.
+    """Start work that cannot be interrupted, such as a question to a name server, on another thread.
 
     Parameters
     ----------
     work : callable
+        Takes no arguments.
     name : str
         The name of the thread.
 
