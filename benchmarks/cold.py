@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, run
+from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, missing, run
+from benchmarks.ordinary import is_installed
 from benchmarks.sound import write_wav
 
 FILE_S = 30.0
@@ -17,6 +18,9 @@ WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 def measure(scale: Scale) -> Iterator[Row]:
     """Compare cold commands, and yield the rows."""
+    if not is_installed():
+        yield missing("cold command, 30 s file", "librosa + Keras predict")
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = write_wav(Path(folder) / "30s.wav", 6.0 if scale.quick else FILE_S)
         model = str(scale.model)

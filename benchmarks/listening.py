@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.cold import ORDINARY, WITHOUT_GPU
-from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared
+from benchmarks.measuring import GENRE_LIVE, Row, Scale, compared, missing
+from benchmarks.ordinary import is_installed
 from benchmarks.sound import write_wav
 from tests.end_to_end.virtual_microphone import DEVICE, VirtualMicrophone, missing_parts
 
@@ -109,6 +110,9 @@ def _shares(
 
 def measure(scale: Scale) -> Iterator[Row]:
     """Compare listening with and without the screen with the ordinary way, all at the same time."""
+    if not is_installed():
+        yield missing("listening live", RIVAL)
+        return
     if sys.platform == "win32":
         yield Row("listening live", "% of a core", None, note="needs a pseudo-terminal")
         return
@@ -118,12 +122,12 @@ def measure(scale: Scale) -> Iterator[Row]:
         path = write_wav(Path(folder) / "live.wav", length_s, sample_rate=44_100)
         ordinary = (*ORDINARY, str(scale.model), str(path), "--live", str(length_s))
         yield from _file(scale, path, ordinary, warm_after_s, watched_s)
-        if missing := missing_parts():
+        if lacking := missing_parts():
             yield Row(
                 "listening to a microphone, --json, capture included",
                 "% of a core",
                 None,
-                note=f"needs {missing[0]}",
+                note=f"needs {lacking[0]}",
             )
         else:
             yield _microphone(scale, path, ordinary, warm_after_s, watched_s)

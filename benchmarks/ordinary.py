@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import os
 import time
 from pathlib import Path
@@ -19,6 +20,11 @@ from typing import Any
 from live.front_end import FrontEndSpec
 
 HOP_S = 0.5
+
+
+def is_installed() -> bool:
+    """Return whether both librosa and Keras are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("keras", "librosa"))
 
 
 def librosa_mfcc(samples: Any, spec: FrontEndSpec) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import GROUPS
-from benchmarks.measuring import Figure, Row, compared, missing, pairs, percentile, run
+from benchmarks.measuring import Figure, Row, Scale, compared, missing, pairs, percentile, run
 
 ROOT = Path(__file__).parents[1]
 # Groups whose rivals take long to import and to compile share a process.
@@ -72,6 +73,14 @@ def test_pairs_take_turns() -> None:
     turns.clear()
     assert pairs("work", "s", ours, "rival", theirs, rounds=1) == row
     assert turns == ["ours", "theirs"]  # a single round needs no warm-up
+
+
+@pytest.mark.parametrize("group", ["cold", "files", "listening"])
+def test_commands_whose_rival_is_not_installed_are_named(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"benchmarks.{group}")
+    monkeypatch.setitem(sys.modules, "keras", None)
+    rows = list(module.measure(Scale(quick=True, model=ROOT / "models" / "genre-lstm")))
+    assert [row.note for row in rows] == ["not installed"]
 
 
 def test_what_is_missing_is_named() -> None:
