@@ -35,6 +35,7 @@ MOST_TASKS_PER_S = 50  # of all workers together: a scheduler manages a few hund
 MOST_ITEMS = 100  # of a task
 PACE_REMEMBERED = 0.8  # of what was measured before, at each task
 NOT_SEEN_TRIES = 3  # of a worker; one miss may come from a network file system that lags behind
+QUESTIONS = 10  # to a scheduler about its workers
 TASKS_BEFORE_WORKERS = 4  # submitted before there are workers: some clusters start them for waiting tasks
 
 Notify = Callable[[str], None]
@@ -128,6 +129,21 @@ class DaskCluster(Engine):
             self._client.close(timeout=CLOSE_WITHIN_S)
 
 
+def _workers_of(client: Any) -> dict[str, dict[str, Any]]:
+    """Return what the scheduler tells of all its workers, by their addresses.
+
+    Every two seconds, Dask's client asks on a thread of its own, without the workers. If that answer comes
+    just after the one for us, it is returned instead, so the question is repeated.
+    """
+    workers: dict[str, dict[str, Any]] = {}
+    for _ in range(QUESTIONS):
+        told = client.scheduler_info(n_workers=-1)
+        workers = told["workers"]
+        if len(workers) >= told.get("n_workers", 0):
+            break
+    return workers
+
+
 @dataclass
 class _RunningTask:
     """A task that was submitted to Dask."""
@@ -187,7 +203,7 @@ class _Run:
     def _look(self) -> None:
         """Update the list of workers."""
         try:
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+            workers = _workers_of(self.client)
         except Exception as error:
             raise self._gone() from error
         self._looked_s = time.monotonic()

@@ -164,6 +164,21 @@ def test_an_item_that_brings_workers_down_is_lost_alone() -> None:
     assert any(len(items) > 10 and 20 in items for items in client.tasks)
 
 
+def test_workers_do_not_vanish_where_the_client_asks_for_none_at_the_same_time() -> None:
+    class AskedTwice(DeadlyClient):
+        told = itertools.cycle([{"tcp://here:1": {"nthreads": 1}, "tcp://here:2": {"nthreads": 1}}, {}])
+
+        def scheduler_info(self, n_workers: int) -> dict[str, Any]:  # noqa: ARG002
+            return {"n_workers": 2, "workers": next(self.told)}
+
+    said: list[str] = []
+    run = _Run(AskedTwice(deadly=-1), "tcp://here:1", said.append, Double(), ItemQueue(iter(range(40))))
+    run._refuse("tcp://here:1", "It sees nothing.")
+    assert said == ["The worker tcp://here:1 is not used. It sees nothing."]
+    while run.hand_out():
+        list(run.take())
+
+
 def test_items_that_are_much_work_share_no_task() -> None:
     class Heavy(Double):
         def weight(self, item: int) -> float:  # noqa: ARG002
